@@ -1,0 +1,1 @@
+"""Slipway: progressive, evidence-driven releases of Cloud Run services on Apache Airflow."""

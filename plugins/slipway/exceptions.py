@@ -1,0 +1,97 @@
+"""Every error that Slipway raises on purpose.
+
+::
+
+    AirflowException
+    └── SlipwayError
+        ├── PolicyError                 the release policy cannot be used as written
+        │   └── MetricsQueryInvalid     the metrics API refused a query of the policy
+        ├── RequestRefused              the release asked for must not start
+        ├── ReleaseConflict             somebody else changed what this release is changing
+        ├── TrafficDrift                the traffic split is not the one the release set
+        ├── CloudRunError
+        │   ├── ServiceNotFound         no such Cloud Run service
+        │   ├── RevisionNotFound        no such revision of a service
+        │   ├── RevisionNotReady        a revision cannot serve
+        │   └── CloudRunTimeout         a change was asked for and did not show in time
+        ├── ImageNotFound               the registry does not have the image
+        ├── ImageReferenceInvalid       not an image reference (also a ValueError)
+        ├── RegistryUnavailable         the registry gives no usable answer
+        ├── MetricsUnavailable          the metrics API gives no usable answer: there is no evidence
+        ├── SecretUnavailable           a secret or a version of it cannot be read or written
+        └── BackupFailed                a database backup or restore did not succeed
+"""
+
+# ruff: noqa: N818 - an error is named for the state it reports, which reads better where it is caught
+
+from __future__ import annotations
+
+from airflow.sdk.exceptions import AirflowException
+
+
+class SlipwayError(AirflowException):
+    """Base of every error that Slipway raises on purpose."""
+
+
+class PolicyError(SlipwayError):
+    """The release policy cannot be used as written."""
+
+
+class MetricsQueryInvalid(PolicyError):
+    """The metrics API refused a query as malformed: asking again cannot help."""
+
+
+class RequestRefused(SlipwayError):
+    """The release asked for must not start."""
+
+
+class ReleaseConflict(SlipwayError):
+    """Somebody or something else changed what this release is changing."""
+
+
+class TrafficDrift(SlipwayError):
+    """The traffic split is not the one the release set."""
+
+
+class CloudRunError(SlipwayError):
+    """Base of the errors about Cloud Run services and revisions."""
+
+
+class ServiceNotFound(CloudRunError):
+    """There is no such Cloud Run service."""
+
+
+class RevisionNotFound(CloudRunError):
+    """There is no such revision of a Cloud Run service."""
+
+
+class RevisionNotReady(CloudRunError):
+    """A revision cannot serve."""
+
+
+class CloudRunTimeout(CloudRunError):
+    """A change was asked for, and it did not show within its bound."""
+
+
+class ImageNotFound(SlipwayError):
+    """The registry does not have the image."""
+
+
+class ImageReferenceInvalid(SlipwayError, ValueError):
+    """The text is not a reference to an image in a named registry."""
+
+
+class RegistryUnavailable(SlipwayError):
+    """The registry gives no usable answer."""
+
+
+class MetricsUnavailable(SlipwayError):
+    """The metrics API gives no usable answer: there is no evidence."""
+
+
+class SecretUnavailable(SlipwayError):
+    """A secret, or a version of it, cannot be read or written."""
+
+
+class BackupFailed(SlipwayError):
+    """A database backup, or a restore of one, did not succeed."""
