@@ -1,0 +1,1 @@
+"""How Airflow runs inside the sandbox."""

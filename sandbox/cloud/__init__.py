@@ -1,0 +1,1 @@
+"""Stand-ins for the Google Cloud services the project uses, served to the official clients."""

@@ -1,0 +1,1 @@
+"""The database servers of the sandbox: real PostgreSQL, ClickHouse and Prometheus."""
