@@ -6,6 +6,7 @@ request field is the body. Serving exactly that table means that client and stan
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +20,8 @@ from starlette.routing import Route
 from sandbox.cloud.api_errors import ApiError, InvalidArgumentError
 
 Handler = Callable[[Any], Any]
-"""A method of the API: takes the request message, returns the response message or raises an ``ApiError``."""
+"""A method of the API: takes the request message, returns (or awaits) the response message or raises an
+``ApiError``."""
 
 _VARIABLE = re.compile(r"\{(?P<field>[^=}]+)=(?P<pattern>[^}]+)\}")
 
@@ -70,6 +72,8 @@ def _endpoint(
             content = await request.body()
             message = _message(message_class, fields, body_field, request, content)
             answer = handler(message)
+            if inspect.isawaitable(answer):
+                answer = await answer
         except ApiError as error:
             return error_response(error)
         raw: Any = getattr(answer, "_pb", answer)
@@ -85,10 +89,12 @@ def _message(
 
     :raises InvalidArgumentError: when the body or a parameter does not fit the message.
     """
+    # Google's own types (operations) are plain protobuf messages, those of the client wrap one.
+    message = message_class.pb(message_class()) if hasattr(message_class, "pb") else message_class()
     values: dict[str, Any] = {}
     for key, value in request.query_params.items():
         if not key.startswith("$"):
-            _put(values, key, value)
+            _put(values, key, _typed(message.DESCRIPTOR, key, value))
     try:
         body = json.loads(content) if content else {}
         if body_field == "*":
@@ -97,11 +103,17 @@ def _message(
             values[body_field] = body
         for field, pattern in fields.items():
             _put(values, field, _name(field, pattern, request.path_params))
-        message = message_class.pb(message_class())
         json_format.ParseDict(values, message)
     except (ValueError, json_format.ParseError) as error:
         raise InvalidArgumentError(f"Invalid {message_class.__name__}: {error}") from error
-    return message_class.wrap(message)
+    return message_class.wrap(message) if hasattr(message_class, "wrap") else message
+
+
+def _typed(descriptor: Any, key: str, value: str) -> str | bool:
+    """A query string writes booleans as words; JSON parsing takes only real ones."""
+    field = next((f for f in descriptor.fields if key in (f.name, f.json_name)), None)
+    is_boolean = field is not None and field.type == field.TYPE_BOOL
+    return value == "true" if is_boolean and value in ("true", "false") else value
 
 
 def _name(field: str, pattern: str, values: Mapping[str, str]) -> str:
@@ -111,7 +123,7 @@ def _name(field: str, pattern: str, values: Mapping[str, str]) -> str:
     )
 
 
-def _put(values: dict[str, Any], dotted: str, value: str) -> None:
+def _put(values: dict[str, Any], dotted: str, value: str | bool) -> None:
     *parents, last = dotted.split(".")
     for parent in parents:
         values = values.setdefault(parent, {})
