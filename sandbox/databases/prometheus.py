@@ -1,0 +1,138 @@
+"""The sandbox's Prometheus: the real server, under the URL path that Google's PromQL API has."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from sandbox.databases.server_user import readable_copy, server_folder, server_user
+from sandbox.processes import Program, answers
+from sandbox.settings import HOST, REPOSITORY, Settings
+
+DOWNLOADS = REPOSITORY / ".cache" / "slipway"
+DOWNLOAD_TIMEOUT_SECONDS = 180.0
+START_TIMEOUT_SECONDS = 20.0
+_HELP = (
+    "Put a `prometheus` on PATH (a package named prometheus, or https://prometheus.io/download) "
+    "and start the sandbox again."
+)
+
+
+class PrometheusMissingError(RuntimeError):
+    """There is no Prometheus on PATH and none could be downloaded."""
+
+
+def executable(downloads: Path = DOWNLOADS) -> Path:
+    """Return the Prometheus executable: from PATH, from an earlier download, or downloaded now.
+
+    :param downloads: folder of downloads; survives the removal of the sandbox's state.
+    :raises PrometheusMissingError: when it cannot be had; the message says what to install.
+    """
+    on_path = shutil.which("prometheus")
+    if on_path:
+        return Path(on_path).resolve()
+    kept = downloads / "prometheus" / "usr" / "bin" / "prometheus"
+    if not kept.exists():
+        _download(downloads)
+    return kept
+
+
+def program(settings: Settings) -> Program:
+    """Return the server process; writes its configuration.
+
+    :raises PrometheusMissingError: when there is no executable and none can be downloaded.
+    """
+    folder = server_folder(settings, "prometheus")
+    configuration = folder / "prometheus.yml"
+    configuration.write_text(yaml.safe_dump(scrape_configuration(settings), sort_keys=False))
+    configuration.chmod(0o644)
+    binary = readable_copy(executable(), settings, "prometheus-program")
+    command = [
+        str(binary),
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={folder / 'series'}",
+        # A sandbox lives for hours; its history would only fill the disk.
+        "--storage.tsdb.retention.time=1d",
+        f"--web.listen-address={HOST}:{settings.prometheus_port}",
+        f"--web.route-prefix={urlsplit(settings.prometheus_url).path}",
+        f"--web.external-url={settings.prometheus_url}",
+        "--log.level=warn",
+    ]
+    return Program(
+        name="prometheus",
+        command=command,
+        ready=lambda: answers(f"{settings.prometheus_url}/-/ready"),
+        bound=START_TIMEOUT_SECONDS,
+        folder=folder,
+        user=server_user(),
+    )
+
+
+def scrape_configuration(settings: Settings) -> dict[str, object]:
+    """Return Prometheus's configuration: the one exporter, once a second, its labels kept as they are."""
+    return {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "scrape_configs": [
+            {
+                "job_name": "cloud_run",
+                "honor_labels": True,
+                "static_configs": [{"targets": [f"{HOST}:{settings.exporter_port}"]}],
+            }
+        ],
+    }
+
+
+def _download(downloads: Path) -> None:
+    """Fetch and unpack the distribution's package, without root and without touching the system's state."""
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise PrometheusMissingError(f"Prometheus is not installed, nor is {tool} to fetch it. {_HELP}")
+    downloads.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=downloads) as name:
+        work = Path(name)
+        for folder in ("state/lists/partial", "cache/archives/partial"):
+            (work / folder).mkdir(parents=True)
+        apt_get = [
+            "apt-get",
+            "-q",
+            "-o",
+            f"Dir::State={work / 'state'}",
+            "-o",
+            f"Dir::Cache={work / 'cache'}",
+            "-o",
+            "Dir::State::status=/var/lib/dpkg/status",
+            "-o",
+            "APT::Sandbox::User=",
+        ]
+        _run([*apt_get, "update"], work)
+        _run([*apt_get, "download", "prometheus"], work)
+        package = next(work.glob("prometheus_*.deb"))
+        _run(["dpkg", "-x", str(package), str(work / "prometheus")], work)
+        # The rename comes last: what is in place is complete.
+        (work / "prometheus").replace(downloads / "prometheus")
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DOWNLOAD_TIMEOUT_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        raise PrometheusMissingError(
+            f"Prometheus is not installed, and `{' '.join(command)}` failed:\n{error.stderr.strip()}\n{_HELP}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise PrometheusMissingError(
+            f"Prometheus is not installed, and `{' '.join(command)}` took over {error.timeout:.0f} s. {_HELP}"
+        ) from error

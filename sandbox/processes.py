@@ -1,0 +1,113 @@
+"""Starting one process of the sandbox and waiting until it answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from sandbox.databases.server_user import ServerUser
+from sandbox.settings import REPOSITORY, Settings
+
+POLL_SECONDS = 0.1
+LOG_LINES_SHOWN = 25
+
+
+class StartError(RuntimeError):
+    """A process of the sandbox did not start; the message carries the end of its log."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, and how to see that it is ready.
+
+    :param name: name of its log file and of its line in the display.
+    :param command: argument vector.
+    :param ready: answers True once the process does its work.
+    :param bound: seconds it may take until then.
+    :param environment: variables on top of the caller's own and the sandbox's.
+    :param folder: working directory; the repository by default.
+    :param user: operating system user to run as; None for the caller's own.
+    """
+
+    name: str
+    command: list[str]
+    ready: Callable[[], bool]
+    bound: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = REPOSITORY
+    user: ServerUser | None = None
+
+
+def base_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables every process of the sandbox gets; they also mark it as belonging to it."""
+    return {
+        **os.environ,
+        "SLIPWAY_HOME": str(settings.home),
+        "SLIPWAY_PORT_BASE": str(settings.port_base),
+        # A process that renames itself must not overwrite its environment: shutdown recognises it by that.
+        "SPT_NOENV": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def log_file(settings: Settings, name: str) -> Path:
+    """Return the path of the log of the process with this name."""
+    return settings.logs / f"{name}.log"
+
+
+def launch(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, its output going to its log."""
+    path = log_file(settings, program.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    identity = program.user
+    with path.open("ab") as output:
+        return subprocess.Popen(
+            program.command,
+            cwd=program.folder,
+            env={**base_environment(settings), **program.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=identity.uid if identity else None,
+            group=identity.gid if identity else None,
+            extra_groups=[] if identity else None,
+        )
+
+
+def wait_ready(program: Program, process: subprocess.Popen[bytes], settings: Settings) -> float:
+    """Wait until the program is ready.
+
+    :returns: the seconds waited.
+    :raises StartError: as soon as the process ends, or when it is not ready within its bound.
+    """
+    began = time.monotonic()
+    while True:
+        # The order matters: a process that died must not be taken for ready because another answers.
+        if process.poll() is not None:
+            raise StartError(_message(program, f"ended with exit code {process.returncode}", settings))
+        if program.ready():
+            return time.monotonic() - began
+        if time.monotonic() - began > program.bound:
+            raise StartError(_message(program, f"was not ready within {program.bound:.0f} s", settings))
+        time.sleep(POLL_SECONDS)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a GET of the URL is answered with a 2xx status within two seconds."""
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _message(program: Program, what: str, settings: Settings) -> str:
+    path = log_file(settings, program.name)
+    lines = path.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+    return f"{program.name} {what}. The end of {path}:\n" + "\n".join(f"  {line}" for line in lines)
