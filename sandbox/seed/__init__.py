@@ -1,0 +1,25 @@
+"""The world before the first release: the product's database, secrets and services at version 1.0.0."""
+
+from __future__ import annotations
+
+import json
+
+from sandbox.seed import database, secrets, services
+from sandbox.settings import Settings
+
+
+def seed(settings: Settings) -> None:
+    """Make the world, or what of it is missing, and write ``<home>/run/endpoints.json``.
+
+    Needs PostgreSQL and the cloud to be up. Done again it changes nothing.
+
+    :raises TimeoutError: when a service does not answer within its bound.
+    """
+    database.seed(settings)
+    secrets.seed(settings)
+    endpoints = services.seed(settings)
+    settings.run.mkdir(parents=True, exist_ok=True)
+    path = settings.run / "endpoints.json"
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(endpoints, indent=1) + "\n")
+    draft.replace(path)

@@ -1,0 +1,19 @@
+"""The product's base tables and their people, in both environments' databases."""
+
+from __future__ import annotations
+
+import psycopg
+
+from sandbox.databases import postgres
+from sandbox.seed.environments import ENVIRONMENTS
+from sandbox.settings import REPOSITORY, Settings
+
+STATEMENTS = REPOSITORY / "include" / "sql" / "postgres" / "seed"
+
+
+def seed(settings: Settings) -> None:
+    """Run every statement file, in the order of their names, in each environment's database."""
+    for environment in ENVIRONMENTS:
+        with psycopg.connect(postgres.uri(settings, environment.database)) as connection:
+            for path in sorted(STATEMENTS.glob("*.sql")):
+                connection.execute(path.read_bytes())

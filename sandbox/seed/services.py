@@ -1,0 +1,123 @@
+"""The product's six Cloud Run services at version 1.0.0, made with the official client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import run_v2
+
+from sandbox.processes import answers
+from sandbox.seed import clients
+from sandbox.seed.environments import ENVIRONMENTS, MAX_INSTANCES, Environment
+from sandbox.seed.secrets import FIRST_VERSION
+from sandbox.settings import HOST, Settings
+
+VERSION = "1.0.0"
+CREATE_TIMEOUT_SECONDS = 90.0
+HEALTHY_TIMEOUT_SECONDS = 60.0
+# The frontend comes last: it is told where the backend is.
+COMPONENTS = ("auth", "backend", "frontend")
+SECRETS: Mapping[str, Mapping[str, str]] = {
+    "auth": {"AUTH_SIGNING_KEY": "auth-signing-key"},
+    "backend": {
+        "AUTH_SIGNING_KEY": "auth-signing-key",
+        "DATABASE_URL": "database-url",
+        "FEATURE_FLAGS": "feature-flags",
+        "PRICING_CONFIG": "pricing-config",
+        "TOKEN_CONFIG": "token-optimization-config",
+    },
+    "frontend": {},
+}
+
+
+def seed(settings: Settings) -> dict[str, dict[str, str]]:
+    """Create the services that are missing, pin their traffic by revision name, wait until all are healthy.
+
+    :returns: per environment and component, the service's URL.
+    :raises TimeoutError: when a service does not answer ``/healthz`` with success within its bound.
+    """
+    client = clients.services(settings)
+    endpoints: dict[str, dict[str, str]] = {}
+    for environment in ENVIRONMENTS:
+        urls = endpoints.setdefault(environment.name, {})
+        for component in COMPONENTS:
+            variables = _variables(environment, component, urls)
+            urls[component] = _ensure(client, settings, environment, component, variables)
+    deadline = time.monotonic() + HEALTHY_TIMEOUT_SECONDS
+    for environment_name, urls in endpoints.items():
+        for component, url in urls.items():
+            while not answers(f"{url}/healthz"):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        f"{environment_name} {component} at {url} did not answer /healthz "
+                        f"within {HEALTHY_TIMEOUT_SECONDS:.0f} s"
+                    )
+                time.sleep(0.2)
+    return endpoints
+
+
+def _variables(environment: Environment, component: str, urls: Mapping[str, str]) -> dict[str, str]:
+    own = {
+        "auth": {},
+        "backend": {"TOKEN_OPTIMIZATION_ENABLED": "false"},
+        "frontend": {"BACKEND_URL": urls.get("backend", "")},
+    }
+    return {"ENVIRONMENT": environment.name, **own[component]}
+
+
+def _ensure(
+    client: Any, settings: Settings, environment: Environment, component: str, variables: Mapping[str, str]
+) -> str:
+    service_id = environment.service(component)
+    name = f"{environment.parent}/services/{service_id}"
+    try:
+        service = client.get_service(name=name, timeout=10)
+    except NotFound:
+        service = client.create_service(
+            parent=environment.parent,
+            service_id=service_id,
+            service=run_v2.Service(template=_template(settings, environment, component, variables)),
+            timeout=10,
+        ).result(timeout=CREATE_TIMEOUT_SECONDS)
+    by_name = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+    if all(target.type_ == by_name for target in service.traffic) and service.traffic:
+        return str(service.uri)
+    # Pinned by name, as a release leaves it: a later change of the template must not take traffic by itself.
+    revision = service.latest_ready_revision.rpartition("/")[2]
+    target = run_v2.TrafficTarget(type_=by_name, revision=revision, percent=100)
+    pinned = client.update_service(
+        service=run_v2.Service(name=name, traffic=[target], etag=service.etag),
+        update_mask={"paths": ["traffic"]},
+        timeout=10,
+    ).result(timeout=CREATE_TIMEOUT_SECONDS)
+    return str(pinned.uri)
+
+
+def _template(
+    settings: Settings, environment: Environment, component: str, variables: Mapping[str, str]
+) -> Any:
+    plain = [run_v2.EnvVar(name=key, value=value) for key, value in variables.items()]
+    secret = [
+        run_v2.EnvVar(
+            name=key,
+            value_source=run_v2.EnvVarSource(
+                secret_key_ref=run_v2.SecretKeySelector(
+                    secret=environment.secret(secret_name), version=FIRST_VERSION
+                )
+            ),
+        )
+        for key, secret_name in SECRETS[component].items()
+    ]
+    return run_v2.RevisionTemplate(
+        scaling=run_v2.RevisionScaling(
+            min_instance_count=environment.min_instances, max_instance_count=MAX_INSTANCES[component]
+        ),
+        containers=[
+            run_v2.Container(
+                image=f"{HOST}:{settings.registry_port}/netra/{component}:{VERSION}", env=[*plain, *secret]
+            )
+        ],
+    )
