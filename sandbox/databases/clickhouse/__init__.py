@@ -1,0 +1,1 @@
+"""The real ClickHouse engine (chDB) behind ClickHouse's HTTP protocol, as one loopback process."""
