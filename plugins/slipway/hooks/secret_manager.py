@@ -1,0 +1,169 @@
+"""The door to Secret Manager: versions that are made once per content, and read by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
+from google.api_core import exceptions as google_errors
+from google.cloud import secretmanager_v1
+from google_crc32c import value as crc32c
+
+from slipway.exceptions import SecretUnavailable
+from slipway.hooks.google_calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
+from slipway.hooks.google_endpoint import GoogleEndpointMixin
+from slipway.hooks.secret_version import SecretVersion
+
+__all__ = ["SecretManagerHook", "SecretVersion"]
+
+
+class SecretManagerHook(GoogleEndpointMixin, GoogleBaseHook):
+    """Keep secrets in Secret Manager. Payloads are never logged, and are in no error.
+
+    :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.secretmanager`` may name another
+        address.
+    :param impersonation_chain: service accounts to impersonate, as in ``GoogleBaseHook``.
+    """
+
+    endpoint_name = "secretmanager"
+
+    def __init__(
+        self,
+        gcp_conn_id: str = "google_cloud_default",
+        impersonation_chain: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, **kwargs)
+
+    @cached_property
+    def client(self) -> Any:
+        """The official client."""
+        return secretmanager_v1.SecretManagerServiceClient(**self.client_arguments())
+
+    def ensure_secret(self, *, project_id: str, secret: str) -> str:
+        """Return a secret's resource name, making the secret without a version when it is absent.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :raises SecretUnavailable: when Secret Manager refuses, or gives no usable answer.
+        """
+        name = _secret_name(project_id, secret)
+        with reported_as(SecretUnavailable, f"secret {name}: cannot be read or made"):
+            try:
+                self.client.get_secret(name=name, **_bounds())
+            except google_errors.NotFound:
+                self._create(project_id, secret)
+        return name
+
+    def add_version(self, *, project_id: str, secret: str, data: bytes) -> int:
+        """Return the number of the version that holds ``data``, adding one unless the newest enabled has it.
+
+        The whole step is repeated when an answer is lost, so that a version already added is found again.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name; the secret exists.
+        :param data: payload, 1 to 65536 bytes.
+        :raises SecretUnavailable: when the secret does not exist, a checksum does not match, or Secret
+            Manager gives no usable answer.
+        """
+        name = _secret_name(project_id, secret)
+
+        def ensure() -> int:
+            newest = self._newest_enabled(name)
+            if newest is not None and self._payload(f"{name}/versions/{newest}") == data:
+                return newest
+            payload = secretmanager_v1.SecretPayload(data=data, data_crc32c=crc32c(data))
+            added = self.client.add_secret_version(
+                parent=name, payload=payload, retry=None, timeout=attempt_timeout(READ_SECONDS)
+            )
+            if not added.client_specified_payload_checksum:
+                raise SecretUnavailable(
+                    f"{added.name}: Secret Manager did not verify the checksum; add it again"
+                )
+            self.log.info("secret %s: added version %d", name, _number(added.name))
+            return _number(added.name)
+
+        with reported_as(SecretUnavailable, f"secret {name}: cannot add a version"):
+            version: int = retry_within(READ_SECONDS)(ensure)()
+        return version
+
+    def access(self, *, project_id: str, secret: str, version: int) -> bytes:
+        """Return a version's payload.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :param version: number of the version.
+        :raises SecretUnavailable: when it does not exist, is disabled or destroyed, or does not match its
+            checksum.
+        """
+        name = _version_name(project_id, secret, version)
+        with reported_as(SecretUnavailable, f"secret version {name}: cannot be read"):
+            return self._payload(name)
+
+    def version_state(self, *, project_id: str, secret: str, version: int) -> str:
+        """Return a version's state: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :param version: number of the version.
+        :raises SecretUnavailable: when there is no such version.
+        """
+        name = _version_name(project_id, secret, version)
+        with reported_as(SecretUnavailable, f"secret version {name}: cannot be read"):
+            return str(self.client.get_secret_version(name=name, **_bounds()).state.name)
+
+    def newest_version(self, *, project_id: str, secret: str) -> int | None:
+        """Return the number of the newest enabled version, None when there is none.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :raises SecretUnavailable: when there is no such secret.
+        """
+        name = _secret_name(project_id, secret)
+        with reported_as(SecretUnavailable, f"secret {name}: cannot list its versions"):
+            return self._newest_enabled(name)
+
+    def _create(self, project_id: str, secret: str) -> None:
+        automatic = secretmanager_v1.Replication(automatic=secretmanager_v1.Replication.Automatic())
+        try:
+            self.client.create_secret(
+                parent=f"projects/{project_id}",
+                secret_id=secret,
+                secret=secretmanager_v1.Secret(replication=automatic),
+                **_bounds(),
+            )
+        except google_errors.Conflict:
+            self.log.info("secret %s: made meanwhile, by another run or by an unanswered attempt", secret)
+
+    def _newest_enabled(self, name: str) -> int | None:
+        request = secretmanager_v1.ListSecretVersionsRequest(parent=name, filter="state:ENABLED")
+        enabled = secretmanager_v1.SecretVersion.State.ENABLED
+        versions = self.client.list_secret_versions(request=request, **_bounds())
+        return max((_number(version.name) for version in versions if version.state == enabled), default=None)
+
+    def _payload(self, name: str) -> bytes:
+        payload = self.client.access_secret_version(name=name, **_bounds()).payload
+        data = bytes(payload.data)
+        if "data_crc32c" in payload and payload.data_crc32c != crc32c(data):
+            raise SecretUnavailable(
+                f"secret version {name}: payload does not match its checksum; read it again"
+            )
+        return data
+
+
+def _bounds() -> dict[str, Any]:
+    return {"retry": retry_within(READ_SECONDS), "timeout": attempt_timeout(READ_SECONDS)}
+
+
+def _secret_name(project_id: str, secret: str) -> str:
+    return f"projects/{project_id}/secrets/{secret}"
+
+
+def _version_name(project_id: str, secret: str, version: int) -> str:
+    return f"{_secret_name(project_id, secret)}/versions/{version}"
+
+
+def _number(name: str) -> int:
+    return int(name.rsplit("/", 1)[-1])
