@@ -91,7 +91,7 @@ def next_template(current: run_v2.RevisionTemplate, spec: RevisionSpec) -> run_v
 
 
 def _secret_variable(name: str, secret: SecretVersion) -> run_v2.EnvVar:
-    selector = run_v2.SecretKeySelector(secret=secret.secret, version=str(secret.version))
+    selector = run_v2.SecretKeySelector(secret=secret.secret, version=secret.version)
     return run_v2.EnvVar(name=name, value_source=run_v2.EnvVarSource(secret_key_ref=selector))
 
 

@@ -16,10 +16,10 @@ from slipway.hooks.google_calls import READ_SECONDS, attempt_timeout, reported_a
 from slipway.hooks.google_endpoint import GoogleEndpointMixin
 from slipway.hooks.secret_version import SecretVersion
 
-__all__ = ["SecretManagerHook", "SecretVersion"]
+__all__ = ["SecretVersion", "SecretVersionHook"]
 
 
-class SecretManagerHook(GoogleEndpointMixin, GoogleBaseHook):
+class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
     """Keep secrets in Secret Manager. Payloads are never logged, and are in no error.
 
     :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.secretmanager`` may name another
@@ -60,17 +60,18 @@ class SecretManagerHook(GoogleEndpointMixin, GoogleBaseHook):
     def add_version(self, *, project_id: str, secret: str, data: bytes) -> int:
         """Return the number of the version that holds ``data``, adding one unless the newest enabled has it.
 
-        The whole step is repeated when an answer is lost, so that a version already added is found again.
+        A secret that is absent is made. The whole step is repeated when an answer is lost, so that a version
+        already added is found again.
 
         :param project_id: Google Cloud project.
-        :param secret: short name; the secret exists.
+        :param secret: short name.
         :param data: payload, 1 to 65536 bytes.
-        :raises SecretUnavailable: when the secret does not exist, a checksum does not match, or Secret
-            Manager gives no usable answer.
+        :raises SecretUnavailable: when a checksum does not match, or Secret Manager refuses or gives no
+            usable answer.
         """
-        name = _secret_name(project_id, secret)
+        name = self.ensure_secret(project_id=project_id, secret=secret)
 
-        def ensure() -> int:
+        def add_unless_there() -> int:
             newest = self._newest_enabled(name)
             if newest is not None and self._payload(f"{name}/versions/{newest}") == data:
                 return newest
@@ -80,16 +81,16 @@ class SecretManagerHook(GoogleEndpointMixin, GoogleBaseHook):
             )
             if not added.client_specified_payload_checksum:
                 raise SecretUnavailable(
-                    f"{added.name}: Secret Manager did not verify the checksum; add it again"
+                    f"{added.name}: Secret Manager did not verify the checksum; disable this version"
                 )
             self.log.info("secret %s: added version %d", name, _number(added.name))
             return _number(added.name)
 
         with reported_as(SecretUnavailable, f"secret {name}: cannot add a version"):
-            version: int = retry_within(READ_SECONDS)(ensure)()
+            version: int = retry_within(READ_SECONDS)(add_unless_there)()
         return version
 
-    def access(self, *, project_id: str, secret: str, version: int) -> bytes:
+    def access(self, *, project_id: str, secret: str, version: int | str) -> bytes:
         """Return a version's payload.
 
         :param project_id: Google Cloud project.
@@ -102,7 +103,7 @@ class SecretManagerHook(GoogleEndpointMixin, GoogleBaseHook):
         with reported_as(SecretUnavailable, f"secret version {name}: cannot be read"):
             return self._payload(name)
 
-    def version_state(self, *, project_id: str, secret: str, version: int) -> str:
+    def version_state(self, *, project_id: str, secret: str, version: int | str) -> str:
         """Return a version's state: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
 
         :param project_id: Google Cloud project.
@@ -161,7 +162,7 @@ def _secret_name(project_id: str, secret: str) -> str:
     return f"projects/{project_id}/secrets/{secret}"
 
 
-def _version_name(project_id: str, secret: str, version: int) -> str:
+def _version_name(project_id: str, secret: str, version: int | str) -> str:
     return f"{_secret_name(project_id, secret)}/versions/{version}"
 
 

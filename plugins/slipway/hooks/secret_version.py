@@ -13,17 +13,17 @@ class SecretVersion:
     values, and a rollback of the revision would not bring the value back.
 
     :param secret: name of the secret in the service's project, or ``projects/<project>/secrets/<name>``.
-    :param version: number of the version, from 1.
-    :raises ValueError: when ``version`` is not a positive whole number, or ``secret`` is empty.
+    :param version: number of the version, from 1, in decimal digits.
+    :raises ValueError: when ``version`` is not such a number, or ``secret`` is empty.
     """
 
     secret: str
-    version: int
+    version: str
 
     def __post_init__(self) -> None:
         if not self.secret:
             raise ValueError("secret='': name the secret")
-        if isinstance(self.version, bool) or not isinstance(self.version, int) or self.version < 1:
+        if not (self.version.isascii() and self.version.isdecimal() and int(self.version) > 0):
             raise ValueError(f"secret {self.secret}: version={self.version!r} must be a number from 1")
 
     def __str__(self) -> str:
