@@ -2,7 +2,7 @@
 
 ::
 
-    AirflowException
+    Exception
     └── SlipwayError
         ├── PolicyError                 the release policy cannot be used as written
         │   └── MetricsQueryInvalid     the metrics API refused a query of the policy
@@ -19,17 +19,18 @@
         ├── RegistryUnavailable         the registry gives no usable answer
         ├── MetricsUnavailable          the metrics API gives no usable answer: there is no evidence
         ├── SecretUnavailable           a secret or a version of it cannot be read or written
-        └── BackupFailed                a database backup or restore did not succeed
+        ├── BackupFailed                a database backup or restore did not succeed
+        ├── MigrationFailed             a schema migration did not go through
+        ├── CommandFailed               a command on the worker could not run to its end
+        └── ReleaseUnknown              no release with this id was opened
 """
 
 # ruff: noqa: N818 - an error is named for the state it reports, which reads better where it is caught
 
 from __future__ import annotations
 
-from airflow.sdk.exceptions import AirflowException
 
-
-class SlipwayError(AirflowException):
+class SlipwayError(Exception):
     """Base of every error that Slipway raises on purpose."""
 
 
@@ -95,3 +96,15 @@ class SecretUnavailable(SlipwayError):
 
 class BackupFailed(SlipwayError):
     """A database backup, or a restore of one, did not succeed."""
+
+
+class MigrationFailed(SlipwayError):
+    """A schema migration did not go through; the database is as it was before that migration."""
+
+
+class CommandFailed(SlipwayError):
+    """A command on the worker could not run to its end."""
+
+
+class ReleaseUnknown(SlipwayError):
+    """No release with this id was opened."""

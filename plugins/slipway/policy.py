@@ -1,0 +1,356 @@
+"""The release policy: services, phases, thresholds and configuration, loaded from ``include/policy/*.yaml``.
+
+A policy is data that people review. It is read strictly: an unknown key, a value out of range or a missing
+reference is refused with the file, the field, the value and what is allowed, before anything is released.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from slipway.exceptions import PolicyError
+from slipway.paths import INCLUDE
+from slipway.policy_errors import describe
+
+POLICY_DIRECTORY = INCLUDE / "policy"
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
+EnvironmentName = Literal["staging", "production"]
+PhaseName = Literal["canary", "half", "full"]
+
+
+class Section(BaseModel):
+    """A part of the policy: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(Section):
+    """A Cloud SQL instance and the Airflow connection to its database."""
+
+    instance: str
+    connection: str
+
+
+class Environment(Section):
+    """Where one environment runs.
+
+    :param secret_prefix: configuration document ``x`` is the secret ``<secret_prefix>-x``.
+    :param tag: the traffic tag under which a new revision is reachable before it has traffic.
+    """
+
+    project_id: str
+    location: str
+    database: Database
+    secret_prefix: str
+    tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")]
+
+
+class Service(Section):
+    """A Cloud Run service that the release covers.
+
+    :param image: image repository without tag; a release of version ``v`` deploys ``image:v`` by its digest.
+    :param rollout: ``progressive`` moves step by step and is judged; ``supporting`` follows at full traffic.
+    :param secrets: environment variable to configuration document, mounted by version number.
+    """
+
+    image: str
+    names: Mapping[EnvironmentName, str]
+    rollout: Literal["progressive", "supporting"]
+    min_instances: Annotated[int, Field(ge=0, le=1000)]
+    max_instances: Annotated[int, Field(ge=1, le=1000)]
+    env: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _instances_in_order(self) -> Service:
+        if self.max_instances < self.min_instances:
+            raise ValueError(f"max_instances={self.max_instances}: must be at least {self.min_instances}")
+        return self
+
+
+class Migrations(Section):
+    """How schema migrations run: how long one may wait for a lock, and how often it tries again."""
+
+    directory: str
+    lock_timeout_seconds: Seconds
+    statement_timeout_seconds: Seconds
+    attempts: Annotated[int, Field(ge=1, le=100)]
+    retry_wait_seconds: Seconds
+
+
+class Suite(Section):
+    """A staging test suite: a folder of pytest files below ``include/``."""
+
+    path: str
+    timeout_seconds: Seconds
+
+
+class Band(Section):
+    """A closed range of percents."""
+
+    minimum: Percent
+    maximum: Percent
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Band:
+        if self.minimum >= self.maximum:
+            raise ValueError(f"minimum={self.minimum}: must be below maximum={self.maximum}")
+        return self
+
+
+class LoadTest(Section):
+    """Staging's load test and what it must show."""
+
+    locustfile: str
+    users: Annotated[int, Field(ge=1, le=100_000)]
+    duration_seconds: Seconds
+    maximum_failure_percent: Percent
+    cost_reduction_percent: Band
+    minimum_cost_accuracy_percent: Percent
+    maximum_event_latency_ms: Annotated[float, Field(gt=0)]
+    maximum_memory_growth_percent: Annotated[float, Field(ge=0)]
+
+
+class StagingValidation(Section):
+    """Phase 1: what is run in staging, and the share of tests that must pass."""
+
+    timeout_seconds: Seconds
+    minimum_pass_percent: Percent
+    suites: Mapping[str, Suite]
+    load_test: LoadTest
+
+
+class Phase(Section):
+    """One step of the rollout.
+
+    :param traffic_percent: share of production traffic on the new revision, 1..100.
+    :param bake_seconds: how long the evidence is watched before a promotion.
+    :param extension_seconds: how much longer a phase is watched whose evidence is not yet enough.
+    """
+
+    traffic_percent: Annotated[int, Field(ge=1, le=100)]
+    bake_seconds: Seconds
+    extension_seconds: Annotated[float, Field(ge=0)]
+
+
+class Decision(Section):
+    """How evidence becomes a verdict.
+
+    :param poll_seconds: pause between two looks at the metrics.
+    :param false_rollback_probability: bound on rolling back a release whose every metric stays at or under
+        the guard (the geometric mean of target and trigger), over all metrics, phases and looks.
+    :param promotion_evidence: e-value that a promotion needs against "as bad as the trigger".
+    :param relative_to_stable: how many times worse than stable a canary must be to be blamed.
+    :param blind_seconds: a new revision from which no event was seen for so long is not promoted.
+    :param metric_restart_seconds: spacing of the fresh starts that let a late regression be seen quickly.
+    """
+
+    poll_seconds: Seconds
+    false_rollback_probability: Annotated[float, Field(gt=0, lt=1)]
+    promotion_evidence: Annotated[float, Field(gt=1)]
+    relative_to_stable: Annotated[float, Field(ge=1)]
+    blind_seconds: Seconds
+    metric_restart_seconds: Seconds
+
+
+class ShareMetric(Section):
+    """Bad events as a share of all events: held over the target, rolled back over the trigger."""
+
+    kind: Literal["share"]
+    title: str
+    total: str
+    bad: str
+    target_percent: Percent
+    trigger_percent: Annotated[float, Field(gt=0, lt=100)]
+    compare_with_stable: bool = True
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ShareMetric:
+        if self.target_percent > self.trigger_percent:
+            raise ValueError(
+                f"target_percent={self.target_percent}: must be at most "
+                f"trigger_percent={self.trigger_percent}"
+            )
+        return self
+
+
+class QuantileMetric(Section):
+    """A latency quantile, judged as the share of requests slower than its limit.
+
+    The histogram behind ``within`` must have bucket edges at both limits: only there is the reduction exact.
+    """
+
+    kind: Literal["quantile"]
+    title: str
+    total: str
+    within: str
+    quantile_percent: Annotated[float, Field(gt=0, lt=100)]
+    target_seconds: Seconds
+    trigger_seconds: Seconds
+    compare_with_stable: bool = True
+
+
+class BandMetric(Section):
+    """``100 * (1 - part / whole)`` must lie in a band; outside it the release is held, never rolled back."""
+
+    kind: Literal["band"]
+    title: str
+    part: str
+    whole: str
+    minimum_percent: Percent
+    maximum_percent: Percent
+
+
+class ZeroMetric(Section):
+    """A count that must stay zero: one event rolls back."""
+
+    kind: Literal["zero"]
+    title: str
+    count: str
+
+
+Metric = Annotated[ShareMetric | QuantileMetric | BandMetric | ZeroMetric, Field(discriminator="kind")]
+
+
+class RollbackDeadlines(Section):
+    """The longest each tier of rollback may take."""
+
+    traffic_seconds: Seconds
+    database_seconds: Seconds
+    full_seconds: Seconds
+
+
+class Policy(Section):
+    """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part."""
+
+    name: str
+    release_tag: str
+    git_connection: str
+    default_branch: str
+    environments: Mapping[EnvironmentName, Environment]
+    services: Mapping[str, Service]
+    staging_min_instances: Annotated[int, Field(ge=1)]
+    configuration: Mapping[str, Mapping[str, str | bool]]
+    rollback_configuration: Mapping[str, Mapping[str, str | bool]]
+    migrations: Migrations
+    backup_timeout_seconds: Seconds
+    staging_validation: StagingValidation
+    deploy_timeout_seconds: Seconds
+    traffic_timeout_seconds: Seconds
+    phases: Mapping[PhaseName, Phase]
+    decision: Decision
+    metrics: Mapping[str, Metric]
+    rollback_deadlines: RollbackDeadlines
+
+    @model_validator(mode="after")
+    def _whole(self) -> Policy:
+        for name, present, wanted in (
+            ("environments", self.environments, ("staging", "production")),
+            ("phases", self.phases, ("canary", "half", "full")),
+        ):
+            missing = [key for key in wanted if key not in present]
+            if missing:
+                raise ValueError(f"{name}: {', '.join(missing)} missing")
+        if [s.rollout for s in self.services.values()].count("progressive") != 1:
+            raise ValueError("services: exactly one must have rollout: progressive")
+        for key, service in self.services.items():
+            for document in service.secrets.values():
+                if document not in self.configuration:
+                    raise ValueError(
+                        f"services.{key}.secrets: {document} is not one of configuration's documents "
+                        f"({', '.join(self.configuration)})"
+                    )
+        percents = [self.phases[name].traffic_percent for name in ("canary", "half", "full")]
+        if percents != sorted(set(percents)) or percents[-1] != 100:
+            raise ValueError(f"phases: traffic_percent {percents}: must rise and end at 100")
+        return self
+
+    @property
+    def progressive_service(self) -> str:
+        """Key of the service whose traffic moves step by step."""
+        return next(key for key, service in self.services.items() if service.rollout == "progressive")
+
+    def with_canary_percent(self, percent: int) -> Policy:
+        """Return this policy with another share of traffic in its first phase.
+
+        :param percent: 1..99, below the second phase's share.
+        :raises PolicyError: when the phases would no longer rise.
+        """
+        document = self.model_dump(mode="json")
+        document["phases"]["canary"]["traffic_percent"] = percent
+        return parse_policy(document, source="canary_percent")
+
+
+def policy_names() -> list[str]:
+    """Names of the policies in ``include/policy``, for the trigger form."""
+    return sorted(path.name for path in POLICY_DIRECTORY.glob("*.yaml"))
+
+
+def parse_policy(document: Mapping[str, Any], *, source: str) -> Policy:
+    """Check a policy document.
+
+    :param document: the policy as plain data.
+    :param source: where it came from, for messages.
+    :raises PolicyError: with one line for every field that is wrong.
+    """
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as error:
+        raise PolicyError("\n".join(f"policy {source}: {line}" for line in describe(error))) from error
+
+
+def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
+    """Read a policy file with the file that it extends.
+
+    ``${NAME}`` in a value is replaced by the environment variable, which lets an overlay name local ports.
+
+    :param name: file name in ``directory``.
+    :raises PolicyError: when the file is missing, is not YAML, or a field is wrong.
+    """
+    return parse_policy(_read(name, directory), source=name)
+
+
+def _read(name: str, directory: Path) -> dict[str, Any]:
+    path = directory / name
+    if path.parent != directory or not path.is_file():
+        raise PolicyError(f"policy {name}: no such file; have {', '.join(policy_names())}")
+    try:
+        document = yaml.safe_load(_with_environment(name, path.read_text()))
+    except yaml.YAMLError as error:
+        raise PolicyError(f"policy {name}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise PolicyError(f"policy {name}: must be a mapping at the top")
+    base = document.pop("extends", None)
+    return document if base is None else _overlaid(_read(base, directory), document)
+
+
+def _with_environment(name: str, text: str) -> str:
+    try:
+        return _Braced(text).substitute(os.environ)
+    except KeyError as error:
+        raise PolicyError(f"policy {name}: environment variable {error.args[0]} is not set") from error
+
+
+class _Braced(string.Template):
+    """Only ``${NAME}``: a bare ``$name`` belongs to the metric queries."""
+
+    pattern = r"\$\{(?P<braced>[A-Z_][A-Z0-9_]*)\}|(?P<escaped>(?!))|(?P<named>(?!))|(?P<invalid>(?!))"  # type: ignore[assignment]
+
+
+def _overlaid(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overlay.items():
+        inner = merged.get(key)
+        merged[key] = (
+            _overlaid(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        )
+    return merged
