@@ -1,0 +1,94 @@
+"""Reads the policy's metrics for two revisions and turns them into increments."""
+
+from __future__ import annotations
+
+import asyncio
+import string
+from collections.abc import Mapping, Sequence
+
+from slipway.analysis.evidence import Counts, Increments, Reading
+from slipway.hooks.promql import PromQLHook, Sample
+from slipway.policy import BandMetric, Metric, QuantileMetric, ShareMetric
+
+#: Revision name to reading.
+Readings = Mapping[str, Reading]
+
+
+def queries(metric: Metric) -> dict[str, str]:
+    """Return the PromQL templates of a metric, by the part of :class:`Counts` they feed.
+
+    A part that begins with ``within_`` is subtracted from the total.
+    """
+    if isinstance(metric, ShareMetric):
+        return {"total": metric.total, "over_target": metric.bad, "over_trigger": metric.bad}
+    if isinstance(metric, QuantileMetric):
+        limits = {"within_target": metric.target_seconds, "within_trigger": metric.trigger_seconds}
+        edges = {part: metric.within.replace("$le", repr(float(seconds))) for part, seconds in limits.items()}
+        return {"total": metric.total, **edges}
+    if isinstance(metric, BandMetric):
+        return {"total": metric.whole, "over_target": metric.part}
+    return {"over_trigger": metric.count}
+
+
+class MetricReader:
+    """Reads every metric of a policy for one service and keeps what was read before.
+
+    :param hook: the door to PromQL.
+    :param metrics: the policy's metrics.
+    :param service: Cloud Run service name.
+    :param revisions: the revisions to compare, the new one first.
+    """
+
+    def __init__(
+        self, hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, revisions: Sequence[str]
+    ) -> None:
+        self._hook = hook
+        self._metrics = metrics
+        self._fill = {"service": service, "revisions": "|".join(revisions)}
+        self._revisions = revisions
+        self._increments: dict[tuple[str, str, str], Increments] = {}
+
+    async def read(self) -> list[dict[str, Counts]]:
+        """Return, per revision, what happened at each metric since the last reading.
+
+        The first reading is the starting point: it gives no events.
+
+        :raises MetricsUnavailable: when the source gives no usable answer to one of the queries; then nothing
+            is counted, and the next reading covers the gap.
+        """
+        wanted = {
+            (key, part): string.Template(template).substitute(self._fill)
+            for key, metric in self._metrics.items()
+            for part, template in queries(metric).items()
+        }
+        texts = sorted(set(wanted.values()))
+        answers = dict(zip(texts, await asyncio.gather(*map(self._hook.aquery, texts)), strict=True))
+        first = not self._increments
+        counts = []
+        for revision in self._revisions:
+            found: dict[str, dict[str, float]] = {key: {} for key in self._metrics}
+            for (key, part), text in wanted.items():
+                reading = _of_revision(answers[text], revision)
+                increments = self._increments.setdefault((revision, key, part), Increments())
+                found[key][part] = increments.since(reading)
+                if part == "over_trigger" and len(queries(self._metrics[key])) == 1:
+                    found[key]["series"] = len(reading)
+            counts.append({key: Counts() if first else _counts(parts) for key, parts in found.items()})
+        return counts
+
+
+def _of_revision(samples: Sequence[Sample], revision: str) -> Reading:
+    return {
+        repr(sorted(sample.labels.items())): sample.value
+        for sample in samples
+        if sample.labels.get("revision_name") == revision
+    }
+
+
+def _counts(parts: Mapping[str, float]) -> Counts:
+    if "series" in parts:
+        return Counts(total=parts["series"], over_target=0, over_trigger=parts["over_trigger"])
+    if "within_target" in parts:
+        total = parts["total"]
+        return Counts(total, total - parts["within_target"], total - parts["within_trigger"])
+    return Counts(parts["total"], parts.get("over_target", 0), parts.get("over_trigger", 0))
