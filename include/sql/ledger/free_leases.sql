@@ -1,0 +1,1 @@
+DELETE FROM lease WHERE release_id = %(release_id)s
