@@ -1,0 +1,1 @@
+"""Operators: each validates, calls a hook, logs one audit line and leaves a small XCom."""

@@ -1,0 +1,96 @@
+"""Branch operators: at the end of every phase, go on or roll back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.branch import BranchMixIn
+
+from slipway.analysis.staging import judge_staging
+from slipway.operators.release import ReleaseOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+
+
+class GateOperator(ReleaseOperator, BranchMixIn):
+    """Base of the gates: only the verdict ``promote`` leads on, everything else leads to the rollback.
+
+    :param phase: name of the phase that ends here.
+    :param go: task that begins the next phase.
+    :param call_off: task that leads to the rollback group.
+    """
+
+    inherits_from_skipmixin = True
+
+    def __init__(self, *, phase: str, go: str | Sequence[str], call_off: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.phase = phase
+        self.go = go
+        self.call_off = call_off
+
+    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+        """Return the decision on the phase: ``verdict``, ``reason``, ``findings``."""
+        raise NotImplementedError(f"{type(self).__name__} must say how its phase is judged")
+
+    def execute(self, context: Context) -> Any:
+        """Follow the verdict."""
+        release = self.release(context)
+        decision = self.judge(release, context)
+        self.record(release, f"gate/{self.phase}", phase=self.phase, **decision)
+        return self.do_branch(context, self.go if decision["verdict"] == "promote" else self.call_off)
+
+
+class StagingGateOperator(GateOperator):
+    """Judge staging by its test suites and its load test."""
+
+    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+        """Weigh the results on record."""
+        validation = release.policy.staging_validation
+        decision = judge_staging(
+            {name: self.ledger.entry(release.release_id, f"suite/{name}") for name in validation.suites},
+            self.ledger.entry(release.release_id, "load_test"),
+            validation,
+            seconds=(datetime.now(UTC) - release.opened_at).total_seconds(),
+        )
+        return decision.as_payload()
+
+
+class PreparationGateOperator(GateOperator):
+    """Let production go ahead only when everything that a rollback would need is on record.
+
+    :param required: ledger keys that must be there.
+    """
+
+    def __init__(self, *, required: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.required = required
+
+    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+        """Look for every required entry."""
+        present = {entry.key for entry in self.ledger.entries(release.release_id)}
+        missing = [key for key in self.required if key not in present]
+        if missing:
+            return {"verdict": "rollback", "reason": f"not on record: {', '.join(missing)}", "findings": []}
+        return {"verdict": "promote", "reason": f"on record: {', '.join(self.required)}", "findings": []}
+
+
+class BakeGateOperator(GateOperator):
+    """Follow the verdict of the phase's bake; a phase still on hold at its deadline is rolled back."""
+
+    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+        """Return the verdict on record."""
+        verdict = self.ledger.entry(release.release_id, f"baked/{self.phase}")
+        if verdict is None:
+            return {"verdict": "hold", "reason": "no verdict on record", "findings": []}
+        words = "on hold at the deadline: " if verdict["verdict"] == "hold" else ""
+        return {
+            "verdict": verdict["verdict"],
+            "reason": words + verdict["reason"],
+            "findings": verdict["findings"],
+        }

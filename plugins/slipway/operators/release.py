@@ -1,0 +1,232 @@
+"""What every operator of a release has in common, and the operators that open and close one.
+
+Operators import hooks when they run, not when a DAG file is parsed: client libraries take seconds to load.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.ledger import LEDGER_CONNECTION, Ledger, Release
+from slipway.outcome import outcome_of, rollback_reason
+from slipway.plan import ReleasePlan, plan_release, release_id
+from slipway.policy import load_policy, parse_policy
+from slipway.rollback import restore_stable_traffic
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from slipway.hooks.cloud_run import CloudRunTrafficHook
+
+REQUEST_FIELDS = ("version", "policy", "services", "images", "canary_percent", "reason")
+
+
+class ReleaseOperator(BaseOperator):
+    """Base of the operators that work on the release of their own run.
+
+    :param ledger_conn_id: connection to the ledger's database.
+    :param gcp_conn_id: connection to Google Cloud.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger_conn_id: str = LEDGER_CONNECTION,
+        gcp_conn_id: str = "google_cloud_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+        self.gcp_conn_id = gcp_conn_id
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of releases."""
+        return Ledger(self.ledger_conn_id)
+
+    @cached_property
+    def cloud_run(self) -> CloudRunTrafficHook:
+        """The door to Cloud Run."""
+        from slipway.hooks.cloud_run import CloudRunTrafficHook
+
+        return CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
+
+    def release_id(self, context: Context) -> str:
+        """Name the release of this run."""
+        return release_id(context["params"]["version"], context["dag_run"].run_id)
+
+    def release(self, context: Context) -> Release:
+        """Read the release of this run.
+
+        :raises ReleaseUnknown: when this run opened none.
+        """
+        return self.ledger.release(self.release_id(context))
+
+    def record(self, release: Release, key: str, **payload: Any) -> None:
+        """Write what was done to the ledger and, as one structured line, to the task log.
+
+        :param key: what happened, unique in the release; done again it is not written again.
+        :param payload: who, what, from, to, evidence; never a secret.
+        """
+        written = self.ledger.append(release.release_id, key, {"task": self.task_id, **payload})
+        self.log.info("audit", release=release.release_id, entry=key, repeated=not written, **payload)
+
+
+class ValidateRequestOperator(ReleaseOperator):
+    """Check the request against the policy and resolve the images; changes nothing.
+
+    :return: the plan, as plain data.
+    :raises RequestRefused: naming the field, its value and what is allowed.
+    :raises PolicyError: when the policy cannot be used as written.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the plan of the release."""
+        from slipway.hooks.container_registry import ContainerRegistryHook
+
+        request = {key: value for key, value in context["params"].items() if value is not None}
+        request |= context["dag_run"].conf or {}
+        policy = load_policy(request["policy"])
+        percent = request.get("canary_percent")
+        if percent is not None:
+            policy = policy.with_canary_percent(percent)
+        plan = plan_release(
+            request,
+            run_id=context["dag_run"].run_id,
+            known_fields=REQUEST_FIELDS,
+            policy=policy,
+            resolve_digest=ContainerRegistryHook(gcp_conn_id=self.gcp_conn_id).resolve_digest,
+        )
+        images = {key: service.image for key, service in plan.services.items()}
+        self.log.info(
+            "audit", release=plan.release_id, entry="validated", version=plan.version, images=images
+        )
+        return {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
+
+
+class OpenReleaseOperator(ReleaseOperator):
+    """Record what serves now as the rollback target and take the lease of the services.
+
+    :param validated: the XCom of :class:`ValidateRequestOperator`. (templated)
+    :raises ReleaseConflict: when another release of a service is open.
+    :raises RequestRefused: when a service does not serve from exactly one ready revision.
+    """
+
+    template_fields = ("validated",)
+
+    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validated = validated
+
+    def execute(self, context: Context) -> str:
+        """Return the release id."""
+        from slipway.hooks.cloud_run import serving_split
+
+        plan = ReleasePlan.model_validate(self.validated["plan"])
+        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
+        production = policy.environments["production"]
+        stable = {}
+        for service in plan.services.values():
+            name = service.names["production"]
+            live = self.cloud_run.get_service(
+                project_id=production.project_id, location=production.location, service=name
+            )
+            split = {revision: percent for revision, percent in serving_split(live).items() if percent}
+            if list(split.values()) != [100]:
+                raise RequestRefused(
+                    f"service {name}: serves from {split}; one revision must have 100 % "
+                    "before a release can begin"
+                )
+            stable[name] = split
+        actor = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
+        release = self.ledger.open_release(plan, policy, stable, actor=actor)
+        self.log.info("audit", release=release.release_id, entry="opened", actor=actor, stable=stable)
+        return release.release_id
+
+
+class RollBackTrafficOperator(ReleaseOperator):
+    """Give all production traffic back to the revisions that served when the release began.
+
+    Skipped when this run opened no release: there is nothing to roll back.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the split per service before and after."""
+        try:
+            release = self.release(context)
+        except ReleaseUnknown as error:
+            raise AirflowSkipException(str(error)) from error
+        changes = restore_stable_traffic(release, self.cloud_run)
+        reason = rollback_reason(self.ledger.entries(release.release_id))
+        self.record(release, "rolled_back/traffic", reason=reason, changes=changes)
+        return changes
+
+
+class CloseReleaseOperator(ReleaseOperator):
+    """Write how the release ended and free its services.
+
+    :param outcome: ``promoted`` or ``rolled_back``.
+    """
+
+    def __init__(self, *, outcome: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.outcome = outcome
+
+    def execute(self, context: Context) -> str:
+        """Return the reason, in one line."""
+        release = self.release(context)
+        entries = self.ledger.entries(release.release_id)
+        reason = rollback_reason(entries) if self.outcome == "rolled_back" else "every phase was promoted"
+        self.ledger.close(release.release_id, outcome=self.outcome, reason=reason)
+        self.log.info(
+            "audit", release=release.release_id, entry="closed", outcome=self.outcome, reason=reason
+        )
+        return reason
+
+
+class ReconcileOperator(ReleaseOperator):
+    """Leave nothing half done: a release that is still open is rolled back and closed.
+
+    Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
+    """
+
+    def execute(self, context: Context) -> str:
+        """Return how the release ended."""
+        try:
+            release = self.release(context)
+        except ReleaseUnknown:
+            self.log.info("audit", entry="reconciled", outcome="never opened")
+            return "never opened"
+        if release.outcome is None:
+            changes = restore_stable_traffic(release, self.cloud_run)
+            reason = rollback_reason(self.ledger.entries(release.release_id))
+            self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
+            self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)
+        outcome = outcome_of(self.release(context))
+        self.log.info("audit", release=release.release_id, entry="reconciled", outcome=outcome)
+        return outcome
+
+
+class VerdictOperator(ReleaseOperator):
+    """The run's last word: green only for a promoted release, otherwise red with the reason in one line.
+
+    :raises AirflowFailException: when the release was not promoted.
+    """
+
+    def execute(self, context: Context) -> str:
+        """Return the reason of the promotion."""
+        try:
+            release = self.release(context)
+        except ReleaseUnknown as error:
+            raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
+        if release.outcome != "promoted":
+            raise AirflowFailException(
+                f"release {release.version}: {outcome_of(release)}: "
+                f"{release.reason or rollback_reason(self.ledger.entries(release.release_id))}"
+            )
+        return f"release {release.version}: promoted: {release.reason}"

@@ -1,0 +1,1 @@
+"""Sensors: wait, in the triggerer, for evidence."""

@@ -1,0 +1,144 @@
+"""The five phases of the deployment strategy.
+
+Every phase ends in a gate. The gate leads to the next phase, or to the phase's ``call_off``, which sets off
+the rollback group. ``call_off`` also runs when the gate could not (``none_skipped``: its gate failed, or
+something before it), and is skipped when the gate was, because an earlier phase was called off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import TaskGroup, TriggerRule
+
+from slipway.operators.cloud_run import DeployRevisionsOperator, ServeStagingOperator, ShiftTrafficOperator
+from slipway.operators.configuration import WriteConfigurationOperator
+from slipway.operators.database import BackUpDatabaseOperator, MigrateSchemaOperator
+from slipway.operators.gates import (
+    BakeGateOperator,
+    GateOperator,
+    PreparationGateOperator,
+    StagingGateOperator,
+)
+from slipway.operators.git import TagReleaseOperator
+from slipway.operators.validation import LoadTestOperator, TestSuiteOperator
+from slipway.policy import PhaseName
+from slipway.sensors.bake import BakeSensor
+
+SUITES = ("mission_critical", "integration", "e2e")
+_QUICK: dict[str, Any] = {"execution_timeout": timedelta(minutes=15)}
+
+
+def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+    """Phase 1: deploy to staging, test it, load it.
+
+    :param then: tasks that begin the next phase.
+    """
+    with TaskGroup(group_id, tooltip="Phase 1: validate in staging") as group:
+        configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging", **_QUICK)
+        migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging", **_QUICK)
+        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="staging", **_QUICK)
+        serve = ServeStagingOperator(task_id="serve_staging", **_QUICK)
+        suites = [
+            TestSuiteOperator(task_id=f"run_{suite}_tests", suite=suite, execution_timeout=timedelta(hours=1))
+            for suite in SUITES
+        ]
+        load = LoadTestOperator(task_id="load_test", execution_timeout=timedelta(hours=2))
+        gate, call_off = _gate(StagingGateOperator, "staging", group_id, then)
+        [configure, migrate] >> deploy >> serve >> suites >> load >> gate >> call_off
+    return group
+
+
+def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+    """Phase 2: configuration and secrets, a backup, the schema migration.
+
+    :param then: tasks that begin the next phase.
+    """
+    with TaskGroup(group_id, tooltip="Phase 2: prepare production") as group:
+        configure = WriteConfigurationOperator(
+            task_id="write_configuration", environment="production", **_QUICK
+        )
+        back_up = BackUpDatabaseOperator(
+            task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
+        )
+        migrate = MigrateSchemaOperator(
+            task_id="migrate_schema", environment="production", execution_timeout=timedelta(hours=2)
+        )
+        gate, call_off = _gate(
+            PreparationGateOperator,
+            "preparation",
+            group_id,
+            then,
+            required=["configured/production", "backed_up/production", "migrated/production"],
+        )
+        back_up >> migrate
+        [configure, migrate] >> gate >> call_off
+    return group
+
+
+def canary(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+    """Phase 3: deploy without traffic, give the new revision its first share, watch it.
+
+    :param then: tasks that begin the next phase.
+    """
+    with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
+        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production", **_QUICK)
+        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary", **_QUICK)
+        deploy >> shift >> BakeSensor(task_id="bake", phase="canary") >> _bake_gate("canary", group_id, then)
+    return group
+
+
+def gradual_increase(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+    """Phase 4: half of the traffic, watched.
+
+    :param then: tasks that begin the next phase.
+    """
+    with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
+        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half", **_QUICK)
+        shift >> BakeSensor(task_id="bake", phase="half") >> _bake_gate("half", group_id, then)
+    return group
+
+
+def full_rollout(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+    """Phase 5: all of the traffic, then the supporting services, watched.
+
+    :param then: tasks that close a promoted release.
+    """
+    with TaskGroup(group_id, tooltip="Phase 5: all of the traffic") as group:
+        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="full", **_QUICK)
+        supporting = ShiftTrafficOperator(
+            task_id="shift_supporting_services", phase="full", progressive=False, **_QUICK
+        )
+        bake = BakeSensor(task_id="bake", phase="full")
+        shift >> supporting >> bake >> _bake_gate("full", group_id, then)
+    return group
+
+
+def tag_release() -> TagReleaseOperator:
+    """The strategy's deployment tag."""
+    return TagReleaseOperator(task_id="tag_release", retries=2, **_QUICK)
+
+
+def _bake_gate(phase: PhaseName, group_id: str, then: Sequence[str]) -> GateOperator:
+    gate, call_off = _gate(BakeGateOperator, phase, group_id, then)
+    gate >> call_off
+    return gate
+
+
+def _gate(
+    gate: type[GateOperator], phase: str, group_id: str, then: Sequence[str], **arguments: Any
+) -> tuple[GateOperator, EmptyOperator]:
+    return (
+        gate(
+            task_id="go_or_rollback",
+            phase=phase,
+            go=list(then),
+            call_off=f"{group_id}.call_off",
+            **arguments,
+            **_QUICK,
+        ),
+        EmptyOperator(task_id="call_off", trigger_rule=TriggerRule.NONE_SKIPPED),
+    )

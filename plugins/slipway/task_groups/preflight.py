@@ -1,0 +1,19 @@
+"""Before the phases: check the request, record the way back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import TaskGroup
+
+from slipway.operators.release import OpenReleaseOperator, ValidateRequestOperator
+
+
+def preflight() -> TaskGroup:
+    """Check the request without changing anything, then record what serves and take the services' lease."""
+    with TaskGroup("preflight", tooltip="Check the request, record the way back") as group:
+        validate = ValidateRequestOperator(task_id="validate_request", execution_timeout=timedelta(minutes=5))
+        validate >> OpenReleaseOperator(
+            task_id="open_release", validated=validate.output, execution_timeout=timedelta(minutes=5)
+        )
+    return group

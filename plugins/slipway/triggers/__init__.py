@@ -1,0 +1,1 @@
+"""Triggers: the waiting that costs no worker."""

@@ -1,0 +1,133 @@
+"""The bake trigger: watches a phase's evidence, and pulls the brake where it sees a reason to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from slipway.analysis.verdict import Decision, Verdict
+from slipway.exceptions import MetricsUnavailable, SlipwayError
+from slipway.ledger import Ledger, Release
+from slipway.policy import PhaseName
+from slipway.rollback import restore_stable_traffic
+
+if TYPE_CHECKING:
+    from slipway.analysis.bake import BakeAnalysis
+    from slipway.metric_readings import MetricReader
+
+
+class BakeTrigger(BaseTrigger):
+    """Polls the metrics of one phase until it is decided or its time is over.
+
+    A restarted triggerer begins to count anew, with the same deadline: what it saw before is lost, never
+    counted twice. On a rollback verdict it restores the recorded split itself, before the task resumes.
+
+    :param release_id: the release.
+    :param phase: ``canary``, ``half`` or ``full``.
+    :param started_at: ISO moment at which the phase began.
+    :param ledger_conn_id: connection to the ledger's database.
+    :param gcp_conn_id: connection to Google Cloud.
+    :param promql_conn_id: connection to the PromQL API.
+    """
+
+    def __init__(
+        self,
+        *,
+        release_id: str,
+        phase: PhaseName,
+        started_at: str,
+        ledger_conn_id: str,
+        gcp_conn_id: str,
+        promql_conn_id: str,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.release_id = release_id
+        self.phase = phase
+        self.started_at = started_at
+        self.ledger_conn_id = ledger_conn_id
+        self.gcp_conn_id = gcp_conn_id
+        self.promql_conn_id = promql_conn_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments that make the same trigger again."""
+        names = ("release_id", "phase", "started_at", "ledger_conn_id", "gcp_conn_id", "promql_conn_id")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            name: getattr(self, name) for name in names
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the decision, as plain data."""
+        release = await asyncio.to_thread(self._release)
+        decision = await self._watch(release)
+        payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
+        if decision.verdict is Verdict.ROLLBACK:
+            payload["brake"] = await self._brake(release)
+        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+    def _release(self) -> Release:
+        return Ledger(self.ledger_conn_id).release(self.release_id)
+
+    async def _watch(self, release: Release) -> Decision:
+        from slipway.analysis.bake import BakeAnalysis
+        from slipway.hooks.promql import PromQLHook
+        from slipway.metric_readings import MetricReader
+
+        phase, policy = release.policy.phases[self.phase], release.policy
+        analysis = BakeAnalysis(
+            policy, bake_seconds=phase.bake_seconds, extension_seconds=phase.extension_seconds
+        )
+        service = release.plan.progressive
+        (stable,) = release.stable[service.names["production"]]
+        reader = MetricReader(
+            PromQLHook(conn_id=self.promql_conn_id),
+            policy.metrics,
+            service=service.names["production"],
+            revisions=[service.revisions["production"], stable],
+        )
+        started = datetime.fromisoformat(self.started_at)
+        deadline = phase.bake_seconds + phase.extension_seconds
+        while True:
+            at = (datetime.now(UTC) - started).total_seconds()
+            decision = await self._look(reader, analysis, at=at)
+            self._audit(decision, at)
+            if decision.verdict is not Verdict.HOLD or at > deadline:
+                return decision
+            await asyncio.sleep(policy.decision.poll_seconds)
+
+    async def _look(self, reader: MetricReader, analysis: BakeAnalysis, *, at: float) -> Decision:
+        try:
+            canary, stable = await reader.read()
+        except MetricsUnavailable as error:
+            return Decision(Verdict.HOLD, f"no evidence: {error}", [], at)
+        analysis.add(canary, stable, at=at)
+        return analysis.decision(at=at)
+
+    def _audit(self, decision: Decision, at: float) -> None:
+        self.log.info(
+            "audit",
+            release=self.release_id,
+            entry=f"looked/{self.phase}",
+            seconds=round(at, 1),
+            verdict=str(decision.verdict),
+            reason=decision.reason,
+            evidence={f.metric: {"observed": f.observed, "events": f.events} for f in decision.findings},
+        )
+
+    async def _brake(self, release: Release) -> dict[str, Any]:
+        """Restore the recorded split at once; the rollback group confirms and completes it.
+
+        A failure is reported, not raised: the verdict must reach the task whatever happens here.
+        """
+        from slipway.hooks.cloud_run import CloudRunTrafficHook
+
+        try:
+            hook = CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
+            changes = await asyncio.to_thread(restore_stable_traffic, release, hook)
+        except SlipwayError as error:
+            self.log.exception("the brake failed; the rollback group will do it", release=self.release_id)
+            return {"error": str(error)}
+        return {"changes": changes, "at": datetime.now(UTC).isoformat()}
