@@ -1,0 +1,82 @@
+"""HAProxy's configuration: one frontend per URL, one backend per revision slot.
+
+Which revision answers is drawn per request: a frontend's map holds a backend for each of the numbers 0 to 99,
+so a percentage is exact whatever the numbers of instances, and a shift is one atomic exchange of the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SOCKET = "haproxy.sock"
+NOBODY = "nobody"
+LOG_FORMAT = "\\t".join(("req", "%fp", "%b", "%s", "%ST", "%ts", "%Ta"))
+"""Port, backend, server, status (-1 without an answer), termination state, milliseconds."""
+
+_HEAD = """\
+global
+  noreuseport
+  nbthread 1
+  maxconn 4000
+  stats socket unix@{socket} mode 600 level admin
+  stats timeout 1h
+  log fd@{log_fd} format raw local0 info
+defaults
+  mode http
+  log global
+  log-format "{log_format}"
+  option dontlognull
+  option http-server-close
+  option redispatch 1
+  retries 2
+  retry-on conn-failure
+  timeout connect 1s
+  timeout queue 5s
+  timeout client 120s
+  timeout server 300s
+  timeout tunnel 1h
+  timeout client-fin 10s
+  timeout http-request 30s
+  timeout http-keep-alive 120s
+backend {nobody}
+"""
+
+
+def map_name(port: int) -> str:
+    """File name of a port's map, which is also its name on the runtime socket."""
+    return f"p{port}.map"
+
+
+def backend_name(slot: int) -> str:
+    """Name of a revision slot's backend."""
+    return f"r{slot}"
+
+
+def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
+    """Write the configuration; file names in it are relative to HAProxy's working directory.
+
+    :param ports: ports to listen on.
+    :param slots: how many revisions can be served at the same time.
+    :param log_fd: inherited file descriptor of the request log.
+    """
+    # A connection to an instance serves one request: a reused one could be closed by the instance just as the
+    # next request is sent on it, and such a request may not be sent again.
+    parts = [_HEAD.format(socket=SOCKET, log_fd=log_fd, log_format=LOG_FORMAT, nobody=NOBODY)]
+    parts.extend(f"backend {backend_name(slot)}\n  balance leastconn\n" for slot in range(slots))
+    parts.extend(
+        f"frontend p{port}\n  bind {host}:{port}\n  use_backend %[rand(100),map({map_name(port)},{NOBODY})]\n"
+        for port in ports
+    )
+    return "".join(parts)
+
+
+def map_entries(split: dict[int, int]) -> list[str]:
+    """Entries of a port's map.
+
+    :param split: percent per slot; sums to 100 or is empty.
+    :raises ValueError: the percentages do not sum to 100.
+    """
+    if split and sum(split.values()) != 100:
+        raise ValueError(f"split {split}: the percentages must sum to 100")
+    backends = [backend_name(slot) for slot, percent in sorted(split.items()) for _ in range(percent)]
+    return [f"{number} {backend}" for number, backend in enumerate(backends)]

@@ -1,0 +1,188 @@
+"""The local cloud as one process: its parts, put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.cloud import exporter, registry
+from sandbox.cloud.container import process_environment
+from sandbox.cloud.data_plane import DataPlane
+from sandbox.cloud.federation import Target
+from sandbox.cloud.fleets import Fleets, Platform
+from sandbox.cloud.images import Images
+from sandbox.cloud.leftovers import end_leftovers
+from sandbox.cloud.listening import WebServer, check_free, listen
+from sandbox.cloud.operations import OperationStore
+from sandbox.cloud.reconciler import Reconciler
+from sandbox.cloud.request_log import RequestLog
+from sandbox.cloud.request_metrics import RequestMetrics, revision_labels
+from sandbox.cloud.run_api import RunApi
+from sandbox.cloud.run_services import ServiceStore
+from sandbox.cloud.secret_manager import SecretManager
+from sandbox.cloud.sql_admin import CloudSql
+from sandbox.cloud.state_file import StateFile
+from sandbox.cloud.traffic_log import TrafficLog
+from sandbox.cloud.urls import Urls
+from sandbox.settings import HOST, Settings
+
+_log = logging.getLogger(__name__)
+_STOP_INSTANCES_SECONDS = 2.5
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another cloud of the same sandbox runs."""
+
+
+class _Secrets:
+    """Secret Manager as instances see it."""
+
+    def __init__(self, manager: SecretManager) -> None:
+        self._manager = manager
+
+    def resolve(self, project: str, secret: str, version: str) -> bytes:
+        return self._manager.access(f"projects/{project}/secrets/{secret}/versions/{version}")
+
+
+class Cloud:
+    """The stand-ins, their data plane and the instances.
+
+    :param settings: the sandbox.
+    :param images: YAML file of the registry's images.
+    :param start_seconds: how long an instance may take to become ready.
+    """
+
+    def __init__(self, settings: Settings, images: Path, start_seconds: float) -> None:
+        self._settings = settings
+        for folder in (settings.run, settings.logs, settings.data):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _take_lock(settings.run / "cloud.lock")
+        self._resumed = asyncio.Event()
+        secrets = SecretManager(settings.data / "secret_manager.json")
+        self._images = Images(f"{HOST}:{settings.registry_port}", images)
+        self._data_plane = DataPlane(
+            settings.run / "haproxy",
+            settings.data_plane_ports,
+            process_environment(settings),
+            settings.logs / "haproxy.log",
+        )
+        self._fleets = Fleets(
+            Platform(
+                settings,
+                self._images.config,
+                _Secrets(secrets),
+                self._data_plane,
+                start_seconds=start_seconds,
+            )
+        )
+        store, operations, urls = ServiceStore(), OperationStore(), Urls(settings.data_plane_ports)
+        self._state = StateFile(settings.data / "cloud_run.json", store, operations, urls)
+        traffic_log = TrafficLog(settings.run / "traffic.jsonl")
+        self._reconciler = Reconciler(
+            store, operations, self._fleets, self._data_plane, urls, traffic_log, self._state.save
+        )
+        self._metrics = RequestMetrics(self._data_plane.owner, urls.service_of)
+        self._request_log = RequestLog(self._metrics.record)
+        self._google = Starlette(
+            routes=[
+                Route("/healthz", self._health),
+                *RunApi(store, operations, self._reconciler).routes(),
+                *secrets.routes(),
+                *CloudSql(settings).routes(),
+            ]
+        )
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Serve until the event is set.
+
+        :raises PortInUseError: a port is taken.
+        :raises DataPlaneError: HAProxy does not start.
+        :raises RuntimeError: HAProxy ended by itself.
+        """
+        end_leftovers(self._settings)
+        sockets = {
+            listen(self._settings.google_port, "Google APIs"): WebServer.of(self._google),
+            listen(self._settings.registry_port, "registry"): WebServer.of(
+                registry.application(self._images)
+            ),
+            listen(self._settings.exporter_port, "exporter"): WebServer.of(
+                exporter.application(self._metrics, self._targets, self._data_plane.lost_log_lines)
+            ),
+        }
+        check_free(self._settings.data_plane_ports, "data plane")
+        self._state.load()
+        serving = []
+        try:
+            self._request_log.start()
+            await self._data_plane.start(self._request_log.writer)
+            serving = [asyncio.create_task(s.serve(sockets=[opened])) for opened, s in sockets.items()]
+            await self._until(until)
+        finally:
+            _log.info("stopping")
+            for server in sockets.values():
+                server.should_exit = True
+            await self._reconciler.stop()
+            await asyncio.gather(self._stop_instances(), *serving, return_exceptions=True)
+            await self._data_plane.stop()
+            self._request_log.stop()
+            # what was draining has a longer time to end than the cloud itself
+            end_leftovers(self._settings)
+            self._lock.close()
+
+    async def _until(self, until: asyncio.Event) -> None:
+        resuming = asyncio.create_task(self._resume())
+        haproxy = asyncio.create_task(self._data_plane.exited())
+        stop = asyncio.create_task(until.wait())
+        try:
+            await asyncio.wait({haproxy, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if haproxy.done() and not until.is_set():
+                raise RuntimeError(
+                    f"haproxy ended with code {haproxy.result()}; see {self._settings.logs / 'haproxy.log'}"
+                )
+        finally:
+            for task in (resuming, haproxy, stop):
+                task.cancel()
+            await asyncio.gather(resuming, haproxy, stop, return_exceptions=True)
+
+    async def _resume(self) -> None:
+        await self._reconciler.resume()
+        self._resumed.set()
+        _log.info(
+            "ready: Google APIs on http://%s:%d, registry %d, exporter %d",
+            HOST,
+            self._settings.google_port,
+            self._settings.registry_port,
+            self._settings.exporter_port,
+        )
+
+    async def _stop_instances(self) -> None:
+        await self._fleets.stop(grace=_STOP_INSTANCES_SECONDS)
+
+    async def _health(self, _: Request) -> Response:
+        ready = self._resumed.is_set()
+        return JSONResponse({"status": "ok" if ready else "starting"}, status_code=200 if ready else 503)
+
+    def _targets(self) -> Iterator[Target]:
+        for fleet in self._fleets.active():
+            self._metrics.announce(fleet.owner)
+            for instance in fleet.serving:
+                yield Target(instance.port, revision_labels(fleet.owner) | {"instance": instance.name})
+
+
+def _take_lock(path: Path) -> IO[str]:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise AlreadyRunningError(f"{path}: a cloud of this sandbox runs already; stop it first") from error
+    return file
