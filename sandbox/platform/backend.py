@@ -1,0 +1,107 @@
+"""The backend: ``python -m sandbox.platform.backend --host 127.0.0.1 --port $PORT``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+
+from sandbox.platform.accounts import AccountBook
+from sandbox.platform.configuration import BackendConfiguration
+from sandbox.platform.database import Database
+from sandbox.platform.errors import ConfigurationError
+from sandbox.platform.events import EventStream
+from sandbox.platform.faults import Faults
+from sandbox.platform.http_api import HttpApi
+from sandbox.platform.identity import Verifier
+from sandbox.platform.metrics import BackendMetrics, request_histogram
+from sandbox.platform.optimization import OptimizationService
+from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
+from sandbox.platform.usage import UsageWriter
+
+LAST_WRITE_SECONDS = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+async def main() -> None:
+    """Serve until SIGTERM, then write the last usage rows.
+
+    :raises ConfigurationError: when a setting cannot be used.
+    :raises DatabaseError: when the database does not answer in time.
+    """
+    options = arguments("backend", os.environ.get("PORT", ""))
+    faults = _faults()
+    configuration = BackendConfiguration.from_environment(os.environ)
+    metrics = BackendMetrics()
+    reading, writing = Database(configuration.database_url), Database(configuration.database_url)
+    await reading.wait()
+    writer = None
+    if configuration.tracking:
+        writer = UsageWriter(writing, metrics.usage_rows, metrics.usage_write_failures)
+    accounts = AccountBook(
+        reading, writer, configuration.default_budget_usd, configuration.session_ttl_seconds
+    )
+    service = OptimizationService(configuration, faults, metrics, accounts, writer)
+    draining = asyncio.Event()
+    verifier = Verifier(configuration.signing_key)
+    api = HttpApi(service, accounts, verifier)
+    stream = EventStream(service, verifier, faults, metrics, draining)
+    application = ServiceMiddleware(
+        Starlette(
+            routes=[
+                Route("/v1/optimize", api.optimize, methods=["POST"]),
+                Route("/v1/costs", api.costs),
+                Route("/v1/budget", api.set_budget, methods=["PUT"]),
+                WebSocketRoute("/v1/events", stream.serve),
+                *service_routes(),
+            ]
+        ),
+        configuration.revision,
+        request_histogram(),
+        draining,
+        faults,
+    )
+    tasks = [
+        asyncio.create_task(accounts.run()),
+        asyncio.create_task(_clean_up(service, accounts, configuration)),
+    ]
+    if writer:
+        tasks.append(asyncio.create_task(writer.run()))
+    try:
+        await serve(application, options.host, options.port, draining)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if writer:
+            await writer.close(LAST_WRITE_SECONDS)
+        await asyncio.gather(reading.close(), writing.close())
+
+
+async def _clean_up(
+    service: OptimizationService, accounts: AccountBook, configuration: BackendConfiguration
+) -> None:
+    while True:
+        await asyncio.sleep(configuration.cleanup_interval_seconds)
+        sessions, idle = service.sessions.clean_up(), accounts.clean_up()
+        _log.info("forgot %d idle sessions and %d idle accounts", sessions, idle)
+
+
+def _faults() -> Faults:
+    try:
+        faults = Faults.from_environment(os.environ)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    if faults.crash_on_start:
+        _log.error("FAULT_CRASH_ON_START is set")
+        sys.exit(1)
+    return faults
+
+
+if __name__ == "__main__":
+    run(main())

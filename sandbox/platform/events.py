@@ -1,0 +1,153 @@
+"""The WebSocket ``/v1/events``: optimizations whose progress the client watches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from sandbox.platform.faults import Faults, strikes
+from sandbox.platform.identity import TokenError, Verifier
+from sandbox.platform.metrics import BackendMetrics
+from sandbox.platform.optimization import (
+    BudgetSpentError,
+    OptimizationService,
+    OptimizeRequest,
+    SessionIsolationError,
+    mistakes,
+)
+
+SERVICE_RESTART = 1012
+
+_log = logging.getLogger(__name__)
+
+
+class _OptimizeMessage(OptimizeRequest):
+    type: Literal["optimize"]
+
+
+class EventStream:
+    """Serves the WebSockets of one process.
+
+    :param draining: set when the process is about to end; sockets then close with 1012 once nothing of
+        theirs is in progress.
+    """
+
+    def __init__(
+        self,
+        service: OptimizationService,
+        verifier: Verifier,
+        faults: Faults,
+        metrics: BackendMetrics,
+        draining: asyncio.Event,
+    ) -> None:
+        self._service = service
+        self._verifier = verifier
+        self._faults = faults
+        self._metrics = metrics
+        self._draining = draining
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one connection until the client leaves or the process drains."""
+        try:
+            caller = self._verifier.verify(websocket.query_params.get("token", ""))
+        except TokenError as error:
+            await websocket.send_denial_response(JSONResponse({"error": str(error)}, 401))
+            return
+        if strikes(self._faults.error_rate):
+            self._metrics.connections.labels("failure").inc()
+            await websocket.send_denial_response(JSONResponse({"error": "internal error"}, 500))
+            return
+        try:
+            await websocket.accept()
+        except (RuntimeError, OSError):
+            self._metrics.connections.labels("failure").inc()
+            _log.warning("a WebSocket handshake could not be completed")
+            return
+        self._metrics.connections.labels("success").inc()
+        try:
+            await self._converse(websocket, caller.user_id)
+        except WebSocketDisconnect:
+            return
+
+    async def _converse(self, websocket: WebSocket, user_id: UUID) -> None:
+        draining = asyncio.create_task(self._draining.wait())
+        try:
+            while True:
+                message = asyncio.create_task(websocket.receive_text())
+                await asyncio.wait({message, draining}, return_when=asyncio.FIRST_COMPLETED)
+                if not message.done():
+                    message.cancel()
+                    await websocket.close(SERVICE_RESTART, "the instance is going away: connect again")
+                    return
+                await self._handle(websocket, user_id, message.result())
+        finally:
+            draining.cancel()
+
+    async def _handle(self, websocket: WebSocket, user_id: UUID, text: str) -> None:
+        request_id = uuid4()
+        sender = _Sender(websocket, str(request_id), self._faults, self._metrics)
+        try:
+            request = _OptimizeMessage.model_validate_json(text)
+            account = await self._service.admit(user_id)
+            own = {"user_id": str(user_id), "session_key": request.session_key}
+            await sender.send("optimization.started", own)
+            answer = self._service.answer(account, request, request_id)
+        except ValidationError as error:
+            await sender.refuse(422, mistakes(error))
+            return
+        except BudgetSpentError as error:
+            await sender.refuse(402, str(error))
+            return
+        except SessionIsolationError as error:
+            await sender.refuse(500, str(error))
+            return
+        owner = {"user_id": answer["user_id"], "session_key": answer["session_key"]}
+        await sender.send(
+            "cost.updated", {**owner, "cost_usd": answer["cost_usd"], "budget": answer["budget"]}
+        )
+        await sender.send("optimization.completed", answer)
+        sender.account()
+
+
+class _Sender:
+    """Sends one request's events and accounts for the ones that were owed."""
+
+    def __init__(
+        self, websocket: WebSocket, request_id: str, faults: Faults, metrics: BackendMetrics
+    ) -> None:
+        self._websocket = websocket
+        self._request_id = request_id
+        self._faults = faults
+        self._metrics = metrics
+        self._owed = 0
+        self._sent = 0
+
+    async def send(self, kind: str, content: dict[str, Any]) -> None:
+        self._owed += 1
+        emitted_at = time.time()
+        if self._faults.event_delay_seconds:
+            await asyncio.sleep(self._faults.event_delay_seconds)
+        if strikes(self._faults.event_loss_rate):
+            return
+        event = {**content, "type": kind, "request_id": self._request_id, "emitted_at": emitted_at}
+        await self._websocket.send_text(json.dumps(event))
+        self._sent += 1
+        self._metrics.event_latency.observe(max(0.0, time.time() - emitted_at))
+
+    async def refuse(self, status: int, error: object) -> None:
+        """Tell the client that there will be no optimization."""
+        event = {"type": "error", "status": status, "error": error, "emitted_at": time.time()}
+        await self._websocket.send_text(json.dumps({**event, "request_id": self._request_id}))
+
+    def account(self) -> None:
+        """Count what was delivered and what was lost; a client that left first is owed nothing."""
+        self._metrics.events.labels("delivered").inc(self._sent)
+        self._metrics.events.labels("lost").inc(self._owed - self._sent)

@@ -1,0 +1,75 @@
+"""What the services count about themselves, in Prometheus' terms."""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
+EVENT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+ALERT_LEVELS = ("low", "medium", "high", "exceeded")
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+def request_histogram(registry: CollectorRegistry = REGISTRY) -> Histogram:
+    """Return the duration of API requests, which every service has."""
+    return Histogram(
+        "http_request_duration_seconds",
+        "Duration of API requests",
+        buckets=REQUEST_SECONDS,
+        registry=registry,
+    )
+
+
+class BackendMetrics:
+    """The backend's own metrics; every label value exists from the start, at zero."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def counter(name: str, text: str, label: str, values: tuple[str, ...]) -> Counter:
+            made = Counter(name, text, [label], registry=registry)
+            for value in values:
+                made.labels(value)
+            return made
+
+        def plain(name: str, text: str) -> Counter:
+            return Counter(name, text, registry=registry)
+
+        outcomes = ("success", "failure")
+        self.attempts = counter(
+            "token_optimization_attempts", "Prompts whose reduction was tried", "outcome", outcomes
+        )
+        self.cost_original = plain(
+            "token_optimization_cost_original_usd", "Cost before successful optimizations"
+        )
+        self.cost = plain("token_optimization_cost_usd", "Cost after successful optimizations")
+        self.cost_checks = counter(
+            "cost_calculation_checks",
+            "Costs recomputed independently",
+            "result",
+            ("accurate", "inaccurate"),
+        )
+        self.connections = counter(
+            "websocket_connections", "WebSocket handshakes of good callers", "outcome", outcomes
+        )
+        self.events = counter(
+            "websocket_events", "Events owed to a connected client", "outcome", ("delivered", "lost")
+        )
+        self.event_latency = Histogram(
+            "websocket_event_latency_seconds",
+            "From an event's time stamp to its being sent",
+            buckets=EVENT_SECONDS,
+            registry=registry,
+        )
+        self.isolation_breaches = plain(
+            "session_isolation_breaches", "Answers that carried another user's session"
+        )
+        self.budget_alerts = counter(
+            "budget_alerts", "Users who reached an alert level", "level", ALERT_LEVELS
+        )
+        self.usage_rows = counter(
+            "token_usage_rows",
+            "Usage rows by what became of them",
+            "outcome",
+            ("written", "refused", "overflowed", "abandoned"),
+        )
+        self.usage_write_failures = plain("token_usage_write_failures", "Writes of usage rows that failed")

@@ -1,0 +1,211 @@
+"""One optimize request from its arrival to its answer."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from sandbox.platform import pricing, tokens
+from sandbox.platform.accounts import AccountBook
+from sandbox.platform.budgets import Account, Totals, alert_level, utc_now
+from sandbox.platform.configuration import BackendConfiguration
+from sandbox.platform.faults import Faults
+from sandbox.platform.metrics import ALERT_LEVELS, BackendMetrics
+from sandbox.platform.optimizer import Optimization, Optimizer
+from sandbox.platform.sessions import Session, SessionStore
+from sandbox.platform.usage import UsageRecord, UsageWriter
+
+LONGEST_PROMPT = 100_000
+
+_log = logging.getLogger(__name__)
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class OptimizeRequest(BaseModel):
+    """The body of ``POST /v1/optimize`` and of a WebSocket's ``optimize`` message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session_key: _Name
+    agent_name: _Name
+    model: Literal["gpt-4", "gpt-3.5-turbo"]
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PROMPT)]
+
+
+class BudgetSpentError(Exception):
+    """Nothing is left of the caller's monthly budget."""
+
+
+class SessionIsolationError(Exception):
+    """An answer would have carried another user's session."""
+
+
+class OptimizationService:
+    """Optimizes, prices and accounts for prompts.
+
+    :param writer: where usage goes; None when usage is not tracked.
+    """
+
+    def __init__(
+        self,
+        configuration: BackendConfiguration,
+        faults: Faults,
+        metrics: BackendMetrics,
+        accounts: AccountBook,
+        writer: UsageWriter | None,
+    ) -> None:
+        self._configuration = configuration
+        self._faults = faults
+        self._metrics = metrics
+        self._accounts = accounts
+        self._writer = writer
+        self._optimizer = Optimizer(configuration.target_percent, configuration.max_retries)
+        self.sessions = SessionStore(configuration.session_ttl_seconds, faults.session_leak_rate)
+
+    async def admit(self, user_id: UUID) -> Account:
+        """Return the caller's account when there is budget left.
+
+        :raises BudgetSpentError: when there is not.
+        """
+        account = await self._accounts.get(user_id)
+        if account.is_spent:
+            self._raise_alert(account)
+            raise BudgetSpentError(
+                f"the monthly budget of {account.limit_usd} USD is spent: raise it with PUT /v1/budget"
+            )
+        return account
+
+    def answer(
+        self, account: Account, request: OptimizeRequest, request_id: UUID | None = None
+    ) -> dict[str, Any]:
+        """Optimize and price the prompt, account for it, and return the answer's content.
+
+        :raises SessionIsolationError: when the answer would carry another user's session.
+        """
+        outcome, succeeded = self._optimize(request.prompt)
+        cost_original = self._price(request.model, outcome.tokens_original)
+        cost = self._price(request.model, outcome.tokens_used)
+        if succeeded:
+            self._metrics.cost_original.inc(float(cost_original))
+            self._metrics.cost.inc(float(cost))
+        own = self.sessions.use(account.user_id, request.session_key, outcome.tokens_used)
+        session = self._guarded(own, self.sessions.to_answer(own))
+        account.pending += Totals(1, outcome.tokens_original, outcome.tokens_used, cost_original, cost)
+        self._raise_alert(account)
+        identifier = request_id or uuid4()
+        self._record(identifier, account.user_id, request, outcome, succeeded, cost_original, cost)
+        return {
+            "request_id": str(identifier),
+            "user_id": str(session.user_id),
+            "session_key": session.key,
+            "session": {"requests": session.requests, "tokens_used": session.tokens_used},
+            "model": request.model,
+            "optimized_prompt": outcome.text,
+            "optimization_applied": outcome.applied,
+            "tokens_original": outcome.tokens_original,
+            "tokens_used": outcome.tokens_used,
+            "cost_original_usd": pricing.text(cost_original),
+            "cost_usd": pricing.text(cost),
+            "saved_usd": pricing.text(cost_original - cost),
+            "budget": self.budget(account),
+        }
+
+    def budget(self, account: Account) -> dict[str, str | None]:
+        """Return the ``budget`` object of answers."""
+        spent = account.spent_usd
+        return {
+            "limit_usd": pricing.text(account.limit_usd),
+            "spent_usd": pricing.text(spent),
+            "alert": alert_level(spent, account.limit_usd, self._configuration.thresholds),
+        }
+
+    def _optimize(self, prompt: str) -> tuple[Optimization, bool | None]:
+        """Return the outcome and whether the attempt succeeded; None when none was made."""
+        if not self._configuration.optimizing:
+            return _untouched(prompt), None
+        try:
+            outcome = self._optimizer.optimize(prompt)
+        except Exception:  # noqa: BLE001  whatever is wrong with it, the customer's prompt goes through
+            _log.exception("the optimizer failed on a prompt of %d characters", len(prompt))
+            self._metrics.attempts.labels("failure").inc()
+            return _untouched(prompt), False
+        if not outcome.attempted:
+            return outcome, None
+        if self._faults.no_optimization:
+            outcome = _untouched(prompt)
+        self._metrics.attempts.labels("success" if outcome.applied else "failure").inc()
+        return outcome, outcome.applied
+
+    def _price(self, model: str, prompt_tokens: int) -> Decimal:
+        prices = self._configuration.prices
+        cost = prices.cost(model, prompt_tokens)
+        if self._faults.cost_factor != 1:
+            cost = (cost * self._faults.cost_factor).quantize(pricing.MICRODOLLAR)
+        accurate = prices.is_accurate(model, prompt_tokens, cost)
+        self._metrics.cost_checks.labels("accurate" if accurate else "inaccurate").inc()
+        return cost
+
+    def _guarded(self, own: Session, session: Session) -> Session:
+        if session.user_id == own.user_id:
+            return session
+        self._metrics.isolation_breaches.inc()
+        _log.error("session isolation breach: an answer carries the session of another user")
+        if self._faults.session_leak_rate:
+            return session
+        raise SessionIsolationError("the answer was withheld: it belonged to another user's session")
+
+    def _raise_alert(self, account: Account) -> None:
+        level = alert_level(account.spent_usd, account.limit_usd, self._configuration.thresholds)
+        if level == account.alert:
+            return
+        if level and _rank(level) > _rank(account.alert):
+            self._metrics.budget_alerts.labels(level).inc()
+        account.alert = level
+
+    def _record(
+        self,
+        identifier: UUID,
+        user_id: UUID,
+        request: OptimizeRequest,
+        outcome: Optimization,
+        succeeded: bool | None,
+        cost_original: Decimal,
+        cost: Decimal,
+    ) -> None:
+        if self._writer is None:
+            return
+        self._writer.put(
+            UsageRecord(
+                id=identifier,
+                user_id=user_id,
+                session_key=request.session_key,
+                agent_name=request.agent_name,
+                tokens_used=outcome.tokens_used,
+                cost_usd=cost,
+                optimization_applied=outcome.applied,
+                created_at=utc_now(),
+                model=request.model,
+                tokens_original=outcome.tokens_original,
+                cost_original_usd=cost_original,
+                optimization_succeeded=succeeded,
+                revision=self._configuration.revision,
+            )
+        )
+
+
+def mistakes(error: ValidationError) -> list[Any]:
+    """Return what is wrong with a request's body, without repeating the body."""
+    return list(error.errors(include_url=False, include_input=False, include_context=False))
+
+
+def _untouched(prompt: str) -> Optimization:
+    count = tokens.count(prompt)
+    return Optimization(prompt, count, count, attempted=False)
+
+
+def _rank(level: str | None) -> int:
+    return ALERT_LEVELS.index(level) if level else -1
