@@ -60,7 +60,7 @@ def create(settings: Settings) -> Credentials:
         clickhouse_password=secrets.token_urlsafe(24),
         airflow_password=secrets.token_urlsafe(12),
         auth_signing_key=secrets.token_urlsafe(32),
-        airflow_secret_key=secrets.token_urlsafe(32),
+        airflow_secret_key=secrets.token_urlsafe(64),
         airflow_fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     )
     draft = path.with_name(f"{path.name}.{os.getpid()}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from sandbox.databases.server_user import ServerUser
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.settings import HOST, REPOSITORY, Settings
 
 POLL_SECONDS = 0.1
 LOG_LINES_SHOWN = 25
@@ -46,8 +46,14 @@ class Program:
 
 def base_environment(settings: Settings) -> dict[str, str]:
     """Return the variables every process of the sandbox gets; they also mark it as belonging to it."""
+    # A proxy of the machine must not stand between processes on loopback.
+    direct = ",".join(
+        filter(None, [os.environ.get("no_proxy"), os.environ.get("NO_PROXY"), HOST, "localhost"])
+    )
     return {
         **os.environ,
+        "NO_PROXY": direct,
+        "no_proxy": direct,
         "SLIPWAY_HOME": str(settings.home),
         "SLIPWAY_PORT_BASE": str(settings.port_base),
         # A process that renames itself must not overwrite its environment: shutdown recognises it by that.

@@ -1,0 +1,83 @@
+"""Airflow's processes: the database migration, then the components."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from sandbox.airflow.environment import airflow_home, environment, write_passwords
+from sandbox.processes import Program
+from sandbox.settings import HOST, REPOSITORY, Settings
+
+MIGRATION_TIMEOUT_SECONDS = 120.0
+START_TIMEOUT_SECONDS = 120.0
+_HEALTHY_AS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
+
+
+def migration(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
+    """Return the command that makes Airflow's tables; it ends by itself."""
+    write_passwords(settings)
+    return _component(settings, "airflow-migrate", ["db", "migrate"], environment(settings, dags))
+
+
+def components(settings: Settings, dags: Path = REPOSITORY / "dags") -> list[Program]:
+    """Return the long-lived components, which can all be started at once.
+
+    :param dags: folder of the DAGs.
+    """
+    variables = environment(settings, dags)
+    # Their own log servers would listen on every interface; sandbox.airflow.log_server takes their place.
+    commands = {
+        "api-server": ["api-server"],
+        "scheduler": ["scheduler", "--skip-serve-logs"],
+        "triggerer": ["triggerer", "--skip-serve-logs"],
+        "dag-processor": ["dag-processor"],
+    }
+    log_server = Program(
+        name="airflow-logs",
+        command=[sys.executable, "-m", "sandbox.airflow.log_server"],
+        ready=lambda: _listening(settings),
+        bound=START_TIMEOUT_SECONDS,
+        environment=variables,
+    )
+    return [
+        *(_component(settings, name, arguments, variables) for name, arguments in commands.items()),
+        log_server,
+    ]
+
+
+def health(settings: Settings) -> dict[str, str]:
+    """Return Airflow's own view of its components' health; empty while the API does not answer."""
+    try:
+        answer = httpx.get(
+            f"http://{HOST}:{settings.airflow_port}/api/v2/monitor/health", timeout=5.0, trust_env=False
+        )
+    except httpx.TransportError:
+        return {}
+    if not answer.is_success:
+        return {}
+    return {name: str((part or {}).get("status")) for name, part in answer.json().items()}
+
+
+def _component(settings: Settings, name: str, arguments: list[str], variables: Mapping[str, str]) -> Program:
+    return Program(
+        name=name,
+        command=[sys.executable, "-m", "airflow", *arguments],
+        ready=lambda: health(settings).get(_HEALTHY_AS.get(name, "metadatabase")) == "healthy",
+        bound=START_TIMEOUT_SECONDS,
+        environment=variables,
+        # Not the repository: Airflow's processes must see the project as an installation would show it.
+        folder=airflow_home(settings),
+    )
+
+
+def _listening(settings: Settings) -> bool:
+    for port in (settings.worker_log_port, settings.trigger_log_port):
+        try:
+            httpx.get(f"http://{HOST}:{port}/", timeout=2.0, trust_env=False)
+        except httpx.TransportError:
+            return False
+    return True

@@ -1,0 +1,162 @@
+"""The environment variables that make an Airflow component part of the sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox import credentials
+from sandbox.credentials import Credentials
+from sandbox.databases import postgres
+from sandbox.settings import HOST, REPOSITORY, Settings
+
+USER = "admin"
+CLICKHOUSE_USER = "slipway"
+CLICKHOUSE_DATABASE = "kpi"
+PROJECT = "sandbox-production"
+GOOGLE_APIS = ("run", "secretmanager", "sqladmin")
+
+
+def airflow_home(settings: Settings) -> Path:
+    """Return the folder Airflow keeps its own files in."""
+    return settings.home / "airflow"
+
+
+def passwords_file(settings: Settings) -> Path:
+    """Return the file Airflow's simple auth manager reads the users' passwords from."""
+    return airflow_home(settings) / "passwords.json"
+
+
+def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[str, str]:
+    """Return every variable of an Airflow component, on top of the sandbox's own.
+
+    :param dags: folder of the DAGs.
+    :raises FileNotFoundError: when the sandbox has no credentials yet.
+    """
+    keys = credentials.load(settings)
+    options = {
+        f"AIRFLOW__{section.upper()}__{option.upper()}": value
+        for section, values in _options(settings, keys, dags).items()
+        for option, value in values.items()
+    }
+    connections = {
+        f"AIRFLOW_CONN_{name.upper()}": json.dumps(value)
+        for name, value in _connections(settings, keys).items()
+    }
+    return {
+        "AIRFLOW_HOME": str(airflow_home(settings)),
+        "SLIPWAY_POLICY": "sandbox.yaml",
+        "SCARF_ANALYTICS": "false",
+        "DO_NOT_TRACK": "1",
+        **options,
+        **connections,
+    }
+
+
+def write_passwords(settings: Settings) -> None:
+    """Give Airflow's one user its password, in a file only its owner can read."""
+    path = passwords_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({USER: credentials.load(settings).airflow_password}, file)
+
+
+def _options(settings: Settings, keys: Credentials, dags: Path) -> Mapping[str, Mapping[str, str]]:
+    url = f"http://{HOST}:{settings.airflow_port}"
+    logs = settings.logs / "airflow"
+    return {
+        "core": {
+            "dags_folder": str(dags),
+            "plugins_folder": str(REPOSITORY / "plugins"),
+            "executor": "LocalExecutor",
+            "parallelism": "6",
+            "max_active_tasks_per_dag": "6",
+            "load_examples": "False",
+            "dags_are_paused_at_creation": "False",
+            "fernet_key": keys.airflow_fernet_key,
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": str(passwords_file(settings)),
+            "execution_api_server_url": f"{url}/execution/",
+            # Airflow finds a worker's log server by this name; the function answers 127.0.0.1.
+            "hostname_callable": "urllib.request.localhost",
+            "min_serialized_dag_update_interval": "5",
+            "min_serialized_dag_fetch_interval": "1",
+        },
+        "api": {
+            "host": HOST,
+            "port": str(settings.airflow_port),
+            "base_url": url,
+            "workers": "1",
+            "secret_key": keys.airflow_secret_key,
+            "instance_name": "Slipway sandbox",
+            "expose_config": "False",
+        },
+        "api_auth": {"jwt_secret": keys.airflow_secret_key},
+        "database": {
+            "sql_alchemy_conn": postgres.uri(settings, "airflow").replace("://", "+psycopg2://", 1),
+        },
+        "logging": {
+            "base_log_folder": str(logs / "tasks"),
+            "dag_processor_child_process_log_directory": str(logs / "dag_processor"),
+            "worker_log_server_port": str(settings.worker_log_port),
+            "trigger_log_server_port": str(settings.trigger_log_port),
+            "colored_console_log": "False",
+        },
+        "scheduler": {
+            # A task that ends while the scheduler sleeps waits for it: this is the time between two tasks.
+            "scheduler_idle_sleep_time": "0.2",
+            "scheduler_heartbeat_sec": "2",
+            "job_heartbeat_sec": "2",
+            "trigger_timeout_check_interval": "2",
+            "catchup_by_default": "False",
+        },
+        "triggerer": {"capacity": "100", "job_heartbeat_sec": "2"},
+        "dag_processor": {
+            "refresh_interval": "10",
+            "min_file_process_interval": "10",
+            "parsing_processes": "1",
+            "print_stats_interval": "0",
+        },
+        "usage_data_collection": {"enabled": "False"},
+    }
+
+
+def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[str, object]]:
+    google = f"http://{HOST}:{settings.google_port}"
+    databases = {
+        "slipway_ledger": "slipway",
+        "netra_production_db": "netra_production",
+        "netra_staging_db": "netra_staging",
+    }
+    return {
+        "google_cloud_default": {
+            "conn_type": "google_cloud_platform",
+            "extra": {
+                "project": PROJECT,
+                "is_anonymous": True,
+                "api_endpoints": dict.fromkeys(GOOGLE_APIS, google),
+            },
+        },
+        **{
+            name: {
+                "conn_type": "postgres",
+                "host": HOST,
+                "port": settings.postgres_port,
+                "login": postgres.SUPERUSER,
+                "password": keys.postgres_password,
+                "schema": database,
+            }
+            for name, database in databases.items()
+        },
+        "slipway_clickhouse": {
+            "conn_type": "clickhouse",
+            "host": HOST,
+            "port": settings.clickhouse_port,
+            "login": CLICKHOUSE_USER,
+            "password": keys.clickhouse_password,
+            "schema": CLICKHOUSE_DATABASE,
+        },
+        "slipway_promql": {"conn_type": "http", "host": settings.prometheus_url},
+    }
