@@ -1,0 +1,34 @@
+# make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test lint lock
+
+PY := .venv/bin/python
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv from the pinned requirements
+	@bin/setup
+
+demo: setup ## Release a good version and a bad one in a sandbox of its own, print what was measured
+	@$(PY) -m sandbox.demo
+
+up: setup ## Start the sandbox and Airflow and leave them running
+	@$(PY) -m sandbox up
+
+status: setup ## Tell what runs
+	@$(PY) -m sandbox status
+
+down: setup ## Stop everything and remove what it wrote
+	@$(PY) -m sandbox down
+
+lint: setup ## Check style and types
+	@bin/lint
+
+test: setup ## Check style and types, run every test
+	@bin/lint
+	@$(PY) -m pytest
+
+lock: setup ## Compile the pinned requirements from the *.in files
+	@bin/lock

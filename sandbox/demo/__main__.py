@@ -1,0 +1,73 @@
+"""``python -m sandbox.demo``: release a good version and a bad one, print what was measured."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from rich.console import Console
+
+from sandbox.demo import checks, story, summary
+from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.display import Progress
+from sandbox.demo.memory import MemoryWatch
+from sandbox.settings import Settings
+
+DAGS_BOUND_SECONDS = 60.0
+
+
+def tell(console: Console, settings: Settings, peak: MemoryWatch) -> bool:
+    """Run the story against a sandbox that is up, print it, and return whether everything held."""
+    client = AirflowClient(settings)
+    client.wait_for_dags(story.DAGS, bound=DAGS_BOUND_SECONDS)
+    console.rule(f"releasing {story.GOOD_VERSION}", align="left")
+    progress = Progress(console, settings, service=story.SERVICE)
+    good = story.release(client, settings, story.GOOD_VERSION, progress)
+    rollup = story.roll_up_today(client)
+    console.rule(
+        f"releasing {story.BAD_VERSION}, which fails 5 % of its requests in production", align="left"
+    )
+    progress = Progress(console, settings, service=story.SERVICE)
+    bad = story.release(client, settings, story.BAD_VERSION, progress)
+    kpi_run, kpis = story.read_kpis(client, settings, rollup)
+
+    summary.print_release(console, good)
+    summary.print_release(console, bad)
+    summary.print_kpis(console, kpis)
+    return summary.print_checks(
+        console,
+        [
+            *checks.check_good(good, settings),
+            *checks.check_bad(bad),
+            *checks.check_kpis(kpi_run, kpis),
+            *checks.check_machine(peak_bytes=peak.peak_bytes, import_errors=client.import_errors()),
+        ],
+    )
+
+
+def main() -> int:
+    """Start the sandbox and tell the story.
+
+    What came up stays up, for a person to look at; what did not come to its end is stopped and removed.
+
+    :return: exit code: 0 when everything held.
+    """
+    console, settings, began = Console(), Settings.from_environment(), time.monotonic()
+    up = subprocess.run([sys.executable, "-m", "sandbox", "up"], check=False)
+    if up.returncode:
+        return up.returncode
+    try:
+        summary.print_address(console, settings)
+        with MemoryWatch(settings) as peak:
+            held = tell(console, settings, peak)
+    except BaseException:
+        subprocess.run([sys.executable, "-m", "sandbox", "down"], check=False)
+        raise
+    summary.print_address(console, settings)
+    console.print(f"It took {(time.monotonic() - began) / 60:.1f} minutes. It runs on: make down stops it.")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

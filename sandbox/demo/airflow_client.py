@@ -1,0 +1,140 @@
+"""A small client of Airflow's REST API, as a release manager's browser would use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from sandbox import credentials
+from sandbox.airflow.environment import USER
+from sandbox.settings import HOST, Settings
+
+_TIMEOUT_SECONDS = 30.0
+_ENDED = ("success", "failed")
+
+
+class RunTimeout(RuntimeError):  # noqa: N818 - named for the state it reports
+    """A run did not end within its bound."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A look at a run.
+
+    :param state: state of the whole run.
+    :param tasks: state per task id; None for a task that has none yet.
+    """
+
+    state: str
+    tasks: Mapping[str, str | None]
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the run will not change any more."""
+        return self.state in _ENDED
+
+
+class AirflowClient:
+    """Signs in as the sandbox's user and starts, watches and reads runs.
+
+    :param settings: the sandbox.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = f"http://{HOST}:{settings.airflow_port}"
+        self._password = credentials.load(settings).airflow_password
+        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._sign_in()
+
+    def _sign_in(self) -> None:
+        answer = self._http.post("/auth/token", json={"username": USER, "password": self._password})
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return the answer to a GET below ``/api/v2``."""
+        answer = self._http.get(f"/api/v2{path}", params=parameters)
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait_for_dags(self, names: tuple[str, ...], *, bound: float) -> None:
+        """Wait until the DAGs are known.
+
+        :param bound: seconds it may take.
+        :raises RunTimeout: when one is not there by then.
+        """
+        deadline = time.monotonic() + bound
+        while True:
+            known = {dag["dag_id"] for dag in self.get("/dags")["dags"]}
+            missing = set(names) - known
+            if not missing:
+                return
+            if time.monotonic() > deadline:
+                raise RunTimeout(
+                    f"DAGs {sorted(missing)} not there after {bound:g} s: {self.import_errors()}"
+                )
+            time.sleep(0.5)
+
+    def import_errors(self) -> list[str]:
+        """Return the errors of DAG files that could not be read."""
+        errors = self.get("/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
+
+    def trigger(
+        self, dag: str, *, conf: Mapping[str, Any] | None = None, partition_key: str | None = None
+    ) -> httpx.Response:
+        """Ask for a run.
+
+        :param conf: what the trigger form would send.
+        :param partition_key: day of a partitioned DAG.
+        :return: the answer; 400 when the form's rules refuse it.
+        """
+        body: dict[str, Any] = {"logical_date": None, "conf": dict(conf or {})}
+        if partition_key is not None:
+            body["partition_key"] = partition_key
+        return self._http.post(f"/api/v2/dags/{dag}/dagRuns", json=body)
+
+    def start(self, dag: str, **what: Any) -> str:
+        """Start a run and return its id.
+
+        :raises httpx.HTTPStatusError: when Airflow refuses it.
+        """
+        answer = self.trigger(dag, **what)
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def look(self, dag: str, run_id: str) -> RunState:
+        """Return the state of a run and of its tasks."""
+        run = self.get(f"/dags/{dag}/dagRuns/{run_id}")
+        tasks = self.get(f"/dags/{dag}/dagRuns/{run_id}/taskInstances", limit=200)["task_instances"]
+        return RunState(run["state"], {task["task_id"]: task["state"] for task in tasks})
+
+    def follow(self, dag: str, run_id: str, *, bound: float) -> Iterator[RunState]:
+        """Yield the state of a run about every second until it has ended.
+
+        :param bound: seconds it may take.
+        :raises RunTimeout: when it has not ended by then.
+        """
+        deadline = time.monotonic() + bound
+        while True:
+            state = self.look(dag, run_id)
+            yield state
+            if state.has_ended:
+                return
+            if time.monotonic() > deadline:
+                unfinished = [task for task, value in state.tasks.items() if value in ("running", "deferred")]
+                raise RunTimeout(f"run {run_id} of {dag}: not done after {bound:g} s; at {unfinished}")
+            time.sleep(1)
+
+    def wait(self, dag: str, run_id: str, *, bound: float) -> RunState:
+        """Wait until a run has ended and return its last state.
+
+        :param bound: seconds it may take.
+        :raises RunTimeout: when it has not ended by then.
+        """
+        *_, last = self.follow(dag, run_id, bound=bound)
+        return last

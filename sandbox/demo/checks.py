@@ -1,0 +1,90 @@
+"""What the demonstration must reach, each as a check of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sandbox.demo.airflow_client import RunState
+from sandbox.demo.kpi import KpiRow
+from sandbox.demo.record import traffic_steps
+from sandbox.demo.story import ReleaseReport
+from sandbox.settings import Settings
+
+SAFETY_SECONDS = 45.0
+MEMORY_GIB = 6.0
+SERVICES = ("netra-backend-prod", "netra-auth-prod", "netra-frontend-prod")
+_ROLLBACK_TASKS = ("rollback.roll_back_traffic", "rollback.roll_back_feature_flags", "rollback.close_release")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold, and what was seen."""
+
+    holds: bool
+    text: str
+
+
+def check_good(report: ReleaseReport, settings: Settings) -> Iterator[Check]:
+    """Check a release that should have been promoted."""
+    yield Check(report.run.state == "success" and report.outcome == "promoted", f"{report.version} promoted")
+    for key, service in report.plan["services"].items():
+        name, revision = service["names"]["production"], service["revisions"]["production"]
+        steps = traffic_steps(settings, name)
+        share = steps[-1].split.get(revision, 0) if steps else 0
+        yield Check(share == 100, f"{key}: {share} % of the traffic on {revision}")
+    migrated = report.run.tasks.get("phase_2_production_preparation.migrate_schema")
+    yield Check(migrated == "success", f"schema migration: {migrated}")
+    yield _no_loss(report, allowed_errors=0)
+
+
+def check_bad(report: ReleaseReport) -> Iterator[Check]:
+    """Check a release that should have been rolled back from the canary."""
+    yield Check(
+        report.run.state == "failed" and report.outcome == "rolled_back",
+        f"{report.version} rolled back, its run {report.run.state}: {report.reason}",
+    )
+    (stable,) = report.stable["netra-backend-prod"]
+    share = report.serving.get(stable, 0)
+    yield Check(share == 100, f"backend: {share} % of the traffic back on {stable}")
+    seconds = report.seconds_to_safety
+    yield Check(
+        seconds is not None and seconds <= SAFETY_SECONDS,
+        "from the first bad answer to 0 % traffic: "
+        + ("never" if seconds is None else f"{seconds:.1f} s (at most {SAFETY_SECONDS:g} s)"),
+    )
+    states = {task: report.run.tasks.get(task) for task in _ROLLBACK_TASKS}
+    yield Check(
+        set(states.values()) == {"success"},
+        f"the rollback's own tasks: {', '.join(map(str, states.values()))}",
+    )
+    yield _no_loss(
+        report, allowed_errors=report.requests.by_revision.get(report.revision, {}).get("errors", 0)
+    )
+
+
+def check_kpis(run: RunState, rows: Sequence[KpiRow]) -> Iterator[Check]:
+    """Check the KPI rollup."""
+    yield Check(
+        run.state == "success" and bool(rows), f"KPI rollup {run.state}, {len(rows)} rows in ClickHouse"
+    )
+
+
+def check_machine(*, peak_bytes: int, import_errors: Sequence[str]) -> Iterator[Check]:
+    """Check what the whole takes."""
+    peak = peak_bytes / 2**30
+    yield Check(
+        0 < peak < MEMORY_GIB, f"highest memory of all processes {peak:.1f} GiB (under {MEMORY_GIB:g} GiB)"
+    )
+    yield Check(not import_errors, f"DAG import errors: {len(import_errors)}")
+
+
+def _no_loss(report: ReleaseReport, *, allowed_errors: int) -> Check:
+    seen = report.requests
+    lost = seen.dropped + seen.sockets_closed + seen.socket_errors
+    other = seen.app_errors - allowed_errors
+    return Check(
+        seen.requests > 0 and lost == 0 and other <= 0,
+        f"{seen.requests} requests: {seen.dropped} dropped, {seen.sockets_closed} WebSockets closed unasked, "
+        f"{seen.socket_errors} WebSocket errors, {max(0, other)} errors from the stable revision",
+    )

@@ -1,0 +1,45 @@
+"""The progress display: one line for whatever changed."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+
+from sandbox.demo.airflow_client import RunState
+from sandbox.demo.record import traffic_steps
+from sandbox.settings import Settings
+
+_SHOWN = {"running": "…", "deferred": "… watching", "success": "✓", "failed": "✗"}
+
+
+class Progress:
+    """Prints what changes in a run: tasks that begin and end, and the traffic.
+
+    :param console: where to print.
+    :param settings: the sandbox.
+    :param service: the Cloud Run service whose traffic is shown.
+    """
+
+    def __init__(self, console: Console, settings: Settings, *, service: str) -> None:
+        self._console = console
+        self._settings = settings
+        self._service = service
+        self._began = time.monotonic()
+        self._tasks: dict[str, str | None] = {}
+        self._steps = len(traffic_steps(settings, service))
+
+    def show(self, state: RunState) -> None:
+        """Print what is new."""
+        for task, value in state.tasks.items():
+            if value != self._tasks.get(task) and value in _SHOWN and value != "running":
+                self._line(f"{_SHOWN[value]} {task}")
+        self._tasks = dict(state.tasks)
+        steps = traffic_steps(self._settings, self._service)
+        for step in steps[self._steps :]:
+            split = ", ".join(f"{revision} {percent} %" for revision, percent in step.split.items())
+            self._line(f"[bold]traffic[/bold] {split}")
+        self._steps = len(steps)
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"  {time.monotonic() - self._began:5.0f} s  {text}", highlight=False)

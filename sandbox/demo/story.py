@@ -1,0 +1,114 @@
+"""The demonstration itself: what is released, and what is measured of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.demo import record
+from sandbox.demo.airflow_client import AirflowClient, RunState
+from sandbox.demo.display import Progress
+from sandbox.demo.kpi import KpiRow, kpi_rows
+from sandbox.settings import Settings
+
+SERVICE = "netra-backend-prod"
+GOOD_VERSION = "1.1.0"
+BAD_VERSION = "1.2.0"
+DAGS = ("release", "kpi_rollup")
+RELEASE_BOUND_SECONDS = 420.0
+KPI_BOUND_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class ReleaseReport:
+    """What one release did, measured from outside.
+
+    :param gates: decision per phase, in their order.
+    :param steps: traffic over time, as applied at the data plane.
+    :param requests: what the users saw while it ran.
+    :param seconds_to_safety: from the new revision's first bad answer to its last traffic; None without one.
+    """
+
+    version: str
+    run: RunState
+    outcome: str | None
+    reason: str | None
+    plan: Mapping[str, Any]
+    stable: Mapping[str, Mapping[str, int]]
+    gates: Sequence[Mapping[str, Any]]
+    began: float
+    seconds: float
+    steps: Sequence[record.TrafficStep]
+    requests: record.Answers
+    seconds_to_safety: float | None
+
+    @property
+    def revision(self) -> str:
+        """The new revision of the backend in production."""
+        return str(self.plan["services"]["backend"]["revisions"]["production"])
+
+    @property
+    def serving(self) -> Mapping[str, int]:
+        """The split of the backend at the end of the release."""
+        return self.steps[-1].split if self.steps else {}
+
+
+def release(client: AirflowClient, settings: Settings, version: str, progress: Progress) -> ReleaseReport:
+    """Release a version and report what happened.
+
+    :raises RunTimeout: when the run does not end within its bound.
+    """
+    before, began = record.answers(settings), time.time()
+    run_id = client.start("release", conf={"version": version, "reason": "demonstration"})
+    for state in client.follow("release", run_id, bound=RELEASE_BOUND_SECONDS):
+        progress.show(state)
+    seconds = time.time() - began
+    # The users' counts are written about once a second: what they saw until now must be in them.
+    time.sleep(2)
+    row = record.release_of_run(settings, run_id)
+    if row is None:
+        raise RuntimeError(f"run {run_id}: opened no release; see its preflight tasks in the Airflow UI")
+    revision = row["plan"]["services"]["backend"]["revisions"]["production"]
+    return ReleaseReport(
+        version=version,
+        run=state,
+        outcome=row["outcome"],
+        reason=row["reason"],
+        plan=row["plan"],
+        stable=row["stable"],
+        gates=record.gates(settings, row["release_id"]),
+        began=began,
+        seconds=seconds,
+        steps=[step for step in record.traffic_steps(settings, SERVICE) if step.at >= began],
+        requests=_difference(record.answers(settings), before),
+        seconds_to_safety=record.seconds_to_safety(settings, service=SERVICE, revision=revision),
+    )
+
+
+def roll_up_today(client: AirflowClient) -> str:
+    """Start today's KPI rollup and return its run id."""
+    return client.start("kpi_rollup", partition_key=datetime.now(UTC).date().isoformat())
+
+
+def read_kpis(client: AirflowClient, settings: Settings, run_id: str) -> tuple[RunState, list[KpiRow]]:
+    """Wait for a KPI rollup and return its state and today's KPIs from ClickHouse."""
+    state = client.wait("kpi_rollup", run_id, bound=KPI_BOUND_SECONDS)
+    return state, kpi_rows(settings, datetime.now(UTC).date())
+
+
+def _difference(after: record.Answers, before: record.Answers) -> record.Answers:
+    revisions = {
+        name: {key: value - before.by_revision.get(name, {}).get(key, 0) for key, value in counts.items()}
+        for name, counts in after.by_revision.items()
+    }
+    return record.Answers(
+        requests=after.requests - before.requests,
+        app_errors=after.app_errors - before.app_errors,
+        dropped=after.dropped - before.dropped,
+        sockets_closed=after.sockets_closed - before.sockets_closed,
+        socket_errors=after.socket_errors - before.socket_errors,
+        by_revision=revisions,
+    )

@@ -1,0 +1,75 @@
+"""What the demonstration prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import credentials
+from sandbox.airflow.environment import USER
+from sandbox.demo.checks import Check
+from sandbox.demo.kpi import KpiRow
+from sandbox.demo.story import ReleaseReport
+from sandbox.settings import HOST, Settings
+
+
+def print_release(console: Console, report: ReleaseReport) -> None:
+    """Print one release: its verdicts with their evidence, and the traffic over time."""
+    console.print()
+    console.rule(f"release {report.version}: {(report.outcome or 'open').replace('_', ' ')}", align="left")
+    verdicts = Table("phase", "verdict", "evidence", box=None, pad_edge=False)
+    for gate in report.gates:
+        verdicts.add_row(gate["phase"], gate["verdict"], "\n".join(_evidence(gate)))
+    console.print(verdicts)
+    traffic = Table("after", "traffic of the backend", box=None, pad_edge=False)
+    for step in report.steps:
+        split = ", ".join(f"{revision} {percent} %" for revision, percent in step.split.items())
+        traffic.add_row(f"{step.at - report.began:.0f} s", split)
+    console.print(traffic)
+    seen = report.requests
+    console.print(
+        f"{seen.requests} requests served in {report.seconds:.0f} s, {seen.dropped} dropped, "
+        f"{seen.app_errors} errors of the platform",
+        highlight=False,
+    )
+
+
+def _evidence(gate: Mapping[str, Any]) -> list[str]:
+    findings = gate.get("findings") or []
+    if gate["verdict"] == "promote" and findings:
+        return [finding["reason"] for finding in findings]
+    return [str(gate["reason"])]
+
+
+def print_kpis(console: Console, rows: Sequence[KpiRow]) -> None:
+    """Print the KPIs of the day."""
+    console.print()
+    console.rule("business KPIs of today, in ClickHouse", align="left")
+    table = Table("KPI", "value", "unit", "of", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row.kpi, row.value, row.unit, row.dimension or "the platform")
+    console.print(table)
+
+
+def print_checks(console: Console, checks: Sequence[Check]) -> bool:
+    """Print every check and return whether all hold."""
+    console.print()
+    console.rule("what must hold", align="left")
+    for check in checks:
+        mark = "[green]✓[/green]" if check.holds else "[red]✗[/red]"
+        console.print(f"{mark} {check.text}", highlight=False)
+    return all(check.holds for check in checks)
+
+
+def print_address(console: Console, settings: Settings) -> None:
+    """Print where the Airflow UI is and how to sign in."""
+    console.print()
+    console.print(
+        f"Airflow: http://{HOST}:{settings.airflow_port}  user {USER}  "
+        f"password {credentials.load(settings).airflow_password}",
+        highlight=False,
+        soft_wrap=True,
+    )
