@@ -1,0 +1,8 @@
+CREATE TABLE IF NOT EXISTS schema_migration
+(
+    name       String,
+    checksum   FixedString(64),
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY name

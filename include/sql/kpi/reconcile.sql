@@ -1,0 +1,28 @@
+-- Is what is about to be published what the source said it sent, and do the KPIs add up to it?
+-- Definition: one row per check: its name, the expected and the found value.
+-- Source:     the trailer of this run's extract (counted by PostgreSQL), this run's facts, totals and KPIs.
+-- Edge cases: money is compared exactly, to the sixth decimal. An extract without its trailer has no control
+--             rows and so fails 'trailers'. 'other days' finds rows that would be published into another day.
+WITH
+    (SELECT count() FROM {usage_extract:Identifier} WHERE control_rows IS NOT NULL) AS trailers,
+    (SELECT toDecimal128(sum(control_rows), 6) FROM {usage_extract:Identifier}) AS source_rows,
+    (SELECT sum(control_cost_usd) FROM {usage_extract:Identifier}) AS source_cost,
+    (SELECT sum(control_cost_original_usd) FROM {usage_extract:Identifier}) AS source_cost_original
+SELECT check.1 AS name, check.2 AS expected, check.3 AS found
+FROM
+(
+    SELECT arrayJoin([
+        ('trailers', toDecimal128(1, 6), toDecimal128(trailers, 6)),
+        ('fact rows', source_rows, toDecimal128(count(), 6)),
+        ('fact ids', source_rows, toDecimal128(uniqExact(id), 6)),
+        ('fact cost', source_cost, sum(ifNull(cost_usd, 0))),
+        ('fact cost original', source_cost_original, sum(ifNull(cost_original_usd, 0))),
+        ('other days', toDecimal128(0, 6), toDecimal128(countIf(day != {day:Date}), 6)),
+        ('user requests', source_rows, (SELECT toDecimal128(sum(requests), 6) FROM {usage_user_day:Identifier})),
+        ('user cost', source_cost, (SELECT sum(cost_usd) FROM {usage_user_day:Identifier})),
+        ('kpi requests', source_rows, (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'requests' AND dim = 'all')),
+        ('kpi cost', source_cost, (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_usd' AND dim = 'all')),
+        ('kpi savings', (SELECT sum(saved_usd) FROM {usage_user_day:Identifier}), (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_savings_usd' AND dim = 'all'))
+    ]) AS check
+    FROM {usage_fact:Identifier}
+)

@@ -1,0 +1,10 @@
+-- The day's staged KPIs, as the expectations of kpi_daily see them.
+SELECT
+    kpi,
+    dim,
+    concat(kpi, ' ', dim) AS key,
+    toFloat64(value) AS value,
+    if(unit = 'percent', toFloat64(value), NULL) AS percent,
+    if(kpi IN ('requests', 'tokens', 'active_users', 'cost_usd', 'free_to_paid_conversions'), toFloat64(value), NULL) AS amount,
+    definition_version
+FROM {kpi_daily:Identifier}

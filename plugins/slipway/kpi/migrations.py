@@ -1,0 +1,91 @@
+"""The migrations of the ClickHouse schema: numbered files, applied once each, in order, recorded by checksum.
+
+ClickHouse has no transactions: a migration that was cut short is run again, so every statement in one must be
+harmless when repeated (``IF NOT EXISTS`` and the like).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from slipway.kpi.errors import MigrationConflict
+from slipway.statements import SQL_DIRECTORY, statement
+
+MIGRATIONS = SQL_DIRECTORY / "clickhouse" / "migrations"
+
+
+class Client(Protocol):
+    """The part of a ClickHouse client that migrations need."""
+
+    def command(self, cmd: str, parameters: Mapping[str, Any] | None = None) -> object:
+        """Run a statement."""
+
+    def query(self, query: str) -> Any:
+        """Run a query; the result has ``result_rows``."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of the migrations folder."""
+
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file, in hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements of the file; each ends with a semicolon at the end of a line."""
+        return [part for part in re.split(r";[ \t]*(?:\n|$)", self.text) if part.strip()]
+
+
+def load(folder: Path = MIGRATIONS) -> list[Migration]:
+    """Read the migrations in their order.
+
+    :raises FileNotFoundError: when the folder has none.
+    """
+    found = [Migration(path.stem, path.read_text()) for path in sorted(folder.glob("*.sql"))]
+    if not found:
+        raise FileNotFoundError(f"{folder}: no *.sql migrations")
+    return found
+
+
+def apply(client: Client, migrations: Sequence[Migration]) -> list[str]:
+    """Apply what is not applied yet.
+
+    :returns: the names applied now.
+    :raises MigrationConflict: when an applied file was changed or removed afterwards.
+    """
+    client.command(statement("clickhouse/migration_table"))
+    recorded = {
+        str(name): str(checksum)
+        for name, checksum in client.query(statement("clickhouse/read_migrations")).result_rows
+    }
+    present = {migration.name: migration.checksum for migration in migrations}
+    for name, checksum in recorded.items():
+        if present.get(name) != checksum:
+            raise MigrationConflict(
+                f"ClickHouse migration {name} was applied with checksum {checksum[:12]}, and the file now "
+                f"{'has ' + present[name][:12] if name in present else 'is gone'}: restore it, and put the "
+                f"change into a new migration"
+            )
+    applied = []
+    for migration in migrations:
+        if migration.name in recorded:
+            continue
+        for text in migration.statements:
+            client.command(text)
+        client.command(
+            statement("clickhouse/record_migration"),
+            parameters={"name": migration.name, "checksum": migration.checksum},
+        )
+        applied.append(migration.name)
+    return applied

@@ -1,0 +1,72 @@
+"""Running the project's statements in ClickHouse, through the provider's hook as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+
+from slipway.kpi.staging import bind_identifiers
+from slipway.statements import statement
+
+CLICKHOUSE_CONNECTION = "slipway_clickhouse"
+_LONGEST_STATEMENT_SECONDS = 3000
+
+
+def clickhouse_hook(connection_id: str) -> ClickHouseHook:
+    """Return the hook, set up for statements that run long and for many clients at once."""
+    return ClickHouseHook(
+        clickhouse_conn_id=connection_id,
+        session_settings={"max_execution_time": _LONGEST_STATEMENT_SECONDS},
+        client_kwargs={
+            # A session admits one request at a time; nothing here needs one.
+            "autogenerate_session_id": False,
+            "send_receive_timeout": _LONGEST_STATEMENT_SECONDS,
+        },
+    )
+
+
+class Warehouse:
+    """A ClickHouse client that runs statements of ``include/sql`` by name."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def run(
+        self,
+        name: str,
+        tables: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Run a statement that changes something.
+
+        :param tables: values of ``{name:Identifier}``.
+        :param parameters: values of ``{name:Type}``, bound by the server.
+        :returns: rows written.
+        """
+        sql = bind_identifiers(statement(name), tables or {})
+        summary = self.client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
+        return int(summary.summary.get("written_rows", 0))
+
+    def rows(
+        self,
+        name: str,
+        tables: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows: for results of a few lines."""
+        sql = bind_identifiers(statement(name), tables or {})
+        return [tuple(row) for row in self.client.query(sql, parameters=dict(parameters or {})).result_rows]
+
+
+@contextmanager
+def open_warehouse(connection_id: str = CLICKHOUSE_CONNECTION) -> Iterator[Warehouse]:
+    """Open a client, and close it at the end."""
+    client = clickhouse_hook(connection_id).get_client()
+    try:
+        yield Warehouse(client)
+    finally:
+        client.close()
