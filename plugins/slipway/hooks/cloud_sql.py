@@ -144,7 +144,8 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
     ) -> None:
         """Replace an instance's data by a backup. Writes since the backup are lost; the last resort.
 
-        Asked once: when the answer is lost, a second restore could undo writes made after the first.
+        A restore whose answer got lost is found among the instance's operations and followed: asking for it
+        again could undo writes made after it.
 
         :param project_id: Google Cloud project.
         :param instance: short name of the instance to overwrite.
@@ -161,44 +162,57 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
             "instanceId": source_instance or instance,
             "project": project_id,
         }
-        request = (
-            self.get_conn()
-            .instances()
-            .restoreBackup(project=project_id, instance=instance, body={"restoreBackupContext": context})
-        )
+        instances = self.get_conn().instances()
+        body = {"restoreBackupContext": context}
+        earlier = self._restores(project_id, instance, doing)
         while True:
-            try:
-                operation = request.execute(num_retries=0)
+            request = instances.restoreBackup(project=project_id, instance=instance, body=body)
+            operation = self._ask(request, doing)
+            begun = {operation} if operation else self._restores(project_id, instance, doing) - earlier
+            if begun:
                 break
-            except HttpError as error:
-                if not _busy(error) or deadline.passed:
-                    raise BackupFailed(f"{doing}: {error}") from error
-            except FAILURES as error:
+            if deadline.passed:
                 raise BackupFailed(
-                    f"{doing}: no answer ({error}); look at the instance's operations before asking again"
-                ) from error
+                    f"{doing}: not begun in {timeout:g} s; another operation holds the instance"
+                )
             deadline.pause(POLL_SECONDS)
-        self._await(project_id, operation["name"], doing, deadline)
+        self._await(project_id, min(begun), doing, deadline)
+
+    def _restores(self, project_id: str, instance: str, doing: str) -> set[str]:
+        """Names of the instance's latest restore operations, finished ones included."""
+        request = self.get_conn().operations().list(project=project_id, instance=instance, maxResults=100)
+        items = self._read(request, doing).get("items", [])
+        return {item["name"] for item in items if item["operationType"] == "RESTORE_VOLUME"}
 
     def _insert_backup(
         self, project_id: str, instance: str, description: str, doing: str, deadline: Deadline
     ) -> str | None:
         """Ask for a backup; return its id when it is done, None when the list must tell what became of it."""
         body = {"kind": "sql#backupRun", "description": description}
-        request = self.get_conn().backupRuns().insert(project=project_id, instance=instance, body=body)
-        try:
-            operation = request.execute(num_retries=0)
-        except HttpError as error:
-            if not _busy(error) and error.resp.status != 429 and error.resp.status < 500:
-                raise BackupFailed(f"{doing}: {error}") from error
-            self.log.info("%s yet: %s", doing, error)
+        runs = self.get_conn().backupRuns()
+        operation = self._ask(runs.insert(project=project_id, instance=instance, body=body), doing)
+        if operation is None:
             return None
-        except FAILURES as error:
-            self.log.info("%s: no answer (%s); looking whether it was taken", doing, error)
-            return None
-        done = self._await(project_id, operation["name"], doing, deadline)
+        done = self._await(project_id, operation, doing, deadline)
         backup_run_id = done.get("backupContext", {}).get("backupId")
         return None if backup_run_id is None else str(backup_run_id)
+
+    def _ask(self, request: Any, doing: str) -> str | None:
+        """Send a request that begins an operation; return its name.
+
+        None means: not taken because the instance is busy, or no usable answer. It may have been taken even
+        then, also because ``httplib2`` sends a request again by itself when the connection breaks.
+        """
+        try:
+            return str(request.execute(num_retries=0)["name"])
+        except HttpError as error:
+            # 409: another administrative operation holds the instance. Cloud SQL runs one at a time.
+            if error.resp.status not in {409, 429} and error.resp.status < 500:
+                raise BackupFailed(f"{doing}: {error}") from error
+            self.log.info("%s yet: %s", doing, error)
+        except FAILURES as error:
+            self.log.info("%s yet: no answer (%s); looking whether it was taken", doing, error)
+        return None
 
     def _await(self, project_id: str, operation: str, doing: str, deadline: Deadline) -> dict[str, Any]:
         request = self.get_conn().operations().get(project=project_id, operation=operation)
@@ -222,8 +236,3 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         except FAILURES as error:
             raise BackupFailed(f"{doing}: {error}") from error
         return answer
-
-
-def _busy(error: HttpError) -> bool:
-    """Whether another administrative operation holds the instance: Cloud SQL runs one at a time."""
-    return bool(error.resp.status == 409)

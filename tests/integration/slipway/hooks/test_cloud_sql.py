@@ -1,0 +1,144 @@
+"""The door to Cloud SQL's backups, with real dumps of a real database."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from slipway.exceptions import BackupFailed
+from slipway.hooks.cloud_sql import CloudSqlBackupHook
+
+from sandbox.databases import postgres
+from sandbox.settings import Settings
+from tests.integration.slipway.hooks.conftest import PROJECT
+from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("database")]
+INSTANCE = "netra-staging-db"
+INSERT = "backupRuns(\\?|$)"
+
+
+@pytest.fixture
+def hook(proxy: FaultProxy) -> Iterator[CloudSqlBackupHook]:
+    found = CloudSqlBackupHook()
+    yield found
+    found.get_conn().close()
+
+
+@pytest.fixture
+def release() -> str:
+    return f"release {uuid.uuid4().hex}"
+
+
+def back_up(hook: CloudSqlBackupHook, description: str, timeout: float = 60) -> str:
+    return hook.create_backup(project_id=PROJECT, instance=INSTANCE, description=description, timeout=timeout)
+
+
+def backups_for(hook: CloudSqlBackupHook, description: str) -> list[str]:
+    runs = hook.list_backups(project_id=PROJECT, instance=INSTANCE)
+    return [run.status for run in runs if run.description == description]
+
+
+def test_a_release_has_one_backup(hook: CloudSqlBackupHook, release: str) -> None:
+    first = back_up(hook, release)
+    assert back_up(hook, release) == first
+    assert back_up(hook, f"{release} again") != first
+    assert backups_for(hook, release) == ["SUCCESSFUL"]
+
+
+def test_a_restore_brings_the_data_back(hook: CloudSqlBackupHook, settings: Settings, release: str) -> None:
+    with psycopg.connect(postgres.uri(settings, "netra_staging"), autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 1 AS value")
+    backup = back_up(hook, release)
+    with psycopg.connect(postgres.uri(settings, "netra_staging"), autocommit=True) as connection:
+        connection.execute("DROP TABLE kept")
+    hook.restore_backup(project_id=PROJECT, instance=INSTANCE, backup_run_id=backup, timeout=60)
+    with psycopg.connect(postgres.uri(settings, "netra_staging")) as connection:
+        assert connection.execute("SELECT value FROM kept").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", INSERT, lost="answer"),
+        Fault("POST", INSERT, lost="request"),
+        Fault("POST", INSERT, status=503, times=2),
+        Fault("POST", INSERT, status=429),
+        Fault("POST", INSERT, status=409, times=2),
+        Fault("GET", "backupRuns", status=503, times=2),
+        Fault("GET", "operations", status=503, times=2),
+    ],
+    ids=["answer-lost", "request-lost", "503", "429", "busy", "list-503", "poll-503"],
+)
+def test_exactly_one_backup_is_made_whatever_the_network_does(
+    hook: CloudSqlBackupHook, proxy: FaultProxy, release: str, fault: Fault
+) -> None:
+    injected = proxy.inject(fault)
+    back_up(hook, release)
+    assert injected.times == 0
+    assert backups_for(hook, release) == ["SUCCESSFUL"]
+
+
+def test_two_runs_of_one_task_make_one_backup(hook: CloudSqlBackupHook, release: str) -> None:
+    made: list[str] = []
+
+    def work() -> None:
+        own = CloudSqlBackupHook()
+        made.append(back_up(own, release))
+        own.get_conn().close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(made) == 2
+    assert len(set(made)) == 1
+    assert backups_for(hook, release) == ["SUCCESSFUL"]
+
+
+def test_an_instance_that_stays_busy_is_waited_for_within_a_bound(
+    hook: CloudSqlBackupHook, proxy: FaultProxy, release: str
+) -> None:
+    proxy.inject(Fault("POST", INSERT, status=409, times=99))
+    with pytest.raises(BackupFailed, match="not done in 3 s; another operation holds the instance"):
+        back_up(hook, release, timeout=3)
+    assert backups_for(hook, release) == []
+
+
+def test_what_cannot_be_is_refused_by_name(hook: CloudSqlBackupHook, release: str) -> None:
+    with pytest.raises(BackupFailed, match="instance nothing"):
+        hook.create_backup(project_id=PROJECT, instance="nothing", description=release, timeout=10)
+    with pytest.raises(BackupFailed, match="cannot restore backup 1"):
+        hook.restore_backup(project_id=PROJECT, instance=INSTANCE, backup_run_id="1", timeout=10)
+    with pytest.raises(BackupFailed, match="needs a description"):
+        back_up(hook, "")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", "restoreBackup", lost="answer", times=3),
+        Fault("POST", "restoreBackup", lost="request", times=2),
+        Fault("POST", "restoreBackup", status=503),
+        Fault("POST", "restoreBackup", status=409),
+        Fault("GET", "operations", status=503, times=2),
+    ],
+    ids=["answer-lost", "request-lost", "503", "busy", "poll-503"],
+)
+def test_exactly_one_restore_is_done_whatever_the_network_does(
+    hook: CloudSqlBackupHook, proxy: FaultProxy, release: str, fault: Fault
+) -> None:
+    backup = back_up(hook, release)
+    before = restores(hook)
+    proxy.inject(fault)
+    hook.restore_backup(project_id=PROJECT, instance=INSTANCE, backup_run_id=backup, timeout=60)
+    assert [operation["status"] for operation in restores(hook) if operation not in before] == ["DONE"]
+
+
+def restores(hook: CloudSqlBackupHook) -> list[dict[str, str]]:
+    operations = hook.get_conn().operations().list(project=PROJECT, instance=INSTANCE).execute()["items"]
+    return [operation for operation in operations if operation["operationType"] == "RESTORE_VOLUME"]
