@@ -87,7 +87,12 @@ with DAG(
     params=PARAMS,
     max_active_runs=16,
     render_template_as_native_obj=True,
-    default_args={"owner": "release-managers", "retries": 1, "retry_delay": timedelta(seconds=5)},
+    default_args={
+        "owner": "release-managers",
+        "retries": 1,
+        "retry_delay": timedelta(seconds=5),
+        "execution_timeout": timedelta(minutes=15),
+    },
     tags=["slipway", "release"],
 ):
     begin = preflight()

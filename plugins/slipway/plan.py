@@ -82,7 +82,7 @@ def plan_release(
     """
     _refuse_unknown(request, known_fields)
     version = request.get("version")
-    if not isinstance(version, str) or not re.match(VERSION_PATTERN, version):
+    if not isinstance(version, str) or not re.fullmatch(VERSION_PATTERN, version):
         raise RequestRefused(f"version={version!r}: must look like 1.4.2 or 1.4.2-hotfix")
     chosen = _chosen_services(request.get("services"), policy)
     images = _chosen_images(request.get("images"), chosen)

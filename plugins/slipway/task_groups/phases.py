@@ -29,7 +29,6 @@ from slipway.policy import PhaseName
 from slipway.sensors.bake import BakeSensor
 
 SUITES = ("mission_critical", "integration", "e2e")
-_QUICK: dict[str, Any] = {"execution_timeout": timedelta(minutes=15)}
 
 
 def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
@@ -38,10 +37,10 @@ def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 1: validate in staging") as group:
-        configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging", **_QUICK)
-        migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging", **_QUICK)
-        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="staging", **_QUICK)
-        serve = ServeStagingOperator(task_id="serve_staging", **_QUICK)
+        configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging")
+        migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging")
+        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="staging")
+        serve = ServeStagingOperator(task_id="serve_staging")
         suites = [
             TestSuiteOperator(task_id=f"run_{suite}_tests", suite=suite, execution_timeout=timedelta(hours=1))
             for suite in SUITES
@@ -58,9 +57,7 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 2: prepare production") as group:
-        configure = WriteConfigurationOperator(
-            task_id="write_configuration", environment="production", **_QUICK
-        )
+        configure = WriteConfigurationOperator(task_id="write_configuration", environment="production")
         back_up = BackUpDatabaseOperator(
             task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
         )
@@ -85,9 +82,9 @@ def canary(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
-        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production", **_QUICK)
-        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary", **_QUICK)
-        deploy >> shift >> BakeSensor(task_id="bake", phase="canary") >> _bake_gate("canary", group_id, then)
+        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
+        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
+        deploy >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
     return group
 
 
@@ -97,8 +94,8 @@ def gradual_increase(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
-        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half", **_QUICK)
-        shift >> BakeSensor(task_id="bake", phase="half") >> _bake_gate("half", group_id, then)
+        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
+        shift >> _bake("half") >> _bake_gate("half", group_id, then)
     return group
 
 
@@ -108,18 +105,23 @@ def full_rollout(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     :param then: tasks that close a promoted release.
     """
     with TaskGroup(group_id, tooltip="Phase 5: all of the traffic") as group:
-        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="full", **_QUICK)
+        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="full")
         supporting = ShiftTrafficOperator(
-            task_id="shift_supporting_services", phase="full", progressive=False, **_QUICK
+            task_id="shift_supporting_services", phase="full", progressive=False
         )
-        bake = BakeSensor(task_id="bake", phase="full")
+        bake = _bake("full")
         shift >> supporting >> bake >> _bake_gate("full", group_id, then)
     return group
 
 
 def tag_release() -> TagReleaseOperator:
     """The strategy's deployment tag."""
-    return TagReleaseOperator(task_id="tag_release", retries=2, **_QUICK)
+    return TagReleaseOperator(task_id="tag_release", retries=2)
+
+
+def _bake(phase: PhaseName) -> BakeSensor:
+    # The bake ends at the policy's deadline; this bound is only for a task that lost its trigger.
+    return BakeSensor(task_id="bake", phase=phase, execution_timeout=timedelta(days=7))
 
 
 def _bake_gate(phase: PhaseName, group_id: str, then: Sequence[str]) -> GateOperator:
@@ -138,7 +140,6 @@ def _gate(
             go=list(then),
             call_off=f"{group_id}.call_off",
             **arguments,
-            **_QUICK,
         ),
         EmptyOperator(task_id="call_off", trigger_rule=TriggerRule.NONE_SKIPPED),
     )

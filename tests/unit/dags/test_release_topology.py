@@ -1,0 +1,81 @@
+"""Every way through the release leads to a verdict, and every trouble to the rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.sdk import TriggerRule
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+PHASES = (
+    "phase_1_staging_validation",
+    "phase_2_production_preparation",
+    "phase_3_canary",
+    "phase_4_gradual_increase",
+    "phase_5_full_rollout",
+)
+
+
+@pytest.fixture(scope="session")
+def release(dags: Mapping[str, DAG]) -> DAG:
+    """The release DAG."""
+    return dags["release"]
+
+
+def test_the_groups_are_the_strategys_phases(release: DAG) -> None:
+    groups = [name for name in release.task_group.children if name.startswith("phase")]
+    assert tuple(groups) == PHASES
+
+
+def test_every_gate_leads_on_or_to_its_call_off(release: DAG) -> None:
+    for phase, following in zip(PHASES, (*PHASES[1:], None), strict=True):
+        gate = release.get_task(f"{phase}.go_or_rollback")
+        on = {
+            task
+            for task in gate.downstream_task_ids
+            if task == "tag_release" or task.startswith(f"{following}.")
+        }
+        assert gate.downstream_task_ids == on | {f"{phase}.call_off"}
+        assert set(gate.go) == on
+        assert gate.call_off == f"{phase}.call_off"
+
+
+def test_a_call_off_also_runs_when_its_gate_could_not_and_sets_off_the_rollback(release: DAG) -> None:
+    for phase in PHASES:
+        call_off = release.get_task(f"{phase}.call_off")
+        assert call_off.trigger_rule == TriggerRule.NONE_SKIPPED
+        assert call_off.upstream_task_ids == {f"{phase}.go_or_rollback"}
+        assert call_off.downstream_task_ids == {"rollback.roll_back_traffic"}
+    assert release.get_task("rollback.roll_back_traffic").trigger_rule == TriggerRule.ONE_SUCCESS
+
+
+def test_the_rollback_moves_traffic_first(release: DAG) -> None:
+    assert release.get_task("rollback.roll_back_traffic").downstream_task_ids == {
+        "rollback.roll_back_feature_flags"
+    }
+
+
+def test_the_verdict_is_the_only_leaf_that_counts(release: DAG) -> None:
+    leaves = {task.task_id for task in release.tasks if not task.downstream_task_ids and not task.is_teardown}
+    assert leaves == {"verdict"}
+    assert release.get_task("verdict").trigger_rule == TriggerRule.ALL_DONE
+
+
+def test_the_reconciliation_runs_whatever_happens(release: DAG) -> None:
+    reconcile = release.get_task("reconcile")
+    assert reconcile.is_teardown
+    assert not reconcile.on_failure_fail_dagrun
+
+
+def test_every_task_that_changes_something_is_bounded(release: DAG) -> None:
+    for task in release.tasks:
+        assert task.execution_timeout is not None, task.task_id
+
+
+def test_traffic_moves_in_the_strategys_steps(release: DAG) -> None:
+    shifts = [task.phase for task in release.topological_sort() if task.task_type == "ShiftTrafficOperator"]
+    assert shifts == ["canary", "half", "full", "full"]

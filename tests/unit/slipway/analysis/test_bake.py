@@ -1,0 +1,108 @@
+"""What leads to promote, hold and rollback; above all, that no evidence never promotes."""
+
+from __future__ import annotations
+
+import pytest
+from slipway.analysis.bake import BakeAnalysis
+from slipway.analysis.evidence import Counts, Increments
+from slipway.analysis.verdict import Decision, Verdict, combine
+from slipway.policy import Policy, load_policy
+
+BAKE = 40.0
+RATE = 20
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load_policy("release.yaml")
+
+
+def look(policy: Policy, **changed: Counts) -> dict[str, Counts]:
+    """Return a second of healthy traffic, with some metrics changed."""
+    healthy = {key: Counts(RATE) for key in policy.metrics}
+    healthy["cost_reduction"] = Counts(total=1.0, over_target=0.8)
+    healthy["session_isolation"] = Counts(total=1)
+    return healthy | changed
+
+
+def watch(
+    policy: Policy, canary: dict[str, Counts], stable: dict[str, Counts] | None = None, *, seconds: int = 60
+) -> Decision:
+    analysis = BakeAnalysis(policy, bake_seconds=BAKE, extension_seconds=20)
+    for at in range(seconds):
+        analysis.add(canary, stable if stable is not None else look(policy), at=at)
+        decision = analysis.decision(at=at)
+        if decision.verdict is not Verdict.HOLD:
+            return decision
+    return decision
+
+
+def test_healthy_traffic_is_promoted_when_the_bake_is_over_and_not_before(policy: Policy) -> None:
+    decision = watch(policy, look(policy))
+    assert (decision.verdict, decision.seconds) == (Verdict.PROMOTE, BAKE)
+    assert watch(policy, look(policy), seconds=int(BAKE)).reason == "baking"
+
+
+def test_no_evidence_is_never_a_promotion(policy: Policy) -> None:
+    nothing = watch(policy, {})
+    assert nothing.verdict is Verdict.HOLD
+    assert "no evidence" in nothing.reason
+    assert combine([], seconds=0).verdict is Verdict.HOLD
+    for key in policy.metrics:
+        decision = watch(policy, look(policy, **{key: Counts()}))
+        assert decision.verdict is Verdict.HOLD, key
+        assert "no evidence" in decision.reason
+
+
+def test_a_revision_that_fell_silent_is_not_promoted(policy: Policy) -> None:
+    quick = policy.model_copy(update={"decision": policy.decision.model_copy(update={"blind_seconds": 5})})
+    analysis = BakeAnalysis(quick, bake_seconds=BAKE, extension_seconds=20)
+    for at in range(35):
+        analysis.add(look(policy), {}, at=at)
+    for at in range(35, 41):
+        analysis.add({}, {}, at=at)
+    decision = analysis.decision(at=41)
+    assert decision.verdict is Verdict.HOLD
+    assert "no event of the new revision for 7 s" in decision.reason
+
+
+def test_errors_over_the_trigger_roll_back_early(policy: Policy) -> None:
+    decision = watch(policy, look(policy, error_rate=Counts(RATE, 1, 1)))
+    assert decision.verdict is Verdict.ROLLBACK
+    assert decision.seconds < BAKE / 2
+    assert decision.reason.startswith("Error rate over the trigger: 5.00%")
+
+
+def test_an_outage_of_both_revisions_is_not_blamed_on_the_canary(policy: Policy) -> None:
+    broken = look(policy, error_rate=Counts(RATE, 1, 1))
+    assert watch(policy, broken, broken).verdict is Verdict.HOLD
+
+
+def test_slow_requests_hold_over_the_target_and_roll_back_over_the_trigger(policy: Policy) -> None:
+    slow = watch(policy, look(policy, latency_p95=Counts(RATE, 4, 0)))
+    assert (slow.verdict, "Latency P95" in slow.reason) == (Verdict.HOLD, True)
+    assert watch(policy, look(policy, latency_p95=Counts(RATE, 4, 4))).verdict is Verdict.ROLLBACK
+
+
+@pytest.mark.parametrize("saved", [0.05, 0.40])
+def test_a_cost_reduction_outside_the_band_holds(policy: Policy, saved: float) -> None:
+    decision = watch(policy, look(policy, cost_reduction=Counts(1.0, 1.0 - saved)))
+    assert decision.verdict is Verdict.HOLD
+    assert f"Cost reduction {100 * saved:.1f} %" in decision.reason
+
+
+def test_one_isolation_breach_rolls_back_at_once(policy: Policy) -> None:
+    decision = watch(policy, look(policy, session_isolation=Counts(1, 0, 1)))
+    assert (decision.verdict, decision.seconds) == (Verdict.ROLLBACK, 0)
+
+
+def test_contradicting_counts_are_left_out(policy: Policy) -> None:
+    assert watch(policy, look(policy, error_rate=Counts(1, 5, 5))).verdict is Verdict.HOLD
+
+
+def test_increments_survive_restarts_and_new_instances() -> None:
+    increments = Increments()
+    assert increments.since({"a": 10}) == 10
+    assert increments.since({"a": 12, "b": 3}) == 5
+    assert increments.since({"b": 3}) == 0
+    assert increments.since({"a": 1, "b": 4}) == 2
