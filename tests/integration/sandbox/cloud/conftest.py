@@ -1,0 +1,55 @@
+"""A running cloud with the tests' own images, shared by all of them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from google.api_core import exceptions
+
+from sandbox.settings import Settings
+from tests.integration.sandbox.cloud.running_cloud import PROJECT, Clients, CloudProcess, done
+
+PORT_BASE = int(os.environ.get("SLIPWAY_PORT_BASE", "21000"))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The registry's content in tests."""
+    command = ["python", str(Path(__file__).with_name("container_app.py"))]
+    tags = {"1": {"IMAGE_VARIABLE": "from the image"}, "2": {}, "crash": {"CRASH_ON_START": "1"}}
+    path = tmp_path_factory.mktemp("images") / "images.yaml"
+    path.write_text(yaml.safe_dump({"test/app": {"command": command, "tags": tags}}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[CloudProcess]:
+    """A cloud that all tests share."""
+    running = CloudProcess(Settings(tmp_path_factory.mktemp("home"), PORT_BASE), images)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def clients(cloud: CloudProcess) -> Iterator[Clients]:
+    """Official clients of the shared cloud."""
+    made = Clients(cloud.settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def service_id(clients: Clients) -> Iterator[str]:
+    """A name for a service, which is deleted afterwards."""
+    name = f"s{uuid.uuid4().hex[:6]}"
+    yield name
+    try:
+        done(clients.services.delete_service(name=f"{PROJECT}/services/{name}"))
+    except exceptions.NotFound:
+        return
