@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +34,8 @@ class Program:
     :param environment: variables on top of the caller's own and the sandbox's.
     :param folder: working directory; the repository by default.
     :param user: operating system user to run as; None for the caller's own.
+    :param stop_signal: what asks it to stop.
+    :param ends: whether it does its work and ends, and is ready by that.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = REPOSITORY
     user: ServerUser | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    ends: bool = False
 
 
 def base_environment(settings: Settings) -> dict[str, str]:
@@ -97,11 +102,11 @@ def wait_ready(program: Program, process: subprocess.Popen[bytes], settings: Set
     while True:
         # The order matters: a process that died must not be taken for ready because another answers.
         if process.poll() is not None:
-            raise StartError(_message(program, f"ended with exit code {process.returncode}", settings))
+            raise ended(program, process.returncode, settings)
         if program.ready():
             return time.monotonic() - began
         if time.monotonic() - began > program.bound:
-            raise StartError(_message(program, f"was not ready within {program.bound:.0f} s", settings))
+            raise not_ready(program, settings)
         time.sleep(POLL_SECONDS)
 
 
@@ -111,6 +116,16 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=2.0, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def ended(program: Program, code: int, settings: Settings) -> StartError:
+    """Return the error of a process that ended when it should run."""
+    return StartError(_message(program, f"ended with exit code {code}", settings))
+
+
+def not_ready(program: Program, settings: Settings) -> StartError:
+    """Return the error of a process that took too long."""
+    return StartError(_message(program, f"was not ready within {program.bound:.0f} s", settings))
 
 
 def _message(program: Program, what: str, settings: Settings) -> str:

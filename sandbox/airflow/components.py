@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,13 +15,15 @@ from sandbox.settings import HOST, REPOSITORY, Settings
 
 MIGRATION_TIMEOUT_SECONDS = 120.0
 START_TIMEOUT_SECONDS = 120.0
-_HEALTHY_AS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
+HEALTHY_AS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
 
 
 def migration(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
     """Return the command that makes Airflow's tables; it ends by itself."""
     write_passwords(settings)
-    return _component(settings, "airflow-migrate", ["db", "migrate"], environment(settings, dags))
+    return replace(
+        _component(settings, "airflow-migrate", ["db", "migrate"], environment(settings, dags)), ends=True
+    )
 
 
 def components(settings: Settings, dags: Path = REPOSITORY / "dags") -> list[Program]:
@@ -66,7 +69,7 @@ def _component(settings: Settings, name: str, arguments: list[str], variables: M
     return Program(
         name=name,
         command=[sys.executable, "-m", "airflow", *arguments],
-        ready=lambda: health(settings).get(_HEALTHY_AS.get(name, "metadatabase")) == "healthy",
+        ready=lambda: health(settings).get(HEALTHY_AS.get(name, "metadatabase")) == "healthy",
         bound=START_TIMEOUT_SECONDS,
         environment=variables,
         # Not the repository: Airflow's processes must see the project as an installation would show it.

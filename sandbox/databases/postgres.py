@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -119,6 +120,8 @@ def program(settings: Settings) -> Program:
         bound=START_TIMEOUT_SECONDS,
         folder=cluster,
         user=server_user(),
+        # A fast shutdown: sessions are ended, not waited for.
+        stop_signal=signal.SIGINT,
     )
 
 
