@@ -119,6 +119,7 @@ def up(settings: Settings, display: Display, *, airflow: bool) -> None:
     run.start(prometheus.program(settings))
     if airflow:
         run.start(components.migration(settings))
+        run.start(components.ledger_migration(settings))
     run.wait("cloud")
     with display.step("seed"):
         _seed(settings)

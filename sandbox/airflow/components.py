@@ -26,6 +26,19 @@ def migration(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
     )
 
 
+def ledger_migration(settings: Settings) -> Program:
+    """Return the command that makes the release ledger's tables; it ends by itself."""
+    return Program(
+        name="ledger-migrate",
+        command=[sys.executable, "-m", "slipway.ledger_schema"],
+        ready=lambda: False,
+        bound=MIGRATION_TIMEOUT_SECONDS,
+        environment={**environment(settings), "PYTHONPATH": str(REPOSITORY / "plugins")},
+        folder=airflow_home(settings),
+        ends=True,
+    )
+
+
 def components(settings: Settings, dags: Path = REPOSITORY / "dags") -> list[Program]:
     """Return the long-lived components, which can all be started at once.
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox import credentials
+from sandbox import credentials, repository
 from sandbox.credentials import Credentials
 from sandbox.databases import postgres
 from sandbox.settings import HOST, REPOSITORY, Settings
@@ -48,6 +48,7 @@ def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[st
     return {
         "AIRFLOW_HOME": str(airflow_home(settings)),
         "SLIPWAY_POLICY": "sandbox.yaml",
+        "SLIPWAY_REGISTRY_PORT": str(settings.registry_port),
         "SCARF_ANALYTICS": "false",
         "DO_NOT_TRACK": "1",
         **options,
@@ -159,4 +160,5 @@ def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[
             "schema": CLICKHOUSE_DATABASE,
         },
         "slipway_promql": {"conn_type": "http", "host": settings.prometheus_url},
+        "slipway_git": {"conn_type": "git", "host": str(repository.path(settings))},
     }

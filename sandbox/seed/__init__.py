@@ -1,9 +1,10 @@
-"""The world before the first release: the product's database, secrets and services at version 1.0.0."""
+"""The world before the first release: the product's database, secrets, repository and services at 1.0.0."""
 
 from __future__ import annotations
 
 import json
 
+from sandbox import repository
 from sandbox.seed import database, secrets, services
 from sandbox.settings import Settings
 
@@ -17,6 +18,7 @@ def seed(settings: Settings) -> None:
     """
     database.seed(settings)
     secrets.seed(settings)
+    repository.seed(settings)
     endpoints = services.seed(settings)
     settings.run.mkdir(parents=True, exist_ok=True)
     path = settings.run / "endpoints.json"
