@@ -1,0 +1,111 @@
+"""The cloud as a process: starting, stopping, starting again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from google.cloud import run_v2
+
+from sandbox.settings import HOST, Settings
+from tests.integration.sandbox.cloud.conftest import PORT_BASE
+from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess, to, wait_for
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def other(tmp_path: Path, images: Path) -> Iterator[CloudProcess]:
+    """A cloud of its own, beside the shared one; not started yet."""
+    made = CloudProcess(Settings(tmp_path, PORT_BASE + 300), images)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.stop()
+    assert made.children() == []
+
+
+def test_stop_leaves_nothing(other: CloudProcess) -> None:
+    other.start()
+    clients = Clients(other.settings)
+    clients.create("one", clients.template(instances=2))
+    clients.close()
+    assert len(other.children()) == 3
+    seconds = other.stop()
+    assert seconds < 5
+    assert other.children() == []
+
+
+def test_restart_brings_services_back(other: CloudProcess) -> None:
+    other.start()
+    clients = Clients(other.settings)
+    created = clients.create("one", clients.template(revision="one-a"))
+    service = clients.update(
+        run_v2.Service(
+            name=created.name,
+            template=clients.template(image="2", revision="one-b"),
+            traffic=[to("one-a", 50), to("one-b", 50, "candidate")],
+        )
+    )
+    clients.close()
+    other.stop()
+
+    other.start()
+    clients = Clients(other.settings)
+    again = clients.services.get_service(name=service.name)
+    assert (again.etag, again.uri, again.generation) == (service.etag, service.uri, service.generation)
+    assert list(again.traffic_statuses) == list(service.traffic_statuses)
+    tagged = again.traffic_statuses[1].uri
+    assert httpx.get(tagged).headers["x-slipway-revision"] == "one-b"
+    seen = {httpx.get(again.uri).headers["x-slipway-revision"] for _ in range(40)}
+    assert seen == {"one-a", "one-b"}
+    clients.close()
+
+
+def test_start_after_a_kill_ends_what_was_left(other: CloudProcess) -> None:
+    other.start()
+    clients = Clients(other.settings)
+    service = clients.create("one", clients.template())
+    clients.close()
+    left = {process.pid for process in other.children()}
+    assert other.process is not None
+    os.kill(other.process.pid, signal.SIGKILL)
+    other.process.wait(5)
+    assert {process.pid for process in other.children()} == left
+
+    other.start()
+    assert left.isdisjoint({process.pid for process in other.children()})
+    assert httpx.get(service.uri).status_code == 200
+
+
+@pytest.mark.parametrize("offset", [1, 2, 6, 20, 83])
+def test_port_in_use(other: CloudProcess, offset: int) -> None:
+    port = other.settings.port_base + offset
+    with socket.create_server((HOST, port)):
+        assert other.launch().wait(10) == 1
+    assert f"port {port}" in other.output
+    assert "SLIPWAY_PORT_BASE" in other.output
+    assert "Traceback" not in other.output
+
+
+def test_second_start_is_refused(other: CloudProcess, images: Path) -> None:
+    other.start()
+    before = {process.pid for process in other.children()}
+    second = CloudProcess(Settings(other.settings.home, other.settings.port_base + 300), images)
+    assert second.launch().wait(10) == 1
+    assert "runs already" in second.output
+    assert {process.pid for process in other.children()} == before
+
+
+def test_lost_data_plane_ends_the_cloud(other: CloudProcess) -> None:
+    other.start()
+    (haproxy,) = other.children()
+    haproxy.kill()
+    assert other.process is not None
+    assert wait_for(lambda: other.process is not None and other.process.poll() is not None, "the end")
+    assert other.process.returncode == 1
+    assert "haproxy ended with code -9" in other.output

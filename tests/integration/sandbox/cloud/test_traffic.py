@@ -1,0 +1,170 @@
+"""The data plane: the split is exact, and moving it harms no request and no WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+
+import httpx
+import pytest
+import websockets
+from google.cloud import run_v2
+
+from bench.split_load import SplitLoad
+from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess, to, wait_for
+
+pytestmark = pytest.mark.sandbox
+
+
+def two_revisions(clients: Clients, service_id: str, instances: tuple[int, int] = (1, 1)) -> run_v2.Service:
+    """A service whose revisions ``<id>-a`` (100 percent) and ``<id>-b`` both run."""
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    name = clients.create(service_id, clients.template(revision=a, instances=instances[0])).name
+    template = clients.template(image="2", revision=b, instances=instances[1])
+    service = run_v2.Service(name=name, template=template, traffic=[to(a, 100), to(b, tag="candidate")])
+    return clients.update(service, ["template", "traffic"])
+
+
+def port(uri: str) -> int:
+    return int(uri.rpartition(":")[2])
+
+
+def test_split_is_exact(clients: Clients, service_id: str) -> None:
+    """Whatever the numbers of instances: here 2 against 1."""
+    service = two_revisions(clients, service_id, instances=(2, 1))
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    requests = 1000
+    with httpx.Client(base_url=service.uri) as client:
+        for percent in (10, 50, 90):
+            clients.shift(service.name, to(a, 100 - percent), to(b, percent))
+            seen = Counter(client.get("/").headers["x-slipway-revision"] for _ in range(requests))
+            share = percent / 100
+            five_sigma = 5 * math.sqrt(share * (1 - share) / requests)
+            assert seen[a] + seen[b] == requests
+            assert abs(seen[b] / requests - share) < five_sigma, seen
+
+
+def test_instances_share_a_revisions_requests(clients: Clients, service_id: str) -> None:
+    service = clients.create(service_id, clients.template(instances=2))
+    with httpx.Client(base_url=service.uri) as client:
+        processes = Counter(client.get("/process").text for _ in range(100))
+    assert len(processes) == 2
+    assert min(processes.values()) > 20
+
+
+def test_tag_url_reaches_its_revision_alone(clients: Clients, service_id: str) -> None:
+    service = two_revisions(clients, service_id)
+    tagged = service.traffic_statuses[1].uri
+    with httpx.Client() as client:
+        assert {client.get(tagged).headers["x-slipway-revision"] for _ in range(20)} == {f"{service_id}-b"}
+        assert {client.get(service.uri).headers["x-slipway-revision"] for _ in range(20)} == {
+            f"{service_id}-a"
+        }
+        clients.shift(service.name, to(f"{service_id}-a", 100))
+        gone = client.get(tagged)
+        assert (gone.status_code, "x-slipway-revision" in gone.headers) == (503, False)
+
+
+def test_application_errors_pass_through(clients: Clients, service_id: str) -> None:
+    """The platform neither hides nor repeats what the application answers."""
+    service = clients.create(service_id, clients.template())
+    with httpx.Client(base_url=service.uri) as client:
+        for path, status in (("/error", 500), ("/unavailable", 503)):
+            answer = client.get(path)
+            assert answer.status_code == status
+            assert answer.headers["x-slipway-revision"].startswith(service_id)
+        metrics = client.get("/metrics").text
+    assert 'app_requests_total{path="/error"} 1.0' in metrics
+    assert 'app_requests_total{path="/unavailable"} 1.0' in metrics
+
+
+def test_traffic_log_has_every_applied_split(cloud: CloudProcess, clients: Clients, service_id: str) -> None:
+    before = time.time()
+    service = two_revisions(clients, service_id)
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    clients.shift(service.name, to(a, 75), to(b, 25))
+    clients.shift(service.name, to(a, 100), to(b, 0, "candidate"))
+    log = cloud.traffic_log(service_id)
+    assert [line["split"] for line in log] == [{a: 100}, {a: 75, b: 25}, {a: 100}]
+    assert {line["project"] for line in log} == {"test"}
+    times = [line["at"] for line in log]
+    assert before < times[0] < times[1] < times[2] < time.time()
+
+
+@pytest.mark.asyncio
+async def test_websockets_are_split_and_stay(clients: Clients, service_id: str) -> None:
+    service = await asyncio.to_thread(two_revisions, clients, service_id)
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    await asyncio.to_thread(clients.shift, service.name, to(a, 50), to(b, 50))
+    async with SplitLoad(port(service.uri), clients=0, sockets=24) as load:
+        assert min(load.seen.sockets_by_revision[a], load.seen.sockets_by_revision[b]) >= 3
+        await asyncio.to_thread(clients.shift, service.name, to(a, 100), to(b, 0, "candidate"))
+        before = load.seen.messages
+        await asyncio.sleep(0.5)
+    assert load.seen.closed == []
+    assert load.seen.messages > before + 24
+
+
+@pytest.mark.asyncio
+async def test_no_request_and_no_socket_is_lost_while_shifting(clients: Clients, service_id: str) -> None:
+    service = await asyncio.to_thread(two_revisions, clients, service_id, (2, 2))
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    shifts = 0
+    async with SplitLoad(port(service.uri), clients=8, slow_clients=3, sockets=10) as load:
+        for percent in [10, 50, 100, 50, 10, 0] * 4:
+            traffic = (to(a, 100 - percent), to(b, percent))
+            await asyncio.to_thread(clients.shift, service.name, *traffic)
+            shifts += 1
+            await asyncio.sleep(0.1)
+    assert shifts >= 20
+    assert load.seen.errors == []
+    assert load.seen.closed == []
+    assert load.seen.requests > 1000
+    assert min(load.seen.by_revision[a], load.seen.by_revision[b]) > 100
+
+
+@pytest.mark.asyncio
+async def test_replaced_revision_is_drained(cloud: CloudProcess, clients: Clients, service_id: str) -> None:
+    """A revision without traffic and tag ends, but only after its requests and its WebSockets."""
+    service = await asyncio.to_thread(two_revisions, clients, service_id)
+    old = f"{service_id}-a"
+    async with httpx.AsyncClient(base_url=service.uri) as client:
+        process = int((await client.get("/process")).text)
+        slow = asyncio.create_task(client.get("/slow?1.5"))
+        async with websockets.connect(service.uri.replace("http", "ws"), proxy=None) as socket:
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(clients.shift, service.name, to(f"{service_id}-b", 100))
+            assert (await slow).headers["x-slipway-revision"] == old
+            await socket.send("still there")
+            assert await socket.recv() == f"{old} still there"
+            assert process in [child.pid for child in cloud.children()]
+            assert (await client.get("/")).headers["x-slipway-revision"] == f"{service_id}-b"
+
+    def ended() -> bool:
+        return process not in [child.pid for child in cloud.children()]
+
+    await asyncio.to_thread(wait_for, ended, "the drained revision's end", 5)
+
+
+@pytest.mark.asyncio
+async def test_traffic_returns_to_a_stopped_revision(
+    cloud: CloudProcess, clients: Clients, service_id: str
+) -> None:
+    """Going back to a revision that was stopped starts it first; nobody notices."""
+    service = await asyncio.to_thread(two_revisions, clients, service_id)
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    async with httpx.AsyncClient() as client:
+        process = int((await client.get(f"{service.uri}/process")).text)
+    await asyncio.to_thread(clients.shift, service.name, to(b, 100))
+
+    def ended() -> bool:
+        return process not in [child.pid for child in cloud.children()]
+
+    await asyncio.to_thread(wait_for, ended, "the drained revision's end", 5)
+    async with SplitLoad(port(service.uri), clients=4) as load:
+        await asyncio.to_thread(clients.shift, service.name, to(a, 100))
+        await asyncio.sleep(0.3)
+    assert load.seen.errors == []
+    assert load.seen.by_revision[a] > 0
