@@ -109,9 +109,9 @@ class CloudRunTrafficHook(CloudRunClient):
             raise ValueError(f"revision={revision!r}: must begin with {service}-")
         spec = RevisionSpec(revision, image, env, secrets, min_instances, max_instances, labels)
         deadline = Deadline(timeout)
-        current = self._find(address)
+        current = self._find(address, deadline)
         failure = None
-        if current is None or self._find_revision(address, revision) is None:
+        if current is None or self._find_revision(address, revision, deadline) is None:
             if expected_etag is not None and (current is None or current.etag != expected_etag):
                 raise _moved(address, expected_etag, current)
             failure = self._make_revision(address, current, spec, deadline)
@@ -156,7 +156,7 @@ class CloudRunTrafficHook(CloudRunClient):
         TrafficPlan.of(split, {})
         deadline = Deadline(timeout)
         address = ServiceAddress(project_id, location, service)
-        current = self._read(address)
+        current = self._read(address, deadline)
         if etag is not None and current.etag != etag:
             raise _moved(address, etag, current)
         kept = tags_of(current) if tags is None else {tag: revision for revision, tag in tags.items()}
@@ -214,8 +214,8 @@ class CloudRunTrafficHook(CloudRunClient):
     ) -> run_v2.Service:
         """Wait until the revision is ready and is the one asked for."""
         while True:
-            service = self._read(address)
-            found = self._find_revision(address, spec.revision)
+            service = self._read(address, deadline)
+            found = self._find_revision(address, spec.revision, deadline)
             wrong = [] if found is None else differences(found, spec)
             if wrong:
                 raise ReleaseConflict(
@@ -264,12 +264,12 @@ class CloudRunTrafficHook(CloudRunClient):
             written = self._write(address, current, change, landed, fenced=fenced, deadline=deadline)
             generation, failure = written.generation, written.refusal or written.failure
         while True:
-            service = self._read(address)
+            service = self._read(address, deadline)
             if plan.asked_of(service) and plan.shown_by(service):
                 self.log.info("service %s: traffic is %s", address, dict(plan.split))
                 return service
             if failure is not None:
-                raise self._explain(address, plan, failure)
+                raise self._explain(address, plan, failure, deadline)
             if service.generation > generation and not plan.asked_of(service):
                 raise ReleaseConflict(
                     f"service {address}: its traffic was changed again while it was being set to"
@@ -283,11 +283,13 @@ class CloudRunTrafficHook(CloudRunClient):
                 )
             deadline.pause(POLL_SECONDS)
 
-    def _explain(self, address: ServiceAddress, plan: TrafficPlan, failure: Exception) -> CloudRunError:
+    def _explain(
+        self, address: ServiceAddress, plan: TrafficPlan, failure: Exception, deadline: Deadline
+    ) -> CloudRunError:
         """Say why a split could not be set: most often one of its revisions is the reason."""
-        service = self._read(address)
+        service = self._read(address, deadline)
         for revision in plan.split:
-            found = self._find_revision(address, revision)
+            found = self._find_revision(address, revision, deadline)
             if found is None:
                 return RevisionNotFound(f"service {address}: no revision {revision}; list its revisions")
             seen = readiness(found, service, revision)

@@ -22,6 +22,8 @@ from slipway.hooks.google_calls import FAILURES, READ_SECONDS, attempt_timeout, 
 from slipway.hooks.google_endpoint import GoogleEndpointMixin
 
 POLL_SECONDS = 0.25
+LAST_READ_SECONDS = 5.0
+"""What a read may take even when the time of its call is over: what happened must be seen."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         address = ServiceAddress(project_id, location, service)
         with reported_as(CloudRunError, f"service {address}: cannot list its revisions"):
             pages = self._client(run_v2.RevisionsClient, location).list_revisions(
-                parent=address.name, **self._bounds(READ_SECONDS)
+                parent=address.name, **self._bounds(None)
             )
             return sorted(pages, key=lambda revision: revision.create_time, reverse=True)
 
@@ -158,14 +160,16 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         return self._clients[kind, location]
 
     @staticmethod
-    def _bounds(seconds: float) -> dict[str, Any]:
+    def _bounds(deadline: Deadline | None) -> dict[str, Any]:
+        left = READ_SECONDS if deadline is None else deadline.remaining
+        seconds = min(READ_SECONDS, max(LAST_READ_SECONDS, left))
         return {"retry": retry_within(seconds), "timeout": attempt_timeout(seconds)}
 
-    def _read(self, address: ServiceAddress) -> run_v2.Service:
+    def _read(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service:
         with reported_as(CloudRunError, f"service {address}: cannot read it"):
             try:
                 found: run_v2.Service = self._client(run_v2.ServicesClient, address.location).get_service(
-                    name=address.name, **self._bounds(READ_SECONDS)
+                    name=address.name, **self._bounds(deadline)
                 )
             except google_errors.NotFound as error:
                 raise ServiceNotFound(
@@ -173,17 +177,19 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
                 ) from error
         return found
 
-    def _find(self, address: ServiceAddress) -> run_v2.Service | None:
+    def _find(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service | None:
         try:
-            return self._read(address)
+            return self._read(address, deadline)
         except ServiceNotFound:
             return None
 
-    def _find_revision(self, address: ServiceAddress, revision: str) -> run_v2.Revision | None:
+    def _find_revision(
+        self, address: ServiceAddress, revision: str, deadline: Deadline | None = None
+    ) -> run_v2.Revision | None:
         with reported_as(CloudRunError, f"service {address}: cannot read revision {revision}"):
             try:
                 found: run_v2.Revision = self._client(run_v2.RevisionsClient, address.location).get_revision(
-                    name=address.revision(revision), **self._bounds(READ_SECONDS)
+                    name=address.revision(revision), **self._bounds(deadline)
                 )
             except google_errors.NotFound:
                 return None
@@ -220,7 +226,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
             conflict = isinstance(error, google_errors.Conflict)
             if conflict and fenced and not unanswered:
                 raise ReleaseConflict(f"service {address}: changed since it was read: {error}") from error
-            latest = self._find(address)
+            latest = self._find(address, deadline)
             if latest is not None and landed(latest):
                 return Written(latest.generation)
             if not conflict:

@@ -18,9 +18,9 @@ from sandbox.databases import postgres, prometheus
 from sandbox.processes import Program, answers, launch, wait_ready
 from sandbox.settings import HOST, LOCATION, Settings
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy, fault_proxy
+from tests.integration.slipway.hooks.web_service import PROJECT
 
 STOP_SECONDS = 15.0
-PROJECT = "sandbox-staging"
 
 
 @contextmanager

@@ -30,55 +30,10 @@ from slipway.hooks.cloud_run import (
 from slipway.hooks.secret_manager import SecretVersionHook
 
 from sandbox.settings import LOCATION, Settings
-from tests.integration.slipway.hooks.conftest import PROJECT
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy
+from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
 
 pytestmark = pytest.mark.sandbox
-SECONDS = 30.0
-
-
-class Web:
-    """A service of the tests' own, and short ways to the calls under test."""
-
-    def __init__(self, hook: CloudRunTrafficHook, image: Callable[[str], str]) -> None:
-        self.hook = hook
-        self.image = image
-        self.where = {
-            "project_id": PROJECT,
-            "location": LOCATION,
-            "service": f"web-{uuid.uuid4().hex[:8]}",
-        }
-
-    def name(self, suffix: str) -> str:
-        return f"{self.where['service']}-{suffix}"
-
-    def deploy(self, suffix: str, image: str = "frontend:1.0.0", **changes: Any) -> run_v2.Service:
-        wanted: dict[str, Any] = {
-            "revision": self.name(suffix),
-            "image": self.image(image),
-            "env": {"BACKEND_URL": "http://127.0.0.1:9"},
-            "secrets": {},
-            "min_instances": 0,
-            "max_instances": 2,
-            "labels": {"release": suffix},
-            "tag": None,
-            "timeout": SECONDS,
-        }
-        return self.hook.deploy_revision(**self.where, **{**wanted, **changes})
-
-    def read(self) -> run_v2.Service:
-        return self.hook.get_service(**self.where)
-
-    def shift(self, split: dict[str, int], **changes: Any) -> Any:
-        named = {self.name(suffix): percent for suffix, percent in split.items()}
-        return self.hook.set_traffic(**self.where, split=named, **{"timeout": SECONDS, **changes})
-
-    def split(self) -> dict[str, int]:
-        prefix = len(self.where["service"]) + 1
-        return {revision[prefix:]: percent for revision, percent in serving_split(self.read()).items()}
-
-    def revision(self, suffix: str) -> run_v2.Revision:
-        return self.hook.get_revision(**self.where, revision=self.name(suffix))
 
 
 @pytest.fixture
@@ -87,8 +42,7 @@ def web(cloud_run: CloudRunTrafficHook, image: Callable[[str], str]) -> Iterator
     made = Web(cloud_run, image)
     made.deploy("a")
     yield made
-    client = cloud_run._client(run_v2.ServicesClient, LOCATION)
-    client.delete_service(name=made.read().name).result(timeout=SECONDS)
+    made.delete()
 
 
 def test_the_first_revision_serves_at_once_and_is_pinned(web: Web) -> None:
@@ -286,8 +240,8 @@ def test_two_runs_of_one_task_make_one_revision(web: Web) -> None:
     def work() -> None:
         with web.hook.own_channel() as twin:
             try:
-                results.append(Web.deploy(_as(web, twin), "b", tag="candidate"))
-            except ReleaseConflict as error:  # the tag: both may write it; the loser must find it written
+                results.append(web.as_seen_by(twin).deploy("b", tag="candidate"))
+            except ReleaseConflict as error:
                 results.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -298,12 +252,6 @@ def test_two_runs_of_one_task_make_one_revision(web: Web) -> None:
     assert [type(result) for result in results] == [run_v2.Service] * 4
     assert web.split() == {"a": 100, "b": 0}
     assert len(web.hook.list_revisions(**web.where)) == 2
-
-
-def _as(web: Web, hook: CloudRunTrafficHook) -> Web:
-    other = Web(hook, web.image)
-    other.where = web.where
-    return other
 
 
 @pytest.mark.asyncio

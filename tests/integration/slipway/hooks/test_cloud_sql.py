@@ -13,8 +13,8 @@ from slipway.hooks.cloud_sql import CloudSqlBackupHook
 
 from sandbox.databases import postgres
 from sandbox.settings import Settings
-from tests.integration.slipway.hooks.conftest import PROJECT
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
+from tests.integration.slipway.hooks.web_service import PROJECT
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("database")]
 INSTANCE = "netra-staging-db"

@@ -10,8 +10,8 @@ import pytest
 from slipway.exceptions import SecretUnavailable
 from slipway.hooks.secret_manager import SecretVersionHook
 
-from tests.integration.slipway.hooks.conftest import PROJECT
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
+from tests.integration.slipway.hooks.web_service import PROJECT
 
 pytestmark = pytest.mark.sandbox
 ADD = "addVersion|:addVersion"

@@ -1,0 +1,74 @@
+"""A Cloud Run service of the tests' own, with short ways to the calls under test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from google.cloud import run_v2
+from slipway.hooks.cloud_run import CloudRunTrafficHook, TrafficChange, serving_split
+
+from sandbox.settings import LOCATION
+
+PROJECT = "sandbox-staging"
+SECONDS = 30.0
+
+
+class Web:
+    """A service whose revisions are called by their suffixes.
+
+    :param hook: the hook under test.
+    :param image: turns ``frontend:1.1.0`` into a reference to the sandbox's registry.
+    """
+
+    def __init__(self, hook: CloudRunTrafficHook, image: Callable[[str], str]) -> None:
+        self.hook = hook
+        self.image = image
+        self.where = {
+            "project_id": PROJECT,
+            "location": LOCATION,
+            "service": f"web-{uuid.uuid4().hex[:8]}",
+        }
+
+    def name(self, suffix: str) -> str:
+        return f"{self.where['service']}-{suffix}"
+
+    def deploy(self, suffix: str, image: str = "frontend:1.0.0", **changes: Any) -> run_v2.Service:
+        wanted: dict[str, Any] = {
+            "revision": self.name(suffix),
+            "image": self.image(image),
+            "env": {"BACKEND_URL": "http://127.0.0.1:9"},
+            "secrets": {},
+            "min_instances": 0,
+            "max_instances": 2,
+            "labels": {"release": suffix},
+            "tag": None,
+            "timeout": SECONDS,
+        }
+        return self.hook.deploy_revision(**self.where, **{**wanted, **changes})
+
+    def read(self) -> run_v2.Service:
+        return self.hook.get_service(**self.where)
+
+    def shift(self, split: dict[str, int], **changes: Any) -> TrafficChange:
+        named = {self.name(suffix): percent for suffix, percent in split.items()}
+        return self.hook.set_traffic(**self.where, split=named, **{"timeout": SECONDS, **changes})
+
+    def split(self) -> dict[str, int]:
+        prefix = len(self.where["service"]) + 1
+        return {revision[prefix:]: percent for revision, percent in serving_split(self.read()).items()}
+
+    def revision(self, suffix: str) -> run_v2.Revision:
+        return self.hook.get_revision(**self.where, revision=self.name(suffix))
+
+    def as_seen_by(self, hook: CloudRunTrafficHook) -> Web:
+        """The same service through another hook."""
+        other = Web(hook, self.image)
+        other.where = self.where
+        return other
+
+    def delete(self) -> None:
+        """Take the service away."""
+        client = self.hook._client(run_v2.ServicesClient, LOCATION)
+        client.delete_service(name=self.read().name).result(timeout=SECONDS)
