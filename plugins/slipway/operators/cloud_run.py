@@ -55,7 +55,7 @@ class DeployRevisionsOperator(ReleaseOperator):
             secrets={
                 variable: SecretVersion(
                     secret=f"{environment.secret_prefix}-{document}",
-                    version=configured["versions"][document],
+                    version=str(configured["versions"][document]),
                 )
                 for variable, document in definition.secrets.items()
             },

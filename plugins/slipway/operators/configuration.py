@@ -37,7 +37,7 @@ class ConfigurationOperator(ReleaseOperator):
 
         return SecretVersionHook(gcp_conn_id=self.gcp_conn_id)
 
-    def write(self, release: Release, documents: Mapping[str, Mapping[str, str | bool]]) -> dict[str, str]:
+    def write(self, release: Release, documents: Mapping[str, Mapping[str, str | bool]]) -> dict[str, int]:
         """Write documents and return the version number of each."""
         environment = release.policy.environments[self.environment]
         return {
@@ -53,7 +53,7 @@ class ConfigurationOperator(ReleaseOperator):
 class WriteConfigurationOperator(ConfigurationOperator):
     """Write the policy's configuration documents; revisions mount them by version number."""
 
-    def execute(self, context: Context) -> dict[str, str]:
+    def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         release = self.release(context)
         versions = self.write(release, release.policy.configuration)
@@ -67,7 +67,7 @@ class RollBackFlagsOperator(ConfigurationOperator):
     Skipped when the release never wrote configuration to this environment.
     """
 
-    def execute(self, context: Context) -> dict[str, str]:
+    def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         try:
             release = self.release(context)

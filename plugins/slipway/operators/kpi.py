@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseOperator
 
 from slipway.kpi import migrations
@@ -223,6 +222,8 @@ class QualityOperator(BaseOperator):
         return met
 
     def _subjects(self, day: date) -> list[Subject]:
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
+
         postgres = PostgresHook(postgres_conn_id=self.postgres_conn_id).get_uri()
         clickhouse = clickhouse_hook(self.clickhouse_conn_id).get_uri()
         return [
