@@ -121,10 +121,14 @@ class LoadTest(Section):
 
 
 class StagingValidation(Section):
-    """Phase 1: what is run in staging, and the share of tests that must pass."""
+    """Phase 1: what is run in staging, and the share of tests that must pass.
+
+    :param documents: environment variable of the tests to configuration document, given as JSON.
+    """
 
     timeout_seconds: Seconds
     minimum_pass_percent: Percent
+    documents: Mapping[str, str] = {}
     suites: Mapping[str, Suite]
     load_test: LoadTest
 
@@ -262,11 +266,13 @@ class Policy(Section):
                 raise ValueError(f"{name}: {', '.join(missing)} missing")
         if [s.rollout for s in self.services.values()].count("progressive") != 1:
             raise ValueError("services: exactly one must have rollout: progressive")
-        for key, service in self.services.items():
-            for document in service.secrets.values():
+        mounts = {f"services.{key}.secrets": service.secrets for key, service in self.services.items()}
+        mounts["staging_validation.documents"] = self.staging_validation.documents
+        for where, variables in mounts.items():
+            for document in variables.values():
                 if document not in self.configuration:
                     raise ValueError(
-                        f"services.{key}.secrets: {document} is not one of configuration's documents "
+                        f"{where}: {document} is not one of configuration's documents "
                         f"({', '.join(self.configuration)})"
                     )
         percents = [self.phases[name].traffic_percent for name in ("canary", "half", "full")]

@@ -11,7 +11,7 @@ from typing import Any
 
 from slipway.exceptions import CommandFailed
 from slipway.hooks.command import CommandHook, tail
-from slipway.hooks.test_runner import service_urls
+from slipway.paths import INCLUDE
 
 _RAN = (0, 1)  # Locust: no failure, some failed requests; the report is what counts
 _MARGIN_SECONDS = 120
@@ -22,12 +22,12 @@ class LoadGeneratorHook(CommandHook):
     """Runs a Locust file against deployed services."""
 
     def run(
-        self, locustfile: Path, *, urls: Mapping[str, str], users: int, duration_seconds: float
+        self, locustfile: Path, *, environment: Mapping[str, str], users: int, duration_seconds: float
     ) -> dict[str, Any]:
         """Run a load test and return its report.
 
         :param locustfile: the load test; it writes its report to the path in ``LOAD_TEST_REPORT``.
-        :param urls: URL per service; ``backend`` becomes ``BACKEND_URL``.
+        :param environment: what the load test is told, such as ``BACKEND_URL``.
         :param users: concurrent simulated users.
         :param duration_seconds: how long they stay.
         :raises CommandFailed: when the load test did not run to its end or left no report.
@@ -40,7 +40,9 @@ class LoadGeneratorHook(CommandHook):
                     "--users", str(users), "--spawn-rate", str(max(1, round(users * _SPAWN_SHARE))),
                     "--run-time", f"{round(duration_seconds)}s", "--stop-timeout", "10",
                 ],
-                environment=service_urls(urls) | {"LOAD_TEST_REPORT": str(report)},
+                environment={
+                    "PYTHONPATH": str(INCLUDE.parent), "LOAD_TEST_REPORT": str(report), **environment
+                },
                 timeout_seconds=duration_seconds + _MARGIN_SECONDS,
             )  # fmt: skip
             if code not in _RAN or not report.is_file():

@@ -32,11 +32,11 @@ class TestRunnerHook(CommandHook):
 
     __test__ = False
 
-    def run(self, directory: Path, *, urls: Mapping[str, str], timeout_seconds: float) -> SuiteResult:
+    def run(self, directory: Path, *, environment: Mapping[str, str], timeout_seconds: float) -> SuiteResult:
         """Run a suite.
 
         :param directory: folder of the suite.
-        :param urls: URL per service; ``backend`` becomes ``BACKEND_URL``.
+        :param environment: what the tests are told, such as ``BACKEND_URL``.
         :param timeout_seconds: bound for the whole suite.
         :raises CommandFailed: when the suite could not run, or ran no test.
         """
@@ -47,17 +47,12 @@ class TestRunnerHook(CommandHook):
                     sys.executable, "-m", "pytest", str(directory), f"--rootdir={directory.parent}",
                     "--config-file=/dev/null", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
                 ],
-                environment=service_urls(urls),
+                environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
                 timeout_seconds=timeout_seconds,
             )  # fmt: skip
             if code not in _RAN:
                 raise CommandFailed(f"suite {directory.name}: pytest ended with {code}:\n{tail(output)}")
             return read_report(report)
-
-
-def service_urls(urls: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment by which tests find the services."""
-    return {f"{key.upper()}_URL": url for key, url in urls.items()}
 
 
 def read_report(path: Path) -> SuiteResult:

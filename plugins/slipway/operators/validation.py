@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from slipway.hooks.load_generator import LoadGeneratorHook
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 class StagingOperator(ReleaseOperator):
     """Base of the operators that test staging."""
 
-    def urls(self, release: Release) -> Mapping[str, str]:
-        """Return the URL of every service in staging: what the release deployed, or what was there."""
+    def environment(self, release: Release) -> Mapping[str, str]:
+        """Return the variables that the tests get: ``<SERVICE>_URL``, and the policy's documents as JSON."""
+        documents = release.policy.staging_validation.documents
+        configuration = release.policy.configuration
+        urls = {f"{key.upper()}_URL": url for key, url in self._urls(release).items()}
+        return urls | {
+            name: json.dumps(dict(configuration[document])) for name, document in documents.items()
+        }
+
+    def _urls(self, release: Release) -> Mapping[str, str]:
         serving = self.ledger.entry(release.release_id, "serving/staging") or {"urls": {}}
         staging = release.policy.environments["staging"]
         urls = dict(serving["urls"])
@@ -53,7 +62,7 @@ class TestSuiteOperator(StagingOperator):
         suite = release.policy.staging_validation.suites[self.suite]
         self.runner = TestRunnerHook()
         result = self.runner.run(
-            INCLUDE / suite.path, urls=self.urls(release), timeout_seconds=suite.timeout_seconds
+            INCLUDE / suite.path, environment=self.environment(release), timeout_seconds=suite.timeout_seconds
         )
         summary = {"tests": result.tests, "passed": result.passed, "failed": result.failed}
         self.record(release, f"suite/{self.suite}", **summary)
@@ -75,7 +84,7 @@ class LoadTestOperator(StagingOperator):
         self.generator = LoadGeneratorHook()
         report = self.generator.run(
             INCLUDE / load_test.locustfile,
-            urls=self.urls(release),
+            environment=self.environment(release),
             users=load_test.users,
             duration_seconds=load_test.duration_seconds,
         )
