@@ -15,9 +15,11 @@ from google.protobuf import json_format
 from sandbox.cloud.api_errors import NotFoundError
 from sandbox.cloud.run_conditions import Failure
 
+_KEPT = 200
+
 
 class OperationStore:
-    """All operations, finished ones included."""
+    """All operations that run, and the last finished ones."""
 
     def __init__(self) -> None:
         self._operations: dict[str, operations_pb2.Operation] = {}
@@ -29,11 +31,17 @@ class OperationStore:
         :param parent: ``projects/*/locations/*``.
         :param metadata: the resource as it stands now.
         """
+        self._forget_old()
         operation = operations_pb2.Operation(name=f"{parent}/operations/{uuid.uuid4()}")
         operation.metadata.Pack(type(metadata).pb(metadata))
         self._operations[operation.name] = operation
         self._finished[operation.name] = asyncio.Event()
         return operation
+
+    def _forget_old(self) -> None:
+        finished = [name for name, operation in self._operations.items() if operation.done]
+        for name in finished[: max(0, len(finished) - _KEPT)]:
+            self.delete(name)
 
     def done(self, parent: str, response: Any) -> operations_pb2.Operation:
         """Open an operation that is over already (``validate_only``)."""
@@ -54,6 +62,14 @@ class OperationStore:
             operation.error.code, operation.error.message = failure.code, failure.message
         operation.done = True
         self._finished[name].set()
+
+    def abandon(self, name: str, failure: Failure) -> None:
+        """Close an operation whose resource's state is not known."""
+        operation = self._operations[name]
+        if not operation.done:
+            operation.error.code, operation.error.message = failure.code, failure.message
+            operation.done = True
+            self._finished[name].set()
 
     def get(self, name: str) -> operations_pb2.Operation:
         """Return an operation.

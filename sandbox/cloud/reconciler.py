@@ -127,8 +127,10 @@ class Reconciler:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("operation %s", task.get_name(), exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("operation %s", task.get_name(), exc_info=error)
+            self._operations.abandon(task.get_name(), Failure(INTERNAL, f"Internal error: {error!r}"))
 
     async def _resume(self, name: str) -> None:
         service = self._store.service(name)

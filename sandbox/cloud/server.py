@@ -143,8 +143,12 @@ class Cloud:
         haproxy = asyncio.create_task(self._data_plane.exited())
         stop = asyncio.create_task(until.wait())
         try:
-            await asyncio.wait({haproxy, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if haproxy.done() and not until.is_set():
+            waiting = {resuming, haproxy, stop}
+            while not (haproxy.done() or stop.done()):
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if resuming.done():
+                    resuming.result()
+            if not stop.done():
                 raise RuntimeError(
                     f"haproxy ended with code {haproxy.result()}; see {self._settings.logs / 'haproxy.log'}"
                 )
