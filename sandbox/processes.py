@@ -61,6 +61,7 @@ def base_environment(settings: Settings) -> dict[str, str]:
         "no_proxy": direct,
         "SLIPWAY_HOME": str(settings.home),
         "SLIPWAY_PORT_BASE": str(settings.port_base),
+        "SLIPWAY_STARTED_BY": "sandbox",
         # A process that renames itself must not overwrite its environment: shutdown recognises it by that.
         "SPT_NOENV": "1",
         "PYTHONUNBUFFERED": "1",

@@ -16,7 +16,8 @@ from sandbox.settings import Settings
 
 STAGES = (
     # Who calls goes before who is called.
-    ("users", "scheduler", "dag-processor", "triggerer", "api-server", "airflow-logs", "airflow-migrate"),
+    ("users", "seed", "scheduler", "dag-processor", "triggerer", "airflow-migrate", "ledger-migrate"),
+    ("api-server", "airflow-logs"),
     ("cloud",),
     ("prometheus", "clickhouse", "postgres"),
 )
@@ -29,10 +30,10 @@ class LeftoverError(RuntimeError):
 
 
 def members(settings: Settings) -> list[psutil.Process]:
-    """Return the live processes of this sandbox: those whose environment carries its home.
+    """Return the live processes of this sandbox, but for the caller and its ancestors.
 
-    The caller and its ancestors are left out, and so is whatever sits at a terminal: a shell in which
-    somebody exported ``SLIPWAY_HOME`` is no part of the sandbox, whose processes have no terminal.
+    Their environment carries its home. That alone is not enough: so does the environment of every command
+    of a shell in which somebody exported ``SLIPWAY_HOME``.
     """
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
@@ -99,11 +100,19 @@ def is_home(folder: Path) -> bool:
 
 def _belongs(process: psutil.Process, settings: Settings) -> bool:
     try:
-        home = process.environ().get("SLIPWAY_HOME")
-        return home is not None and Path(home).resolve() == settings.home and process.terminal() is None
+        variables = process.environ()
+        home = variables.get("SLIPWAY_HOME")
+        if home is None or Path(home).resolve() != settings.home:
+            return False
+        return "SLIPWAY_STARTED_BY" in variables or _is_part(process.cmdline())
     except psutil.Error:
         # Ended meanwhile, or another user's.
         return False
+
+
+def _is_part(command: list[str]) -> bool:
+    """Tell whether a command is ``python -m sandbox.<part>``, as one started by hand is."""
+    return any(argument.startswith("sandbox.") for argument in command[1:3])
 
 
 def _with_descendants(processes: Iterable[psutil.Process | None]) -> list[psutil.Process]:

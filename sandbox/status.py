@@ -15,8 +15,8 @@ from sandbox.records import Record
 from sandbox.settings import HOST, Settings
 
 MEBIBYTE = 2**20
-# It does its work and ends.
-_SHORT_LIVED = frozenset({"airflow-migrate"})
+# They do their work and end.
+_SHORT_LIVED = frozenset({"airflow-migrate", "ledger-migrate", "seed"})
 
 
 def show(settings: Settings, console: Console) -> int:

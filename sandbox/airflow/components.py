@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 
 from sandbox.airflow.environment import airflow_home, environment, write_passwords
-from sandbox.processes import Program
+from sandbox.processes import Program, answers
 from sandbox.settings import HOST, REPOSITORY, Settings
 
 MIGRATION_TIMEOUT_SECONDS = 120.0
 START_TIMEOUT_SECONDS = 120.0
+HEALTHY = "healthy"
 HEALTHY_AS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
 
 
@@ -39,15 +40,29 @@ def ledger_migration(settings: Settings) -> Program:
     )
 
 
+def api_server(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
+    """Return the API server, the slowest to start; it may be started before the tables are there.
+
+    It is ready when it can also serve tasks: that part loads at the first request, which would otherwise
+    be the first task's.
+    """
+    url = f"http://{HOST}:{settings.airflow_port}"
+    variables = {**environment(settings, dags), "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False"}
+    program = _component(settings, "api-server", ["api-server"], variables)
+    return replace(
+        program,
+        ready=lambda: answers(f"{url}/execution/health") and health(settings).get("metadatabase") == HEALTHY,
+    )
+
+
 def components(settings: Settings, dags: Path = REPOSITORY / "dags") -> list[Program]:
-    """Return the long-lived components, which can all be started at once.
+    """Return the other components, which need the tables and can all be started at once.
 
     :param dags: folder of the DAGs.
     """
     variables = environment(settings, dags)
     # Their own log servers would listen on every interface; sandbox.airflow.log_server takes their place.
     commands = {
-        "api-server": ["api-server"],
         "scheduler": ["scheduler", "--skip-serve-logs"],
         "triggerer": ["triggerer", "--skip-serve-logs"],
         "dag-processor": ["dag-processor"],
@@ -82,7 +97,7 @@ def _component(settings: Settings, name: str, arguments: list[str], variables: M
     return Program(
         name=name,
         command=[sys.executable, "-m", "airflow", *arguments],
-        ready=lambda: health(settings).get(HEALTHY_AS.get(name, "metadatabase")) == "healthy",
+        ready=lambda: health(settings).get(HEALTHY_AS.get(name, "metadatabase")) == HEALTHY,
         bound=START_TIMEOUT_SECONDS,
         environment=variables,
         # Not the repository: Airflow's processes must see the project as an installation would show it.

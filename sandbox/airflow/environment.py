@@ -115,8 +115,9 @@ def _options(settings: Settings, keys: Credentials, dags: Path) -> Mapping[str, 
         },
         "triggerer": {"capacity": "100", "job_heartbeat_sec": "2"},
         "dag_processor": {
-            "refresh_interval": "10",
-            "min_file_process_interval": "10",
+            "refresh_interval": "5",
+            # A changed file is parsed at the next refresh all the same; an unchanged one need not be.
+            "min_file_process_interval": "300",
             "parsing_processes": "1",
             "print_stats_interval": "0",
         },

@@ -126,8 +126,8 @@ def program(settings: Settings) -> Program:
 
 
 def create_databases(settings: Settings) -> None:
-    """Create the sandbox's databases that do not exist yet, on a server that is ready."""
-    with psycopg.connect(uri(settings, "postgres"), autocommit=True) as connection:
+    """Create the sandbox's databases that do not exist yet."""
+    with psycopg.connect(uri(settings, "postgres"), connect_timeout=2, autocommit=True) as connection:
         present = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
         for name in DATABASES:
             if name not in present:
@@ -135,10 +135,9 @@ def create_databases(settings: Settings) -> None:
 
 
 def is_ready(settings: Settings) -> bool:
-    """Tell whether the server answers a query."""
+    """Tell whether the server answers with every database there; makes those that are missing."""
     try:
-        with psycopg.connect(uri(settings, "postgres"), connect_timeout=2) as connection:
-            connection.execute("SELECT 1")
+        create_databases(settings)
     except psycopg.OperationalError:
         return False
     return True
