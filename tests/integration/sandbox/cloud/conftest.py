@@ -11,16 +11,20 @@ import pytest
 import yaml
 from google.api_core import exceptions
 
-from sandbox.settings import Settings
-from tests.integration.sandbox.cloud.running_cloud import PROJECT, Clients, CloudProcess, done
+from bench.running_cloud import PROJECT, Clients, CloudProcess, done
+from sandbox.settings import REPOSITORY, Settings
 
-PORT_BASE = int(os.environ.get("SLIPWAY_PORT_BASE", "21000"))
+
+@pytest.fixture(scope="session")
+def port_base() -> int:
+    """First port of the tests' clouds; they use 600."""
+    return int(os.environ.get("SLIPWAY_PORT_BASE", "21000"))
 
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The registry's content in tests."""
-    command = ["python", str(Path(__file__).with_name("container_app.py"))]
+    command = ["python", str(REPOSITORY / "bench/container_app.py")]
     tags = {"1": {"IMAGE_VARIABLE": "from the image"}, "2": {}, "crash": {"CRASH_ON_START": "1"}}
     path = tmp_path_factory.mktemp("images") / "images.yaml"
     path.write_text(yaml.safe_dump({"test/app": {"command": command, "tags": tags}}))
@@ -28,9 +32,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[CloudProcess]:
+def cloud(tmp_path_factory: pytest.TempPathFactory, images: Path, port_base: int) -> Iterator[CloudProcess]:
     """A cloud that all tests share."""
-    running = CloudProcess(Settings(tmp_path_factory.mktemp("home"), PORT_BASE), images)
+    running = CloudProcess(Settings(tmp_path_factory.mktemp("home"), port_base), images)
     running.start()
     yield running
     running.stop()

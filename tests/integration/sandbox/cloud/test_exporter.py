@@ -11,10 +11,10 @@ import websockets
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.running_cloud import Clients, CloudProcess, wait_for
 from bench.split_load import SplitLoad
 from sandbox.cloud.request_metrics import COUNT, EDGES_MS, LATENCIES
 from sandbox.settings import HOST
-from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess, wait_for
 
 pytestmark = pytest.mark.sandbox
 

@@ -13,9 +13,9 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2, secretmanager_v1
 
+from bench.running_cloud import Clients, CloudProcess, to, wait_for
 from bench.split_load import SplitLoad
 from sandbox.settings import HOST, REPOSITORY
-from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess, to, wait_for
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,17 +12,16 @@ import httpx
 import pytest
 from google.cloud import run_v2
 
+from bench.running_cloud import Clients, CloudProcess, to, wait_for
 from sandbox.settings import HOST, Settings
-from tests.integration.sandbox.cloud.conftest import PORT_BASE
-from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess, to, wait_for
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def other(tmp_path: Path, images: Path) -> Iterator[CloudProcess]:
+def other(tmp_path: Path, images: Path, port_base: int) -> Iterator[CloudProcess]:
     """A cloud of its own, beside the shared one; not started yet."""
-    made = CloudProcess(Settings(tmp_path, PORT_BASE + 300), images)
+    made = CloudProcess(Settings(tmp_path, port_base + 300), images)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.stop()

@@ -7,8 +7,8 @@ import hashlib
 import httpx
 import pytest
 
+from bench.running_cloud import Clients, CloudProcess
 from sandbox.settings import HOST
-from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess
 
 pytestmark = pytest.mark.sandbox
 

@@ -7,7 +7,7 @@ from google.api_core import exceptions
 from google.cloud import run_v2
 from google.longrunning import operations_pb2
 
-from tests.integration.sandbox.cloud.running_cloud import LATEST, PROJECT, Clients, done, to
+from bench.running_cloud import LATEST, PROJECT, Clients, done, to
 
 pytestmark = pytest.mark.sandbox
 SUCCEEDED = run_v2.Condition.State.CONDITION_SUCCEEDED

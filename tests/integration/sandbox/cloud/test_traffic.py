@@ -12,8 +12,8 @@ import pytest
 import websockets
 from google.cloud import run_v2
 
+from bench.running_cloud import Clients, CloudProcess, to, wait_for
 from bench.split_load import SplitLoad
-from tests.integration.sandbox.cloud.running_cloud import Clients, CloudProcess, to, wait_for
 
 pytestmark = pytest.mark.sandbox
 

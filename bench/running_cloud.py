@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 import psutil
-import pytest
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
+from google.protobuf import field_mask_pb2
 
 from sandbox.settings import HOST, REPOSITORY, Settings
 
@@ -104,7 +104,7 @@ class Clients:
 
     def __init__(self, settings: Settings) -> None:
         options: dict[str, Any] = {
-            "credentials": AnonymousCredentials(),
+            "credentials": AnonymousCredentials(),  # type: ignore[no-untyped-call]
             "transport": "rest",
             "client_options": {"api_endpoint": f"http://{HOST}:{settings.google_port}"},
         }
@@ -114,8 +114,8 @@ class Clients:
 
     def close(self) -> None:
         """Close the clients' connections."""
-        self.services.transport.close()
-        self.revisions.transport.close()
+        self.services.transport.close()  # type: ignore[no-untyped-call]
+        self.revisions.transport.close()  # type: ignore[no-untyped-call]
 
     def template(
         self, image: str = "1", revision: str = "", instances: int = 1, **environment: Any
@@ -144,7 +144,7 @@ class Clients:
         """Update a service; the operation."""
         request = run_v2.UpdateServiceRequest(service=service)
         if mask:
-            request.update_mask = {"paths": mask}
+            request.update_mask = field_mask_pb2.FieldMask(paths=mask)
         return self.services.update_service(request)
 
     def shift(self, name: str, *targets: run_v2.TrafficTarget) -> Any:
@@ -170,4 +170,4 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> 
         if value:
             return value
         time.sleep(0.05)
-    pytest.fail(f"{what}: not within {seconds:g} s")
+    raise TimeoutError(f"{what}: not within {seconds:g} s")

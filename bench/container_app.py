@@ -1,4 +1,4 @@
-"""The program of the tests' images: a small ASGI application that misbehaves when asked to."""
+"""What the measured and tested images run: a small ASGI application that misbehaves when asked to."""
 
 from __future__ import annotations
 
