@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import psycopg
 from airflow.sdk import BaseHook
 from psycopg import OperationalError
 from psycopg.errors import LockNotAvailable, QueryCanceled
@@ -21,8 +22,7 @@ from yoyo.backends.base import DatabaseBackend
 from yoyo.migrations import MigrationList
 
 from slipway.exceptions import MigrationFailed
-
-_MIGRATION_LOCK = 0x51_1B_3A_11
+from slipway.statements import statement
 
 
 class SchemaHook(BaseHook):
@@ -75,20 +75,23 @@ class SchemaHook(BaseHook):
         )
         try:
             again(self._apply)(read_migrations(str(directory)), options, done)
-        except Exception as error:
+        except psycopg.Error as error:
+            at = f"migration {done.pop()}" if done else "connecting or waiting for another migration"
             raise MigrationFailed(
-                f"connection {self.postgres_conn_id}: migration after {done or 'none applied now'} failed "
-                f"in {attempts} tries: {type(error).__name__}: {' '.join(str(error).split())}"
+                f"connection {self.postgres_conn_id}: {at} failed, tried at most {attempts} times: "
+                f"{' '.join(str(error).split())}"
             ) from error
         return done
 
     def _apply(self, migrations: MigrationList, options: dict[str, str], done: list[str]) -> None:
+        """Apply what is missing; the last of ``done`` is the one under way."""
         with self._backend(options=options) as backend:
             # yoyo's own lock is a row that outlives a killed process; this one ends with its session.
-            backend.execute(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+            backend.execute(statement("postgres/migration_lock"))
             for migration in backend.to_apply(migrations):
+                if migration.id not in done:
+                    done.append(migration.id)
                 backend.apply_one(migration)
-                done.append(migration.id)
 
     @contextmanager
     def _backend(self, *, options: dict[str, str]) -> Iterator[DatabaseBackend]:

@@ -1,0 +1,55 @@
+"""A real PostgreSQL with an empty ledger, and the connections to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from slipway.ledger import Ledger
+from slipway.ledger_schema import migrate_ledger
+
+from sandbox import credentials
+from sandbox.databases import postgres
+from sandbox.settings import HOST, Settings
+from tests.integration.database_servers import kill, own_settings, start
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A PostgreSQL server of these tests' own."""
+    settings = own_settings(tmp_path_factory.mktemp("ledger"))
+    process = start(postgres.program(settings), settings)
+    try:
+        postgres.create_databases(settings)
+        yield settings
+    finally:
+        kill(process)
+
+
+@pytest.fixture
+def empty_database(database_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Connection URI of an empty database, which the Airflow connection ``slipway_ledger`` names."""
+    name = "test_ledger"
+    with psycopg.connect(postgres.uri(database_server, "slipway"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    extra = {
+        "conn_type": "postgres",
+        "host": HOST,
+        "port": database_server.postgres_port,
+        "login": postgres.SUPERUSER,
+        "password": credentials.load(database_server).postgres_password,
+        "schema": name,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_LEDGER", json.dumps(extra))
+    return postgres.uri(database_server, name)
+
+
+@pytest.fixture
+def ledger(empty_database: str) -> Ledger:
+    """An empty ledger."""
+    migrate_ledger()
+    return Ledger()
