@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from google.cloud import run_v2
 from slipway.exceptions import SlipwayError
 from slipway.hooks.cloud_run import CloudRunTrafficHook
 from slipway.hooks.google_token import is_google
@@ -30,6 +31,15 @@ def test_a_plain_http_address_is_used_over_rest(monkeypatch: pytest.MonkeyPatch)
     arguments = stand_in.client_arguments("europe-west1-run.googleapis.com:443")
     assert arguments["client_options"].api_endpoint == RUN
     assert arguments["transport"] == "rest"
+
+
+def test_without_the_extra_the_official_client_goes_to_google_over_grpc(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stock = hook(monkeypatch, is_anonymous=True)
+    transport = stock._client(run_v2.ServicesClient, "europe-west1").transport
+    assert (transport.kind, transport.host) == ("grpc", "europe-west1-run.googleapis.com:443")
+    stock.close()
 
 
 def test_an_address_for_another_api_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
