@@ -76,17 +76,26 @@ def check(subjects: Sequence[Subject]) -> list[Finding]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    findings = []
-    for subject in subjects:
-        add = context.data_sources.add_postgres if subject.is_postgres else context.data_sources.add_sql
-        source = add(subject.name, connection_string=subject.uri, create_temp_table=False)
+    return [_check(context, subject) for subject in subjects]
+
+
+def _check(context: Any, subject: Subject) -> Finding:
+    import great_expectations as gx
+
+    add = context.data_sources.add_postgres if subject.is_postgres else context.data_sources.add_sql
+    # A dollar sign would begin one of Great Expectations' own variables.
+    address = subject.uri.replace("$", "%24")
+    source = add(subject.name, connection_string=address, create_temp_table=False)
+    try:
         asset = source.add_query_asset(subject.name, query=without_head(subject.sql))
         batch = asset.add_batch_definition_whole_table("day").get_batch()
         suite = gx.ExpectationSuite(subject.name, expectations=expectations(subject.name))
         results = batch.validate(suite).results
         broken = [describe(result.to_json_dict()) for result in results if not result.success]
-        findings.append(Finding(subject.name, len(results), broken))
-    return findings
+    finally:
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
+    return Finding(subject.name, len(results), broken)
 
 
 def describe(result: Mapping[str, Any]) -> str:

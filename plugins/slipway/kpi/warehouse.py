@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
-
-from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+from typing import TYPE_CHECKING, Any
 
 from slipway.kpi.staging import bind_identifiers
 from slipway.statements import statement
+
+if TYPE_CHECKING:
+    from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
 
 CLICKHOUSE_CONNECTION = "slipway_clickhouse"
 _LONGEST_STATEMENT_SECONDS = 3000
@@ -17,6 +18,8 @@ _LONGEST_STATEMENT_SECONDS = 3000
 
 def clickhouse_hook(connection_id: str) -> ClickHouseHook:
     """Return the hook, set up for statements that run long and for many clients at once."""
+    from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+
     return ClickHouseHook(
         clickhouse_conn_id=connection_id,
         session_settings={"max_execution_time": _LONGEST_STATEMENT_SECONDS},
