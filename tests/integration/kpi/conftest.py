@@ -1,0 +1,107 @@
+"""A product database, a ClickHouse, and the rollup DAG's own operators between them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from sandbox import credentials
+from sandbox.databases import postgres
+from sandbox.databases.clickhouse.program import program as clickhouse_program
+from sandbox.settings import HOST, REPOSITORY, Settings
+from tests.integration.database_servers import kill, own_settings, running, start
+from tests.integration.kpi.rollup import Rollup
+
+POSTGRES = REPOSITORY / "include" / "sql" / "postgres"
+
+
+class ClickHouseServer:
+    """A ClickHouse that can be killed and started again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = start(clickhouse_program(self.settings), self.settings)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            kill(self._process)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A sandbox of these tests' own."""
+    return own_settings(tmp_path_factory.mktemp("kpi"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(settings: Settings) -> Iterator[Settings]:
+    """The product's PostgreSQL."""
+    with running(postgres.program(settings), settings):
+        postgres.create_databases(settings)
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def clickhouse(settings: Settings) -> Iterator[ClickHouseServer]:
+    """A running ClickHouse."""
+    server = ClickHouseServer(settings)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def empty_source(postgres_server: Settings) -> Iterator[psycopg.Connection]:
+    """The product's database before any release: users, and no table of token usage."""
+    with psycopg.connect(postgres.uri(postgres_server, "netra_production"), autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS token_usage_tracking, users")
+        for path in sorted((POSTGRES / "seed").glob("*.sql")):
+            connection.execute(path.read_text())
+        yield connection
+
+
+@pytest.fixture
+def source(empty_source: psycopg.Connection) -> psycopg.Connection:
+    """The product's database after a release's migrations."""
+    for path in sorted((POSTGRES / "migrations").glob("*.sql")):
+        if not path.stem.endswith(".rollback"):
+            empty_source.execute(path.read_text())
+    return empty_source
+
+
+@pytest.fixture
+def rollup(
+    postgres_server: Settings, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rollup]:
+    """The DAG's operators over both servers; ClickHouse's database is made anew."""
+    secret = credentials.load(postgres_server)
+    connection = {
+        "conn_type": "clickhouse",
+        "host": HOST,
+        "port": postgres_server.clickhouse_port,
+        "login": "slipway",
+        "password": secret.clickhouse_password,
+        "schema": "kpi",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_CLICKHOUSE", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_NETRA_PRODUCTION_DB", postgres.uri(postgres_server, "netra_production"))
+    made = Rollup(postgres_server)
+    made.command("DROP DATABASE IF EXISTS kpi SYNC")
+    made.command("CREATE DATABASE kpi")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_telemetry() -> None:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"

@@ -1,0 +1,40 @@
+"""Great Expectations against the source and the staged KPIs."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import psycopg
+import pytest
+from slipway.kpi.errors import QualityCheckFailed
+
+from tests.integration.kpi.ground_truth import insert, make_usage, users
+from tests.integration.kpi.rollup import Rollup
+
+# Great Expectations and what it imports raise these while being imported and used.
+pytestmark = [pytest.mark.sandbox, pytest.mark.filterwarnings("default")]
+DAY = "2026-01-31"
+
+
+def test_good_data_is_published_and_bad_data_is_not(
+    source: psycopg.Connection, rollup: Rollup, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = make_usage(3, date.fromisoformat(DAY), 500, users(source))
+    insert(source, rows)
+    results = rollup.run(DAY)
+    assert results["check.quality"] == {"source_usage": 8, "kpi_daily": 6}
+    assert results["publish"]["rows"] == 500
+    before = rollup.published(DAY)
+
+    source.execute("UPDATE token_usage_tracking SET tokens_used = -1 WHERE id = %s", (rows[0].id,))
+    source.execute(
+        "UPDATE token_usage_tracking SET cost_usd = NULL WHERE id IN (%s, %s)", (rows[1].id, rows[2].id)
+    )
+    with pytest.raises(QualityCheckFailed) as refused:
+        rollup.run(DAY)
+    message = str(refused.value)
+    assert "expect_column_values_to_be_between(column=tokens_used, max_value=10000000" in message
+    assert ": 1 of 500 rows" in message
+    assert "expect_column_values_to_not_be_null(column=cost_usd, mostly=0.999): 2 of 500 rows" in message
+    assert rollup.published(DAY) == before
+    assert str(source.info.password) not in message + caplog.text
