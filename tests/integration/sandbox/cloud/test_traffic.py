@@ -31,19 +31,21 @@ def port(uri: str) -> int:
     return int(uri.rpartition(":")[2])
 
 
-def test_split_is_exact(clients: Clients, service_id: str) -> None:
+@pytest.mark.asyncio
+async def test_split_is_exact(clients: Clients, service_id: str) -> None:
     """Whatever the numbers of instances: here 2 against 1."""
-    service = two_revisions(clients, service_id, instances=(2, 1))
+    service = await asyncio.to_thread(two_revisions, clients, service_id, (2, 1))
     a, b = f"{service_id}-a", f"{service_id}-b"
-    requests = 1000
-    with httpx.Client(base_url=service.uri) as client:
-        for percent in (10, 50, 90):
-            clients.shift(service.name, to(a, 100 - percent), to(b, percent))
-            seen = Counter(client.get("/").headers["x-slipway-revision"] for _ in range(requests))
-            share = percent / 100
-            five_sigma = 5 * math.sqrt(share * (1 - share) / requests)
-            assert seen[a] + seen[b] == requests
-            assert abs(seen[b] / requests - share) < five_sigma, seen
+    for percent in (10, 50, 90):
+        await asyncio.to_thread(clients.shift, service.name, to(a, 100 - percent), to(b, percent))
+        async with SplitLoad(port(service.uri), clients=4, pause=0) as load:
+            await asyncio.sleep(1)
+        share, requests = percent / 100, load.seen.requests
+        five_sigma = 5 * math.sqrt(share * (1 - share) / requests)
+        assert load.seen.errors == []
+        assert requests > 300
+        assert load.seen.by_revision[a] + load.seen.by_revision[b] == requests
+        assert abs(load.seen.by_revision[b] / requests - share) < five_sigma, load.seen.by_revision
 
 
 def test_instances_share_a_revisions_requests(clients: Clients, service_id: str) -> None:
