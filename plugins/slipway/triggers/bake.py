@@ -82,21 +82,22 @@ class BakeTrigger(BaseTrigger):
         )
         service = release.plan.progressive
         (stable,) = release.stable[service.names["production"]]
-        reader = MetricReader(
-            PromQLHook(conn_id=self.promql_conn_id),
-            policy.metrics,
-            service=service.names["production"],
-            revisions=[service.revisions["production"], stable],
-        )
         started = datetime.fromisoformat(self.started_at)
         deadline = phase.bake_seconds + phase.extension_seconds
-        while True:
-            at = (datetime.now(UTC) - started).total_seconds()
-            decision = await self._look(reader, analysis, at=at)
-            self._audit(decision, at)
-            if decision.verdict is not Verdict.HOLD or at > deadline:
-                return decision
-            await asyncio.sleep(policy.decision.poll_seconds)
+        async with PromQLHook(conn_id=self.promql_conn_id) as hook:
+            reader = MetricReader(
+                hook,
+                policy.metrics,
+                service=service.names["production"],
+                revisions=[service.revisions["production"], stable],
+            )
+            while True:
+                at = (datetime.now(UTC) - started).total_seconds()
+                decision = await self._look(reader, analysis, at=at)
+                self._audit(decision, at)
+                if decision.verdict is not Verdict.HOLD or at > deadline:
+                    return decision
+                await asyncio.sleep(policy.decision.poll_seconds)
 
     async def _look(self, reader: MetricReader, analysis: BakeAnalysis, *, at: float) -> Decision:
         try:
