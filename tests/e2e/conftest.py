@@ -1,0 +1,99 @@
+"""One sandbox with a real Airflow, started once and shared by every end-to-end test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+import psutil
+import pytest
+from rich.console import Console
+
+from sandbox.demo import story
+from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.display import Progress
+from sandbox.demo.memory import MemoryWatch
+from sandbox.settings import HOST, REPOSITORY, Settings
+
+PORT_BASE = 30000
+UP_SECONDS = 300
+DOWN_SECONDS = 120
+
+
+def command(settings: Settings, name: str, *, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a command of the sandbox as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", name],
+        cwd=REPOSITORY,
+        env={**os.environ, "SLIPWAY_HOME": str(settings.home), "SLIPWAY_PORT_BASE": str(settings.port_base)},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The sandbox of these tests."""
+    root = tmp_path_factory.mktemp("e2e")
+    # PostgreSQL runs as another user, who must be able to reach its folder.
+    for folder in (root, root.parent):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    return Settings(home=root / "slipway", port_base=PORT_BASE)
+
+
+@pytest.fixture(scope="session")
+def memory(settings: Settings) -> Iterator[MemoryWatch]:
+    """The memory of all processes, watched from before they start."""
+    with MemoryWatch(settings) as watch:
+        yield watch
+
+
+@pytest.fixture(scope="session")
+def airflow(settings: Settings, memory: MemoryWatch) -> Iterator[AirflowClient]:
+    """The whole sandbox with Airflow; when the tests are over, nothing of it may be left."""
+    up = command(settings, "up", seconds=UP_SECONDS)
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        client = AirflowClient(settings)
+        client.wait_for_dags(story.DAGS, bound=60)
+        yield client
+    finally:
+        down = command(settings, "down", seconds=DOWN_SECONDS)
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert not settings.home.exists()
+    assert not _listening(settings), "something still listens"
+
+
+@pytest.fixture(scope="session")
+def good(airflow: AirflowClient, settings: Settings) -> story.ReleaseReport:
+    """The release of the good version."""
+    progress = Progress(Console(), settings, service=story.SERVICE)
+    return story.release(airflow, settings, story.GOOD_VERSION, progress)
+
+
+@pytest.fixture(scope="session")
+def rollup(airflow: AirflowClient, good: story.ReleaseReport) -> str:
+    """The run of today's KPI rollup, started when the good version is out."""
+    return story.roll_up_today(airflow)
+
+
+@pytest.fixture(scope="session")
+def bad(airflow: AirflowClient, settings: Settings, rollup: str) -> story.ReleaseReport:
+    """The release of the bad version, after the good one."""
+    progress = Progress(Console(), settings, service=story.SERVICE)
+    return story.release(airflow, settings, story.BAD_VERSION, progress)
+
+
+def _listening(settings: Settings) -> Mapping[int, int | None]:
+    ports = range(settings.port_base, settings.port_base + 300)
+    return {
+        connection.laddr.port: connection.pid
+        for connection in psutil.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr.port in ports
+        and connection.laddr.ip == HOST
+    }

@@ -1,0 +1,67 @@
+"""A good version reaches everybody; a bad one is gone before it did much harm; the KPIs are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from sandbox.demo import checks, record, story
+from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.memory import MemoryWatch
+from sandbox.settings import Settings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+
+def all_hold(found: Iterable[checks.Check]) -> None:
+    """Fail with what was seen, unless every check holds."""
+    results = list(found)
+    assert results
+    assert not [check.text for check in results if not check.holds]
+
+
+def test_the_good_version_reaches_everybody(good: story.ReleaseReport, settings: Settings) -> None:
+    all_hold(checks.check_good(good, settings))
+    assert [gate["verdict"] for gate in good.gates] == ["promote"] * 5
+    (stable,) = good.stable[story.SERVICE]
+    assert [dict(step.split) for step in good.steps if good.revision in step.split] == [
+        {good.revision: 10, stable: 90},
+        {good.revision: 50, stable: 50},
+        {good.revision: 100},
+    ]
+
+
+def test_the_bad_version_is_rolled_back_from_the_canary(
+    bad: story.ReleaseReport, good: story.ReleaseReport
+) -> None:
+    all_hold(checks.check_bad(bad))
+    assert bad.stable[story.SERVICE] == {good.revision: 100}
+    last = bad.gates[-1]
+    assert (last["phase"], last["verdict"]) == ("canary", "rollback")
+    assert "Error rate over the trigger" in last["reason"]
+    assert bad.reason is not None
+    assert "\n" not in bad.reason
+
+
+def test_the_kpis_of_today_are_in_clickhouse(
+    airflow: AirflowClient, settings: Settings, rollup: str, bad: story.ReleaseReport
+) -> None:
+    run, rows = story.read_kpis(airflow, settings, rollup)
+    all_hold(checks.check_kpis(run, rows))
+    values = {row.kpi: row.value for row in rows if not row.dimension}
+    assert len(values) >= 4
+    assert float(values["cost_reduction_percent"]) == pytest.approx(20, abs=5)
+
+
+def test_the_record_of_both_releases_is_whole(
+    settings: Settings, good: story.ReleaseReport, bad: story.ReleaseReport
+) -> None:
+    for report in (good, bad):
+        assert record.gates(settings, report.plan["release_id"]) == report.gates
+
+
+def test_memory_stays_within_its_bound(
+    airflow: AirflowClient, memory: MemoryWatch, bad: story.ReleaseReport
+) -> None:
+    all_hold(checks.check_machine(peak_bytes=memory.peak_bytes, import_errors=airflow.import_errors()))
