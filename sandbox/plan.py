@@ -9,6 +9,7 @@ from functools import partial
 
 from sandbox.airflow import components
 from sandbox.databases import postgres, prometheus
+from sandbox.databases.clickhouse import program as clickhouse
 from sandbox.processes import Program, answers
 from sandbox.settings import HOST, Settings
 
@@ -36,7 +37,7 @@ def parts(settings: Settings, *, airflow: bool) -> dict[str, Part]:
     cloud_parts = {
         "postgres": Part(lambda: postgres.program(settings)),
         "cloud": Part(lambda: cloud(settings), after=("postgres",)),
-        "clickhouse": Part(lambda: clickhouse(settings), after=("postgres",)),
+        "clickhouse": Part(lambda: clickhouse.program(settings), after=("postgres",)),
         "prometheus": Part(lambda: prometheus.program(settings), after=("postgres",)),
         "seed": Part(lambda: seed(settings), after=("cloud",)),
     }
@@ -61,16 +62,6 @@ def cloud(settings: Settings) -> Program:
         name="cloud",
         command=[sys.executable, "-m", "sandbox.cloud"],
         ready=lambda: answers(f"http://{HOST}:{settings.google_port}/healthz"),
-        bound=START_SECONDS,
-    )
-
-
-def clickhouse(settings: Settings) -> Program:
-    """Return the ClickHouse server."""
-    return Program(
-        name="clickhouse",
-        command=[sys.executable, "-m", "sandbox.databases.clickhouse"],
-        ready=lambda: answers(f"http://{HOST}:{settings.clickhouse_port}/ping"),
         bound=START_SECONDS,
     )
 

@@ -61,11 +61,14 @@ def up(settings: Settings, display: Display, *, airflow: bool) -> None:
 class Startup:
     """The processes of one start.
 
+    They outlive it: ending them is the shutdown's work.
+
     :param settings: the sandbox.
     :param display: where to show the steps.
     """
 
     def __init__(self, settings: Settings, display: Display) -> None:
+        self.processes: list[Process] = []
         self._settings = settings
         self._display = display
         self._starting: dict[str, tuple[Program, Process, float]] = {}
@@ -91,6 +94,7 @@ class Startup:
     def _start(self, name: str, program: Program) -> None:
         self._display.begin(name)
         process = launch(program, self._settings)
+        self.processes.append(process)
         created = psutil.Process(process.pid).create_time()
         record = records.Record(program.name, process.pid, created, int(program.stop_signal))
         records.append(self._settings, record)

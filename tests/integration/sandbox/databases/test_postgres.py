@@ -1,0 +1,97 @@
+"""The real PostgreSQL server of the sandbox."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from sandbox import credentials
+from sandbox.databases import postgres
+from sandbox.databases.server_user import remove_outside_folders
+from sandbox.settings import Settings
+from tests.integration.database_servers import own_settings, running, start
+
+pytestmark = pytest.mark.sandbox
+
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A sandbox with a running server."""
+    own = own_settings(tmp_path_factory.mktemp("postgres"))
+    with running(postgres.program(own), own):
+        yield own
+
+
+def test_databases_are_there_and_speak_utc(settings: Settings) -> None:
+    for name in postgres.DATABASES:
+        with psycopg.connect(postgres.uri(settings, name)) as connection:
+            row = connection.execute("SELECT current_user, current_setting('TimeZone')").fetchone()
+        assert row == ("slipway", "UTC")
+
+
+def test_wrong_password_is_refused(settings: Settings) -> None:
+    password = credentials.load(settings).postgres_password
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(postgres.uri(settings, "airflow").replace(password, "wrong"))
+
+
+def test_server_listens_on_loopback_alone(settings: Settings) -> None:
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == settings.postgres_port
+    ]
+    assert listening == ["127.0.0.1"]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root has to change the user")
+def test_root_does_not_run_the_server(settings: Settings) -> None:
+    (server,) = [
+        process
+        for process in psutil.process_iter()
+        if str(settings.home) in " ".join(process.cmdline()) and process.name() == "postgres"
+    ]
+    assert server.username() == "nobody"
+
+
+def test_data_survive_a_kill(tmp_path: Path) -> None:
+    own = own_settings(tmp_path)
+    first = start(postgres.program(own), own)
+    try:
+        with psycopg.connect(postgres.uri(own, "slipway")) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
+            connection.commit()
+            connection.execute("CHECKPOINT")
+    finally:
+        first.kill()
+        first.wait(10)
+    with running(postgres.program(own), own), psycopg.connect(postgres.uri(own, "slipway")) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root's folders are closed to the server's user")
+def test_home_that_the_server_user_cannot_reach(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    own = own_settings(closed_home(closed))
+    closed.chmod(stat.S_IRWXU)
+    with running(postgres.program(own), own), psycopg.connect(postgres.uri(own, "slipway")) as connection:
+        connection.execute("SELECT 1")
+    folder = (own.data / "postgres").resolve()
+    assert not folder.is_relative_to(closed)
+    assert folder.exists()
+    remove_outside_folders(own)
+    assert not folder.exists()
+
+
+def closed_home(folder: Path) -> Path:
+    home = folder / "home"
+    home.mkdir(parents=True)
+    return home

@@ -1,0 +1,104 @@
+"""The real Prometheus server of the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
+
+from sandbox.databases import prometheus
+from sandbox.databases.prometheus import PrometheusMissingError
+from sandbox.settings import HOST, Settings
+from tests.integration.database_servers import own_settings, running
+
+pytestmark = pytest.mark.sandbox
+
+FIRST_SAMPLE_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A sandbox with a running server, which scrapes an exporter with one gauge at 42."""
+    own = own_settings(tmp_path_factory.mktemp("prometheus"))
+    registry = CollectorRegistry()
+    Gauge("answer", "What is asked for.", ["instance"], registry=registry).labels("mine").set(42)
+    exporter, thread = start_http_server(own.exporter_port, HOST, registry)
+    with running(prometheus.program(own), own):
+        yield own
+    exporter.shutdown()
+    exporter.server_close()
+    thread.join(5)
+
+
+def test_google_s_url_answers_with_the_exporter_s_samples(settings: Settings) -> None:
+    deadline = time.monotonic() + FIRST_SAMPLE_SECONDS
+    result: list[dict[str, object]] = []
+    while not result:
+        assert time.monotonic() < deadline, "no sample arrived"
+        answer = httpx.get(f"{settings.prometheus_url}/api/v1/query", params={"query": "answer"})
+        result = answer.raise_for_status().json()["data"]["result"]
+        time.sleep(0.2)
+    (series,) = result
+    # The exporter's own label wins over the scrape's.
+    assert series["metric"] == {"__name__": "answer", "instance": "mine", "job": "cloud_run"}
+    assert series["value"][1] == "42"  # type: ignore[index]
+
+
+def test_server_listens_on_loopback_alone_and_not_as_root(settings: Settings) -> None:
+    (found,) = [
+        connection
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == settings.prometheus_port
+    ]
+    assert found.laddr.ip == HOST
+    expected = "nobody" if os.geteuid() == 0 else psutil.Process().username()
+    assert psutil.Process(found.pid).username() == expected
+
+
+def test_download_works_without_the_system_s_package_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of what is on PATH, only the package tools and what they call remain.
+    found = shutil.which
+
+    def which(name: str) -> str | None:
+        return None if name == "prometheus" else found(name)
+
+    monkeypatch.setattr(shutil, "which", which)
+    binary = prometheus.executable(tmp_path)
+    assert binary.is_relative_to(tmp_path)
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=20)
+    assert "prometheus, version" in version.stdout + version.stderr
+    # The second call finds the first one's.
+    written = binary.stat().st_mtime_ns
+    assert prometheus.executable(tmp_path).stat().st_mtime_ns == written
+    assert [entry.name for entry in tmp_path.iterdir()] == ["prometheus"]
+
+
+def test_machine_without_package_tools_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PrometheusMissingError, match="nor is apt-get") as caught:
+        prometheus.executable(tmp_path / "downloads")
+    assert "Put a `prometheus` on PATH" in str(caught.value)
+
+
+def test_download_that_fails_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("apt-get", "dpkg"):
+        (tools / name).write_text("#!/bin/sh\necho 'no network here' >&2\nexit 100\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/bin")
+    with pytest.raises(PrometheusMissingError, match="no network here"):
+        prometheus.executable(tmp_path / "downloads")
+    assert list((tmp_path / "downloads").iterdir()) == []

@@ -1,0 +1,118 @@
+"""``up``, ``status`` and ``down`` as commands, and that they leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from sandbox import ports, shutdown
+from sandbox.settings import HOST, REPOSITORY, Settings
+from tests.integration.sandbox.conftest import Run
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
+
+INTERRUPT_SECONDS = 60.0
+
+
+def assert_nothing_left(settings: Settings) -> None:
+    assert shutdown.members(settings) == []
+    assert ports.taken(ports.purposes(settings)) == []
+    assert not settings.home.exists()
+
+
+def test_cloud_comes_up_once_and_goes_down(own: Settings, run: Run) -> None:
+    started = run("cloud-up")
+    assert started.returncode == 0, started.stdout + started.stderr
+
+    endpoints = json.loads((own.run / "endpoints.json").read_text())
+    for url in (url for urls in endpoints.values() for url in urls.values()):
+        assert httpx.get(f"{url}/healthz").status_code == 200
+    assert sorted(endpoints["production"]) == ["auth", "backend", "frontend"]
+
+    status = run("status")
+    assert status.returncode == 0, status.stdout
+    for name in ("postgres", "clickhouse", "prometheus", "cloud"):
+        assert name in status.stdout
+
+    again = run("cloud-up")
+    assert again.returncode == 1
+    assert "make down" in again.stdout
+    assert run("status").returncode == 0, "a refused start must not touch what runs"
+
+    ended = run("down")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert_nothing_left(own)
+    assert run("status").returncode == 1
+    assert run("down").returncode == 0, "down of nothing is fine"
+
+
+@pytest.mark.parametrize("log", ["postgres", "cloud", "seed"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_start_leaves_nothing(
+    own: Settings, variables: dict[str, str], log: str, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "cloud-up"],
+        cwd=REPOSITORY,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + INTERRUPT_SECONDS
+    while not (own.logs / f"{log}.log").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=INTERRUPT_SECONDS)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert_nothing_left(own)
+
+
+def test_port_in_use_is_named_with_its_owner(own: Settings, run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, own.clickhouse_port))
+        taken.listen()
+        refused = run("cloud-up")
+    assert refused.returncode == 1
+    assert f"port {own.clickhouse_port}, for ClickHouse" in refused.stdout
+    assert f"process {psutil.Process().pid} (" in refused.stdout
+    assert "SLIPWAY_PORT_BASE" in refused.stdout
+    assert_nothing_left(own)
+
+
+def test_folder_of_something_else_is_left_alone(own: Settings, run: Run) -> None:
+    own.home.mkdir()
+    letter = own.home / "letter.txt"
+    letter.write_text("mine")
+    for command in ("cloud-up", "down"):
+        refused = run(command)
+        assert refused.returncode == 1
+        assert str(own.home) in refused.stdout
+    assert letter.read_text() == "mine"
+
+
+@pytest.mark.parametrize("base", ["80", "65300", "eighty"])
+def test_port_base_that_cannot_be_is_refused(base: str, variables: dict[str, str], tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "sandbox", "up"],
+        cwd=REPOSITORY,
+        env={**variables, "SLIPWAY_PORT_BASE": base},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert f"SLIPWAY_PORT_BASE={base}" in refused.stdout
