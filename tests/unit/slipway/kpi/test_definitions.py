@@ -1,0 +1,56 @@
+"""Every statement of the rollup states its definition, and what is checked is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from slipway.kpi.quality import describe, expectations, without_head
+from slipway.statements import SQL_DIRECTORY
+
+DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
+STAGE = sorted((SQL_DIRECTORY / "kpi" / "stage").glob("*.sql"))
+
+
+@pytest.mark.parametrize("path", DAILY, ids=lambda path: path.stem)
+def test_a_kpi_states_formula_grain_unit_source_and_edge_cases(path: Path) -> None:
+    text = path.read_text()
+    for word in ("kpi:", "Formula:", "Grain:", "Unit:", "Source:", "Edge cases:"):
+        assert f"-- {word}" in text, word
+    name = re.search(r"-- kpi: (\w+)", text)
+    assert name is not None
+    assert f"{{day:Date}}, '{name.group(1)}'" in text
+    assert "Float" not in without_head(text)
+
+
+@pytest.mark.parametrize("path", STAGE, ids=lambda path: path.stem)
+def test_a_stage_states_its_grain_and_source(path: Path) -> None:
+    text = path.read_text()
+    assert "-- Grain:" in text
+    assert "-- Source:" in text
+    assert text.count(f"INSERT INTO {{{path.stem}:Identifier}}") == 1
+
+
+def test_the_quality_check_knows_every_kpi_and_no_other() -> None:
+    defined = {re.findall(r"-- kpi: (\w+)", path.read_text())[0] for path in DAILY}
+    known = [
+        item["kwargs"]["value_set"] for item in expectations("kpi_daily") if "value_set" in item["kwargs"]
+    ]
+    assert set(known[0]) == defined
+
+
+def test_a_broken_expectation_is_described_by_counts_alone() -> None:
+    result = {
+        "expectation_config": {
+            "type": "expect_x",
+            "kwargs": {"column": "c", "batch_id": "b", "max_value": 3},
+        },
+        "result": {"element_count": 10, "unexpected_count": 2, "partial_unexpected_list": ["secret"]},
+        "exception_info": {"raised_exception": False},
+    }
+    assert describe(result) == "expect_x(column=c, max_value=3): 2 of 10 rows"
+    observed = {**result, "result": {"observed_value": 7}}
+    assert describe(observed) == "expect_x(column=c, max_value=3): found 7"
+    failed = {"metric": {"raised_exception": True, "exception_message": "no such column\ndetails"}}
+    assert describe({**result, "exception_info": failed}).endswith("could not be checked: no such column")
