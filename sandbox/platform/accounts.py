@@ -65,6 +65,7 @@ class AccountBook:
         self._default_limit = default_limit_usd
         self._idle = idle_seconds
         self._accounts: dict[UUID, Account] = {}
+        self._arriving: dict[UUID, Account] = {}
         self._stale: dict[UUID, Account] = {}
         self._lock = asyncio.Lock()
 
@@ -72,9 +73,7 @@ class AccountBook:
         """Return the user's account; only a user's first request waits for the database."""
         account = self._accounts.get(user_id)
         if account is None:
-            account = self._open(user_id)
-            await self.refresh([account])
-            return self._accounts.setdefault(user_id, account)
+            return await self._first(user_id)
         if time.monotonic() - account.refreshed_at > REFRESH_AFTER_SECONDS:
             self._stale[user_id] = account
         return account
@@ -93,11 +92,7 @@ class AccountBook:
     async def refresh(self, accounts: Iterable[Account]) -> None:
         """Read budgets and usage of these accounts; when the database fails they stay as they are."""
         async with self._lock:
-            try:
-                await self._read(list(accounts))
-            except psycopg.Error as error:
-                # Customers are served on what is known: the budget's database is not on the request's path.
-                _log.warning("budgets were not refreshed: %s", type(error).__name__)
+            await self._try_to_read(list(accounts))
 
     async def run(self) -> None:
         """Refresh the accounts in use, until cancelled."""
@@ -115,9 +110,23 @@ class AccountBook:
             del self._accounts[user]
         return len(idle)
 
-    def _open(self, user_id: UUID) -> Account:
+    async def _first(self, user_id: UUID) -> Account:
         month = month_start(utc_now())
-        return Account(user_id, self._default_limit, month, settled_until=month)
+        self._arriving[user_id] = Account(user_id, self._default_limit, month, settled_until=month)
+        async with self._lock:
+            # Users who arrived while another read was under way are read together, by the first of them.
+            if user_id not in self._accounts:
+                arriving, self._arriving = self._arriving, {}
+                await self._try_to_read(list(arriving.values()))
+                self._accounts = arriving | self._accounts
+        return self._accounts[user_id]
+
+    async def _try_to_read(self, accounts: list[Account]) -> None:
+        try:
+            await self._read(accounts)
+        except psycopg.Error as error:
+            # Customers are served on what is known: the budget's database is not on the request's path.
+            _log.warning("budgets were not refreshed: %s", type(error).__name__)
 
     async def _read(self, accounts: list[Account]) -> None:
         month = month_start(utc_now())
@@ -125,7 +134,7 @@ class AccountBook:
             if account.month != month:
                 account.turn_month(month)
         own = [account.pending for account in accounts]
-        written = await self._writer.flush() if self._writer else False
+        written = bool(self._writer and any(part.requests for part in own) and await self._writer.flush())
         users = [account.user_id for account in accounts]
         settle = max(month, utc_now() - SETTLE_AFTER)
         usage: dict[tuple[UUID, bool], Totals] = {}
