@@ -162,7 +162,7 @@ def done(operation: Any) -> Any:
     return operation.result(timeout=30, polling=DEFAULT_POLLING.with_delay(initial=0.02, maximum=0.1))
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
     """Wait until a condition holds; its value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
