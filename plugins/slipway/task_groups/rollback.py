@@ -33,10 +33,12 @@ def rollback(*, group_id: str) -> TaskGroup:
         close = CloseReleaseOperator(
             task_id="close_release",
             outcome="rolled_back",
-            trigger_rule=TriggerRule.NONE_FAILED,
+            # The flags are skipped when there are none to take back; without a rollback everything is.
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             retries=3,
             retry_delay=timedelta(seconds=5),
             execution_timeout=timedelta(minutes=5),
         )
         traffic >> flags >> close
+        traffic >> close
     return group

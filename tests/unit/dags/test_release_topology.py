@@ -54,8 +54,12 @@ def test_a_call_off_also_runs_when_its_gate_could_not_and_sets_off_the_rollback(
 
 
 def test_the_rollback_moves_traffic_first(release: DAG) -> None:
-    assert release.get_task("rollback.roll_back_traffic").downstream_task_ids == {
-        "rollback.roll_back_feature_flags"
+    close = release.get_task("rollback.close_release")
+    assert close.upstream_task_ids == {"rollback.roll_back_traffic", "rollback.roll_back_feature_flags"}
+    # Skipped flags do not stop it, but a promoted release, in which all of its upstream is skipped, does.
+    assert close.trigger_rule == TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+    assert release.get_task("rollback.roll_back_feature_flags").upstream_task_ids == {
+        "rollback.roll_back_traffic"
     }
 
 
