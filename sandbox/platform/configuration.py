@@ -53,10 +53,11 @@ class BackendConfiguration:
 
         :raises ConfigurationError: naming the first variable that cannot be used.
         """
-        tracking = _switch(environment, "TOKEN_OPTIMIZATION_ENABLED")
-        if tracking and not environment.get("TOKEN_CONFIG"):
-            raise ConfigurationError("TOKEN_CONFIG is not set, but TOKEN_OPTIMIZATION_ENABLED is true")
         tokens = _json_object(environment, "TOKEN_CONFIG")
+        # The revision's own variable decides; the configuration document only says what holds without it.
+        tracking = _switch({**tokens, **environment}, "TOKEN_OPTIMIZATION_ENABLED")
+        if tracking and not tokens:
+            raise ConfigurationError("TOKEN_CONFIG is not set, but TOKEN_OPTIMIZATION_ENABLED is true")
         flags = _json_object(environment, "FEATURE_FLAGS")
         try:
             prices = PriceList.from_configuration(_json_object(environment, "PRICING_CONFIG") or tokens)

@@ -47,7 +47,7 @@ class HttpApi:
         except TokenError as error:
             return _refusal(401, str(error))
         except BudgetSpentError as error:
-            return _refusal(402, str(error))
+            return JSONResponse({"error": str(error), "budget": error.budget}, 402)
         except ValidationError as error:
             return _refusal(422, mistakes(error))
         except SessionIsolationError as error:

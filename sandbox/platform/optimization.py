@@ -37,7 +37,16 @@ class OptimizeRequest(BaseModel):
 
 
 class BudgetSpentError(Exception):
-    """Nothing is left of the caller's monthly budget."""
+    """Nothing is left of the caller's monthly budget.
+
+    :param budget: the ``budget`` object of answers.
+    """
+
+    def __init__(self, budget: dict[str, str | None]) -> None:
+        super().__init__(
+            f"the monthly budget of {budget['limit_usd']} USD is spent: raise it with PUT /v1/budget"
+        )
+        self.budget = budget
 
 
 class SessionIsolationError(Exception):
@@ -74,9 +83,7 @@ class OptimizationService:
         account = await self._accounts.get(user_id)
         if account.is_spent:
             self._raise_alert(account)
-            raise BudgetSpentError(
-                f"the monthly budget of {account.limit_usd} USD is spent: raise it with PUT /v1/budget"
-            )
+            raise BudgetSpentError(self.budget(account))
         return account
 
     def answer(

@@ -138,6 +138,7 @@ async def serve(application: ASGIApp, host: str, port: int, draining: asyncio.Ev
         access_log=False,
         log_config=None,
         log_level="warning",
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=75,
