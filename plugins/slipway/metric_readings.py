@@ -48,11 +48,13 @@ class MetricReader:
         self._revisions = revisions
         self._increments: dict[tuple[str, str, str], Increments] = {}
 
-    async def read(self) -> list[dict[str, Counts]]:
-        """Return, per revision, what happened at each metric since the last reading.
+    async def read(self, *, at: float) -> list[dict[str, Counts]]:
+        """Return, per revision, what happened at each metric between the last reading and this one.
 
-        The first reading is the starting point: it gives no events.
+        The first reading is the starting point: it gives no events. Readings are of a stated moment, so that
+        the same moments give the same counts whenever they are asked for.
 
+        :param at: moment, seconds since the epoch.
         :raises MetricsUnavailable: when the source gives no usable answer to one of the queries; then nothing
             is counted, and the next reading covers the gap.
         """
@@ -62,7 +64,8 @@ class MetricReader:
             for part, template in queries(metric).items()
         }
         texts = sorted(set(wanted.values()))
-        answers = dict(zip(texts, await asyncio.gather(*map(self._hook.aquery, texts)), strict=True))
+        found_now = await asyncio.gather(*(self._hook.aquery(text, time=at) for text in texts))
+        answers = dict(zip(texts, found_now, strict=True))
         first = not self._increments
         counts = []
         for revision in self._revisions:

@@ -149,7 +149,8 @@ class Phase(Section):
 class Decision(Section):
     """How evidence becomes a verdict.
 
-    :param poll_seconds: pause between two looks at the metrics.
+    :param poll_seconds: time between two looks at the metrics.
+    :param ingestion_seconds: how old a moment must be before the metrics source has all of it.
     :param false_rollback_probability: bound on rolling back a release whose every metric stays at or under
         the guard (the geometric mean of target and trigger), over all metrics, phases and looks.
     :param promotion_evidence: e-value that a promotion needs against "as bad as the trigger".
@@ -159,6 +160,7 @@ class Decision(Section):
     """
 
     poll_seconds: Seconds
+    ingestion_seconds: Annotated[float, Field(ge=0)]
     false_rollback_probability: Annotated[float, Field(gt=0, lt=1)]
     promotion_evidence: Annotated[float, Field(gt=1)]
     relative_to_stable: Annotated[float, Field(ge=1)]

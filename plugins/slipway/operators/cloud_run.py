@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseConflict, TrafficDrift
@@ -118,7 +119,7 @@ class ShiftTrafficOperator(ReleaseOperator):
             if service.progressive is self.progressive
         }
         who = "" if self.progressive else "/supporting"
-        self.record(release, f"shifted/{self.phase}{who}", changes=changes)
+        self.record(release, f"shifted/{self.phase}{who}", changes=changes, at=datetime.now(UTC).isoformat())
         return changes
 
     def _shift(self, release: Release, service: PlannedService) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseConflict
@@ -35,6 +35,12 @@ class BakeSensor(ReleaseOperator):
             raise ReleaseConflict(
                 f"release {release.release_id}: already {release.outcome}; nothing to watch"
             )
+        shifted = self.ledger.entry(release.release_id, f"shifted/{self.phase}")
+        if shifted is None:
+            raise ReleaseConflict(
+                f"release {release.release_id}: no traffic shift of phase {self.phase} on record; "
+                "nothing to watch"
+            )
         phase = release.policy.phases[self.phase]
         self.log.info(
             "audit",
@@ -49,7 +55,7 @@ class BakeSensor(ReleaseOperator):
             trigger=BakeTrigger(
                 release_id=release.release_id,
                 phase=self.phase,
-                started_at=datetime.now(UTC).isoformat(),
+                started_at=shifted["at"],
                 ledger_conn_id=self.ledger_conn_id,
                 gcp_conn_id=self.gcp_conn_id,
                 promql_conn_id=self.promql_conn_id,

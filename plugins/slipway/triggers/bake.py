@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 
 
 class BakeTrigger(BaseTrigger):
-    """Polls the metrics of one phase until it is decided or its time is over.
+    """Looks at the metrics of one phase until it is decided or its time is over.
 
-    A restarted triggerer begins to count anew, with the same deadline: what it saw before is lost, never
-    counted twice. On a rollback verdict it restores the recorded split itself, before the task resumes.
+    The looks are at fixed moments after the traffic change, each at the metrics as of that moment. So a
+    restarted triggerer takes the same looks again, gets to the same state without counting anything twice,
+    and goes on. On a rollback verdict the trigger restores the recorded split itself, at once.
 
     :param release_id: the release.
     :param phase: ``canary``, ``half`` or ``full``.
-    :param started_at: ISO moment at which the phase began.
+    :param started_at: ISO moment at which the phase's traffic was in force.
     :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
     :param promql_conn_id: connection to the PromQL API.
@@ -82,7 +84,7 @@ class BakeTrigger(BaseTrigger):
         )
         service = release.plan.progressive
         (stable,) = release.stable[service.names["production"]]
-        started = datetime.fromisoformat(self.started_at)
+        started = datetime.fromisoformat(self.started_at).timestamp()
         deadline = phase.bake_seconds + phase.extension_seconds
         async with PromQLHook(conn_id=self.promql_conn_id) as hook:
             reader = MetricReader(
@@ -91,17 +93,21 @@ class BakeTrigger(BaseTrigger):
                 service=service.names["production"],
                 revisions=[service.revisions["production"], stable],
             )
+            at = 0.0
             while True:
-                at = (datetime.now(UTC) - started).total_seconds()
-                decision = await self._look(reader, analysis, at=at)
+                await _until(started + at + policy.decision.ingestion_seconds)
+                decision = await self._look(reader, analysis, started=started, at=at)
                 self._audit(decision, at)
                 if decision.verdict is not Verdict.HOLD or at > deadline:
                     return decision
-                await asyncio.sleep(policy.decision.poll_seconds)
+                at += policy.decision.poll_seconds
+        raise AssertionError("the looks never end by themselves")
 
-    async def _look(self, reader: MetricReader, analysis: BakeAnalysis, *, at: float) -> Decision:
+    async def _look(
+        self, reader: MetricReader, analysis: BakeAnalysis, *, started: float, at: float
+    ) -> Decision:
         try:
-            canary, stable = await reader.read()
+            canary, stable = await reader.read(at=started + at)
         except MetricsUnavailable as error:
             return Decision(Verdict.HOLD, f"no evidence: {error}", [], at)
         analysis.add(canary, stable, at=at)
@@ -132,3 +138,7 @@ class BakeTrigger(BaseTrigger):
             self.log.exception("the brake failed; the rollback group will do it", release=self.release_id)
             return {"error": str(error)}
         return {"changes": changes, "at": datetime.now(UTC).isoformat()}
+
+
+async def _until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.time()))
