@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,10 @@ def create(settings: Settings) -> Credentials:
         airflow_secret_key=secrets.token_urlsafe(64),
         airflow_fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     )
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    # A file that only its owner can read, under a name of its own.
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    draft = Path(name)
+    with os.fdopen(descriptor, "w") as file:
         json.dump(dataclasses.asdict(fresh), file, indent=1)
     try:
         # A hard link fails when the name exists: of two processes starting at once, one set of keys wins.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.airflow import preload
 from sandbox.airflow.environment import airflow_home, environment, write_passwords
 from sandbox.processes import Program, answers
 from sandbox.settings import HOST, REPOSITORY, Settings
@@ -22,6 +23,7 @@ HEALTHY_AS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor
 def migration(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
     """Return the command that makes Airflow's tables; it ends by itself."""
     write_passwords(settings)
+    preload.write(settings)
     return replace(
         _component(settings, "airflow-migrate", ["db", "migrate"], environment(settings, dags)), ends=True
     )

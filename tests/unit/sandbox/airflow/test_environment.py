@@ -1,0 +1,108 @@
+"""The environment of Airflow's components."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import credentials
+from sandbox.airflow import preload
+from sandbox.airflow.environment import environment, passwords_file, write_passwords
+from sandbox.settings import REPOSITORY, Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A sandbox that has its credentials."""
+    made = Settings(home=tmp_path, port_base=20000)
+    credentials.create(made)
+    return made
+
+
+@pytest.fixture
+def variables(settings: Settings) -> dict[str, str]:
+    """The variables."""
+    return environment(settings)
+
+
+def connection(variables: dict[str, str], name: str) -> dict[str, Any]:
+    return dict(json.loads(variables[f"AIRFLOW_CONN_{name.upper()}"]))
+
+
+def test_every_address_is_on_loopback(variables: dict[str, str]) -> None:
+    hosts = [host for value in variables.values() for host in re.findall(r"https?://([^:/\"]+)", value)]
+    assert set(hosts) == {"127.0.0.1"}
+    assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert "@127.0.0.1:20003/airflow" in variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+
+
+def test_google_connection_points_at_the_stand_ins(variables: dict[str, str]) -> None:
+    google = connection(variables, "google_cloud_default")
+    assert google["conn_type"] == "google_cloud_platform"
+    assert google["extra"] == {
+        "project": "sandbox-production",
+        "is_anonymous": True,
+        "api_endpoints": dict.fromkeys(("run", "secretmanager", "sqladmin"), "http://127.0.0.1:20001"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "database"),
+    [
+        ("slipway_ledger", "slipway"),
+        ("netra_production_db", "netra_production"),
+        ("netra_staging_db", "netra_staging"),
+    ],
+)
+def test_database_connections(
+    variables: dict[str, str], settings: Settings, name: str, database: str
+) -> None:
+    assert connection(variables, name) == {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": 20003,
+        "login": "slipway",
+        "password": credentials.load(settings).postgres_password,
+        "schema": database,
+    }
+
+
+def test_other_connections(variables: dict[str, str], settings: Settings) -> None:
+    assert connection(variables, "slipway_promql") == {"conn_type": "http", "host": settings.prometheus_url}
+    clickhouse = connection(variables, "slipway_clickhouse")
+    assert (clickhouse["port"], clickhouse["login"], clickhouse["schema"]) == (20004, "slipway", "kpi")
+
+
+def test_project_s_folders_and_policy(variables: dict[str, str], tmp_path: Path) -> None:
+    assert variables["AIRFLOW__CORE__DAGS_FOLDER"] == str(REPOSITORY / "dags")
+    assert variables["AIRFLOW__CORE__PLUGINS_FOLDER"] == str(REPOSITORY / "plugins")
+    assert variables["SLIPWAY_POLICY"] == "sandbox.yaml"
+
+
+def test_other_dags_can_be_run(settings: Settings, tmp_path: Path) -> None:
+    assert environment(settings, dags=tmp_path)["AIRFLOW__CORE__DAGS_FOLDER"] == str(tmp_path)
+
+
+def test_nothing_is_reported_to_anybody(variables: dict[str, str]) -> None:
+    assert variables["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
+
+
+def test_passwords_are_private(settings: Settings) -> None:
+    write_passwords(settings)
+    path = passwords_file(settings)
+    assert json.loads(path.read_text()) == {"admin": credentials.load(settings).airflow_password}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_scheduler_alone_imports_libraries_beforehand(settings: Settings) -> None:
+    preload.write(settings)
+    path = settings.home / "airflow" / "config" / "airflow_local_settings.py"
+    code = compile(path.read_text(), str(path), "exec")
+    # Run by this test, which is no scheduler, it imports nothing.
+    assert set(code.co_names) >= {"sys", "argv", "numpy"}
+    assert not any(module.startswith("slipway") for module in preload.MODULES)
