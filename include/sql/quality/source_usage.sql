@@ -1,4 +1,13 @@
--- The day's rows in PostgreSQL, as the expectations of source_usage see them. Half-open, so that the index serves.
-SELECT id, user_id, session_key, tokens_used, tokens_original, cost_usd, cost_original_usd, optimization_succeeded
+-- What the expectations of source_usage look at: the day's rows in PostgreSQL, summed up into one row there.
+-- One row, because a query's rows would come to the task to be looked at; half-open, so that the index serves.
+SELECT
+    coalesce(avg((tokens_used IS NULL)::int), 0)::float AS share_without_tokens,
+    coalesce(avg((cost_usd IS NULL)::int), 0)::float AS share_without_cost,
+    coalesce(avg((cost_original_usd IS NULL)::int) FILTER (WHERE optimization_succeeded), 0)::float
+        AS share_of_successes_without_original_cost,
+    coalesce(min(tokens_used), 0) AS fewest_tokens,
+    coalesce(max(tokens_used), 0) AS most_tokens,
+    coalesce(min(least(cost_usd, cost_original_usd)), 0)::float AS lowest_cost_usd,
+    coalesce(max(greatest(cost_usd, cost_original_usd)), 0)::float AS highest_cost_usd
 FROM token_usage_tracking
 WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
