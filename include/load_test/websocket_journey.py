@@ -10,26 +10,21 @@ from uuid import uuid4
 
 import websocket
 
+from include.load_test.event_socket import (
+    REVISION_HEADER,
+    SERVICE_RESTART,
+    ClosedError,
+    drop,
+    idle,
+    leave,
+    receive,
+)
 from include.load_test.journeys import ANSWER_TIMEOUT_SECONDS, PlatformUser, now_ms
 from include.load_test.prompts import generate
 
 EVENTS = ("optimization.started", "cost.updated", "optimization.completed")
 EVENT_TIMEOUT_SECONDS = 3.0
-LEAVE_SECONDS = 1.0
-SERVICE_RESTART = 1012
-REVISION_HEADER = "x-slipway-revision"
 REFUSED = (websocket.WebSocketException, OSError)
-
-
-class ClosedError(Exception):
-    """The other side closed the WebSocket.
-
-    :param code: its close code, or None when it gave none.
-    """
-
-    def __init__(self, code: int | None) -> None:
-        super().__init__(f"closed with {code or 'no close frame'}")
-        self.code = code
 
 
 class WebSocketJourney(PlatformUser):
@@ -68,17 +63,17 @@ class WebSocketJourney(PlatformUser):
         try:
             for number in range(self.prompts_per_session):
                 if number and self.pause_seconds:
-                    _idle(socket, self.pause_seconds)
+                    idle(socket, self.pause_seconds)
                 if not self._watch(socket, user_id, session_key, revision):
                     break
-            _leave(socket)
+            leave(socket)
         except ClosedError as error:
             unasked = None if error.code == SERVICE_RESTART else error
             self._fire("closed", 0.0, unasked, revision=revision, code=error.code)
         except REFUSED as error:
             self._fire("closed", 0.0, error, revision=revision, code=None)
         finally:
-            _drop(socket)
+            drop(socket)
 
     def _connect(self, token: str) -> tuple[websocket.WebSocket, str | None] | None:
         url = self.endpoints.backend.replace("http", "ws", 1) + f"/v1/events?token={token}"
@@ -92,7 +87,7 @@ class WebSocketJourney(PlatformUser):
             self._fire("connect", now_ms(began), error, revision=revision, status=error.status_code)
             return None
         except REFUSED as error:
-            _drop(socket)
+            drop(socket)
             self._fire("connect", now_ms(began), error, revision=None)
             return None
         revision = (socket.getheaders() or {}).get(REVISION_HEADER)
@@ -150,52 +145,3 @@ class WebSocketJourney(PlatformUser):
             start_time=time.time(),
             url=f"{self.endpoints.backend}/v1/events",
         )
-
-
-def receive(socket: websocket.WebSocket) -> dict[str, Any]:
-    """Return the next event.
-
-    :raises ClosedError: when the other side closed instead.
-    :raises websocket.WebSocketTimeoutException: when none came in time.
-    """
-    try:
-        opcode, data = socket.recv_data()
-    except websocket.WebSocketConnectionClosedException:
-        raise ClosedError(None) from None
-    if opcode == websocket.ABNF.OPCODE_CLOSE:
-        raise ClosedError(int.from_bytes(data[:2], "big") if len(data) >= 2 else None)
-    event: dict[str, Any] = json.loads(data)
-    return event
-
-
-def _leave(socket: websocket.WebSocket) -> None:
-    """Close from the user's side.
-
-    ``WebSocket.close()`` will not do: it swallows every exception, also the one that ends a greenlet, and a
-    user who cannot be ended keeps a load test from ever coming to its end.
-    """
-    socket.send_close()
-    socket.settimeout(LEAVE_SECONDS)
-    try:
-        while _next_opcode(socket) != websocket.ABNF.OPCODE_CLOSE:
-            continue
-    except (websocket.WebSocketTimeoutException, websocket.WebSocketConnectionClosedException):
-        return
-
-
-def _next_opcode(socket: websocket.WebSocket) -> int:
-    return int(socket.recv_frame().opcode)  # type: ignore[no-untyped-call]
-
-
-def _drop(socket: websocket.WebSocket) -> None:
-    """Give the connection up without a closing handshake."""
-    socket.shutdown()  # type: ignore[no-untyped-call]
-
-
-def _idle(socket: websocket.WebSocket, seconds: float) -> None:
-    """Wait, unless the other side closes meanwhile."""
-    socket.settimeout(seconds)
-    try:
-        receive(socket)
-    except websocket.WebSocketTimeoutException:
-        return

@@ -39,7 +39,7 @@ async def main() -> None:
     configuration = BackendConfiguration.from_environment(os.environ)
     metrics = BackendMetrics()
     reading, writing = Database(configuration.database_url), Database(configuration.database_url)
-    await reading.wait()
+    await reading.wait(configuration.database_connect_seconds)
     writer = None
     if configuration.tracking:
         writer = UsageWriter(writing, metrics.usage_rows, metrics.usage_write_failures)

@@ -27,6 +27,7 @@ class BackendConfiguration:
     :param environment: ``production`` or ``staging``.
     :param revision: name of the Cloud Run revision this process belongs to.
     :param database_url: PostgreSQL connection URL. A secret.
+    :param database_connect_seconds: how long the database may take to answer at the start.
     :param signing_key: key of the auth service's tokens. A secret.
     :param tracking: whether usage is optimized and written down at all (the release's own switch).
     :param optimizing: whether prompts are optimized: ``tracking`` and the feature flag.
@@ -36,6 +37,7 @@ class BackendConfiguration:
     environment: str
     revision: str
     database_url: str
+    database_connect_seconds: float
     signing_key: str
     tracking: bool
     optimizing: bool
@@ -67,6 +69,7 @@ class BackendConfiguration:
             environment=_one_of(environment, "ENVIRONMENT", ("production", "staging")),
             revision=environment.get("K_REVISION", "local"),
             database_url=required(environment, "DATABASE_URL"),
+            database_connect_seconds=float(_amount(environment, "DATABASE_CONNECT_SECONDS", "15")),
             signing_key=required(environment, "AUTH_SIGNING_KEY"),
             tracking=tracking,
             optimizing=tracking and flags.get("token_optimization", "true").lower() == "true",
@@ -112,9 +115,9 @@ def _amount(values: Mapping[str, str], key: str, default: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise ConfigurationError(f"TOKEN_CONFIG: {key}={text!r} must be a number") from None
+        raise ConfigurationError(f"{key}={text!r}: must be a number") from None
     if not amount.is_finite() or amount < 0:
-        raise ConfigurationError(f"TOKEN_CONFIG: {key}={text} must not be negative")
+        raise ConfigurationError(f"{key}={text}: must not be negative")
     return amount
 
 

@@ -13,7 +13,6 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sandbox.platform.errors import DatabaseError
 
-CONNECT_BOUND_SECONDS = 15.0
 CONNECT_TRY_SECONDS = 3
 RETRY_SECONDS = 0.5
 STATEMENT_TIMEOUT_MS = 10_000
@@ -40,7 +39,7 @@ class Database:
         self._connection: psycopg.AsyncConnection | None = None
         self._lock = asyncio.Lock()
 
-    async def wait(self, bound: float = CONNECT_BOUND_SECONDS) -> None:
+    async def wait(self, bound: float) -> None:
         """Connect, trying again for up to ``bound`` seconds.
 
         :raises DatabaseError: when that was not possible in time.

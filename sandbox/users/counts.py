@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from include.load_test.websocket_journey import REVISION_HEADER, ClosedError
+from include.load_test.event_socket import REVISION_HEADER, ClosedError
 
 
 class Counts:
