@@ -11,6 +11,7 @@ from pathlib import Path
 
 from slipway.exceptions import CommandFailed
 from slipway.hooks.command import CommandHook, tail
+from slipway.paths import INCLUDE
 
 _RAN = (0, 1)  # pytest: all passed, some failed; everything else means that the suite did not run
 
@@ -47,7 +48,9 @@ class TestRunnerHook(CommandHook):
                     sys.executable, "-m", "pytest", str(directory), f"--rootdir={directory.parent}",
                     "--config-file=/dev/null", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
                 ],
-                environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
+                environment={
+                    "PYTHONPATH": str(INCLUDE.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment
+                },
                 timeout_seconds=timeout_seconds,
             )  # fmt: skip
             if code not in _RAN:
