@@ -48,7 +48,8 @@ def parts(settings: Settings, *, airflow: bool) -> dict[str, Part]:
         "airflow-migrate": Part(lambda: components.migration(settings), after=("postgres",)),
         "ledger-migrate": Part(lambda: components.ledger_migration(settings), after=("postgres",)),
         "api-server": Part(lambda: components.api_server(settings), after=("postgres",)),
-        "users": Part(lambda: users(settings), after=("seed",)),
+        # Their load is for the started sandbox: it would only slow down the start of Airflow.
+        "users": Part(lambda: users(settings), after=("seed", "api-server")),
         **{
             program.name: Part(partial(_given, program), after=("airflow-migrate",))
             for program in components.components(settings)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ import httpx
 from sandbox.databases.server_user import ServerUser
 from sandbox.settings import HOST, REPOSITORY, Settings
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 LOG_LINES_SHOWN = 25
 
 
@@ -111,12 +112,25 @@ def wait_ready(program: Program, process: subprocess.Popen[bytes], settings: Set
         time.sleep(POLL_SECONDS)
 
 
+def get(url: str, timeout: float = 2.0) -> httpx.Response | None:
+    """Get a URL on loopback; None when nobody answers within so many seconds."""
+    try:
+        return _client().get(url, timeout=timeout)
+    except httpx.TransportError:
+        return None
+
+
 def answers(url: str) -> bool:
     """Tell whether a GET of the URL is answered with a 2xx status within two seconds."""
-    try:
-        return httpx.get(url, timeout=2.0, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
+    answer = get(url)
+    return answer is not None and answer.is_success
+
+
+@cache
+def _client() -> httpx.Client:
+    # One for all questions: making a client costs more than a start-up's many questions together. And no
+    # connection is kept open, because a server that stops would wait for it.
+    return httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def ended(program: Program, code: int, settings: Settings) -> StartError:

@@ -14,14 +14,35 @@ from sandbox import ports, records
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.settings import Settings
 
+
+class Stage:
+    """Processes that are asked to stop together.
+
+    :param seconds: how long they have.
+    :param names: their names.
+    """
+
+    def __init__(self, seconds: float, *names: str) -> None:
+        self.seconds, self.names = seconds, frozenset(names)
+
+
 STAGES = (
-    # Who calls goes before who is called.
-    ("users", "seed", "scheduler", "dag-processor", "triggerer", "airflow-migrate", "ledger-migrate"),
-    ("api-server", "airflow-logs"),
-    ("cloud",),
-    ("prometheus", "clickhouse", "postgres"),
+    # Who calls goes before who is called. A release under way is not waited for: the sandbox goes with it.
+    Stage(
+        4.0,
+        "users",
+        "seed",
+        "scheduler",
+        "dag-processor",
+        "triggerer",
+        "api-server",
+        "airflow-logs",
+        "airflow-migrate",
+        "ledger-migrate",
+    ),
+    Stage(8.0, "cloud"),
+    Stage(8.0, "prometheus", "clickhouse", "postgres"),
 )
-STAGE_SECONDS = 8.0
 REST_SECONDS = 3.0
 
 
@@ -49,11 +70,13 @@ def stop(settings: Settings) -> int:
     """
     known = {record.pid: record for record in records.read(settings) if record.process()}
     found = _with_descendants([*members(settings), *(r.process() for r in known.values())])
-    for names in STAGES:
-        chosen = [process for process in found if process.pid in known and known[process.pid].name in names]
+    for stage in STAGES:
+        chosen = [
+            process for process in found if process.pid in known and known[process.pid].name in stage.names
+        ]
         for process in chosen:
             _send(process, signal.Signals(known[process.pid].stop_signal))
-        psutil.wait_procs(chosen, timeout=STAGE_SECONDS)
+        psutil.wait_procs(chosen, timeout=stage.seconds)
     # Whatever the servers did not take along, and what nobody recorded.
     rest = _with_descendants([*found, *members(settings)])
     for number in (signal.SIGTERM, signal.SIGKILL):

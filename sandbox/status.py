@@ -15,6 +15,7 @@ from sandbox.records import Record
 from sandbox.settings import HOST, Settings
 
 MEBIBYTE = 2**20
+HEALTH_SECONDS = 15.0
 # They do their work and end.
 _SHORT_LIVED = frozenset({"airflow-migrate", "ledger-migrate", "seed"})
 
@@ -29,7 +30,7 @@ def show(settings: Settings, console: Console) -> int:
         console.print(f"Nothing runs in {settings.home}.", highlight=False, soft_wrap=True)
         return 1
     with_airflow = any(record.name == "api-server" for record in known)
-    health = components.health(settings) if with_airflow else {}
+    health = components.health(settings, HEALTH_SECONDS) if with_airflow else {}
     table = Table("process", "pid", "state", "processes", "memory MiB", box=None)
     good, total = True, 0.0
     for record in known:

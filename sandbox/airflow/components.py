@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
-
 from sandbox.airflow import preload
 from sandbox.airflow.environment import airflow_home, environment, write_passwords
-from sandbox.processes import Program, answers
+from sandbox.processes import Program, answers, get
 from sandbox.settings import HOST, REPOSITORY, Settings
 
 MIGRATION_TIMEOUT_SECONDS = 120.0
@@ -82,15 +80,10 @@ def components(settings: Settings, dags: Path = REPOSITORY / "dags") -> list[Pro
     ]
 
 
-def health(settings: Settings) -> dict[str, str]:
-    """Return Airflow's own view of its components' health; empty while the API does not answer."""
-    try:
-        answer = httpx.get(
-            f"http://{HOST}:{settings.airflow_port}/api/v2/monitor/health", timeout=5.0, trust_env=False
-        )
-    except httpx.TransportError:
-        return {}
-    if not answer.is_success:
+def health(settings: Settings, timeout: float = 2.0) -> dict[str, str]:
+    """Return Airflow's own view of its components' health; empty when the API does not answer in time."""
+    answer = get(f"http://{HOST}:{settings.airflow_port}/api/v2/monitor/health", timeout)
+    if answer is None or not answer.is_success:
         return {}
     return {name: str((part or {}).get("status")) for name, part in answer.json().items()}
 
@@ -108,9 +101,5 @@ def _component(settings: Settings, name: str, arguments: list[str], variables: M
 
 
 def _listening(settings: Settings) -> bool:
-    for port in (settings.worker_log_port, settings.trigger_log_port):
-        try:
-            httpx.get(f"http://{HOST}:{port}/", timeout=2.0, trust_env=False)
-        except httpx.TransportError:
-            return False
-    return True
+    urls = [f"http://{HOST}:{port}/" for port in (settings.worker_log_port, settings.trigger_log_port)]
+    return all(get(url) is not None for url in urls)

@@ -7,6 +7,7 @@ import psycopg
 from sandbox.databases import postgres
 from sandbox.seed.environments import ENVIRONMENTS
 from sandbox.settings import REPOSITORY, Settings
+from sandbox.users.identities import user_ids
 
 STATEMENTS = REPOSITORY / "include" / "sql" / "postgres" / "seed"
 
@@ -16,4 +17,4 @@ def seed(settings: Settings) -> None:
     for environment in ENVIRONMENTS:
         with psycopg.connect(postgres.uri(settings, environment.database)) as connection:
             for path in sorted(STATEMENTS.glob("*.sql")):
-                connection.execute(path.read_bytes())
+                connection.execute(path.read_bytes(), {"ids": user_ids()})
