@@ -92,7 +92,12 @@ def _download(downloads: Path) -> None:
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise PrometheusMissingError(f"Prometheus is not installed, nor is {tool} to fetch it. {_HELP}")
-    downloads.mkdir(parents=True, exist_ok=True)
+    try:
+        downloads.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrometheusMissingError(
+            f"Prometheus is not installed, and a download cannot be kept in {downloads}: {error}. {_HELP}"
+        ) from error
     with tempfile.TemporaryDirectory(dir=downloads) as name:
         work = Path(name)
         for folder in ("state/lists/partial", "cache/archives/partial"):
