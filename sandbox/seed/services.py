@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.api_core.exceptions import NotFound
+from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import run_v2
 
 from sandbox.processes import answers
@@ -18,6 +19,10 @@ from sandbox.settings import HOST, Settings
 VERSION = "1.0.0"
 CREATE_TIMEOUT_SECONDS = 90.0
 HEALTHY_TIMEOUT_SECONDS = 60.0
+# The client's own pace, a second and more between two looks, is made for a cloud far away.
+POLLING = DEFAULT_POLLING.with_delay(initial=0.1, maximum=0.5, multiplier=1.2).with_timeout(
+    CREATE_TIMEOUT_SECONDS
+)
 # The frontend comes last: it is told where the backend is.
 COMPONENTS = ("auth", "backend", "frontend")
 SECRETS: Mapping[str, Mapping[str, str]] = {
@@ -81,7 +86,7 @@ def _ensure(
             service_id=service_id,
             service=run_v2.Service(template=_template(settings, environment, component, variables)),
             timeout=10,
-        ).result(timeout=CREATE_TIMEOUT_SECONDS)
+        ).result(timeout=CREATE_TIMEOUT_SECONDS, polling=POLLING)
     by_name = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
     if all(target.type_ == by_name for target in service.traffic) and service.traffic:
         return str(service.uri)
@@ -92,7 +97,7 @@ def _ensure(
         service=run_v2.Service(name=name, traffic=[target], etag=service.etag),
         update_mask={"paths": ["traffic"]},
         timeout=10,
-    ).result(timeout=CREATE_TIMEOUT_SECONDS)
+    ).result(timeout=CREATE_TIMEOUT_SECONDS, polling=POLLING)
     return str(pinned.uri)
 
 
