@@ -15,6 +15,7 @@ from sandbox.demo.memory import MemoryWatch
 from sandbox.settings import Settings
 
 DAGS_BOUND_SECONDS = 60.0
+_FILE_COLUMNS = 140
 
 
 def tell(console: Console, settings: Settings, peak: MemoryWatch) -> bool:
@@ -46,6 +47,11 @@ def tell(console: Console, settings: Settings, peak: MemoryWatch) -> bool:
     )
 
 
+def _console() -> Console:
+    """Return a console; where the output is a file or a pipe, its lines are wide enough for the tables."""
+    return Console() if sys.stdout.isatty() else Console(width=_FILE_COLUMNS)
+
+
 def main() -> int:
     """Start the sandbox and tell the story.
 
@@ -53,7 +59,7 @@ def main() -> int:
 
     :return: exit code: 0 when everything held.
     """
-    console, settings, began = Console(), Settings.from_environment(), time.monotonic()
+    console, settings, began = _console(), Settings.from_environment(), time.monotonic()
     up = subprocess.run([sys.executable, "-m", "sandbox", "up"], check=False)
     if up.returncode:
         return up.returncode

@@ -35,7 +35,7 @@ def check_good(report: ReleaseReport, settings: Settings) -> Iterator[Check]:
         yield Check(share == 100, f"{key}: {share} % of the traffic on {revision}")
     migrated = report.run.tasks.get("phase_2_production_preparation.migrate_schema")
     yield Check(migrated == "success", f"schema migration: {migrated}")
-    yield _no_loss(report, allowed_errors=0)
+    yield _no_loss(report, blamed=None)
 
 
 def check_bad(report: ReleaseReport) -> Iterator[Check]:
@@ -58,9 +58,7 @@ def check_bad(report: ReleaseReport) -> Iterator[Check]:
         set(states.values()) == {"success"},
         f"the rollback's own tasks: {', '.join(map(str, states.values()))}",
     )
-    yield _no_loss(
-        report, allowed_errors=report.requests.by_revision.get(report.revision, {}).get("errors", 0)
-    )
+    yield _no_loss(report, blamed=report.revision)
 
 
 def check_kpis(run: RunState, rows: Sequence[KpiRow]) -> Iterator[Check]:
@@ -79,12 +77,17 @@ def check_machine(*, peak_bytes: int, import_errors: Sequence[str]) -> Iterator[
     yield Check(not import_errors, f"DAG import errors: {len(import_errors)}")
 
 
-def _no_loss(report: ReleaseReport, *, allowed_errors: int) -> Check:
-    seen = report.requests
-    lost = seen.dropped + seen.sockets_closed + seen.socket_errors
-    other = seen.app_errors - allowed_errors
-    return Check(
-        seen.requests > 0 and lost == 0 and other <= 0,
-        f"{seen.requests} requests: {seen.dropped} dropped, {seen.sockets_closed} WebSockets closed unasked, "
-        f"{seen.socket_errors} WebSocket errors, {max(0, other)} errors from the stable revision",
-    )
+def _no_loss(report: ReleaseReport, *, blamed: str | None) -> Check:
+    """Check that nothing went wrong but what a bad revision itself answered.
+
+    :param blamed: the revision that may answer badly; None when none may.
+    """
+    own = [failure for failure in report.failures if blamed and failure.revision == blamed]
+    others = [failure for failure in report.failures if failure not in own]
+    dropped = sum(failure.revision is None for failure in others)
+    text = f"{report.requests} requests: {dropped} dropped, {len(others) - dropped} failed by shifting"
+    if blamed:
+        text += f", {len(own)} failed by {blamed} itself"
+    if others:
+        text += f"; the first: {others[0].error}"
+    return Check(report.requests > 0 and not others, text)

@@ -29,21 +29,18 @@ class TrafficStep:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What all users saw since they began.
+class Failure:
+    """One request or WebSocket that went wrong for a user.
 
-    :param requests: requests sent.
-    :param app_errors: answers 5xx that an instance gave.
-    :param dropped: requests without an answer from an instance.
-    :param sockets_closed: WebSockets closed without being asked to.
+    :param at: moment, seconds since the epoch.
+    :param kind: ``http`` or ``ws``.
+    :param revision: the revision that answered; None when no instance did, so that it was dropped on the way.
     """
 
-    requests: int
-    app_errors: int
-    dropped: int
-    sockets_closed: int
-    socket_errors: int
-    by_revision: Mapping[str, Mapping[str, int]]
+    at: float
+    kind: str
+    revision: str | None
+    error: str
 
 
 def traffic_steps(settings: Settings, service: str) -> list[TrafficStep]:
@@ -55,23 +52,17 @@ def traffic_steps(settings: Settings, service: str) -> list[TrafficStep]:
     ]
 
 
-def answers(settings: Settings) -> Answers:
-    """Return the users' counts as of about a second ago."""
+def requests_so_far(settings: Settings) -> int:
+    """Return how many requests and WebSockets the users had opened about a second ago."""
     counts = json.loads((settings.run / "users" / "counts.json").read_text())
-    return Answers(
-        requests=counts["requests"],
-        app_errors=counts["app_errors"],
-        dropped=counts["dropped"],
-        sockets_closed=counts["websocket"]["closed_unasked"],
-        socket_errors=counts["websocket"]["errors"],
-        by_revision=counts["by_revision"],
-    )
+    return int(counts["requests"] + counts["websocket"]["connects"])
 
 
-def bad_answers(settings: Settings, *, revision: str) -> list[float]:
-    """Return the moments at which users got a bad answer from a revision, in their order."""
+def failures(settings: Settings, *, since: float) -> list[Failure]:
+    """Return everything that went wrong for a user since a moment, in its order."""
     lines = _lines(settings.run / "users" / "failures.jsonl")
-    return sorted(line["at"] for line in lines if line["revision"] == revision)
+    found = [Failure(line["at"], line["kind"], line["revision"], line["error"]) for line in lines]
+    return sorted((failure for failure in found if failure.at >= since), key=lambda failure: failure.at)
 
 
 def seconds_to_safety(settings: Settings, *, service: str, revision: str) -> float | None:
@@ -81,7 +72,7 @@ def seconds_to_safety(settings: Settings, *, service: str, revision: str) -> flo
     :param revision: the bad revision.
     :return: None when it gave no bad answer, or still has traffic.
     """
-    bad = bad_answers(settings, revision=revision)
+    bad = [failure.at for failure in failures(settings, since=0) if failure.revision == revision]
     if not bad:
         return None
     steps = traffic_steps(settings, service)

@@ -28,7 +28,8 @@ class ReleaseReport:
 
     :param gates: decision per phase, in their order.
     :param steps: traffic over time, as applied at the data plane.
-    :param requests: what the users saw while it ran.
+    :param requests: requests and WebSockets that the users opened while it ran.
+    :param failures: what of it went wrong.
     :param seconds_to_safety: from the new revision's first bad answer to its last traffic; None without one.
     """
 
@@ -42,7 +43,8 @@ class ReleaseReport:
     began: float
     seconds: float
     steps: Sequence[record.TrafficStep]
-    requests: record.Answers
+    requests: int
+    failures: Sequence[record.Failure]
     seconds_to_safety: float | None
 
     @property
@@ -61,7 +63,7 @@ def release(client: AirflowClient, settings: Settings, version: str, progress: P
 
     :raises RunTimeout: when the run does not end within its bound.
     """
-    before, began = record.answers(settings), time.time()
+    before, began = record.requests_so_far(settings), time.time()
     run_id = client.start("release", conf={"version": version, "reason": "demonstration"})
     for state in client.follow("release", run_id, bound=RELEASE_BOUND_SECONDS):
         progress.show(state)
@@ -83,7 +85,8 @@ def release(client: AirflowClient, settings: Settings, version: str, progress: P
         began=began,
         seconds=seconds,
         steps=[step for step in record.traffic_steps(settings, SERVICE) if step.at >= began],
-        requests=_difference(record.answers(settings), before),
+        requests=record.requests_so_far(settings) - before,
+        failures=record.failures(settings, since=began),
         seconds_to_safety=record.seconds_to_safety(settings, service=SERVICE, revision=revision),
     )
 
@@ -97,18 +100,3 @@ def read_kpis(client: AirflowClient, settings: Settings, run_id: str) -> tuple[R
     """Wait for a KPI rollup and return its state and today's KPIs from ClickHouse."""
     state = client.wait("kpi_rollup", run_id, bound=KPI_BOUND_SECONDS)
     return state, kpi_rows(settings, datetime.now(UTC).date())
-
-
-def _difference(after: record.Answers, before: record.Answers) -> record.Answers:
-    revisions = {
-        name: {key: value - before.by_revision.get(name, {}).get(key, 0) for key, value in counts.items()}
-        for name, counts in after.by_revision.items()
-    }
-    return record.Answers(
-        requests=after.requests - before.requests,
-        app_errors=after.app_errors - before.app_errors,
-        dropped=after.dropped - before.dropped,
-        sockets_closed=after.sockets_closed - before.sockets_closed,
-        socket_errors=after.socket_errors - before.socket_errors,
-        by_revision=revisions,
-    )

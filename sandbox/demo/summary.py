@@ -29,10 +29,10 @@ def print_release(console: Console, report: ReleaseReport) -> None:
         split = ", ".join(f"{revision} {percent} %" for revision, percent in step.split.items())
         traffic.add_row(f"{step.at - report.began:.0f} s", split)
     console.print(traffic)
-    seen = report.requests
+    dropped = sum(failure.revision is None for failure in report.failures)
     console.print(
-        f"{seen.requests} requests served in {report.seconds:.0f} s, {seen.dropped} dropped, "
-        f"{seen.app_errors} errors of the platform",
+        f"{report.requests} requests in {report.seconds:.0f} s: {dropped} dropped, "
+        f"{len(report.failures) - dropped} answered badly",
         highlight=False,
     )
 
@@ -48,10 +48,13 @@ def print_kpis(console: Console, rows: Sequence[KpiRow]) -> None:
     """Print the KPIs of the day."""
     console.print()
     console.rule("business KPIs of today, in ClickHouse", align="left")
-    table = Table("KPI", "value", "unit", "of", box=None, pad_edge=False)
+    table = Table("KPI", "value", "unit", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(row.kpi, row.value, row.unit, row.dimension or "the platform")
+        if not row.dimension:
+            table.add_row(row.kpi, row.value, row.unit)
     console.print(table)
+    dimensions = sorted({row.dimension for row in rows if row.dimension})
+    console.print(f"the same for {', '.join(dimensions)}", highlight=False, style="dim")
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> bool:
