@@ -95,7 +95,13 @@ class Ledger:
             yield cursor
 
     def open_release(
-        self, plan: ReleasePlan, policy: Policy, stable: Mapping[str, Mapping[str, int]], *, actor: str
+        self,
+        plan: ReleasePlan,
+        policy: Policy,
+        stable: Mapping[str, Mapping[str, int]],
+        *,
+        actor: str,
+        reason: str | None = None,
     ) -> Release:
         """Open a release and take the lease of its services, all or nothing; done again it changes nothing.
 
@@ -103,6 +109,7 @@ class Ledger:
         :param policy: the policy it is judged by; kept with it, so that a later edit does not change it.
         :param stable: split per production service that serves now.
         :param actor: who asked for the release.
+        :param reason: why, in the words of who asked.
         :raises ReleaseConflict: when another open release holds one of the services.
         """
         with self._transaction() as cursor:
@@ -126,7 +133,9 @@ class Ledger:
                 if cursor.rowcount == 0:
                     self._refuse(cursor, service)
             if first:
-                self._append(cursor, plan.release_id, "opened", {"actor": actor, "stable": stable})
+                self._append(
+                    cursor, plan.release_id, "opened", {"actor": actor, "reason": reason, "stable": stable}
+                )
         return self.release(plan.release_id)
 
     def _refuse(self, cursor: Any, service: str) -> None:

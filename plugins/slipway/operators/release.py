@@ -144,7 +144,8 @@ class OpenReleaseOperator(ReleaseOperator):
                 )
             stable[name] = split
         actor = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
-        release = self.ledger.open_release(plan, policy, stable, actor=actor)
+        reason = context["params"].get("reason")
+        release = self.ledger.open_release(plan, policy, stable, actor=actor, reason=reason)
         self.log.info("audit", release=release.release_id, entry="opened", actor=actor, stable=stable)
         return release.release_id
 

@@ -35,11 +35,13 @@ def a_plan(policy: Policy, run_id: str = "first", version: str = "1.1.0") -> Rel
 
 def test_a_release_is_opened_once_and_keeps_its_policy(ledger: Ledger, policy: Policy) -> None:
     plan = a_plan(policy)
-    release = ledger.open_release(plan, policy, STABLE, actor="ada")
+    release = ledger.open_release(plan, policy, STABLE, actor="ada", reason="the spring sale")
     assert (release.plan, release.policy, release.stable) == (plan, policy, STABLE)
     again = ledger.open_release(plan, policy, {"netra-backend-prod": {"other": 100}}, actor="bob")
     assert (again.stable, again.actor) == (STABLE, "ada")
-    assert [entry.key for entry in ledger.entries(plan.release_id)] == ["opened"]
+    (opened,) = ledger.entries(plan.release_id)
+    assert opened.key == "opened"
+    assert opened.payload == {"actor": "ada", "reason": "the spring sale", "stable": STABLE}
 
 
 def test_an_entry_is_written_once_per_key_and_the_chain_holds(ledger: Ledger, policy: Policy) -> None:
