@@ -35,6 +35,11 @@ from sandbox.settings import HOST, REPOSITORY, Settings
 
 DAY = "2026-01-31"
 SQL = REPOSITORY / "include" / "sql"
+PEOPLE = """
+INSERT INTO users (id, plan, monthly_budget_usd)
+SELECT md5(n::text)::uuid, (ARRAY['free', 'pro', 'enterprise'])[1 + n % 3], 100
+FROM generate_series(1, 400) AS n
+"""
 FILL = """
 INSERT INTO token_usage_tracking (
     id, user_id, session_key, agent_name, tokens_used, cost_usd, optimization_applied, created_at, model,
@@ -80,8 +85,9 @@ def main() -> None:
 
 def _fill(settings: Settings, rows: int) -> None:
     with psycopg.connect(postgres.uri(settings, "netra_production"), autocommit=True) as connection:
-        folders = (SQL / "postgres" / "seed", SQL / "postgres" / "migrations")
-        for path in (path for folder in folders for path in sorted(folder.glob("*.sql"))):
+        connection.execute((SQL / "postgres" / "seed" / "0001_users.sql").read_text().encode())
+        connection.execute(PEOPLE.encode())
+        for path in sorted((SQL / "postgres" / "migrations").glob("*.sql")):
             if not path.stem.endswith(".rollback"):
                 connection.execute(path.read_text().encode())
         connection.execute(FILL.replace("<rows>", str(rows)).encode())

@@ -15,6 +15,7 @@ from sandbox.databases import postgres
 from sandbox.databases.clickhouse.program import program as clickhouse_program
 from sandbox.settings import HOST, REPOSITORY, Settings
 from tests.integration.database_servers import kill, own_settings, running, start
+from tests.integration.kpi.ground_truth import add_users
 from tests.integration.kpi.rollup import Rollup
 
 POSTGRES = REPOSITORY / "include" / "sql" / "postgres"
@@ -65,8 +66,8 @@ def empty_source(postgres_server: Settings) -> Iterator[psycopg.Connection]:
     """The product's database before any release: users, and no table of token usage."""
     with psycopg.connect(postgres.uri(postgres_server, "netra_production"), autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS token_usage_tracking, users")
-        for path in sorted((POSTGRES / "seed").glob("*.sql")):
-            connection.execute(path.read_text())
+        connection.execute((POSTGRES / "seed" / "0001_users.sql").read_text())
+        add_users(connection, 400)
         yield connection
 
 

@@ -45,6 +45,16 @@ class Usage:
         return None
 
 
+def add_users(connection: psycopg.Connection, count: int) -> None:
+    """Write users of every plan into the product's database; none has converted."""
+    connection.execute(
+        "INSERT INTO users (id, plan, monthly_budget_usd) "
+        "SELECT md5(n::text)::uuid, (ARRAY['free', 'pro', 'enterprise'])[1 + n %% 3], 100 "
+        "FROM generate_series(1, %s) AS n",
+        (count,),
+    )
+
+
 def users(connection: psycopg.Connection) -> list[tuple[uuid.UUID, str]]:
     """Return the product's users and their plans, in a fixed order."""
     return [(row[0], row[1]) for row in connection.execute("SELECT id, plan FROM users ORDER BY id")]

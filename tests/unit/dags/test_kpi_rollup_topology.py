@@ -23,6 +23,11 @@ def test_it_runs_daily_for_the_day_before_one_at_a_time(dag: DAG) -> None:
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
 
 
+def test_enabling_it_runs_nothing_at_once(dag: DAG) -> None:
+    assert dag.start_date is None
+    assert dag.schedule.run_immediately is False  # type: ignore[union-attr]
+
+
 def test_publish_comes_after_every_check_and_every_stage(dag: DAG) -> None:
     publish = dag.get_task("publish")
     before = publish.get_flat_relative_ids(upstream=True)
