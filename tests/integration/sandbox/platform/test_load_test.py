@@ -1,0 +1,103 @@
+"""The staging load test, as the release runs it: Locust in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.settings import REPOSITORY
+from tests.integration.sandbox.platform.services import PRICING, Service
+
+pytestmark = pytest.mark.sandbox
+RUN_SECONDS = 4
+RATE = 40
+
+LoadTest = Callable[..., "tuple[subprocess.CompletedProcess[str], dict[str, Any]]"]
+
+
+@pytest.fixture
+def load_test(tmp_path: Path, auth: Service, frontend: Service) -> LoadTest:
+    """Run the load test; return the process and its report."""
+
+    def run(backend_url: str, **changes: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+        report = tmp_path / "report.json"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "BACKEND_URL": backend_url,
+            "AUTH_URL": auth.url,
+            "FRONTEND_URL": frontend.url,
+            "LOAD_TEST_REPORT": str(report),
+            "LOAD_TEST_RATE": str(RATE),
+            "PRICING": json.dumps(PRICING),
+            **changes,
+        }
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "locust", "--headless", "-f", "include/load_test/locustfile.py"),
+                *("--users", "20", "--spawn-rate", "20", "--run-time", f"{RUN_SECONDS}s"),
+            ],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert report.exists(), done.stderr
+        return done, json.loads(report.read_text())
+
+    return run
+
+
+def test_the_good_version_stands_the_load(load_test: LoadTest, backend: Service) -> None:
+    done, report = load_test(backend.url)
+    assert done.returncode == 0, done.stderr
+    assert report["users"] == 20
+    assert RUN_SECONDS - 1 < report["duration_seconds"] < RUN_SECONDS + 15
+    assert RATE < report["requests"] < RATE * report["duration_seconds"]
+    assert (report["failures"], report["failure_rate"]) == (0, 0.0)
+    assert 0 < report["latency_p50_ms"] <= report["latency_p95_ms"]
+    assert 15 < report["cost_reduction_percent"] < 25
+    assert report["cost_accuracy_percent"] == 100
+    sockets = report["websocket"]
+    assert sockets["connects"] > 3
+    assert sockets["events"] > 12
+    assert (sockets["connect_failures"], sockets["lost"]) == (0, 0)
+    assert 0 <= sockets["latency_p95_ms"] < 1000
+    assert 0 < report["memory"]["first_bytes"] <= report["memory"]["last_bytes"] * 1.1
+
+
+def test_what_is_wrong_shows_in_the_report(
+    load_test: LoadTest, start_backend: Callable[..., Service]
+) -> None:
+    service = start_backend(
+        FAULT_ERROR_RATE="0.2",
+        FAULT_COST_FACTOR="1.07",
+        FAULT_EVENT_DELAY_SECONDS="0.15",
+        FAULT_MEMORY_LEAK_BYTES="1048576",
+    )
+    done, report = load_test(service.url)
+    assert done.returncode == 1
+    assert report["failure_rate"] > 0.1
+    assert report["cost_accuracy_percent"] == 0
+    assert report["websocket"]["connect_failures"] > 0
+    assert report["websocket"]["latency_p95_ms"] >= 150
+    assert report["memory"]["last_bytes"] - report["memory"]["first_bytes"] > 20 << 20
+
+
+def test_no_answers_are_visible_as_such(load_test: LoadTest) -> None:
+    done, report = load_test("http://127.0.0.1:1", AUTH_URL="http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert report["failure_rate"] in {None, 1.0}
+    assert report["failures"] == report["requests"]
+    assert report["cost_reduction_percent"] is None
+    assert report["cost_accuracy_percent"] is None
+    assert report["memory"] == {"first_bytes": None, "last_bytes": None}
+    assert report["websocket"]["events"] == 0

@@ -1,0 +1,123 @@
+"""SIGTERM: what is in progress is finished, WebSockets are told to come back, usage is written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import websocket
+
+from include.load_test.event_socket import SERVICE_RESTART, ClosedError, receive
+from include.load_test.prompts import corpus
+from tests.integration.sandbox.platform.services import Service, User, backend_environment, start
+
+pytestmark = pytest.mark.sandbox
+NewUser = Callable[[Service], User]
+PROMPT = corpus(1)[0]
+
+
+def _connect(user: User) -> websocket.WebSocket:
+    url = f"{user.service.url.replace('http', 'ws')}/v1/events?token={user.token}"
+    return websocket.create_connection(url, timeout=10)
+
+
+def _ask(socket: websocket.WebSocket) -> None:
+    body = {"session_key": "s", "agent_name": "a", "model": "gpt-4", "prompt": PROMPT.text}
+    socket.send(json.dumps({"type": "optimize", **body}))
+
+
+def test_requests_and_events_in_progress_are_finished(
+    database: str, tmp_path: Path, new_user: NewUser
+) -> None:
+    environment = backend_environment(database, FAULT_LATENCY_SECONDS="1.5", FAULT_EVENT_DELAY_SECONDS="0.5")
+    service = start("backend", environment, tmp_path / "log")
+    user = new_user(service)
+    socket = _connect(user)
+    try:
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            answers = [pool.submit(user.optimize, prompt) for prompt in corpus(3)]
+            _ask(socket)
+            time.sleep(0.4)
+            began = time.monotonic()
+            service.terminate()
+            assert [answer.result().status_code for answer in answers] == [200] * 3
+        events = [receive(socket)["type"] for _ in range(3)]
+        assert events == ["optimization.started", "cost.updated", "optimization.completed"]
+        with pytest.raises(ClosedError) as closed:
+            receive(socket)
+        assert closed.value.code == SERVICE_RESTART
+        assert service.wait() == 0
+        assert time.monotonic() - began < 6
+    finally:
+        socket.shutdown()
+        service.stop()
+    with psycopg.connect(database) as connection:
+        written = connection.execute(
+            "SELECT count(*) FROM token_usage_tracking WHERE user_id = %s", [user.user_id]
+        ).fetchone()
+    assert written == (4,)
+
+
+def test_idle_websockets_are_told_to_come_back_and_nothing_is_accepted(
+    database: str, tmp_path: Path, new_user: NewUser
+) -> None:
+    service = start("backend", backend_environment(database), tmp_path / "log")
+    sockets = [_connect(new_user(service)) for _ in range(5)]
+    try:
+        service.terminate()
+        for socket in sockets:
+            with pytest.raises(ClosedError) as closed:
+                receive(socket)
+            assert closed.value.code == SERVICE_RESTART
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{service.url}/healthz", timeout=2, trust_env=False)
+        assert service.wait() == 0
+    finally:
+        for socket in sockets:
+            socket.shutdown()
+        service.stop()
+
+
+def test_a_request_on_a_kept_connection_is_answered_and_the_connection_closed(
+    database: str, tmp_path: Path
+) -> None:
+    service = start("backend", backend_environment(database), tmp_path / "log")
+    try:
+        with httpx.Client(timeout=5, trust_env=False) as client:
+            user = User.of(service, client)
+            user.optimize(PROMPT).raise_for_status()
+            service.terminate()
+            time.sleep(0.1)
+            answer = user.optimize(PROMPT)
+            assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert service.wait() == 0
+    finally:
+        service.stop()
+
+
+def test_what_never_ends_is_cut_off_within_the_bound(
+    database: str, tmp_path: Path, new_user: NewUser
+) -> None:
+    environment = backend_environment(database, FAULT_EVENT_DELAY_SECONDS="60")
+    service = start("backend", environment, tmp_path / "log")
+    socket = _connect(new_user(service))
+    try:
+        _ask(socket)
+        time.sleep(0.3)
+        began = time.monotonic()
+        service.terminate()
+        with pytest.raises(ClosedError) as closed:
+            receive(socket)
+        assert closed.value.code == SERVICE_RESTART
+        assert 4 < time.monotonic() - began < 6.5
+        assert service.wait() == 0
+        assert time.monotonic() - began < 8
+    finally:
+        socket.shutdown()
+        service.stop()
