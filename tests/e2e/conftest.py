@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from sandbox.demo import story
-from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.demo.display import Progress
 from sandbox.demo.memory import MemoryWatch
 from sandbox.settings import HOST, REPOSITORY, Settings
@@ -68,11 +68,31 @@ def airflow(settings: Settings, memory: MemoryWatch) -> Iterator[AirflowClient]:
     assert not _listening(settings), "something still listens"
 
 
+class Intruder(Progress):
+    """Asks for a second release of the same services as soon as the first one is open."""
+
+    def __init__(self, client: AirflowClient, settings: Settings) -> None:
+        super().__init__(Console(), settings, service=story.SERVICE)
+        self._client = client
+        self.run_id: str | None = None
+
+    def show(self, state: RunState) -> None:
+        """Start the second release when its time has come."""
+        super().show(state)
+        if self.run_id is None and state.tasks.get("preflight.open_release") == "success":
+            self.run_id = self._client.start("release", conf={"version": story.BAD_VERSION})
+
+
 @pytest.fixture(scope="session")
-def good(airflow: AirflowClient, settings: Settings) -> story.ReleaseReport:
-    """The release of the good version."""
-    progress = Progress(Console(), settings, service=story.SERVICE)
-    return story.release(airflow, settings, story.GOOD_VERSION, progress)
+def intruder(airflow: AirflowClient, settings: Settings) -> Intruder:
+    """Who disturbs the release of the good version."""
+    return Intruder(airflow, settings)
+
+
+@pytest.fixture(scope="session")
+def good(airflow: AirflowClient, settings: Settings, intruder: Intruder) -> story.ReleaseReport:
+    """The release of the good version, with a second release asked for meanwhile."""
+    return story.release(airflow, settings, story.GOOD_VERSION, intruder)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 import pytest
@@ -10,6 +11,7 @@ from sandbox.demo import checks, record, story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.memory import MemoryWatch
 from sandbox.settings import Settings
+from tests.e2e.conftest import Intruder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -30,6 +32,22 @@ def test_the_good_version_reaches_everybody(good: story.ReleaseReport, settings:
         {good.revision: 50, stable: 50},
         {good.revision: 100},
     ]
+
+
+def test_a_second_release_meanwhile_was_refused_before_it_touched_anything(
+    airflow: AirflowClient, intruder: Intruder, good: story.ReleaseReport
+) -> None:
+    assert intruder.run_id is not None
+    state = airflow.wait("release", intruder.run_id, bound=60)
+    assert state.state == "failed"
+    assert state.tasks["preflight.validate_request"] == "success"
+    assert state.tasks["preflight.open_release"] == "failed"
+    rollback = {value for task, value in state.tasks.items() if task.startswith("rollback.")}
+    assert rollback == {"skipped"}
+    log = json.dumps(
+        airflow.get(f"/dags/release/dagRuns/{intruder.run_id}/taskInstances/preflight.open_release/logs/1")
+    )
+    assert f"release {good.plan['release_id']} (version {good.version}, by admin) has held it since" in log
 
 
 def test_the_bad_version_is_rolled_back_from_the_canary(

@@ -51,6 +51,9 @@ class CommandHook(BaseHook):
         except subprocess.TimeoutExpired:
             self.stop()
             raise CommandFailed(f"{command[0]}: not done after {timeout_seconds:g} s; stopped") from None
+        finally:
+            if self._process.stdout is not None:
+                self._process.stdout.close()
         for line in output.splitlines():
             self.log.info(line)
         return self._process.returncode, output

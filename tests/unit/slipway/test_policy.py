@@ -64,7 +64,7 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
         (
             ("metrics", "error_rate", "trigger_percent"),
             0.05,
-            "policy x.yaml: metrics.error_rate.share: target_percent=0.1: must be at most trigger_percent=0.05",
+            "metrics.error_rate.share: target_percent=0.1: must be at most trigger_percent=0.05",
         ),
         (
             ("phases", "half", "traffic_percent"),
