@@ -4,32 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slipway.analysis.budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.evidence import Counts
 from slipway.analysis.judges import judge_for
-from slipway.analysis.verdict import Decision, Verdict, combine
-from slipway.policy import Policy, QuantileMetric, ShareMetric
+from slipway.analysis.verdict import Cause, Decision, Verdict, combine
+from slipway.policy import PhaseName, Policy, QuantileMetric, ShareMetric
 
 
 class BakeAnalysis:
     """Watches one phase of a release.
 
-    The false-rollback probability of the policy is shared evenly over the metrics that can roll back on
-    chance and over the phases (Bonferroni); looking often costs nothing, as the tests are anytime-valid.
+    The false-rollback probability of the policy is shared over the metrics that can roll back by chance, over
+    the phases and over the ways to roll back (:mod:`slipway.analysis.budget`); looking often costs nothing.
 
     :param policy: the policy of the release.
     :param bake_seconds: how long the phase is watched before it may be promoted.
     :param extension_seconds: how much longer it may be watched.
+    :param phase: which phase; None takes the smallest part of the budget, which is valid for each.
     """
 
-    def __init__(self, policy: Policy, *, bake_seconds: float, extension_seconds: float) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        bake_seconds: float,
+        extension_seconds: float,
+        phase: PhaseName | None = None,
+    ) -> None:
         self._shares = [k for k, m in policy.metrics.items() if isinstance(m, ShareMetric | QuantileMetric)]
-        alpha = policy.decision.false_rollback_probability / max(1, len(self._shares) * len(policy.phases))
-        horizon = bake_seconds + extension_seconds
+        self._statistical = statistical_metrics(policy)
+        self.budget: Budget = budget_of(policy, phase)
         self._bake_seconds = bake_seconds
+        self._deadline = bake_seconds + extension_seconds
         self._blind_seconds = policy.decision.blind_seconds
         self._last_event = 0.0
         self._judges = {
-            key: judge_for(key, metric, policy.decision, alpha=alpha, horizon=horizon)
+            key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline)
             for key, metric in policy.metrics.items()
         }
 
@@ -38,7 +48,8 @@ class BakeAnalysis:
 
         :param canary: increments at the new revision per metric.
         :param stable: increments at the stable revision per metric.
-        :param at: seconds since the first look.
+        :param at: seconds since the first look; never before the last one.
+        :raises ValueError: when a look comes before one that is already counted.
         """
         if any(canary[key].total for key in self._shares if key in canary):
             self._last_event = at
@@ -50,13 +61,15 @@ class BakeAnalysis:
 
         :param at: seconds since the first look.
         """
-        decision = combine([judge.finding() for judge in self._judges.values()], seconds=at)
+        is_last = at >= self._deadline
+        findings = [judge.finding(is_last=is_last) for judge in self._judges.values()]
+        decision = combine(findings, seconds=at)
         if decision.verdict is not Verdict.PROMOTE:
             return decision
         if at < self._bake_seconds:
-            return Decision(Verdict.HOLD, "baking", decision.findings, at)
+            return Decision(Verdict.HOLD, "baking", findings, at, Cause.BAKING)
         silent = at - self._last_event
         if silent > self._blind_seconds:
             reason = f"no evidence: no event of the new revision for {silent:.0f} s"
-            return Decision(Verdict.HOLD, reason, decision.findings, at)
+            return Decision(Verdict.HOLD, reason, findings, at, Cause.NO_EVIDENCE)
         return decision

@@ -1,9 +1,12 @@
 """Anytime-valid tests of a share: the error rate holds however often one looks, and whenever one stops.
 
-Both tests bet on a grid of alternatives against a null ``p <= p0`` (or ``p >= p0``) and keep the e-value:
-under the null its expectation never exceeds 1, so by Ville's inequality it reaches ``1 / alpha`` with
-probability at most ``alpha`` over the whole release (Ville 1939; Robbins 1970; Shin, Ramdas
-& Rinaldo, "E-detectors", 2022).
+Each test bets on a grid of alternatives against a composite null and keeps the e-value: under the null its
+expectation never exceeds 1, so by Ville's inequality it reaches ``1 / alpha`` with probability at most
+``alpha`` over the whole release (Ville 1939; Robbins 1970; fresh starts: Shin, Ramdas & Rinaldo,
+"E-detectors", 2022).
+
+Every test works on one release or on many at once: ``shape=()`` is one, ``shape=(runs,)`` is that many, with
+counts of the same shape. The benchmark so measures the very code that decides.
 """
 
 from __future__ import annotations
@@ -11,99 +14,197 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
-_WORSE = (1.5, 3.0, 7.0, 20.0, 50.0)
-_BETTER = (0.8, 0.6, 0.4, 0.25, 0.12, 0.05, 0.02)
+#: Multiples of the null share that are bet on; the nearest one costs most requests, the last is an outage.
+WORSE = (1.5, 3.0, 7.0, 20.0, 50.0)
+#: Multiples of the null share that a promotion bets on.
+BETTER = (0.8, 0.6, 0.4, 0.25, 0.12, 0.05, 0.02)
+#: Odds ratios of canary to stable that are bet on.
+ODDS = (1.5, 2.0, 3.0, 5.0, 9.0, 16.0, 30.0, 60.0)
+
 _ALMOST_ALWAYS = 0.95
 _WORST = 0.9
+_NEVER = -1e300
 
 
-class WorseThan:
-    """Evidence that a share is over ``p0``: a mixture over alternatives and over fresh starts.
+class FreshStarts:
+    """A mixture over alternatives and over fresh starts, with one interval's gain limited.
 
     Half of the prior weight starts at once, the rest at every ``restart_every`` seconds, so that a regression
     which begins late is not hidden by a good past. One interval adds at most a third of what a rejection
-    needs: a single burst is never enough.
+    needs (or the gain of one bad event): a single burst is never enough. A limited gain is at most the true
+    one, so the e-value stays valid.
 
-    :param p0: null share, 0..1.
+    :param alternatives: how many alternatives are bet on.
     :param log_threshold: natural logarithm of the e-value that rejects.
     :param restart_every: seconds between fresh starts.
     :param horizon: seconds over which the fresh starts are spread.
+    :param floor: smallest limit per alternative, natural logarithm.
+    :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
-    def __init__(self, p0: float, *, log_threshold: float, restart_every: float, horizon: float) -> None:
-        grid = [p0 * factor for factor in _WORSE if p0 * factor < _WORST] + [_ALMOST_ALWAYS]
-        self._alternatives: Vector = np.array([p for p in grid if p > p0])
-        self._p0 = p0
+    def __init__(
+        self,
+        alternatives: int,
+        *,
+        log_threshold: float,
+        restart_every: float,
+        horizon: float,
+        floor: Vector,
+        shape: tuple[int, ...] = (),
+    ) -> None:
         self.log_threshold = log_threshold
-        self._cap = np.maximum(log_threshold / 3, np.log(self._alternatives / p0))
-        self._log_mass = np.full(len(self._alternatives), -np.inf)
+        self._cap = np.maximum(log_threshold / 3, floor)
+        self._log_mass: Vector = np.full((*shape, alternatives), _NEVER)
         self._restart_every = restart_every
         self._starts = max(1, math.ceil(horizon / restart_every))
         self._started = 0
         self._weight_left = 1.0
+        self._log_e: Vector = np.zeros(shape)
 
-    def add(self, bad: float, total: float, *, at: float) -> None:
-        """Take an interval into account.
+    def bet(self, gain: Vector, *, at: float) -> None:
+        """Take the log-likelihood ratios of an interval into account.
 
-        :param bad: events over the limit.
-        :param total: all events.
+        :param gain: natural logarithms, one per alternative in the last axis.
         :param at: seconds since the first look.
         """
-        self._start(at)
-        gain = bad * np.log(self._alternatives / self._p0) + (total - bad) * np.log(
-            (1 - self._alternatives) / (1 - self._p0)
-        )
-        self._log_mass = self._log_mass + np.minimum(gain, self._cap)
-
-    def _start(self, at: float) -> None:
         while self._started <= self._starts and at >= self._started * self._restart_every:
             weight = 0.5 if self._started == 0 else 0.5 / self._starts
             self._weight_left -= weight
             self._log_mass = np.logaddexp(self._log_mass, math.log(weight))
             self._started += 1
+        self._log_mass = self._log_mass + np.minimum(gain, self._cap)
+        mean = _log_sum(self._log_mass) - math.log(self._log_mass.shape[-1])
+        self._log_e = np.logaddexp(mean, math.log(max(self._weight_left, 1e-300)))
 
     @property
-    def log_e(self) -> float:
+    def log_e(self) -> Vector:
         """Natural logarithm of the e-value."""
-        if not self._started:
-            return 0.0
-        mean = np.logaddexp.reduce(self._log_mass) - math.log(len(self._log_mass))
-        return float(np.logaddexp(mean, math.log(max(self._weight_left, 1e-300))))
+        return self._log_e
 
     @property
-    def rejects(self) -> bool:
-        """True when the share is over ``p0`` beyond the stated doubt."""
-        return self.log_e >= self.log_threshold
+    def rejects(self) -> Mask:
+        """True where the null is refuted beyond the stated doubt."""
+        return np.asarray(self._log_e >= self.log_threshold)
+
+
+class WorseThan(FreshStarts):
+    """Evidence that a share is over ``p0``.
+
+    :param p0: null share, 0..1: every interval's share is at most this.
+    """
+
+    def __init__(
+        self,
+        p0: float,
+        *,
+        log_threshold: float,
+        restart_every: float,
+        horizon: float,
+        shape: tuple[int, ...] = (),
+    ) -> None:
+        grid = [p0 * factor for factor in WORSE if p0 * factor < _WORST] + [_ALMOST_ALWAYS]
+        alternatives = np.array([p for p in grid if p > p0])
+        self._hit: Vector = np.log(alternatives / p0)
+        self._miss: Vector = np.log((1 - alternatives) / (1 - p0))
+        super().__init__(
+            len(alternatives),
+            log_threshold=log_threshold,
+            restart_every=restart_every,
+            horizon=horizon,
+            floor=self._hit,
+            shape=shape,
+        )
+
+    def add(self, bad: ArrayLike, total: ArrayLike, *, at: float) -> None:
+        """Take an interval into account.
+
+        :param bad: events over the limit.
+        :param total: all events; 0 changes nothing.
+        :param at: seconds since the first look.
+        """
+        k, n = _column(bad), _column(total)
+        self.bet(k * self._hit + (n - k) * self._miss, at=at)
+
+
+class WorseThanStable(FreshStarts):
+    """Evidence that the canary's odds of a bad event are over the stable revision's at the same time.
+
+    Given the bad events of both, the canary's are binomial with its part of the traffic (the conditional
+    test of two shares; Turner, Ly & Gruenwald, "Generic E-variables", 2024). An outage of both changes
+    nothing.
+    """
+
+    def __init__(
+        self, *, log_threshold: float, restart_every: float, horizon: float, shape: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(
+            len(ODDS),
+            log_threshold=log_threshold,
+            restart_every=restart_every,
+            horizon=horizon,
+            floor=np.zeros(len(ODDS)),
+            shape=shape,
+        )
+        self._odds: Vector = np.array(ODDS)
+
+    def add(
+        self, bad: ArrayLike, total: ArrayLike, stable_bad: ArrayLike, stable_total: ArrayLike, *, at: float
+    ) -> None:
+        """Take an interval into account; one in which either revision had no events changes nothing.
+
+        :param bad: events of the canary over the limit.
+        :param total: all events of the canary.
+        :param stable_bad: events of the stable revision over the limit.
+        :param stable_total: all events of the stable revision.
+        :param at: seconds since the first look.
+        """
+        k, n, stable_k, stable_n = (_column(v) for v in (bad, total, stable_bad, stable_total))
+        both = (n > 0) & (stable_n > 0)
+        part = np.where(both, n, 1) / np.where(both, n + stable_n, 2)
+        mixed = self._odds * part + (1 - part)
+        gain = k * (np.log(self._odds) - np.log(mixed)) - stable_k * np.log(mixed)
+        self.bet(np.where(both, gain, 0.0), at=at)
 
 
 class BetterThan:
     """Evidence that a share is under ``p0``: what a promotion needs. Without events it stays at 1.
 
     :param p0: null share, 0..1.
+    :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
-    def __init__(self, p0: float) -> None:
-        self._alternatives: Vector = p0 * np.array(_BETTER)
-        self._p0 = p0
-        self._log_mass = np.zeros(len(self._alternatives))
+    def __init__(self, p0: float, *, shape: tuple[int, ...] = ()) -> None:
+        alternatives = p0 * np.array(BETTER)
+        self._hit: Vector = np.log(alternatives / p0)
+        self._miss: Vector = np.log((1 - alternatives) / (1 - p0))
+        self._bad: Vector = np.zeros(shape)
+        self._total: Vector = np.zeros(shape)
 
-    def add(self, bad: float, total: float) -> None:
+    def add(self, bad: ArrayLike, total: ArrayLike) -> None:
         """Take an interval into account.
 
         :param bad: events over the limit.
         :param total: all events.
         """
-        self._log_mass = (
-            self._log_mass
-            + bad * np.log(self._alternatives / self._p0)
-            + (total - bad) * np.log((1 - self._alternatives) / (1 - self._p0))
-        )
+        self._bad = self._bad + np.asarray(bad, dtype=np.float64)
+        self._total = self._total + np.asarray(total, dtype=np.float64)
 
     @property
-    def log_e(self) -> float:
+    def log_e(self) -> Vector:
         """Natural logarithm of the e-value."""
-        return float(np.logaddexp.reduce(self._log_mass) - math.log(len(self._log_mass)))
+        k, n = _column(self._bad), _column(self._total)
+        return _log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
+
+
+def _column(counts: ArrayLike) -> Vector:
+    return np.asarray(counts, dtype=np.float64)[..., np.newaxis]
+
+
+def _log_sum(values: Vector) -> Vector:
+    top = values.max(axis=-1)
+    return np.asarray(top + np.log(np.exp(values - top[..., np.newaxis]).sum(axis=-1)))

@@ -16,14 +16,32 @@ class Verdict(StrEnum):
     ROLLBACK = "rollback"
 
 
+class Cause(StrEnum):
+    """Why a metric says what it says, for machines; the reason beside it is for people."""
+
+    WITHIN_TARGET = "within_target"
+    NO_EVIDENCE = "no_evidence"
+    NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
+    OVER_TARGET = "over_target"
+    OVER_TRIGGER = "over_trigger"
+    WORSE_THAN_STABLE = "worse_than_stable"
+    QUARANTINED = "quarantined"
+    FROZEN = "frozen"
+    BAKING = "baking"
+
+
 @dataclass(frozen=True)
 class Finding:
     """What one metric says.
 
     :param metric: key in the policy.
     :param reason: one line for people, with values, units and limits.
-    :param observed: the observed percent or count, None without events.
+    :param observed: the observed percent, count or level, None without events.
     :param events: events behind it.
+    :param cause: why, for machines; ``no_evidence`` never goes with ``promote``.
+    :param log_e: natural logarithms of the e-values behind it, by name.
+    :param advisory: True for a finding that is told and holds nothing.
+    :raises ValueError: for a promotion on no evidence.
     """
 
     metric: str
@@ -31,6 +49,13 @@ class Finding:
     reason: str
     observed: float | None
     events: float
+    cause: Cause | None = None
+    log_e: dict[str, float] | None = None
+    advisory: bool = False
+
+    def __post_init__(self) -> None:
+        if self.verdict is Verdict.PROMOTE and self.cause is Cause.NO_EVIDENCE:
+            raise ValueError(f"metric {self.metric}: no evidence can only hold or roll back, not promote")
 
 
 @dataclass(frozen=True)
@@ -39,33 +64,56 @@ class Decision:
 
     :param reason: one line for people: the finding that decided.
     :param seconds: length of the watched window.
+    :param cause: why, for machines: of the first finding that decided.
     """
 
     verdict: Verdict
     reason: str
     findings: Sequence[Finding]
     seconds: float
+    cause: Cause | None = None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """True when the phase is frozen: nothing that the analysis may decide on its own is left."""
+        return any(finding.cause is Cause.FROZEN for finding in self.findings)
 
     def as_payload(self) -> dict[str, Any]:
         """Return plain data for the ledger, XCom and the task log."""
         return {
             "verdict": str(self.verdict),
             "reason": self.reason,
+            "cause": None if self.cause is None else str(self.cause),
+            "needs_a_person": self.needs_a_person,
             "seconds": round(self.seconds, 1),
-            "findings": [{**asdict(finding), "verdict": str(finding.verdict)} for finding in self.findings],
+            "findings": [_plain(finding) for finding in self.findings],
         }
 
 
 def combine(findings: Sequence[Finding], *, seconds: float) -> Decision:
     """Combine metrics: any rollback rolls back, and only unanimous promotion promotes.
 
-    :param findings: one per metric; none at all is no evidence, hence ``hold``.
+    :param findings: one per metric; none at all, or advisory ones only, is no evidence, hence ``hold``.
     :param seconds: length of the watched window.
     """
+    weighed = [finding for finding in findings if not finding.advisory]
     for verdict in (Verdict.ROLLBACK, Verdict.HOLD):
-        reasons = [finding.reason for finding in findings if finding.verdict is verdict]
-        if reasons:
-            return Decision(verdict, "; ".join(reasons), findings, seconds)
-    if not findings:
-        return Decision(Verdict.HOLD, "no evidence: no metric was looked at", findings, seconds)
-    return Decision(Verdict.PROMOTE, "; ".join(f.reason for f in findings), findings, seconds)
+        deciding = [finding for finding in weighed if finding.verdict is verdict]
+        if deciding:
+            reason = "; ".join(finding.reason for finding in deciding)
+            return Decision(verdict, reason, findings, seconds, deciding[0].cause)
+    if not weighed:
+        reason = "no evidence: no metric was looked at"
+        return Decision(Verdict.HOLD, reason, findings, seconds, Cause.NO_EVIDENCE)
+    return Decision(
+        Verdict.PROMOTE, "; ".join(f.reason for f in weighed), findings, seconds, Cause.WITHIN_TARGET
+    )
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    plain = asdict(finding)
+    plain["verdict"] = str(finding.verdict)
+    plain["cause"] = None if finding.cause is None else str(finding.cause)
+    if finding.log_e is not None:
+        plain["log_e"] = {name: round(value, 3) for name, value in finding.log_e.items()}
+    return plain

@@ -1,0 +1,125 @@
+"""Judges of what is not a share: a band, a level, a count that must stay zero."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from slipway.analysis.betting import MeanWithin
+from slipway.analysis.evidence import Counts
+from slipway.analysis.verdict import Cause, Finding, Verdict
+from slipway.policy import BandMetric, Decision, LevelMetric, ZeroMetric
+
+
+class BandJudge:
+    """Judges ``100 * (1 - part / whole)`` against a band; outside it, unproven or without events, it holds.
+
+    ``Counts.total`` carries the whole and ``Counts.over_target`` the part.
+    """
+
+    def __init__(self, key: str, metric: BandMetric, decision: Decision) -> None:
+        self._key = key
+        self._metric = metric
+        self._wanted = math.log(decision.promotion_evidence)
+        self._counts = Counts()
+        self._within = MeanWithin(
+            (metric.minimum_percent - metric.margin_percent) / 100,
+            (metric.maximum_percent + metric.margin_percent) / 100,
+        )
+
+    def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
+        """Take an interval into account; one without events, or with a negative sum, changes nothing."""
+        if canary.total <= 0 or canary.over_target < 0:
+            return
+        self._counts = self._counts + canary
+        self._within.add(1 - canary.over_target / canary.total)
+
+    def finding(self, *, is_last: bool) -> Finding:
+        """Say what the evidence so far means."""
+        metric, whole = self._metric, self._counts.total
+        if whole <= 0:
+            words = f"{metric.title}: no evidence, no events"
+            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
+        percent = 100 * (1 - self._counts.over_target / whole)
+        verdict, cause, words = Verdict.PROMOTE, Cause.WITHIN_TARGET, ""
+        if not metric.minimum_percent <= percent <= metric.maximum_percent:
+            verdict, cause = Verdict.HOLD, Cause.OVER_TARGET
+        elif self._within.log_e < self._wanted:
+            verdict, cause, words = Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE, ", not yet enough evidence"
+        return Finding(
+            self._key,
+            verdict,
+            f"{metric.title} {percent:.1f} % "
+            f"({metric.minimum_percent:g} to {metric.maximum_percent:g} % wanted){words}",
+            percent,
+            whole,
+            cause,
+            {"within": self._within.log_e},
+        )
+
+
+class LevelJudge:
+    """Judges a level: over its limit at each of the last looks it holds.
+
+    ``Counts.total`` is the number of instances that reported, ``Counts.over_trigger`` how many were over.
+    """
+
+    def __init__(self, key: str, metric: LevelMetric) -> None:
+        self._key = key
+        self._metric = metric
+        self._recent: deque[Counts] = deque(maxlen=metric.looks)
+        self._reports = 0
+
+    def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
+        """Take a look into account; one without a report changes nothing."""
+        if canary.total > 0:
+            self._recent.append(canary)
+            self._reports += 1
+
+    def finding(self, *, is_last: bool) -> Finding:
+        """Say what the evidence so far means."""
+        metric = self._metric
+        if self._reports < metric.looks:
+            words = f"{metric.title}: no evidence, {self._reports} of {metric.looks} reports"
+            advisory = metric.no_data == "report"
+            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
+        over, reporting = self._recent[-1].over_trigger, self._recent[-1].total
+        is_over = all(look.over_trigger > 0 for look in self._recent)
+        words = f"over {metric.limit:g} {metric.unit} at {over:.0f} of {reporting:.0f} instances"
+        return Finding(
+            self._key,
+            Verdict.HOLD if is_over else Verdict.PROMOTE,
+            f"{metric.title} {words}" + (f", {metric.looks} looks in a row" if is_over else ""),
+            over,
+            reporting,
+            Cause.OVER_TARGET if is_over else Cause.WITHIN_TARGET,
+        )
+
+
+class ZeroJudge:
+    """Judges a count that must stay zero: one event rolls back, quarantine or not.
+
+    The counter itself must be there: ``Counts.total`` is the number of series seen, and none is no evidence.
+    """
+
+    def __init__(self, key: str, metric: ZeroMetric) -> None:
+        self._key = key
+        self._metric = metric
+        self._events = 0.0
+        self._seen = False
+
+    def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
+        """Take an interval into account."""
+        self._seen = self._seen or canary.total > 0
+        self._events += canary.over_trigger
+
+    def finding(self, *, is_last: bool) -> Finding:
+        """Say what the evidence so far means."""
+        title, events = self._metric.title, self._events
+        if events > 0:
+            words = f"{title}: {events:.0f} (0 allowed)"
+            return Finding(self._key, Verdict.ROLLBACK, words, events, events, Cause.OVER_TRIGGER)
+        if not self._seen:
+            words = f"{title}: no evidence, not reported"
+            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
+        return Finding(self._key, Verdict.PROMOTE, f"{title}: 0", 0, 0, Cause.WITHIN_TARGET)
