@@ -1,0 +1,1 @@
+"""Slipway's analysis and its peers on the same simulated traffic."""

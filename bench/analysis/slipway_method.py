@@ -1,0 +1,61 @@
+"""Slipway's own analysis on simulated traffic: the very tests that decide a release, many runs at once.
+
+Errors and P95 latency are simulated; every other metric of the policy keeps its part of the error budget. A
+phase that is not decided when its hour is over counts as held (or as rolled back by the deadline rule).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from slipway.analysis.budget import budget_of
+from slipway.analysis.share import Limits, ShareTest
+from slipway.policy import Policy, QuantileMetric, ShareMetric
+
+from bench.analysis.outcome import Outcome
+from bench.analysis.scenarios import TICK_SECONDS, TICKS
+from bench.analysis.traffic import Arm, Traffic
+
+
+def decide(traffic: Traffic, policy: Policy, *, look_every: int = 1) -> Outcome:
+    """Decide with a policy.
+
+    :param look_every: ticks of 15 s between two looks.
+    """
+    metrics = {key: policy.metrics[key] for key in ("error_rate", "latency_p95")}
+    phase, rules = policy.phases["canary"], policy.decision
+    runs = traffic.canary.total.shape[1]
+    tests = {
+        key: ShareTest(
+            Limits.of(metric, null=rules.rollback_null),
+            rules,
+            budget_of(policy, "canary"),
+            horizon=phase.bake_seconds + phase.extension_seconds,
+            compare=metric.compare_with_stable,
+            shape=(runs,),
+        )
+        for key, metric in metrics.items()
+        if isinstance(metric, ShareMetric | QuantileMetric)
+    }
+    canary = {key: _counts(traffic.canary, metrics[key]) for key in tests}
+    stable = {key: _counts(traffic.stable, metrics[key]) for key in tests}
+    rolled_back = np.full(runs, np.inf)
+    for begin in range(0, TICKS, look_every):
+        at = float((begin + look_every) * TICK_SECONDS)
+        window = slice(begin, begin + look_every)
+        for key, test in tests.items():
+            n, soft, hard = (part[window].sum(axis=0) for part in canary[key])
+            stable_n, _, stable_hard = (part[window].sum(axis=0) for part in stable[key])
+            test.add(n, soft, hard, stable_n, stable_hard, at=at)
+            rolled_back = np.where(np.isinf(rolled_back) & test.rolls_back, at, rolled_back)
+    for test in tests.values():
+        rolled_back = np.where(np.isinf(rolled_back) & test.rolls_back_at_deadline, at, rolled_back)
+    promoted = np.isinf(rolled_back)
+    for test in tests.values():
+        promoted &= test.promotes
+    return Outcome(rolled_back, promoted)
+
+
+def _counts(arm: Arm, metric: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if isinstance(metric, QuantileMetric):
+        return arm.total, arm.slower_than(metric.target_seconds), arm.slower_than(metric.trigger_seconds)
+    return arm.total, arm.errors, arm.errors
