@@ -1,12 +1,12 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test lint lock
+.PHONY: help setup demo up down status test lint lock bench-analysis replay
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the pinned requirements
 	@bin/setup
@@ -29,6 +29,12 @@ lint: setup ## Check style and types
 test: setup ## Check style and types, run every test
 	@bin/lint
 	@$(PY) -m pytest
+
+bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
+	@$(PY) -m bench.analysis
+
+replay: setup ## Recompute the verdicts of RELEASE=id from its record; POLICY=file compares with another policy
+	@$(PY) -m slipway.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
 
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock

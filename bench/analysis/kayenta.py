@@ -1,9 +1,9 @@
 """Kayenta's judge: Mann-Whitney on one point a minute, canary against the production arm.
 
 Confidence 0.98 and tolerance 0.25 after ``NetflixACAJudge.scala``; "high" when the lower end of the interval
-is over a quarter of the estimated difference, over a quarter of the estimated difference, after ``MannWhitneyClassifier.scala``; the interval by inverting
-the test with continuity and tie correction (as R's ``wilcox.test``) after ``MannWhitney.scala``, with
-absolute tolerance 1e-4 after ``BrentSolver.java``; the score is the share of metrics that pass, after
+is over a quarter of the estimated difference, after ``MannWhitneyClassifier.scala``; the interval by
+inverting the test with continuity and tie correction (as R's ``wilcox.test``) after ``MannWhitney.scala``,
+with absolute tolerance 1e-4 after ``BrentSolver.java``; the score is the share of metrics that pass, after
 ``WeightedSumScorer.scala``; pass 95, marginal 75 after ``docs/canary-config.md``. Metrics: error percent and
 P95 seconds, direction increase. Points without requests are removed (``nanStrategy: remove``).
 """

@@ -1,7 +1,10 @@
-"""What is released: two sets of scenarios, both fixed before any of their results was looked at.
+"""What is released: three sets of scenarios, each written before any of its results was looked at.
 
-Parameters of the analysis are chosen on ``TUNING`` alone. ``REPORTING`` has other latency shapes, other burst
-structures and other onsets, and is only reported.
+``tuning``: the grid of alternatives was chosen on it. ``validation``: other latency shapes, burst structures
+and onsets. With one look as the longest burst, its canary-only bursts were rolled back in 11 to 13 % of the
+releases at 100 requests/s and more, over the stated 5 %; ``burst_seconds`` was chosen on it after that, so it
+is no longer independent. ``reporting``: written after both, with shapes, bursts and onsets of its own; no
+parameter was changed after it was run.
 """
 
 from __future__ import annotations
@@ -127,7 +130,7 @@ def _tuning() -> list[Scenario]:
     ]
 
 
-def _reporting() -> list[Scenario]:
+def _validation() -> list[Scenario]:
     """Two-mode latency, longer bursts of random length, regressions that begin later."""
     errors = 0.0003
     good = Shape([(0.96, 0.12, 0.35), (0.04, 0.35, 0.3)])
@@ -175,4 +178,48 @@ def _reporting() -> list[Scenario]:
     ]
 
 
-SETS = {"tuning": _tuning(), "reporting": _reporting()}
+def _reporting() -> list[Scenario]:
+    """One narrow latency mode, fixed bursts and long weak spells, outages of other lengths."""
+    errors = 0.0003
+    good, held = Shape([(1, 0.18, 0.5)]), Shape([(1, 0.7467, 0.5)])
+    mild, severe = Shape([(1, 1.098, 0.5)]), Shape([(1, 2.197, 0.5)])
+    weak = Bursts(0.012, 2, 90, is_geometric=True)
+    return [
+        Scenario("good", "good", errors, good),
+        Scenario("good, weak spells of 1.2 % (90 s, 2 an hour)", "good", errors, good, bursts=weak),
+        Scenario("good, 30 s bursts of 6 %", "good", errors, good, bursts=Bursts(0.06, 1, 30)),
+        Scenario(
+            "good, the same bursts in both", "good", errors, good, bursts=Bursts(0.06, 1, 30, both=True)
+        ),
+        Scenario(
+            "good, outage of both: 8 %, minutes 20 to 30", "good", errors, good, outage=(1200, 1800, 0.08)
+        ),
+        Scenario(
+            "good, outage of both: 50 % and slow, minutes 50 to 52",
+            "good",
+            errors,
+            good,
+            outage=(3000, 3120, 0.5),
+            outage_latency=severe,
+        ),
+        Scenario("hold: errors 0.4 %", "hold", errors, good, bad_errors=0.004),
+        Scenario("hold: P95 1.7 s", "hold", errors, good, bad_latency=held),
+        Scenario("bad: errors 2 %", "bad", errors, good, bad_errors=0.02),
+        Scenario("bad: errors 2 % from second 150", "bad", errors, good, bad_errors=0.02, onset=150),
+        Scenario("bad: errors 5 % from minute 17", "bad", errors, good, bad_errors=0.05, onset=1020),
+        Scenario("bad: errors 20 % from minute 33", "bad", errors, good, bad_errors=0.2, onset=1980),
+        Scenario("bad: errors 5 %, correlated (ICC 0.03)", "bad", errors, good, bad_errors=0.05, icc=0.03),
+        Scenario("bad: P95 2.5 s from minute 5", "bad", errors, good, bad_latency=mild, onset=300),
+        Scenario("bad: P95 5 s from minute 12", "bad", errors, good, bad_latency=severe, onset=720),
+        Scenario(
+            "bad: ramp to 4 % in 20 minutes from minute 15",
+            "bad",
+            errors,
+            good,
+            ramp=lambda part: 0.0003 + 0.0397 * min(1.0, 3 * part),
+            onset=900,
+        ),
+    ]
+
+
+SETS = {"tuning": _tuning(), "validation": _validation(), "reporting": _reporting()}

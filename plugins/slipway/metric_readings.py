@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from slipway.analysis.evidence import Counts, Increments, Reading
 from slipway.hooks.promql import PromQLHook, Sample
-from slipway.policy import BandMetric, Metric, QuantileMetric, ShareMetric
+from slipway.policy import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 
 #: Revision name to reading.
 Readings = Mapping[str, Reading]
@@ -17,7 +17,7 @@ Readings = Mapping[str, Reading]
 def queries(metric: Metric) -> dict[str, str]:
     """Return the PromQL templates of a metric, by the part of :class:`Counts` they feed.
 
-    A part that begins with ``within_`` is subtracted from the total.
+    A part that begins with ``within_`` is subtracted from the total; ``level`` is read as it is.
     """
     if isinstance(metric, ShareMetric):
         return {"total": metric.total, "over_target": metric.bad, "over_trigger": metric.bad}
@@ -27,6 +27,8 @@ def queries(metric: Metric) -> dict[str, str]:
         return {"total": metric.total, **edges}
     if isinstance(metric, BandMetric):
         return {"total": metric.whole, "over_target": metric.part}
+    if isinstance(metric, LevelMetric):
+        return {"level": metric.value}
     return {"over_trigger": metric.count}
 
 
@@ -72,11 +74,23 @@ class MetricReader:
             found: dict[str, dict[str, float]] = {key: {} for key in self._metrics}
             for (key, part), text in wanted.items():
                 reading = _of_revision(answers[text], revision)
+                metric = self._metrics[key]
+                if isinstance(metric, LevelMetric):
+                    # A level is what it is now: it has no increments, and its first reading counts.
+                    over = sum(value > metric.limit for value in reading.values())
+                    found[key] |= {"series": len(reading), "over_trigger": over}
+                    continue
                 increments = self._increments.setdefault((revision, key, part), Increments())
                 found[key][part] = increments.since(reading)
-                if part == "over_trigger" and len(queries(self._metrics[key])) == 1:
+                if part == "over_trigger" and len(queries(metric)) == 1:
                     found[key]["series"] = len(reading)
-            counts.append({key: Counts() if first else _counts(parts) for key, parts in found.items()})
+            levels = {key for key, metric in self._metrics.items() if isinstance(metric, LevelMetric)}
+            counts.append(
+                {
+                    key: Counts() if first and key not in levels else _counts(parts)
+                    for key, parts in found.items()
+                }
+            )
         return counts
 
 

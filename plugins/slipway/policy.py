@@ -165,6 +165,8 @@ class Decision(Section):
         strategy's literal reading: an outage of a shared dependency rolls the release back.
     :param quarantine_seconds: quarantine in all, per metric and phase; then the phase is frozen: on hold, and
         a person is called.
+    :param burst_seconds: a burst of bad events of this length is never enough for a rollback: each stretch of
+        it gives at most a third of the evidence. Longer is more robust and that much later.
     :param trailing_seconds: window in which a late regression must show a share over the trigger.
     :param comparison_seconds: window over which canary and stable are compared.
     :param when_blind: what to do before a phase that cannot see the trigger at its traffic: ``extend``
@@ -182,6 +184,7 @@ class Decision(Section):
     rollback_null: Literal["guard", "strict"] = "guard"
     quarantine: bool = True
     quarantine_seconds: Annotated[float, Field(gt=0, le=900)] = 900
+    burst_seconds: Seconds = 45
     trailing_seconds: Seconds = 300
     comparison_seconds: Seconds = 600
     when_blind: Literal["extend", "hold"] = "extend"
@@ -193,10 +196,22 @@ class Consequence(Section):
 
     :param severity: as the strategy's alerts name it: a ``critical`` one calls a person at once.
     :param action: ``rollback``; or ``hold`` for a metric that stops a promotion and never rolls back.
+    :param no_data: ``hold``; or ``report`` where the metric only warns: too little evidence is told and holds
+        nothing.
     """
 
     severity: Literal["critical", "warning"] = "critical"
     action: Literal["rollback", "hold"] = "rollback"
+    no_data: Literal["hold", "report"] = "hold"
+
+    @model_validator(mode="after")
+    def _only_a_warning_may_be_missing(self) -> Consequence:
+        if self.no_data == "report" and (self.severity, self.action) != ("warning", "hold"):
+            raise ValueError(
+                "no_data=report: only with severity: warning and action: hold; "
+                "anything else must not be promoted unseen"
+            )
+        return self
 
 
 class ShareMetric(Consequence):
@@ -300,6 +315,14 @@ class LevelMetric(Section):
     looks: Annotated[int, Field(ge=1, le=1000)] = 3
     severity: Literal["critical", "warning"] = "warning"
     no_data: Literal["hold", "report"] = "hold"
+
+    @model_validator(mode="after")
+    def _only_a_warning_may_be_missing(self) -> LevelMetric:
+        if self.no_data == "report" and self.severity != "warning":
+            raise ValueError(
+                "no_data=report: only with severity: warning; anything else is not promoted unseen"
+            )
+        return self
 
 
 class ZeroMetric(Section):

@@ -67,11 +67,12 @@ class ShareJudge:
             return self._finding(Verdict.HOLD, Cause.QUARANTINED, "quarantined, stable is over the trigger")
         if test.events == 0:
             words = f"{self._metric.title}: no evidence, no events"
-            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
+            advisory = self._metric.no_data == "report"
+            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
+        if test.degraded or (test.is_proven_better and not test.is_within_target):
+            return self._finding(Verdict.HOLD, Cause.OVER_TARGET, "over the target")
         if not test.is_proven_better:
             return self._finding(Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE, "not yet enough evidence")
-        if test.degraded or not test.is_within_target:
-            return self._finding(Verdict.HOLD, Cause.OVER_TARGET, "over the target")
         if test.is_behind_stable:
             return self._finding(Verdict.HOLD, Cause.WORSE_THAN_STABLE, "worse than stable")
         return self._finding(Verdict.PROMOTE, Cause.WITHIN_TARGET, "within the target")
@@ -99,6 +100,7 @@ class ShareJudge:
                 "better": float(test.better.log_e),
                 "relative": float(test.relative.log_e),
             },
+            advisory=cause is Cause.NOT_ENOUGH_EVIDENCE and self._metric.no_data == "report",
         )
 
 

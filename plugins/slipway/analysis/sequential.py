@@ -20,7 +20,7 @@ Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Multiples of the null share that are bet on; the nearest one costs most requests, the last is an outage.
-WORSE = (1.5, 3.0, 7.0, 20.0, 50.0)
+WORSE = (2.0, 4.0, 10.0, 30.0)
 #: Multiples of the null share that a promotion bets on.
 BETTER = (0.8, 0.6, 0.4, 0.25, 0.12, 0.05, 0.02)
 #: Odds ratios of canary to stable that are bet on.
@@ -32,16 +32,18 @@ _NEVER = -1e300
 
 
 class FreshStarts:
-    """A mixture over alternatives and over fresh starts, with one interval's gain limited.
+    """A mixture over alternatives and over fresh starts, with the gain of any burst limited.
 
     Half of the prior weight starts at once, the rest at every ``restart_every`` seconds, so that a regression
-    which begins late is not hidden by a good past. One interval adds at most a third of what a rejection
-    needs (or the gain of one bad event): a single burst is never enough. A limited gain is at most the true
-    one, so the e-value stays valid.
+    which begins late is not hidden by a good past. Time is cut into blocks of ``burst`` seconds, and one
+    block adds at most a third of what a rejection needs (or the gain of one bad event): a burst within a
+    block, or across the border of two, is never enough. A limited gain is at most the true one, so the
+    e-value stays valid; how a block is cut into looks changes nothing.
 
     :param alternatives: how many alternatives are bet on.
     :param log_threshold: natural logarithm of the e-value that rejects.
-    :param restart_every: seconds between fresh starts.
+    :param restart_every: seconds between fresh starts; they wait for the next block.
+    :param burst: seconds of a block.
     :param horizon: seconds over which the fresh starts are spread.
     :param floor: smallest limit per alternative, natural logarithm.
     :param shape: ``()`` for one release, ``(runs,)`` for many.
@@ -53,6 +55,7 @@ class FreshStarts:
         *,
         log_threshold: float,
         restart_every: float,
+        burst: float,
         horizon: float,
         floor: Vector,
         shape: tuple[int, ...] = (),
@@ -60,6 +63,9 @@ class FreshStarts:
         self.log_threshold = log_threshold
         self._cap = np.maximum(log_threshold / 3, floor)
         self._log_mass: Vector = np.full((*shape, alternatives), _NEVER)
+        self._gain: Vector = np.zeros((*shape, alternatives))
+        self._burst = burst
+        self._block = -1
         self._restart_every = restart_every
         self._starts = max(1, math.ceil(horizon / restart_every))
         self._started = 0
@@ -70,16 +76,25 @@ class FreshStarts:
         """Take the log-likelihood ratios of an interval into account.
 
         :param gain: natural logarithms, one per alternative in the last axis.
-        :param at: seconds since the first look.
+        :param at: end of the interval, seconds since the first look; it belongs to the block that it ends in.
         """
-        while self._started <= self._starts and at >= self._started * self._restart_every:
+        block = max(0, math.ceil(at / self._burst) - 1)
+        if block > self._block:
+            self._log_mass = self._log_mass + np.minimum(self._gain, self._cap)
+            self._gain = np.zeros_like(self._gain)
+            self._block = block
+            self._start(block * self._burst)
+        self._gain = self._gain + gain
+        mass = self._log_mass + np.minimum(self._gain, self._cap)
+        mean = _log_sum(mass) - math.log(mass.shape[-1])
+        self._log_e = np.logaddexp(mean, math.log(max(self._weight_left, 1e-300)))
+
+    def _start(self, moment: float) -> None:
+        while self._started <= self._starts and moment >= self._started * self._restart_every:
             weight = 0.5 if self._started == 0 else 0.5 / self._starts
             self._weight_left -= weight
             self._log_mass = np.logaddexp(self._log_mass, math.log(weight))
             self._started += 1
-        self._log_mass = self._log_mass + np.minimum(gain, self._cap)
-        mean = _log_sum(self._log_mass) - math.log(self._log_mass.shape[-1])
-        self._log_e = np.logaddexp(mean, math.log(max(self._weight_left, 1e-300)))
 
     @property
     def log_e(self) -> Vector:
@@ -104,6 +119,7 @@ class WorseThan(FreshStarts):
         *,
         log_threshold: float,
         restart_every: float,
+        burst: float,
         horizon: float,
         shape: tuple[int, ...] = (),
     ) -> None:
@@ -115,6 +131,7 @@ class WorseThan(FreshStarts):
             len(alternatives),
             log_threshold=log_threshold,
             restart_every=restart_every,
+            burst=burst,
             horizon=horizon,
             floor=self._hit,
             shape=shape,
@@ -140,12 +157,19 @@ class WorseThanStable(FreshStarts):
     """
 
     def __init__(
-        self, *, log_threshold: float, restart_every: float, horizon: float, shape: tuple[int, ...] = ()
+        self,
+        *,
+        log_threshold: float,
+        restart_every: float,
+        burst: float,
+        horizon: float,
+        shape: tuple[int, ...] = (),
     ) -> None:
         super().__init__(
             len(ODDS),
             log_threshold=log_threshold,
             restart_every=restart_every,
+            burst=burst,
             horizon=horizon,
             floor=np.zeros(len(ODDS)),
             shape=shape,

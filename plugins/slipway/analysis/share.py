@@ -77,7 +77,11 @@ class ShareTest:
         self.limits = limits
         self._rules = rules
         self._compare = compare
-        spread = {"restart_every": rules.metric_restart_seconds, "horizon": horizon}
+        spread = {
+            "restart_every": rules.metric_restart_seconds,
+            "burst": rules.burst_seconds,
+            "horizon": horizon,
+        }
         self.worse = WorseThan(limits.null, log_threshold=math.log(1 / budget.guard), shape=shape, **spread)
         self._over_target = WorseThan(
             limits.target or limits.null, log_threshold=math.log(1 / budget.deadline), shape=shape, **spread
@@ -143,7 +147,8 @@ class ShareTest:
     def rolls_back(self) -> Mask:
         """True where the canary is proven bad, alone or against a stable that is bad too."""
         alone = self.worse.rejects & self.is_over_trigger & self.is_worse_than_stable
-        return np.asarray(np.where(self.quarantine.active, self.rolls_back_in_quarantine, alone))
+        is_compared = self.quarantine.active | self.quarantine.frozen
+        return np.asarray(np.where(is_compared, self.rolls_back_in_quarantine, alone))
 
     @property
     def rolls_back_in_quarantine(self) -> Mask:

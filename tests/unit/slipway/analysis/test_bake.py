@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence import Counts, Increments
-from slipway.analysis.verdict import Decision, Verdict, combine
+from slipway.analysis.verdict import Cause, Decision, Verdict, combine
 from slipway.policy import Policy, load_policy
 
 BAKE = 40.0
@@ -14,7 +14,10 @@ RATE = 20
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load_policy("release.yaml")
+    loaded = load_policy("release.yaml")
+    # A look a second, and an hour in a minute: bursts are shortened with them.
+    rules = loaded.decision.model_copy(update={"burst_seconds": 2})
+    return loaded.model_copy(update={"decision": rules})
 
 
 def look(policy: Policy, **changed: Counts) -> dict[str, Counts]:
@@ -48,10 +51,35 @@ def test_no_evidence_is_never_a_promotion(policy: Policy) -> None:
     assert nothing.verdict is Verdict.HOLD
     assert "no evidence" in nothing.reason
     assert combine([], seconds=0).verdict is Verdict.HOLD
-    for key in policy.metrics:
+    for key, metric in policy.metrics.items():
         decision = watch(policy, look(policy, **{key: Counts()}))
+        if getattr(metric, "no_data", "hold") == "report":
+            assert decision.verdict is Verdict.PROMOTE, key
+            assert [f.reason for f in decision.findings if f.advisory], key
+            continue
         assert decision.verdict is Verdict.HOLD, key
+        assert decision.cause is Cause.NO_EVIDENCE
         assert "no evidence" in decision.reason
+
+
+def test_an_alert_that_only_holds_never_rolls_back(policy: Policy) -> None:
+    slow = watch(policy, look(policy, websocket_event_latency=Counts(RATE, 10, 10)))
+    assert (slow.verdict, slow.cause) == (Verdict.HOLD, Cause.OVER_TRIGGER)
+    assert "warning alert, holds" in slow.reason
+    failing = watch(policy, look(policy, optimization_failure_alert=Counts(RATE, 4, 4)))
+    assert failing.verdict is Verdict.HOLD
+    assert "critical alert, holds" in failing.reason
+
+
+def test_a_frozen_phase_needs_a_person(policy: Policy) -> None:
+    short = policy.model_copy(
+        update={"decision": policy.decision.model_copy(update={"quarantine_seconds": 10})}
+    )
+    broken = look(policy, error_rate=Counts(RATE, 1, 1))
+    decision = watch(short, broken, broken)
+    assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.FROZEN)
+    assert decision.needs_a_person
+    assert decision.as_payload()["needs_a_person"] is True
 
 
 def test_a_revision_that_fell_silent_is_not_promoted(policy: Policy) -> None:

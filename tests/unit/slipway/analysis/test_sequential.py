@@ -16,7 +16,7 @@ REQUESTS = 15
 
 
 def worse_than(p0: float) -> WorseThan:
-    return WorseThan(p0, log_threshold=math.log(1 / ALPHA), restart_every=60, horizon=3600)
+    return WorseThan(p0, log_threshold=math.log(1 / ALPHA), restart_every=60, burst=15, horizon=3600)
 
 
 def rejects(rng: np.random.Generator, share: float, p0: float) -> int | None:

@@ -1,0 +1,188 @@
+"""What a phase can see: stated before it starts, from its traffic, its length and the policy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from slipway.analysis.budget import Budget, budget_of, statistical_metrics
+from slipway.analysis.sequential import BetterThan
+from slipway.analysis.share import Limits, ShareTest
+from slipway.policy import PhaseName, Policy, QuantileMetric, ShareMetric
+
+_RUNS = 200
+_LOOKS = 60
+_SEED = 20
+_PRECISION = 0.03
+_WORST = 0.95
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a phase can see of one metric.
+
+    :param metric: key in the policy.
+    :param events: expected events of the canary during the phase.
+    :param smallest_percent: smallest percent of bad events that is rolled back with the policy's probability,
+        present from the start; None when not even an outage is.
+    :param seconds_needed: how long the canary must serve until a healthy release can be told from one at the
+        trigger with that probability; infinite without traffic.
+    :param sees_trigger: whether the phase is that long.
+    """
+
+    metric: str
+    events: float
+    smallest_percent: float | None
+    seconds_needed: float
+    sees_trigger: bool
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a phase can see, and what follows for it.
+
+    :param action: ``start``; ``extend`` to ``seconds``; or ``hold``: do not start.
+    :param seconds: how long to watch at least.
+    """
+
+    sights: Sequence[Sight]
+    action: Literal["start", "extend", "hold"]
+    seconds: float
+
+    def line(self, policy: Policy) -> str:
+        """Return one line for the log."""
+        parts = [
+            f"{sight.metric}: {sight.events:.0f} events, "
+            + (
+                "no regression is caught"
+                if sight.smallest_percent is None
+                else f"from {sight.smallest_percent:.2g} % on"
+            )
+            + ("" if sight.sees_trigger else f", blind (needs {sight.seconds_needed:.0f} s)")
+            for sight in self.sights
+        ]
+        return f"caught with {policy.decision.power_percent:g} % probability: " + "; ".join(parts)
+
+
+def forecast(policy: Policy, phase: PhaseName, events_per_second: Mapping[str, float]) -> Forecast:
+    """Say what a phase will see.
+
+    :param events_per_second: expected events of the canary per metric, such as requests/s.
+    """
+    plan, rules = policy.phases[phase], policy.decision
+    rates = {key: events_per_second.get(key, 0.0) for key in statistical_metrics(policy)}
+    sights = [sight(policy, phase, key, rate) for key, rate in rates.items()]
+    needed = max((s.seconds_needed for s in sights), default=0.0)
+    if needed <= plan.bake_seconds:
+        return Forecast(sights, "start", plan.bake_seconds)
+    if rules.when_blind == "hold" or needed > plan.bake_seconds + plan.extension_seconds:
+        return Forecast(sights, "hold", plan.bake_seconds)
+    return Forecast(sights, "extend", needed)
+
+
+def sight(policy: Policy, phase: PhaseName, key: str, events_per_second: float) -> Sight:
+    """Say what a phase will see of one metric.
+
+    :param key: key of a share or quantile metric.
+    :param events_per_second: expected events of the canary.
+    :raises TypeError: for a metric that is judged without chance.
+    """
+    metric = policy.metrics[key]
+    if not isinstance(metric, ShareMetric | QuantileMetric):
+        raise TypeError(f"metric {key}: kind {metric.kind} has no power; only share and quantile have")
+    seconds, wanted = policy.phases[phase].bake_seconds, policy.decision.power_percent / 100
+    limits = Limits.of(metric, null=policy.decision.rollback_null)
+    events = events_needed(limits, wanted=wanted, evidence=policy.decision.promotion_evidence)
+    needed = events / events_per_second if events_per_second > 0 else math.inf
+    smallest = _smallest(policy, metric, limits, budget_of(policy, phase), events_per_second, seconds)
+    return Sight(
+        key,
+        events_per_second * seconds,
+        None if smallest is None else 100 * smallest,
+        needed,
+        needed <= seconds,
+    )
+
+
+@cache
+def events_needed(limits: Limits, *, wanted: float, evidence: float) -> int:
+    """Return how many events tell a healthy release from one at the trigger, with the wanted probability.
+
+    Healthy is a share at the target, or half the trigger where the target is nearer to it than that: a
+    release exactly at its trigger can never be told from it. Exact: binomial, against the promotion's own
+    e-value.
+
+    :param wanted: probability, 0..1.
+    :param evidence: e-value that a promotion needs.
+    """
+    healthy = min(limits.target, limits.trigger / 2)
+    low, high = 1, 1
+    while not _tells(high, healthy, limits.trigger, wanted, evidence):
+        low, high = high, 2 * high
+    while high - low > max(1, high // 100):
+        middle = (low + high) // 2
+        if _tells(middle, healthy, limits.trigger, wanted, evidence):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _tells(events: int, healthy: float, trigger: float, wanted: float, evidence: float) -> bool:
+    most = int(trigger * events) + 1
+    bad = np.arange(most + 1, dtype=np.float64)
+    test = BetterThan(trigger, shape=bad.shape)
+    test.add(bad, np.full_like(bad, events))
+    enough = test.log_e >= math.log(evidence)
+    if healthy <= 0:
+        return bool(enough[0])
+    steps = np.log((events - bad[:-1]).clip(1e-300) / bad[1:]) + math.log(healthy / (1 - healthy))
+    logs = np.concatenate([[0.0], np.cumsum(steps)]) + events * math.log1p(-healthy)
+    return float(np.exp(logs)[enough].sum()) >= wanted
+
+
+def _smallest(
+    policy: Policy,
+    metric: ShareMetric | QuantileMetric,
+    limits: Limits,
+    budget: Budget,
+    rate: float,
+    seconds: float,
+) -> float | None:
+    """Search the smallest share that is rolled back with the wanted probability, by simulation.
+
+    200 runs of 60 looks against a stable without bad events; looking less often than the watch does errs on
+    the side of seeing less. One standard deviation of the probability is 3 percent points at 80 %.
+    """
+    wanted = policy.decision.power_percent / 100
+
+    def caught(share: float) -> float:
+        rng = np.random.default_rng(_SEED)
+        test = ShareTest(
+            limits,
+            policy.decision,
+            budget,
+            horizon=seconds,
+            compare=metric.compare_with_stable,
+            shape=(_RUNS,),
+        )
+        rolled_back = np.zeros(_RUNS, dtype=bool)
+        for look in range(1, _LOOKS + 1):
+            total = rng.poisson(rate * seconds / _LOOKS, _RUNS)
+            bad = rng.binomial(total, share)
+            test.add(total, bad, bad, 9 * total, 0 * total, at=look * seconds / _LOOKS)
+            rolled_back |= test.rolls_back
+        return float((rolled_back | test.rolls_back_at_deadline).mean())
+
+    low, high = limits.null, _WORST
+    if caught(high) < wanted:
+        return None
+    while high / low > 1 + _PRECISION:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if caught(middle) >= wanted else (middle, high)
+    return high

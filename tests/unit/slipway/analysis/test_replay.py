@@ -1,0 +1,146 @@
+"""A verdict can be recomputed from its record, and another policy asked the same question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from slipway.analysis.bake import BakeAnalysis
+from slipway.analysis.evidence import Counts
+from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.replay import replay
+from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
+from slipway.policy import Policy, load_policy
+from slipway.replay import report
+
+Watched = tuple[EvidenceRecord, Decision]
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load_policy("release.yaml")
+
+
+def watch(policy: Policy, *, errors: float, seed: int = 1) -> Watched:
+    """Watch a canary as the trigger does, and keep what it saw."""
+    phase, rng = policy.phases["canary"], np.random.default_rng(seed)
+    analysis = BakeAnalysis(
+        policy,
+        bake_seconds=phase.bake_seconds,
+        extension_seconds=phase.extension_seconds,
+        phase="canary",
+    )
+    record = EvidenceRecord("canary", list(policy.metrics))
+    at = 0.0
+    while True:
+        if round(at) % 600 == 300:
+            record.add_unanswered(at=at)
+            at += 15
+            continue
+        canary = {key: Counts(30) for key in policy.metrics}
+        bad = int(rng.binomial(150, errors))
+        canary["error_rate"] = Counts(150, bad, bad)
+        canary["cost_reduction"] = Counts(1 / 3, 0.8 / 3)
+        stable = {key: Counts(270) for key in policy.metrics}
+        record.add(canary, stable, at=at)
+        analysis.add(canary, stable, at=at)
+        decision = analysis.decision(at=at)
+        if decision.verdict is not Verdict.HOLD or at > phase.bake_seconds + phase.extension_seconds:
+            return record, decision
+        at += 15
+
+
+@pytest.mark.parametrize(
+    ("errors", "verdict"), [(0.0, "promote"), (0.05, "rollback"), (0.005, "hold"), (0.02, "rollback")]
+)
+def test_the_replay_says_the_same_after_a_trip_through_json(
+    policy: Policy, errors: float, verdict: str
+) -> None:
+    record, decision = watch(policy, errors=errors)
+    assert decision.verdict == verdict
+    again = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
+    assert again.differences(decision.as_payload()) == []
+    assert again.decision == decision
+    assert again.is_complete
+
+
+def test_a_changed_record_is_told(policy: Policy) -> None:
+    record, decision = watch(policy, errors=0.05)
+    payload = json.loads(json.dumps(record.as_payload()))
+    for row in payload["looks"]:
+        if len(row) > 1:
+            row[1][0] = [150]
+    differences = replay(EvidenceRecord.of(payload), policy).differences(decision.as_payload())
+    assert differences
+    assert differences[0] == "verdict: recorded 'rollback', replayed 'hold'"
+
+
+def test_another_policy_may_say_something_else(policy: Policy) -> None:
+    record, decision = watch(policy, errors=0.02)
+    rules = policy.decision.model_copy(update={"rollback_null": "strict"})
+    strict = replay(record, policy.model_copy(update={"decision": rules}))
+    assert decision.verdict is Verdict.ROLLBACK
+    assert strict.decision.verdict is Verdict.HOLD
+    assert not strict.is_complete
+
+
+def test_a_metric_that_was_not_recorded_is_no_evidence(policy: Policy) -> None:
+    record, _ = watch(policy, errors=0.0)
+    keys = [key for key in policy.metrics if key != "latency_p95"]
+    less = EvidenceRecord("canary", keys)
+    for at, canary, stable in record.looks():
+        if canary is not None:
+            less.add(canary, stable, at=at)
+    made = replay(less, policy)
+    assert made.missing == ["latency_p95"]
+    assert made.decision.verdict is Verdict.HOLD
+    assert made.decision.cause is Cause.NO_EVIDENCE
+
+
+def test_a_record_that_does_not_fit_is_refused(policy: Policy) -> None:
+    with pytest.raises(ValueError, match=r"format=2: must be 1"):
+        EvidenceRecord.of({"format": 2})
+    with pytest.raises(ValueError, match=r"look 0 has 1 metrics: must have 2"):
+        EvidenceRecord.of({"format": 1, "phase": "canary", "metrics": ["a", "b"], "looks": [[0, None]]})
+    with pytest.raises(ValueError, match="has no looks"):
+        replay(EvidenceRecord("canary", ["a"]), policy)
+
+
+def test_a_phase_is_kept_in_little_space(policy: Policy) -> None:
+    record, _ = watch(policy, errors=0.005)
+    assert len(record.rows) > 300
+    assert len(json.dumps(record.as_payload(), separators=(",", ":"))) < 100_000
+
+
+def test_no_evidence_cannot_be_made_a_promotion() -> None:
+    with pytest.raises(ValueError, match="no evidence can only hold or roll back"):
+        Finding("errors", Verdict.PROMOTE, "fine", None, 0, Cause.NO_EVIDENCE)
+
+
+class Entries:
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        self.entries = entries
+
+    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
+        return self.entries.get(key)
+
+
+def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
+    record, decision = watch(policy, errors=0.05)
+    kept = {"evidence/canary": record.as_payload(), "baked/canary": decision.as_payload()}
+    ((same, line),) = report(Entries(kept), "r", policy, None)
+    assert same
+    assert line.startswith("canary: same: rollback at ")
+    kept["baked/canary"] = decision.as_payload() | {"verdict": "promote"}
+    ((same, line),) = report(Entries(kept), "r", policy, None)
+    assert not same
+    assert "verdict: recorded 'promote', replayed 'rollback'" in line
+    ((same, line),) = report(Entries({"baked/half": {"verdict": "promote"}}), "r", policy, None)
+    assert not same
+    assert line == "half: verdict promote on record, but no evidence to replay"
+    ((same, line),) = report(Entries(kept), "r", policy, policy)
+    assert same
+    assert "with token-optimization rollback" in line
