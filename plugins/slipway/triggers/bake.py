@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from slipway.analysis.verdict import Decision, Verdict
+from slipway.analysis.verdict import Decision, Verdict, unanswered
 from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger import Ledger, Release
 from slipway.policy import PhaseName
@@ -18,6 +18,7 @@ from slipway.rollback import restore_stable_traffic
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
+    from slipway.analysis.record import EvidenceRecord
     from slipway.metric_readings import MetricReader
 
 
@@ -64,24 +65,34 @@ class BakeTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the decision, as plain data."""
         release = await asyncio.to_thread(self._release)
-        decision = await self._watch(release)
+        decision, record = await self._watch(release)
         payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
         if decision.verdict is Verdict.ROLLBACK:
             payload["brake"] = await self._brake(release)
+        await asyncio.to_thread(self._keep, record)
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     def _release(self) -> Release:
         return Ledger(self.ledger_conn_id).release(self.release_id)
 
-    async def _watch(self, release: Release) -> Decision:
+    def _keep(self, record: EvidenceRecord) -> None:
+        """Put every look on record, after the brake: the verdict can be replayed from it."""
+        Ledger(self.ledger_conn_id).append(self.release_id, f"evidence/{self.phase}", record.as_payload())
+
+    async def _watch(self, release: Release) -> tuple[Decision, EvidenceRecord]:
         from slipway.analysis.bake import BakeAnalysis
+        from slipway.analysis.record import EvidenceRecord
         from slipway.hooks.promql import PromQLHook
         from slipway.metric_readings import MetricReader
 
         phase, policy = release.policy.phases[self.phase], release.policy
         analysis = BakeAnalysis(
-            policy, bake_seconds=phase.bake_seconds, extension_seconds=phase.extension_seconds
+            policy,
+            bake_seconds=phase.bake_seconds,
+            extension_seconds=phase.extension_seconds,
+            phase=self.phase,
         )
+        record = EvidenceRecord(self.phase, list(policy.metrics))
         service = release.plan.progressive
         (stable,) = release.stable[service.names["production"]]
         started = datetime.fromisoformat(self.started_at).timestamp()
@@ -96,20 +107,28 @@ class BakeTrigger(BaseTrigger):
             at = 0.0
             while True:
                 await _until(started + at + policy.decision.ingestion_seconds)
-                decision = await self._look(reader, analysis, started=started, at=at)
+                decision = await self._look(reader, analysis, record, started=started, at=at)
                 self._audit(decision, at)
                 if decision.verdict is not Verdict.HOLD or at > deadline:
-                    return decision
+                    return decision, record
                 at += policy.decision.poll_seconds
         raise AssertionError("the looks never end by themselves")
 
     async def _look(
-        self, reader: MetricReader, analysis: BakeAnalysis, *, started: float, at: float
+        self,
+        reader: MetricReader,
+        analysis: BakeAnalysis,
+        record: EvidenceRecord,
+        *,
+        started: float,
+        at: float,
     ) -> Decision:
         try:
             canary, stable = await reader.read(at=started + at)
         except MetricsUnavailable as error:
-            return Decision(Verdict.HOLD, f"no evidence: {error}", [], at)
+            record.add_unanswered(str(error), at=at)
+            return unanswered(str(error), seconds=at)
+        record.add(canary, stable, at=at)
         analysis.add(canary, stable, at=at)
         return analysis.decision(at=at)
 
