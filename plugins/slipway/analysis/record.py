@@ -6,8 +6,8 @@ As plain data (JSON), with one row per look::
      "looks": [[at, [canary, stable], null, ...], ...]}
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null is
-a metric without events in either; ``[at]`` is a look that the source did not answer. Numbers are exact, so
-the replay's are too.
+a metric without events in either; ``[at, "why"]`` is a look that the source did not answer. Numbers are exact,
+so the replay's are too.
 """
 
 from __future__ import annotations
@@ -47,18 +47,19 @@ class EvidenceRecord:
         pairs = ([_packed(arm.get(key, Counts())) for arm in (canary, stable)] for key in self.metrics)
         self.rows.append([at, *(pair if any(pair) else None for pair in pairs)])
 
-    def add_unanswered(self, *, at: float) -> None:
+    def add_unanswered(self, why: str, *, at: float) -> None:
         """Keep a look that the metrics source did not answer.
 
+        :param why: what went wrong, as the decision says it.
         :param at: seconds since the first look.
         """
-        self.rows.append([at])
+        self.rows.append([at, why])
 
-    def looks(self) -> Iterator[tuple[float, Look | None, Look]]:
-        """Yield moment, canary and stable of each look; canary is None where the source did not answer."""
+    def looks(self) -> Iterator[tuple[float, Look | str, Look]]:
+        """Yield moment, canary and stable of each look; where there was no answer, why instead of the canary."""
         for at, *pairs in self.rows:
-            if not pairs:
-                yield at, None, {}
+            if isinstance(pairs[0], str):
+                yield at, pairs[0], {}
                 continue
             found: list[Sequence[list[float]]] = [pair or ([], []) for pair in pairs]
             canary = {key: Counts(*pair[0]) for key, pair in zip(self.metrics, found, strict=True)}
@@ -84,7 +85,9 @@ class EvidenceRecord:
             raise ValueError(f"evidence record: format={payload.get('format')!r}: must be {FORMAT}")
         metrics = list(payload["metrics"])
         for number, row in enumerate(payload["looks"]):
-            if len(row) not in (1, 1 + len(metrics)):
+            if isinstance(row[-1], str):
+                continue
+            if not metrics or len(row) != 1 + len(metrics):
                 raise ValueError(
                     f"evidence record: look {number} has {len(row) - 1} metrics: must have {len(metrics)}"
                 )

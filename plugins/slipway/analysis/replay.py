@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.record import EvidenceRecord
-from slipway.analysis.verdict import Cause, Decision, Verdict
+from slipway.analysis.verdict import Decision, Verdict, unanswered
 from slipway.policy import Policy
 
 
@@ -57,11 +57,10 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         phase=record.phase,
     )
     missing = [key for key in policy.metrics if key not in record.metrics]
-    decision, is_over = Decision(Verdict.HOLD, "no evidence", [], 0.0, Cause.NO_EVIDENCE), False
+    decision, is_over = unanswered("no look", seconds=0.0), False
     for at, canary, stable in record.looks():
-        if canary is None:
-            reason = "no evidence: the metrics source did not answer"
-            decision = Decision(Verdict.HOLD, reason, [], at, Cause.NO_EVIDENCE)
+        if isinstance(canary, str):
+            decision = unanswered(canary, seconds=at)
         else:
             analysis.add(canary, stable, at=at)
             decision = analysis.decision(at=at)

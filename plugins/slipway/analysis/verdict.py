@@ -110,6 +110,15 @@ def combine(findings: Sequence[Finding], *, seconds: float) -> Decision:
     )
 
 
+def unanswered(why: str, *, seconds: float) -> Decision:
+    """Return the decision of a look that the metrics source did not answer: no evidence, hence ``hold``.
+
+    :param why: what went wrong.
+    :param seconds: length of the watched window.
+    """
+    return Decision(Verdict.HOLD, f"no evidence: {why}", [], seconds, Cause.NO_EVIDENCE)
+
+
 def _plain(finding: Finding) -> dict[str, Any]:
     plain = asdict(finding)
     plain["verdict"] = str(finding.verdict)

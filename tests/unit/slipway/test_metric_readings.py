@@ -101,3 +101,14 @@ async def test_a_gap_is_covered_by_the_next_reading() -> None:
     door.broken = False
     door.values[parts["total"]] = {(CANARY, "a"): 40}
     assert (await under_test.read(at=2))[0] == {"error_rate": Counts(40, 0, 0)}
+
+
+@pytest.mark.asyncio
+async def test_a_level_is_what_it_is_now_and_counts_the_instances_over_its_limit() -> None:
+    found = metrics("memory")
+    parts, door = texts(found["memory"]), Door()
+    under_test = reader(door, found)
+    door.values[parts["level"]] = {(CANARY, "a"): 0.95, (CANARY, "b"): 0.5, (STABLE, "c"): 0.4}
+    assert await under_test.read(at=0) == [{"memory": Counts(2, 0, 1)}, {"memory": Counts(1, 0, 0)}]
+    door.values[parts["level"]] = {(CANARY, "a"): 0.5}
+    assert (await under_test.read(at=1))[0] == {"memory": Counts(1, 0, 0)}

@@ -77,6 +77,23 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
             "services: exactly one must have rollout: progressive",
         ),
         (("services", "auth", "max_instances"), 1, "max_instances=1: must be at least 2"),
+        (
+            ("metrics", "error_rate", "guard_percent"),
+            2,
+            "guard_percent=2.0: must be between target_percent=0.1 and trigger_percent=1",
+        ),
+        (
+            ("metrics", "latency_p95", "guard_percent"),
+            6,
+            "guard_percent=6.0: must be at most 5, which is 100 - quantile_percent",
+        ),
+        (
+            ("metrics", "error_rate", "no_data"),
+            "report",
+            "no_data=report: only with severity: warning and action: hold",
+        ),
+        (("decision", "quarantine_seconds"), 1000, "decision.quarantine_seconds=1000: must be at most 900"),
+        (("decision", "rollback_null"), "none", "decision.rollback_null=none: "),
         (("decision", "poll_seconds"), "soon", "policy x.yaml: decision.poll_seconds=soon: "),
     ],
 )

@@ -12,7 +12,7 @@ from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence import Counts
 from slipway.analysis.record import EvidenceRecord
 from slipway.analysis.replay import replay
-from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
+from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, unanswered
 from slipway.policy import Policy, load_policy
 from slipway.replay import report
 
@@ -37,7 +37,7 @@ def watch(policy: Policy, *, errors: float, seed: int = 1) -> Watched:
     at = 0.0
     while True:
         if round(at) % 600 == 300:
-            record.add_unanswered(at=at)
+            record.add_unanswered("timed out", at=at)
             at += 15
             continue
         canary = {key: Counts(30) for key in policy.metrics}
@@ -71,7 +71,7 @@ def test_a_changed_record_is_told(policy: Policy) -> None:
     record, decision = watch(policy, errors=0.05)
     payload = json.loads(json.dumps(record.as_payload()))
     for row in payload["looks"]:
-        if len(row) > 1:
+        if not isinstance(row[1], str):
             row[1][0] = [150]
     differences = replay(EvidenceRecord.of(payload), policy).differences(decision.as_payload())
     assert differences
@@ -92,7 +92,7 @@ def test_a_metric_that_was_not_recorded_is_no_evidence(policy: Policy) -> None:
     keys = [key for key in policy.metrics if key != "latency_p95"]
     less = EvidenceRecord("canary", keys)
     for at, canary, stable in record.looks():
-        if canary is not None:
+        if not isinstance(canary, str):
             less.add(canary, stable, at=at)
     made = replay(less, policy)
     assert made.missing == ["latency_p95"]
@@ -107,6 +107,14 @@ def test_a_record_that_does_not_fit_is_refused(policy: Policy) -> None:
         EvidenceRecord.of({"format": 1, "phase": "canary", "metrics": ["a", "b"], "looks": [[0, None]]})
     with pytest.raises(ValueError, match="has no looks"):
         replay(EvidenceRecord("canary", ["a"]), policy)
+
+
+def test_a_watch_that_ends_without_an_answer_replays_with_its_reason(policy: Policy) -> None:
+    record = EvidenceRecord("canary", ["error_rate"])
+    record.add_unanswered("connection refused", at=6000.0)
+    made = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
+    assert made.differences(unanswered("connection refused", seconds=6000.0).as_payload()) == []
+    assert made.decision.cause is Cause.NO_EVIDENCE
 
 
 def test_a_phase_is_kept_in_little_space(policy: Policy) -> None:
