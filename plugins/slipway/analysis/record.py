@@ -5,9 +5,9 @@ As plain data (JSON), with one row per look::
     {"format": 1, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
-``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null is
-a metric without events in either; ``[at, "why"]`` is a look that the source did not answer. Numbers are exact,
-so the replay's are too.
+``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null
+is a metric without events in either; ``[at, "why"]`` is a look that the source did not answer. Numbers are
+exact, so the replay's are too.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class EvidenceRecord:
         self.rows.append([at, why])
 
     def looks(self) -> Iterator[tuple[float, Look | str, Look]]:
-        """Yield moment, canary and stable of each look; where there was no answer, why instead of the canary."""
+        """Yield moment, canary and stable of each look.
+
+        Where the source did not answer, the reason stands in the canary's place.
+        """
         for at, *pairs in self.rows:
             if isinstance(pairs[0], str):
                 yield at, pairs[0], {}
