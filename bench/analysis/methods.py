@@ -15,7 +15,7 @@ Method = Callable[[Traffic], Outcome]
 OURS = "slipway"
 
 #: Variants of our own: what the policy's choices cost.
-VARIANTS = ("slipway strict", "slipway 60 s")
+VARIANTS = ("slipway strict", "slipway 60 s", "slipway burst 15 s")
 
 
 def methods(policy: Policy) -> Mapping[str, Method]:
@@ -23,12 +23,13 @@ def methods(policy: Policy) -> Mapping[str, Method]:
 
     :param policy: Slipway's policy.
     """
-    rules = policy.decision.model_copy(update={"rollback_null": "strict"})
-    strict = policy.model_copy(update={"decision": rules})
+    strict = _changed(policy, rollback_null="strict")
+    quick = _changed(policy, burst_seconds=15)
     return {
         OURS: lambda traffic: slipway_method.decide(traffic, policy),
         "slipway strict": lambda traffic: slipway_method.decide(traffic, strict),
         "slipway 60 s": lambda traffic: slipway_method.decide(traffic, policy, look_every=4),
+        "slipway burst 15 s": lambda traffic: slipway_method.decide(traffic, quick),
         "flagger": flagger.documented,
         "flagger, our limits": flagger.with_policy_limits,
         "argo": argo_rollouts.documented,
@@ -39,3 +40,7 @@ def methods(policy: Policy) -> Mapping[str, Method]:
         "release manager": release_manager.documented,
         "release manager, our limits": release_manager.with_policy_limits,
     }
+
+
+def _changed(policy: Policy, **rules: object) -> Policy:
+    return policy.model_copy(update={"decision": policy.decision.model_copy(update=rules)})
