@@ -14,6 +14,7 @@ from sandbox.settings import REPOSITORY, Settings
 from tests.integration.database_servers import own_settings, running
 from tests.integration.sandbox.platform.services import (
     SIGNING_KEY,
+    STOP_SECONDS,
     Service,
     User,
     backend_environment,
@@ -67,9 +68,9 @@ def start_backend(database: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
     yield backend
     for service in started.values():
-        service.terminate()
-    for service in started.values():
-        service.stop()
+        # A graceful end takes its time, and has tests of its own.
+        service.process.kill()
+        service.process.wait(STOP_SECONDS)
 
 
 @pytest.fixture(scope="session")
