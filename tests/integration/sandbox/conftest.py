@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.settings import Settings
-from tests.integration.sandbox.own_sandbox import Run, environment, sandbox_command, unused_sandbox
+from tests.own_sandbox import Run, environment, sandbox_command, unused_sandbox
 
 
 @pytest.fixture

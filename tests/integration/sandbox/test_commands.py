@@ -16,7 +16,7 @@ import pytest
 
 from sandbox import ports, shutdown
 from sandbox.settings import HOST, REPOSITORY, Settings
-from tests.integration.sandbox.own_sandbox import Run
+from tests.own_sandbox import Run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
 

@@ -17,7 +17,7 @@ from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, Environment
 from sandbox.settings import Settings
 from sandbox.users.identities import user_ids
-from tests.integration.sandbox.own_sandbox import sandbox_command, unused_sandbox
+from tests.own_sandbox import sandbox_command, unused_sandbox
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
 

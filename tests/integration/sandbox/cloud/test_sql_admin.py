@@ -18,7 +18,7 @@ from sandbox.databases import postgres
 from sandbox.settings import Settings
 from tests.integration.database_servers import running
 from tests.integration.sandbox.cloud.served import served
-from tests.integration.sandbox.own_sandbox import unused_sandbox
+from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -15,7 +15,7 @@ from sandbox.databases import postgres
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.settings import Settings
 from tests.integration.database_servers import running, start
-from tests.integration.sandbox.own_sandbox import unused_sandbox
+from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 

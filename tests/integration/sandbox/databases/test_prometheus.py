@@ -18,7 +18,7 @@ from sandbox.databases import prometheus
 from sandbox.databases.prometheus import PrometheusMissingError
 from sandbox.settings import HOST, Settings
 from tests.integration.database_servers import running
-from tests.integration.sandbox.own_sandbox import unused_sandbox
+from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import ports, shutdown
+from sandbox import credentials, ports, shutdown
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.settings import REPOSITORY, Settings
 
@@ -36,6 +36,15 @@ def unused_sandbox() -> Iterator[Settings]:
         remove_outside_folders(settings)
 
 
+@contextmanager
+def own_sandbox() -> Iterator[Settings]:
+    """Make a sandbox with a folder and credentials, for tests that start single servers in it."""
+    with unused_sandbox() as settings:
+        settings.home.mkdir(mode=0o755)
+        credentials.create(settings)
+        yield settings
+
+
 def _free_base() -> int:
     for base in range(26100, 32400, _BLOCK):
         if not ports.taken(ports.purposes(Settings(home=Path("/"), port_base=base))):
@@ -43,15 +52,17 @@ def _free_base() -> int:
     raise RuntimeError("no 300 free ports in a row between 26100 and 32700")
 
 
-def sandbox_command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m sandbox...`` to its end."""
+def sandbox_command(
+    settings: Settings, *arguments: str, seconds: float = COMMAND_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m sandbox...`` to its end, within a bound of seconds."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,
         env=environment(settings),
         capture_output=True,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=seconds,
         check=False,
     )
 
