@@ -19,9 +19,8 @@ DAGS_BOUND_SECONDS = 60.0
 _FILE_COLUMNS = 140
 
 
-def tell(console: Console, settings: Settings, peak: MemoryWatch) -> bool:
+def tell(console: Console, settings: Settings, client: AirflowClient, peak: MemoryWatch) -> bool:
     """Run the story against a sandbox that is up, print it, and return whether everything held."""
-    client = AirflowClient(settings)
     client.wait_for_dags(story.DAGS, bound=DAGS_BOUND_SECONDS)
     console.rule(f"releasing {story.GOOD_VERSION}", align="left")
     progress = Progress(console, settings, service=story.SERVICE)
@@ -66,8 +65,8 @@ def main() -> int:
         return code
     try:
         summary.print_address(console, settings)
-        with MemoryWatch(settings) as peak:
-            held = tell(console, settings, peak)
+        with MemoryWatch(settings) as peak, AirflowClient(settings) as client:
+            held = tell(console, settings, client, peak)
     except KeyboardInterrupt:
         console.print("Interrupted: ending what was started.")
         sandbox(["down"])

@@ -39,9 +39,9 @@ def airflow(settings: Settings, memory: MemoryWatch) -> Iterator[AirflowClient]:
     up = sandbox_command(settings, "sandbox", "up", seconds=UP_SECONDS)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        client = AirflowClient(settings)
-        client.wait_for_dags(story.DAGS, bound=60)
-        yield client
+        with AirflowClient(settings) as client:
+            client.wait_for_dags(story.DAGS, bound=60)
+            yield client
     finally:
         down = sandbox_command(settings, "sandbox", "down", seconds=DOWN_SECONDS)
     assert down.returncode == 0, down.stdout + down.stderr
