@@ -55,7 +55,9 @@ def _up(settings: Settings, console: Console, *, airflow: bool) -> int:
         # Nothing was started, and what runs may be somebody's work: no clean-up.
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Also SIGINT: a shell starts its background jobs with that one ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     display = Display(console)
     try:
         with display.shown():

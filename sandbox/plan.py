@@ -83,7 +83,8 @@ def users(settings: Settings) -> Program:
     return Program(
         name="users",
         command=[sys.executable, "-m", "sandbox.users"],
-        ready=lambda: answers(f"http://{HOST}:{settings.users_port}/"),
+        # Their first counts are the sign that they are at work: the page answers before.
+        ready=(settings.run / "users" / "counts.json").exists,
         bound=START_SECONDS,
     )
 

@@ -116,4 +116,6 @@ class Settings:
     @property
     def prometheus_url(self) -> str:
         """Base URL of the PromQL API, with the path that Cloud Monitoring uses."""
-        return f"http://{HOST}:{self.prometheus_port}/v1/projects/sandbox-production/location/global/prometheus"
+        return (
+            f"http://{HOST}:{self.prometheus_port}/v1/projects/sandbox-production/location/global/prometheus"
+        )

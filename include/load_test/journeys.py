@@ -113,6 +113,7 @@ class HttpJourney(PlatformUser):
 
     abstract = True
     prompts_per_session = 18
+    _met = False
 
     def steps(self) -> Iterator[None]:
         """Yield after each request of one session."""
@@ -123,13 +124,18 @@ class HttpJourney(PlatformUser):
             return
         headers = {"Authorization": f"Bearer {token}"}
         session_key = f"http-{uuid4()}"
-        for _ in range(self.prompts_per_session):
+        for _ in range(self._prompts()):
             self._optimize(user_id, session_key, headers)
             yield
         self.client.get("/v1/costs", headers=headers, name="/v1/costs")
         yield
         self.client.get(f"{self.endpoints.frontend}/dashboard", headers=headers, name="/dashboard")
         yield
+
+    def _prompts(self) -> int:
+        # A user is met somewhere in their first session, so that the users' sessions do not end all at once.
+        whole, self._met = self._met, True
+        return self.prompts_per_session if whole else self.random.randint(1, self.prompts_per_session)
 
     def _optimize(self, user_id: str, session_key: str, headers: dict[str, str]) -> None:
         prompt = generate(self.random)

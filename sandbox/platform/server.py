@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.platform.errors import ConfigurationError, ServiceStartError
+from sandbox.platform.errors import ServiceStartError
 from sandbox.platform.faults import Faults, strikes
 from sandbox.settings import HOST
 
@@ -147,10 +147,7 @@ async def serve(application: ASGIApp, host: str, port: int, draining: asyncio.Ev
         ws_per_message_deflate=False,
         ws_max_size=1 << 20,
     )
-    server = GracefulServer(config, draining)
-    await server.serve()
-    if not server.started:
-        raise ConfigurationError(f"{host}:{port} could not be listened on: is another process using it?")
+    await GracefulServer(config, draining).serve()
 
 
 def arguments(service: str, environment_port: str) -> argparse.Namespace:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 
 import psutil
@@ -15,34 +12,18 @@ from sandbox.demo import story
 from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.demo.display import Progress
 from sandbox.demo.memory import MemoryWatch
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.settings import HOST, Settings
+from tests.own_sandbox import sandbox_command, unused_sandbox
 
-PORT_BASE = 30000
 UP_SECONDS = 300
 DOWN_SECONDS = 120
 
 
-def command(settings: Settings, name: str, *, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command of the sandbox as a person would."""
-    return subprocess.run(
-        [sys.executable, "-m", "sandbox", name],
-        cwd=REPOSITORY,
-        env={**os.environ, "SLIPWAY_HOME": str(settings.home), "SLIPWAY_PORT_BASE": str(settings.port_base)},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings() -> Iterator[Settings]:
     """The sandbox of these tests."""
-    root = tmp_path_factory.mktemp("e2e")
-    # PostgreSQL runs as another user, who must be able to reach its folder.
-    for folder in (root, root.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return Settings(home=root / "slipway", port_base=PORT_BASE)
+    with unused_sandbox() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +36,14 @@ def memory(settings: Settings) -> Iterator[MemoryWatch]:
 @pytest.fixture(scope="session")
 def airflow(settings: Settings, memory: MemoryWatch) -> Iterator[AirflowClient]:
     """The whole sandbox with Airflow; when the tests are over, nothing of it may be left."""
-    up = command(settings, "up", seconds=UP_SECONDS)
+    up = sandbox_command(settings, "sandbox", "up", seconds=UP_SECONDS)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        client = AirflowClient(settings)
-        client.wait_for_dags(story.DAGS, bound=60)
-        yield client
+        with AirflowClient(settings) as client:
+            client.wait_for_dags(story.DAGS, bound=60)
+            yield client
     finally:
-        down = command(settings, "down", seconds=DOWN_SECONDS)
+        down = sandbox_command(settings, "sandbox", "down", seconds=DOWN_SECONDS)
     assert down.returncode == 0, down.stdout + down.stderr
     assert not settings.home.exists()
     assert not _listening(settings), "something still listens"

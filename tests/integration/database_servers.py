@@ -4,44 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from sandbox import credentials
 from sandbox.processes import Program, launch, wait_ready
-from sandbox.settings import HOST, Settings
+from sandbox.settings import Settings
 
 STOP_SECONDS = 10.0
-_FIRST_BASE = 24000
-_LAST_BASE = 32000
-
-
-def own_settings(home: Path) -> Settings:
-    """Make a sandbox whose database ports are free.
-
-    :param home: its state folder; it becomes reachable for the user the database servers run as.
-    """
-    for folder in (home, home.parent, home.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    for base in range(_FIRST_BASE, _LAST_BASE, 10):
-        settings = Settings(home=home, port_base=base)
-        if all(_is_free(port) for port in (settings.postgres_port, settings.clickhouse_port)):
-            credentials.create(settings)
-            return settings
-    raise RuntimeError(f"no free ports between {_FIRST_BASE} and {_LAST_BASE}")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def start(program: Program, settings: Settings) -> subprocess.Popen[bytes]:

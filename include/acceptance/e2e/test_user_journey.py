@@ -17,7 +17,7 @@ from include.load_test.prompts import Prompt, corpus
 KINDS = ["optimization.started", "cost.updated", "optimization.completed"]
 LATENCY_BOUND_SECONDS = 0.1
 PROMPTS = 30
-WATCH_SECONDS = 4.0
+WATCH_SECONDS = 3.0
 
 Watched = list[list[Event]]
 

@@ -12,6 +12,8 @@ from airflow.sdk import BaseHook
 from slipway.exceptions import CommandFailed
 
 _GRACE_SECONDS = 10
+#: By these a sandbox finds and ends everything that it started.
+_MARKS = ("SLIPWAY_HOME", "SLIPWAY_STARTED_BY")
 _TAIL_LINES = 15
 
 
@@ -35,8 +37,7 @@ class CommandHook(BaseHook):
         :raises CommandFailed: when it did not end in time.
         """
         minimal = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
-        # The mark by which a sandbox finds and ends everything that it started.
-        minimal |= {key: os.environ[key] for key in ("SLIPWAY_HOME",) if key in os.environ}
+        minimal |= {key: os.environ[key] for key in _MARKS if key in os.environ}
         self._process = subprocess.Popen(
             command,
             env=minimal | dict(environment),

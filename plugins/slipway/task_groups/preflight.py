@@ -10,10 +10,17 @@ from slipway.operators.release import OpenReleaseOperator, ValidateRequestOperat
 
 
 def preflight() -> TaskGroup:
-    """Check the request without changing anything, then record what serves and take the services' lease."""
+    """Check the request without changing anything, then record what serves and take the services' lease.
+
+    A refusal stays one however often it is tried, so these tasks are not retried; their hooks retry what is
+    worth it.
+    """
     with TaskGroup("preflight", tooltip="Check the request, record the way back") as group:
         validate = ValidateRequestOperator(task_id="validate_request", execution_timeout=timedelta(minutes=5))
         validate >> OpenReleaseOperator(
-            task_id="open_release", validated=validate.output, execution_timeout=timedelta(minutes=5)
+            task_id="open_release",
+            validated=validate.output,
+            retries=0,
+            execution_timeout=timedelta(minutes=5),
         )
     return group

@@ -14,9 +14,10 @@ from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.databases.clickhouse.program import program as clickhouse_program
 from sandbox.settings import HOST, REPOSITORY, Settings
-from tests.integration.database_servers import kill, own_settings, running, start
+from tests.integration.database_servers import kill, running, start
 from tests.integration.kpi.ground_truth import add_users
 from tests.integration.kpi.rollup import Rollup
+from tests.own_sandbox import own_sandbox
 
 POSTGRES = REPOSITORY / "include" / "sql" / "postgres"
 
@@ -39,9 +40,10 @@ class ClickHouseServer:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings() -> Iterator[Settings]:
     """A sandbox of these tests' own."""
-    return own_settings(tmp_path_factory.mktemp("kpi"))
+    with own_sandbox() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from sandbox import ports, shutdown
 from sandbox.settings import HOST, REPOSITORY, Settings
-from tests.integration.sandbox.conftest import Run
+from tests.own_sandbox import Run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
 
@@ -116,3 +117,27 @@ def test_port_base_that_cannot_be_is_refused(base: str, variables: dict[str, str
     )
     assert refused.returncode == 1
     assert f"SLIPWAY_PORT_BASE={base}" in refused.stdout
+
+
+@pytest.mark.parametrize("log", ["cloud", "scheduler"])
+def test_an_interrupted_demo_leaves_nothing(own: Settings, variables: dict[str, str], log: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox.demo"],
+        cwd=REPOSITORY,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + INTERRUPT_SECONDS
+    while not (own.logs / f"{log}.log").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    # As a terminal does it: to every process of the foreground group.
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=INTERRUPT_SECONDS)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert_nothing_left(own)

@@ -14,19 +14,16 @@ from slipway.ledger_schema import migrate_ledger
 from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.settings import HOST, Settings
-from tests.integration.database_servers import kill, own_settings, start
+from tests.integration.database_servers import running
+from tests.own_sandbox import own_sandbox
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def database_server() -> Iterator[Settings]:
     """A PostgreSQL server of these tests' own."""
-    settings = own_settings(tmp_path_factory.mktemp("ledger"))
-    process = start(postgres.program(settings), settings)
-    try:
+    with own_sandbox() as settings, running(postgres.program(settings), settings):
         postgres.create_databases(settings)
         yield settings
-    finally:
-        kill(process)
 
 
 @pytest.fixture

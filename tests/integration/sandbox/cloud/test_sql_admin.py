@@ -12,11 +12,13 @@ from google.auth.credentials import AnonymousCredentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
+from sandbox import credentials
 from sandbox.cloud.sql_admin import CloudSql
 from sandbox.databases import postgres
 from sandbox.settings import Settings
-from tests.integration.database_servers import own_settings, running
+from tests.integration.database_servers import running
 from tests.integration.sandbox.cloud.served import served
+from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -27,11 +29,12 @@ DONE_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings() -> Iterator[Settings]:
     """A sandbox with a PostgreSQL server."""
-    own = own_settings(tmp_path_factory.mktemp("sql"))
-    with running(postgres.program(own), own):
-        yield own
+    with unused_sandbox() as own:
+        credentials.create(own)
+        with running(postgres.program(own), own):
+            yield own
 
 
 @pytest.fixture(params=["v1beta4", "v1"])

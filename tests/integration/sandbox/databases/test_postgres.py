@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -15,7 +14,8 @@ from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.settings import Settings
-from tests.integration.database_servers import own_settings, running, start
+from tests.integration.database_servers import running, start
+from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,11 +23,12 @@ AS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings() -> Iterator[Settings]:
     """A sandbox with a running server."""
-    own = own_settings(tmp_path_factory.mktemp("postgres"))
-    with running(postgres.program(own), own):
-        yield own
+    with unused_sandbox() as own:
+        credentials.create(own)
+        with running(postgres.program(own), own):
+            yield own
 
 
 def test_databases_are_there_and_speak_utc(settings: Settings) -> None:
@@ -62,8 +63,8 @@ def test_root_does_not_run_the_server(settings: Settings) -> None:
     assert server.username() == "nobody"
 
 
-def test_data_survive_a_kill(tmp_path: Path) -> None:
-    own = own_settings(tmp_path)
+def test_data_survive_a_kill(own: Settings) -> None:
+    credentials.create(own)
     first = start(postgres.program(own), own)
     try:
         with psycopg.connect(postgres.uri(own, "slipway")) as connection:
@@ -78,20 +79,13 @@ def test_data_survive_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root's folders are closed to the server's user")
-def test_home_that_the_server_user_cannot_reach(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    own = own_settings(closed_home(closed))
-    closed.chmod(stat.S_IRWXU)
+def test_home_that_the_server_user_cannot_reach(own: Settings) -> None:
+    credentials.create(own)
+    own.home.chmod(stat.S_IRWXU)
     with running(postgres.program(own), own), psycopg.connect(postgres.uri(own, "slipway")) as connection:
         connection.execute("SELECT 1")
     folder = (own.data / "postgres").resolve()
-    assert not folder.is_relative_to(closed)
+    assert not folder.is_relative_to(own.home)
     assert folder.exists()
     remove_outside_folders(own)
     assert not folder.exists()
-
-
-def closed_home(folder: Path) -> Path:
-    home = folder / "home"
-    home.mkdir(parents=True)
-    return home

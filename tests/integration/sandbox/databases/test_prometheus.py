@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from sandbox.databases import prometheus
 from sandbox.databases.prometheus import PrometheusMissingError
 from sandbox.settings import HOST, Settings
-from tests.integration.database_servers import own_settings, running
+from tests.integration.database_servers import running
+from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -25,17 +26,17 @@ FIRST_SAMPLE_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings() -> Iterator[Settings]:
     """A sandbox with a running server, which scrapes an exporter with one gauge at 42."""
-    own = own_settings(tmp_path_factory.mktemp("prometheus"))
     registry = CollectorRegistry()
     Gauge("answer", "What is asked for.", ["instance"], registry=registry).labels("mine").set(42)
-    exporter, thread = start_http_server(own.exporter_port, HOST, registry)
-    with running(prometheus.program(own), own):
-        yield own
-    exporter.shutdown()
-    exporter.server_close()
-    thread.join(5)
+    with unused_sandbox() as own:
+        exporter, thread = start_http_server(own.exporter_port, HOST, registry)
+        with running(prometheus.program(own), own):
+            yield own
+        exporter.shutdown()
+        exporter.server_close()
+        thread.join(5)
 
 
 def test_google_s_url_answers_with_the_exporter_s_samples(settings: Settings) -> None:

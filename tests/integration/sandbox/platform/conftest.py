@@ -11,14 +11,16 @@ import pytest
 from sandbox.databases import postgres
 from sandbox.seed.database import seed
 from sandbox.settings import REPOSITORY, Settings
-from tests.integration.database_servers import own_settings, running
+from tests.integration.database_servers import running
 from tests.integration.sandbox.platform.services import (
     SIGNING_KEY,
+    STOP_SECONDS,
     Service,
     User,
     backend_environment,
     start,
 )
+from tests.own_sandbox import own_sandbox
 
 MIGRATIONS = REPOSITORY / "include" / "sql" / "postgres" / "migrations"
 
@@ -26,10 +28,9 @@ StartBackend = Callable[..., Service]
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def database_server() -> Iterator[Settings]:
     """A PostgreSQL server of these tests' own."""
-    settings = own_settings(tmp_path_factory.mktemp("platform"))
-    with running(postgres.program(settings), settings):
+    with own_sandbox() as settings, running(postgres.program(settings), settings):
         postgres.create_databases(settings)
         seed(settings)
         yield settings
@@ -67,9 +68,9 @@ def start_backend(database: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
     yield backend
     for service in started.values():
-        service.terminate()
-    for service in started.values():
-        service.stop()
+        # A graceful end takes its time, and has tests of its own.
+        service.process.kill()
+        service.process.wait(STOP_SECONDS)
 
 
 @pytest.fixture(scope="session")

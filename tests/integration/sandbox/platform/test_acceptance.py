@@ -75,10 +75,7 @@ def test_without_public_prices_answers_are_held_to_themselves(accept: Accept, ba
         ),
         ({"FAULT_EVENT_LOSS_RATE": "0.3"}, "e2e/test_user_journey.py::test_every_event_arrives_in_order"),
         ({"FAULT_EVENT_DELAY_SECONDS": "0.25"}, "e2e/test_user_journey.py::test_events_arrive_within_100_ms"),
-        (
-            {"FAULT_ERROR_RATE": "0.3"},
-            "integration/test_costs_and_budgets.py::test_totals_are_the_sum_of_the_answers",
-        ),
+        ({"FAULT_ERROR_RATE": "0.3"}, f"{COMPLIANCE}::test_no_prompt_gets_longer_or_lost"),
     ],
 )
 def test_a_bad_version_is_refused(

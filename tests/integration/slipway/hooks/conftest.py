@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from slipway.hooks.cloud_run import CloudRunTrafficHook
 
-from sandbox import credentials
 from sandbox.databases import postgres, prometheus
-from sandbox.processes import Program, answers, launch, wait_ready
+from sandbox.processes import Program, answers
 from sandbox.settings import HOST, LOCATION, Settings
+from tests.integration.database_servers import running
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy, fault_proxy
 from tests.integration.slipway.hooks.web_service import PROJECT
-
-STOP_SECONDS = 15.0
-
-
-@contextmanager
-def running(program: Program, settings: Settings) -> Iterator[None]:
-    """Run a process of the sandbox until the end of the block."""
-    process = launch(program, settings)
-    try:
-        wait_ready(program, process, settings)
-        yield
-    finally:
-        # PostgreSQL waits for its clients on SIGTERM, and every server here ends at once on SIGINT.
-        process.send_signal(signal.SIGINT if program.name == "postgres" else signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(STOP_SECONDS)
+from tests.own_sandbox import own_sandbox
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings() -> Iterator[Settings]:
     """A sandbox of these tests' own."""
-    own = Settings(
-        home=tmp_path_factory.mktemp("slipway"), port_base=int(os.environ.get("SLIPWAY_PORT_BASE", "25000"))
-    )
-    # The database servers run as another user, who must be able to reach their folders.
-    for folder in (own.home, own.home.parent, own.home.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    credentials.create(own)
-    return own
+    with own_sandbox() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

@@ -12,15 +12,17 @@ import pytest
 from sandbox import credentials
 from sandbox.databases.clickhouse.program import program
 from sandbox.settings import HOST, Settings
-from tests.integration.database_servers import own_settings, running
+from tests.integration.database_servers import running
+from tests.own_sandbox import own_sandbox
 
 Connect = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings() -> Iterator[Settings]:
     """A sandbox of these tests' own."""
-    return own_settings(tmp_path_factory.mktemp("clickhouse"))
+    with own_sandbox() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

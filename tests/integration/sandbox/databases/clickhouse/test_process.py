@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import clickhouse_connect
@@ -17,15 +18,17 @@ from sandbox import credentials
 from sandbox.databases.clickhouse.program import program
 from sandbox.processes import StartError, log_file
 from sandbox.settings import HOST, Settings
-from tests.integration.database_servers import kill, own_settings, start
+from tests.integration.database_servers import kill, start
+from tests.own_sandbox import own_sandbox
 
 pytestmark = pytest.mark.sandbox
 RSS_LIMIT_MIB = 900
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Settings:
-    return own_settings(tmp_path)
+def own() -> Iterator[Settings]:
+    with own_sandbox() as settings:
+        yield settings
 
 
 def open_client(settings: Settings) -> clickhouse_connect.driver.Client:
