@@ -101,7 +101,6 @@ class BakeTrigger(BaseTrigger):
                 if decision.verdict is not Verdict.HOLD or at > deadline:
                     return decision
                 at += policy.decision.poll_seconds
-        raise AssertionError("the looks never end by themselves")
 
     async def _look(
         self, reader: MetricReader, analysis: BakeAnalysis, *, started: float, at: float
