@@ -10,6 +10,8 @@ import websocket
 LEAVE_SECONDS = 1.0
 SERVICE_RESTART = 1012
 REVISION_HEADER = "x-slipway-revision"
+#: Names the revision of another service because of which an answer failed.
+CAUSE_HEADER = "x-slipway-caused-by"
 
 
 class ClosedError(Exception):

@@ -16,7 +16,15 @@ from starlette.routing import Route
 
 from sandbox.platform.configuration import required
 from sandbox.platform.metrics import request_histogram
-from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
+from sandbox.platform.server import (
+    CAUSE_HEADER,
+    REVISION_HEADER,
+    ServiceMiddleware,
+    arguments,
+    run,
+    serve,
+    service_routes,
+)
 
 BACKEND_TIMEOUT_SECONDS = 5.0
 PAGES = Path(__file__).parent / "pages"
@@ -49,7 +57,9 @@ class Frontend:
         if answer.status_code == 401:
             return JSONResponse(answer.json(), 401)
         if answer.is_error:
-            return JSONResponse({"error": f"the backend answered {answer.status_code}"}, 502)
+            # Whose failure it is: the answer itself comes from the frontend's own revision.
+            blamed = {CAUSE_HEADER: answer.headers.get(REVISION_HEADER, "")}
+            return JSONResponse({"error": f"the backend answered {answer.status_code}"}, 502, blamed)
         costs = answer.json()
         budget = costs.pop("budget")
         shown = {key: html.escape(str(value)) for key, value in {**costs, **budget}.items()}

@@ -24,6 +24,8 @@ from sandbox.platform.faults import Faults, strikes
 from sandbox.settings import HOST
 
 REVISION_HEADER = "x-slipway-revision"
+#: Names the revision of another service because of which an answer failed.
+CAUSE_HEADER = "x-slipway-caused-by"
 API = "/v1/"
 ANSWER_STARTS = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
 # Idle keep-alive connections get this long to bring a request that was already on its way.

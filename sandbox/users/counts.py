@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from include.load_test.event_socket import REVISION_HEADER, ClosedError
+from include.load_test.event_socket import CAUSE_HEADER, REVISION_HEADER, ClosedError
 
 
 class Counts:
@@ -81,7 +81,7 @@ class Counts:
         else:
             self.dropped += 1
         error = exception or "the answer names no revision"
-        self._fail("http", status, revision, url, error)
+        self._fail("http", status, (response.headers or {}).get(CAUSE_HEADER) or revision, url, error)
 
     def _websocket(self, name: str, exception: object, context: dict[str, Any], url: str) -> None:
         revision, status = context.get("revision"), context.get("status")

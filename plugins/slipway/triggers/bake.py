@@ -112,7 +112,6 @@ class BakeTrigger(BaseTrigger):
                 if decision.verdict is not Verdict.HOLD or at > deadline:
                     return decision, record
                 at += policy.decision.poll_seconds
-        raise AssertionError("the looks never end by themselves")
 
     async def _look(
         self,

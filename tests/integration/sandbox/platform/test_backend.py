@@ -225,6 +225,19 @@ def test_every_answer_names_the_revision(
             assert answer.headers["x-slipway-revision"] == f"{name}-under-test", path
 
 
+def test_the_dashboard_says_whose_failure_it_passes_on(
+    client: httpx.Client, tmp_path: Path, start_backend: Callable[..., Service]
+) -> None:
+    failing = start_backend(FAULT_ERROR_RATE="1")
+    service = start("frontend", {"BACKEND_URL": failing.url}, tmp_path / "log")
+    try:
+        answer = client.get(f"{service.url}/dashboard", headers={"Authorization": "Bearer x"})
+        assert answer.status_code == 502
+        assert answer.headers["x-slipway-caused-by"] == "revision-under-test"
+    finally:
+        service.stop()
+
+
 def test_the_dashboard_says_when_the_backend_is_gone(
     auth: Service, client: httpx.Client, tmp_path: Path
 ) -> None:
