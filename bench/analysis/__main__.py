@@ -11,7 +11,8 @@ import time
 import numpy as np
 from slipway.analysis.budget import budget_of
 from slipway.analysis.share import Limits
-from slipway.policy import Policy, QuantileMetric, ShareMetric, load_policy
+from slipway.policy import Policy, load_policy
+from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 from bench.analysis.cell import Cell, measure
 from bench.analysis.methods import methods

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from slipway.analysis.budget import budget_of
 from slipway.analysis.share import Limits, ShareTest
-from slipway.policy import Policy, QuantileMetric, ShareMetric
+from slipway.policy import Policy
+from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 from bench.analysis.outcome import Outcome
 from bench.analysis.scenarios import TICK_SECONDS, TICKS

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from slipway.analysis.evidence import Counts, Increments, Reading
 from slipway.hooks.promql import PromQLHook, Sample
-from slipway.policy import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+from slipway.policy_metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 
 #: Revision name to reading.
 Readings = Mapping[str, Reading]

@@ -13,24 +13,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
 from slipway.policy_errors import describe
+from slipway.policy_metrics import (
+    Decision,
+    Metric,
+)
+from slipway.policy_section import Percent, Seconds, Section
 
 POLICY_DIRECTORY = INCLUDE / "policy"
 
-Percent = Annotated[float, Field(ge=0, le=100)]
-Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
-
-
-class Section(BaseModel):
-    """A part of the policy: frozen, and closed to keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Database(Section):
@@ -144,198 +141,6 @@ class Phase(Section):
     traffic_percent: Annotated[int, Field(ge=1, le=100)]
     bake_seconds: Seconds
     extension_seconds: Annotated[float, Field(ge=0)]
-
-
-class Decision(Section):
-    """How evidence becomes a verdict.
-
-    :param poll_seconds: time between two looks at the metrics.
-    :param ingestion_seconds: how old a moment must be before the metrics source has all of it.
-    :param false_rollback_probability: bound on rolling back a release whose every metric stays at or under
-        the guard (the geometric mean of target and trigger), over all metrics, phases and looks.
-    :param promotion_evidence: e-value that a promotion needs against "as bad as the trigger".
-    :param relative_to_stable: how many times worse than stable a canary must be to be blamed.
-    :param blind_seconds: a new revision from which no event was seen for so long is not promoted.
-    :param metric_restart_seconds: spacing of the fresh starts that let a late regression be seen quickly.
-    :param rollback_null: what a rollback must refute. ``guard``: "the share is at most the guard", between
-        target and trigger; sooner, but a share between guard and trigger may be rolled back, and one exactly
-        at the trigger usually is. ``strict``: "the share is at most the trigger"; only what is proven over it
-        is rolled back, several times later for mild regressions, and the deadline rule is off.
-    :param quarantine: whether intervals in which stable itself is over the trigger are left out. Off is the
-        strategy's literal reading: an outage of a shared dependency rolls the release back.
-    :param quarantine_seconds: quarantine in all, per metric and phase; then the phase is frozen: on hold, and
-        a person is called.
-    :param burst_seconds: a burst of bad events of this length is never enough for a rollback: each stretch of
-        it gives at most a third of the evidence. Longer is more robust and that much later.
-    :param trailing_seconds: window in which a late regression must show a share over the trigger.
-    :param comparison_seconds: window over which canary and stable are compared.
-    :param when_blind: what to do before a phase that cannot see the trigger at its traffic: ``extend``
-        watches it for the time that it needs, within the extension; ``hold`` does not start it.
-    :param power_percent: probability with which a phase must catch a regression to count as seeing it.
-    """
-
-    poll_seconds: Seconds
-    ingestion_seconds: Annotated[float, Field(ge=0)]
-    false_rollback_probability: Annotated[float, Field(gt=0, lt=1)]
-    promotion_evidence: Annotated[float, Field(gt=1)]
-    relative_to_stable: Annotated[float, Field(ge=1)]
-    blind_seconds: Seconds
-    metric_restart_seconds: Seconds
-    rollback_null: Literal["guard", "strict"] = "guard"
-    quarantine: bool = True
-    quarantine_seconds: Annotated[float, Field(gt=0, le=900)] = 900
-    burst_seconds: Seconds = 45
-    trailing_seconds: Seconds = 300
-    comparison_seconds: Seconds = 600
-    when_blind: Literal["extend", "hold"] = "extend"
-    power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
-
-
-class Consequence(Section):
-    """What follows when a metric is bad.
-
-    :param severity: as the strategy's alerts name it: a ``critical`` one calls a person at once.
-    :param action: ``rollback``; or ``hold`` for a metric that stops a promotion and never rolls back.
-    :param no_data: ``hold``; or ``report`` where the metric only warns: too little evidence is told and holds
-        nothing.
-    """
-
-    severity: Literal["critical", "warning"] = "critical"
-    action: Literal["rollback", "hold"] = "rollback"
-    no_data: Literal["hold", "report"] = "hold"
-
-    @model_validator(mode="after")
-    def _only_a_warning_may_be_missing(self) -> Consequence:
-        if self.no_data == "report" and (self.severity, self.action) != ("warning", "hold"):
-            raise ValueError(
-                "no_data=report: only with severity: warning and action: hold; "
-                "anything else must not be promoted unseen"
-            )
-        return self
-
-
-class ShareMetric(Consequence):
-    """Bad events as a share of all events: held over the target, rolled back over the trigger.
-
-    :param guard_percent: the null of a rollback under ``rollback_null: guard``; left out it is the geometric
-        mean of target and trigger.
-    """
-
-    kind: Literal["share"]
-    title: str
-    total: str
-    bad: str
-    target_percent: Percent
-    trigger_percent: Annotated[float, Field(gt=0, lt=100)]
-    guard_percent: Annotated[float, Field(gt=0, lt=100)] | None = None
-    compare_with_stable: bool = True
-
-    @model_validator(mode="after")
-    def _in_order(self) -> ShareMetric:
-        if self.guard_percent is not None and not (
-            self.target_percent <= self.guard_percent <= self.trigger_percent
-        ):
-            raise ValueError(
-                f"guard_percent={self.guard_percent}: must be between target_percent={self.target_percent} "
-                f"and trigger_percent={self.trigger_percent}"
-            )
-        if self.target_percent > self.trigger_percent:
-            raise ValueError(
-                f"target_percent={self.target_percent}: must be at most "
-                f"trigger_percent={self.trigger_percent}"
-            )
-        return self
-
-
-class QuantileMetric(Consequence):
-    """A latency quantile, judged as the share of requests slower than its limit.
-
-    The histogram behind ``within`` must have bucket edges at both limits: only there is the reduction exact.
-
-    :param guard_percent: the null of a rollback under ``rollback_null: guard``, as a percent of requests
-        slower than the trigger; left out it is ``100 - quantile_percent``, which is the trigger itself.
-    """
-
-    kind: Literal["quantile"]
-    title: str
-    total: str
-    within: str
-    quantile_percent: Annotated[float, Field(gt=0, lt=100)]
-    target_seconds: Seconds
-    trigger_seconds: Seconds
-    guard_percent: Annotated[float, Field(gt=0, lt=100)] | None = None
-    compare_with_stable: bool = True
-
-    @model_validator(mode="after")
-    def _in_order(self) -> QuantileMetric:
-        if self.target_seconds > self.trigger_seconds:
-            raise ValueError(
-                f"target_seconds={self.target_seconds}: must be at most "
-                f"trigger_seconds={self.trigger_seconds}"
-            )
-        if self.guard_percent is not None and self.guard_percent > 100 - self.quantile_percent:
-            raise ValueError(
-                f"guard_percent={self.guard_percent}: must be at most {100 - self.quantile_percent:g}, "
-                f"which is 100 - quantile_percent"
-            )
-        return self
-
-
-class BandMetric(Section):
-    """``100 * (1 - part / whole)`` must lie in a band; outside it the release is held, never rolled back.
-
-    :param margin_percent: a promotion needs an observed value inside the band and proof that the true one is
-        no further than this outside it. 0 asks for proof of the band itself, which a value near an edge
-        never gets.
-    """
-
-    kind: Literal["band"]
-    title: str
-    part: str
-    whole: str
-    minimum_percent: Percent
-    maximum_percent: Percent
-    margin_percent: Annotated[float, Field(ge=0, le=50)] = 5
-
-
-class LevelMetric(Section):
-    """A level, such as memory in use: over its limit at every one of the last looks the release is held.
-
-    :param value: one sample per instance; the highest counts.
-    :param limit: the highest level that is allowed, in ``unit``.
-    :param looks: how many looks in a row must be over the limit, so that a spike is not a verdict.
-    :param no_data: ``hold``; or ``report`` where the level only warns: its absence is told and holds nothing.
-    """
-
-    kind: Literal["level"]
-    title: str
-    value: str
-    limit: Annotated[float, Field(gt=0)]
-    unit: str
-    looks: Annotated[int, Field(ge=1, le=1000)] = 3
-    severity: Literal["critical", "warning"] = "warning"
-    no_data: Literal["hold", "report"] = "hold"
-
-    @model_validator(mode="after")
-    def _only_a_warning_may_be_missing(self) -> LevelMetric:
-        if self.no_data == "report" and self.severity != "warning":
-            raise ValueError(
-                "no_data=report: only with severity: warning; anything else is not promoted unseen"
-            )
-        return self
-
-
-class ZeroMetric(Section):
-    """A count that must stay zero: one event rolls back."""
-
-    kind: Literal["zero"]
-    title: str
-    count: str
-
-
-Metric = Annotated[
-    ShareMetric | QuantileMetric | BandMetric | LevelMetric | ZeroMetric, Field(discriminator="kind")
-]
 
 
 class RollbackDeadlines(Section):

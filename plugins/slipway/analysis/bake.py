@@ -8,7 +8,8 @@ from slipway.analysis.budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.evidence import Counts
 from slipway.analysis.judges import judge_for
 from slipway.analysis.verdict import Cause, Decision, Verdict, combine
-from slipway.policy import PhaseName, Policy, QuantileMetric, ShareMetric
+from slipway.policy import PhaseName, Policy
+from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 
 class BakeAnalysis:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slipway.policy import PhaseName, Policy, QuantileMetric, ShareMetric
+from slipway.policy import PhaseName, Policy
+from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 #: Parts of a metric's budget: the test against the guard sees most regressions, so it gets most.
 GUARD_PART, RELATIVE_PART, DEADLINE_PART = 0.7, 0.15, 0.15

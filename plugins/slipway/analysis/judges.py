@@ -9,7 +9,15 @@ from slipway.analysis.evidence import Counts
 from slipway.analysis.plain_judges import BandJudge, LevelJudge, ZeroJudge
 from slipway.analysis.share import Limits, ShareTest
 from slipway.analysis.verdict import Cause, Finding, Verdict
-from slipway.policy import BandMetric, Decision, LevelMetric, Metric, QuantileMetric, ShareMetric, ZeroMetric
+from slipway.policy_metrics import (
+    BandMetric,
+    Decision,
+    LevelMetric,
+    Metric,
+    QuantileMetric,
+    ShareMetric,
+    ZeroMetric,
+)
 
 
 class Judge(Protocol):

@@ -8,7 +8,7 @@ from collections import deque
 from slipway.analysis.betting import MeanWithin
 from slipway.analysis.evidence import Counts
 from slipway.analysis.verdict import Cause, Finding, Verdict
-from slipway.policy import BandMetric, Decision, LevelMetric, ZeroMetric
+from slipway.policy_metrics import BandMetric, Decision, LevelMetric, ZeroMetric
 
 
 class BandJudge:

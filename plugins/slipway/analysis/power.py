@@ -13,7 +13,8 @@ import numpy as np
 from slipway.analysis.budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.sequential import BetterThan
 from slipway.analysis.share import Limits, ShareTest
-from slipway.policy import PhaseName, Policy, QuantileMetric, ShareMetric
+from slipway.policy import PhaseName, Policy
+from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 _RUNS = 200
 _LOOKS = 60

@@ -15,7 +15,7 @@ from slipway.analysis.budget import Budget
 from slipway.analysis.quarantine import Quarantine
 from slipway.analysis.sequential import BetterThan, Mask, Vector, WorseThan, WorseThanStable
 from slipway.analysis.trailing import Trailing
-from slipway.policy import Decision, QuantileMetric, ShareMetric
+from slipway.policy_metrics import Decision, QuantileMetric, ShareMetric
 
 _FEWEST_RECENT = 5
 

@@ -9,7 +9,8 @@ from slipway.analysis.evidence import Counts
 from slipway.exceptions import MetricsUnavailable
 from slipway.hooks.promql import Sample
 from slipway.metric_readings import MetricReader, queries
-from slipway.policy import Metric, load_policy
+from slipway.policy import load_policy
+from slipway.policy_metrics import Metric
 
 CANARY, STABLE = "web-2", "web-1"
 

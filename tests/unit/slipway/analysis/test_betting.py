@@ -11,7 +11,8 @@ from slipway.analysis.betting import MeanOver, MeanWithin
 from slipway.analysis.evidence import Counts
 from slipway.analysis.plain_judges import BandJudge, LevelJudge
 from slipway.analysis.verdict import Cause, Finding, Verdict
-from slipway.policy import BandMetric, LevelMetric, load_policy
+from slipway.policy import load_policy
+from slipway.policy_metrics import BandMetric, LevelMetric
 
 MEMORY = LevelMetric(kind="level", title="Memory", value="m", limit=0.9, unit="of its limit", looks=3)
 

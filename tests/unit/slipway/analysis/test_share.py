@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from slipway.analysis.budget import Budget
 from slipway.analysis.share import Limits, ShareTest
-from slipway.policy import Decision, load_policy
+from slipway.policy import load_policy
+from slipway.policy_metrics import Decision
 
 BUDGET = Budget(0.01, 0.005, 0.005)
 LIMITS = Limits(target=0.001, trigger=0.01, null=0.00316)
