@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test lint lock bench-analysis replay
+.PHONY: help setup demo up down status test lint lock bench-analysis
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -32,9 +32,6 @@ test: setup ## Check style and types, run every test
 
 bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
 	@$(PY) -m bench.analysis
-
-replay: setup ## Recompute the verdicts of RELEASE=id from its record; POLICY=file compares with another policy
-	@$(PY) -m slipway.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
 
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock

@@ -58,7 +58,7 @@ def main() -> int:
     from slipway.ledger import LEDGER_CONNECTION, Ledger
 
     parser = argparse.ArgumentParser(description="Replay the verdicts of a release from its record.")
-    parser.add_argument("release", help="release id, as on the Release page")
+    parser.add_argument("release", help="release id, such as v1-1-0-3f9a1c")
     parser.add_argument("--policy", help="a policy file of include/policy to compare with")
     parser.add_argument("--connection", default=LEDGER_CONNECTION, help="Airflow connection of the ledger")
     arguments = parser.parse_args()
