@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseConflict, TrafficDrift
 from slipway.hooks.secret_version import SecretVersion
-from slipway.operators.release import ReleaseOperator
-from slipway.policy import EnvironmentName, PhaseName
+from slipway.operators.release import EnvironmentOperator, ReleaseOperator
+from slipway.policy import PhaseName
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from slipway.plan import PlannedService
 
 
-class DeployRevisionsOperator(ReleaseOperator):
+class DeployRevisionsOperator(EnvironmentOperator):
     """Deploy the new revision of every service of the release, by digest and without traffic.
 
     :param environment: ``staging`` or ``production``.
     """
-
-    def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.environment = environment
 
     def execute(self, context: Context) -> dict[str, str]:
         """Return the new revision per service."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from slipway.exceptions import ReleaseUnknown
-from slipway.operators.release import ReleaseOperator
-from slipway.policy import EnvironmentName
+from slipway.operators.release import EnvironmentOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,15 +18,11 @@ if TYPE_CHECKING:
     from slipway.ledger import Release
 
 
-class ConfigurationOperator(ReleaseOperator):
+class ConfigurationOperator(EnvironmentOperator):
     """Base: writes configuration documents as secret versions; the same content is not written twice.
 
     :param environment: ``staging`` or ``production``.
     """
-
-    def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.environment = environment
 
     @cached_property
     def secrets(self) -> SecretVersionHook:
@@ -69,10 +63,7 @@ class RollBackFlagsOperator(ConfigurationOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
-        try:
-            release = self.release(context)
-        except ReleaseUnknown as error:
-            raise AirflowSkipException(str(error)) from error
+        release = self.release_or_skip(context)
         if self.ledger.entry(release.release_id, f"configured/{self.environment}") is None:
             raise AirflowSkipException(f"release {release.release_id}: wrote no configuration")
         versions = self.write(release, release.policy.rollback_configuration)

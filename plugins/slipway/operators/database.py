@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from slipway.operators.release import ReleaseOperator
-from slipway.policy import EnvironmentName
+from slipway.operators.release import EnvironmentOperator
 from slipway.statements import SQL_DIRECTORY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class BackUpDatabaseOperator(ReleaseOperator):
+class BackUpDatabaseOperator(EnvironmentOperator):
     """Take an on-demand backup and wait for it; the same release takes it once.
 
     :param environment: ``staging`` or ``production``.
     :raises BackupFailed: when no backup was made in time.
     """
-
-    def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.environment = environment
 
     def execute(self, context: Context) -> str:
         """Return the backup's id."""
@@ -41,16 +36,12 @@ class BackUpDatabaseOperator(ReleaseOperator):
         return backup
 
 
-class MigrateSchemaOperator(ReleaseOperator):
+class MigrateSchemaOperator(EnvironmentOperator):
     """Apply the schema migrations that the database does not have yet.
 
     :param environment: ``staging`` or ``production``.
     :raises MigrationFailed: naming the migration and what the database said.
     """
-
-    def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.environment = environment
 
     def execute(self, context: Context) -> list[str]:
         """Return the migrations that were applied now."""

@@ -15,7 +15,7 @@ from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.ledger import LEDGER_CONNECTION, Ledger, Release
 from slipway.outcome import outcome_of, rollback_reason
 from slipway.plan import ReleasePlan, plan_release, release_id
-from slipway.policy import load_policy, parse_policy
+from slipway.policy import EnvironmentName, load_policy, parse_policy
 from slipway.rollback import restore_stable_traffic
 
 if TYPE_CHECKING:
@@ -67,6 +67,16 @@ class ReleaseOperator(BaseOperator):
         """
         return self.ledger.release(self.release_id(context))
 
+    def release_or_skip(self, context: Context) -> Release:
+        """Read the release of this run, for a task that has nothing to do without one.
+
+        :raises AirflowSkipException: when this run opened none.
+        """
+        try:
+            return self.release(context)
+        except ReleaseUnknown as error:
+            raise AirflowSkipException(str(error)) from error
+
     def record(self, release: Release, key: str, **payload: Any) -> None:
         """Write what was done to the ledger and, as one structured line, to the task log.
 
@@ -75,6 +85,17 @@ class ReleaseOperator(BaseOperator):
         """
         written = self.ledger.append(release.release_id, key, {"task": self.task_id, **payload})
         self.log.info("audit", release=release.release_id, entry=key, repeated=not written, **payload)
+
+
+class EnvironmentOperator(ReleaseOperator):
+    """Base of the operators that work on one environment of the release.
+
+    :param environment: ``staging`` or ``production``.
+    """
+
+    def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.environment = environment
 
 
 class ValidateRequestOperator(ReleaseOperator):
@@ -158,10 +179,7 @@ class RollBackTrafficOperator(ReleaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the split per service before and after."""
-        try:
-            release = self.release(context)
-        except ReleaseUnknown as error:
-            raise AirflowSkipException(str(error)) from error
+        release = self.release_or_skip(context)
         changes = restore_stable_traffic(release, self.cloud_run)
         reason = rollback_reason(self.ledger.entries(release.release_id))
         self.record(release, "rolled_back/traffic", reason=reason, changes=changes)
