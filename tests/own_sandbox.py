@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sandbox.settings import REPOSITORY, Settings
 
 COMMAND_SECONDS = 110.0
 _BLOCK = 300
+_LOCKS = Path(tempfile.gettempdir())
 
 Run = Callable[[str], "subprocess.CompletedProcess[str]"]
 """Runs one command of the sandbox to its end."""
@@ -30,10 +32,11 @@ def unused_sandbox() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="slipway-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        settings = Settings(home=folder / "home", port_base=_free_base())
-        yield settings
-        shutdown.stop(settings)
-        remove_outside_folders(settings)
+        with _free_base() as base:
+            settings = Settings(home=folder / "home", port_base=base)
+            yield settings
+            shutdown.stop(settings)
+            remove_outside_folders(settings)
 
 
 @contextmanager
@@ -45,10 +48,18 @@ def own_sandbox() -> Iterator[Settings]:
         yield settings
 
 
-def _free_base() -> int:
+@contextmanager
+def _free_base() -> Iterator[int]:
+    """Hold 300 free ports; every other test run on this machine holds its own in the same way."""
     for base in range(26100, 32400, _BLOCK):
-        if not ports.taken(ports.purposes(Settings(home=Path("/"), port_base=base))):
-            return base
+        with (_LOCKS / f"slipway-test-ports-{base}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if not ports.taken(ports.purposes(Settings(home=Path("/"), port_base=base))):
+                yield base
+                return
     raise RuntimeError("no 300 free ports in a row between 26100 and 32700")
 
 

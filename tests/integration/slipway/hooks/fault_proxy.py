@@ -42,6 +42,21 @@ class Fault:
 
 
 @dataclass
+class Exchange:
+    """A request that the proxy saw.
+
+    It is on record before it is forwarded, and its status before it is answered: whoever has the answer in
+    hand finds it in ``FaultProxy.seen``.
+
+    :param status: what it was answered with; none while it waits, and when the answer was lost.
+    """
+
+    method: str
+    path: str
+    status: int | None = None
+
+
+@dataclass
 class FaultProxy:
     """A running proxy.
 
@@ -51,7 +66,7 @@ class FaultProxy:
     upstream: str
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
-    seen: list[tuple[str, str, int | None]] = field(default_factory=list)
+    seen: list[Exchange] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def inject(self, fault: Fault) -> Fault:
@@ -74,8 +89,10 @@ class FaultProxy:
         """Count the requests seen, by method, pattern and the status they were answered with."""
         with self.lock:
             return sum(
-                m == method and re.search(path, p) is not None and status in (None, s)
-                for m, p, s in self.seen
+                seen.method == method
+                and re.search(path, seen.path) is not None
+                and status in (None, seen.status)
+                for seen in self.seen
             )
 
     def take(self, method: str, path: str) -> Fault | None:
@@ -94,12 +111,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.server.proxy.take(self.command, self.path)
-        status = self._answer(body, fault)
+        self.exchange = Exchange(self.command, self.path)
         with self.server.proxy.lock:
-            self.server.proxy.seen.append((self.command, self.path, status))
+            self.server.proxy.seen.append(self.exchange)
+        self._answer(body, self.server.proxy.take(self.command, self.path))
 
-    def _answer(self, body: bytes, fault: Fault | None) -> int | None:
+    def _answer(self, body: bytes, fault: Fault | None) -> None:
         if fault is not None and fault.status is not None:
             error = {"code": fault.status, "message": "injected", "status": "INJECTED"}
             return self._send(fault.status, [], json.dumps({"error": error}).encode(), fault.delay)
@@ -120,8 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         kept = [(name, value) for name, value in kept if name != "content-encoding"]
         return self._send(answer.status_code, kept, answer.content, fault.delay if fault else 0)
 
-    def _send(self, status: int, headers: list[tuple[str, str]], content: bytes, delay: float) -> int | None:
+    def _send(self, status: int, headers: list[tuple[str, str]], content: bytes, delay: float) -> None:
         time.sleep(delay)
+        self.exchange.status = status
         try:
             self.send_response(status)
             for name, value in headers:
@@ -131,8 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command != "HEAD":
                 self.wfile.write(content)
         except ConnectionError:  # the client gave up waiting: to it, the answer is lost
-            return self._drop(0)
-        return status
+            self.exchange.status = None
+            self._drop(0)
 
     def _drop(self, delay: float) -> None:
         time.sleep(delay)
