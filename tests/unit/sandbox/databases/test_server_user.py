@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,12 @@ from sandbox.settings import Settings
 
 
 @pytest.fixture
-def open_path(tmp_path: Path) -> Path:
-    """A folder that every user reaches."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path
+def open_path() -> Iterator[Path]:
+    """A folder that every user reaches, which those that pytest makes are not."""
+    with tempfile.TemporaryDirectory(prefix="slipway-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
 
 
 def test_folder_is_reachable_when_all_above_it_are(open_path: Path) -> None:
