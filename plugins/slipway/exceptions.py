@@ -20,7 +20,12 @@
         ├── MetricsUnavailable          the metrics API gives no usable answer: there is no evidence
         ├── SecretUnavailable           a secret or a version of it cannot be read or written
         ├── BackupFailed                a database backup or restore did not succeed
+        ├── MigrationInvalid            a migration file may not be applied as written
         ├── MigrationFailed             a schema migration did not go through
+        │   ├── MigrationChanged        a migration was changed after it was applied
+        │   └── SchemaUnexpected        the schema is not the one the migrations should have left
+        ├── DatabaseNotReady            the database is in no state to be migrated now
+        ├── SchemaContractBroken        a version would meet a schema that it cannot run on
         ├── CommandFailed               a command on the worker could not run to its end
         └── ReleaseUnknown              no release with this id was opened
 """
@@ -100,6 +105,26 @@ class BackupFailed(SlipwayError):
 
 class MigrationFailed(SlipwayError):
     """A schema migration did not go through; the database is as it was before that migration."""
+
+
+class MigrationChanged(MigrationFailed):
+    """A migration's statements were changed after they were applied."""
+
+
+class SchemaUnexpected(MigrationFailed):
+    """The schema is not the one that the migrations should have left."""
+
+
+class MigrationInvalid(SlipwayError):
+    """A migration file may not be applied as written."""
+
+
+class DatabaseNotReady(SlipwayError):
+    """The database is in no state to be migrated now; nothing was changed."""
+
+
+class SchemaContractBroken(SlipwayError):
+    """An application version would meet a schema that it cannot run on; nothing was changed."""
 
 
 class CommandFailed(SlipwayError):

@@ -1,3 +1,5 @@
+-- kind: expand
+-- runs_with: >=0.1.0
 -- The record of every release: what is released (release), who may touch a service now (lease), and what
 -- happened, append-only and chained by hash (ledger_entry).
 

@@ -1,3 +1,5 @@
+-- kind: expand
+-- runs_with: >=1.0.0
 -- Token usage per request, as the deployment strategy defines it. created_at is UTC.
 
 CREATE TABLE IF NOT EXISTS token_usage_tracking (

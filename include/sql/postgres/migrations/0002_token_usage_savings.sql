@@ -1,4 +1,6 @@
 -- depends: 0001_token_usage_tracking
+-- kind: expand
+-- runs_with: >=1.0.0
 -- What the savings are computed from: the request before optimization, its outcome, and the revision that served it.
 -- Only nullable columns: the revision before this release goes on writing without them.
 

@@ -1,1 +1,1 @@
-DROP INDEX IF EXISTS idx_token_usage_created_at;
+DROP INDEX CONCURRENTLY IF EXISTS idx_token_usage_created_at;
