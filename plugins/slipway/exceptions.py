@@ -5,7 +5,8 @@
     Exception
     └── SlipwayError
         ├── PolicyError                 the release policy cannot be used as written
-        │   └── MetricsQueryInvalid     the metrics API refused a query of the policy
+        │   ├── MetricsQueryInvalid     the metrics API refused a query of the policy
+        │   └── BucketEdgeMissing       a histogram has no bucket edge at a limit of the policy
         ├── RequestRefused              the release asked for must not start
         ├── ReleaseConflict             somebody else changed what this release is changing
         ├── TrafficDrift                the traffic split is not the one the release set
@@ -45,6 +46,10 @@ class PolicyError(SlipwayError):
 
 class MetricsQueryInvalid(PolicyError):
     """The metrics API refused a query as malformed: asking again cannot help."""
+
+
+class BucketEdgeMissing(PolicyError):
+    """A histogram has no bucket edge at a limit of the policy: what is over it cannot be counted."""
 
 
 class RequestRefused(SlipwayError):

@@ -7,6 +7,7 @@ import string
 from collections.abc import Mapping, Sequence
 
 from slipway.analysis.evidence import Counts, Increments, Reading
+from slipway.bucket_edges import within
 from slipway.hooks.promql import PromQLHook, Sample
 from slipway.policy_metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 
@@ -22,9 +23,8 @@ def queries(metric: Metric) -> dict[str, str]:
     if isinstance(metric, ShareMetric):
         return {"total": metric.total, "over_target": metric.bad, "over_trigger": metric.bad}
     if isinstance(metric, QuantileMetric):
-        limits = {"within_target": metric.target_seconds, "within_trigger": metric.trigger_seconds}
-        edges = {part: metric.within.replace("$le", repr(float(seconds))) for part, seconds in limits.items()}
-        return {"total": metric.total, **edges}
+        target, trigger = (within(metric, seconds) for seconds in metric.limits_seconds)
+        return {"total": metric.total, "within_target": target, "within_trigger": trigger}
     if isinstance(metric, BandMetric):
         return {"total": metric.whole, "over_target": metric.part}
     if isinstance(metric, LevelMetric):
@@ -80,6 +80,9 @@ class MetricReader:
                     over = sum(value > metric.limit for value in reading.values())
                     found[key] |= {"series": len(reading), "over_trigger": over}
                     continue
+                if part.startswith("within_") and not reading:
+                    # Without the bucket every request would count as slow: it is no evidence instead.
+                    found[key]["no_bucket"] = 1
                 increments = self._increments.setdefault((revision, key, part), Increments())
                 found[key][part] = increments.since(reading)
                 if part == "over_trigger" and len(queries(metric)) == 1:
@@ -103,6 +106,8 @@ def _of_revision(samples: Sequence[Sample], revision: str) -> Reading:
 
 
 def _counts(parts: Mapping[str, float]) -> Counts:
+    if "no_bucket" in parts:
+        return Counts()
     if "series" in parts:
         return Counts(total=parts["series"], over_target=0, over_trigger=parts["over_trigger"])
     if "within_target" in parts:

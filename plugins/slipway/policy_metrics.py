@@ -114,7 +114,10 @@ class QuantileMetric(Consequence):
     """A latency quantile, judged as the share of requests slower than its limit.
 
     The histogram behind ``within`` must have bucket edges at both limits: only there is the reduction exact.
+    A release is refused where it has not.
 
+    :param within: cumulative buckets of the histogram, whose edge is asked for by ``le="$le"``.
+    :param edges_in: unit of the histogram's edges, ``s`` or ``ms``; the limits are in seconds always.
     :param guard_percent: the null of a rollback under ``rollback_null: guard``, as a percent of requests
         slower than the trigger; left out it is ``100 - quantile_percent``, which is the trigger itself.
     """
@@ -122,12 +125,22 @@ class QuantileMetric(Consequence):
     kind: Literal["quantile"]
     title: str
     total: str
-    within: str
+    within: Annotated[str, Field(pattern=r'le="\$le"')]
+    edges_in: Literal["s", "ms"] = "s"
     quantile_percent: Annotated[float, Field(gt=0, lt=100)]
     target_seconds: Seconds
     trigger_seconds: Seconds
     guard_percent: Annotated[float, Field(gt=0, lt=100)] | None = None
     compare_with_stable: bool = True
+
+    @property
+    def limits_seconds(self) -> tuple[float, float]:
+        """Target and trigger."""
+        return self.target_seconds, self.trigger_seconds
+
+    def edge(self, seconds: float) -> float:
+        """Return a limit as the histogram's edge, in ``edges_in``."""
+        return seconds if self.edges_in == "s" else 1000 * seconds
 
     @model_validator(mode="after")
     def _in_order(self) -> QuantileMetric:

@@ -6,21 +6,32 @@ from datetime import timedelta
 
 from airflow.sdk import TaskGroup
 
+from slipway.operators.metrics import CheckMetricsOperator
 from slipway.operators.release import OpenReleaseOperator, ValidateRequestOperator
 
 
 def preflight() -> TaskGroup:
-    """Check the request without changing anything, then record what serves and take the services' lease.
+    """Check request and metrics without changing anything, then record what serves and take the lease.
 
     A refusal stays one however often it is tried, so these tasks are not retried; their hooks retry what is
     worth it.
     """
     with TaskGroup("preflight", tooltip="Check the request, record the way back") as group:
         validate = ValidateRequestOperator(task_id="validate_request", execution_timeout=timedelta(minutes=5))
-        validate >> OpenReleaseOperator(
-            task_id="open_release",
+        check = CheckMetricsOperator(
+            task_id="check_metrics",
             validated=validate.output,
             retries=0,
             execution_timeout=timedelta(minutes=5),
+        )
+        (
+            validate
+            >> check
+            >> OpenReleaseOperator(
+                task_id="open_release",
+                validated=validate.output,
+                retries=0,
+                execution_timeout=timedelta(minutes=5),
+            )
         )
     return group

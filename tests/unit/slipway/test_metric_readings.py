@@ -67,14 +67,27 @@ async def test_a_share_counts_from_the_first_reading_on_per_revision() -> None:
 async def test_a_quantile_counts_what_is_slower_than_each_limit() -> None:
     found = metrics("latency_p95")
     parts, door = texts(found["latency_p95"]), Door()
-    assert 'le="0.5"' in parts["within_target"]
-    assert 'le="2.0"' in parts["within_trigger"]
+    assert r'le=~"0\\.5"' in parts["within_target"]
+    assert r'le=~"2|2\\.0"' in parts["within_trigger"]
     under_test = reader(door, found)
     await under_test.read(at=0)
     for part, value in {"total": 100, "within_target": 90, "within_trigger": 97}.items():
         door.values[parts[part]] = {(CANARY, "a"): value}
     canary, _ = await under_test.read(at=1)
     assert canary == {"latency_p95": Counts(100, 10, 3)}
+
+
+@pytest.mark.asyncio
+async def test_requests_without_a_bucket_to_fall_in_are_no_evidence_never_slow_ones() -> None:
+    found = metrics("latency_p95")
+    parts, door = texts(found["latency_p95"]), Door()
+    under_test = reader(door, found)
+    await under_test.read(at=0)
+    door.values[parts["total"]] = {(CANARY, "a"): 100, (STABLE, "b"): 100}
+    for part in ("within_target", "within_trigger"):
+        door.values[parts[part]] = {(STABLE, "b"): 97}
+    canary, stable = await under_test.read(at=1)
+    assert (canary, stable) == ({"latency_p95": Counts()}, {"latency_p95": Counts(100, 3, 3)})
 
 
 @pytest.mark.asyncio
