@@ -15,6 +15,7 @@ from sandbox.processes import Program, answers
 from sandbox.settings import HOST, REPOSITORY, Settings
 
 DOWNLOADS = REPOSITORY / ".cache" / "slipway"
+RULES = REPOSITORY / "include" / "monitoring" / "prometheus"
 DOWNLOAD_TIMEOUT_SECONDS = 180.0
 START_TIMEOUT_SECONDS = 20.0
 _HELP = (
@@ -42,8 +43,19 @@ def executable(downloads: Path = DOWNLOADS) -> Path:
     return kept
 
 
+def promtool(downloads: Path = DOWNLOADS) -> Path:
+    """Return Prometheus's own tool, which comes with it.
+
+    :raises PrometheusMissingError: when there is none.
+    """
+    tool = executable(downloads).parent / "promtool"
+    if not tool.exists():
+        raise PrometheusMissingError(f"{tool.parent} has a prometheus and no promtool. {_HELP}")
+    return tool
+
+
 def program(settings: Settings) -> Program:
-    """Return the server process; writes its configuration.
+    """Return the server process; writes its configuration, the project's alert rules with it.
 
     :raises PrometheusMissingError: when there is no executable and none can be downloaded.
     """
@@ -51,6 +63,12 @@ def program(settings: Settings) -> Program:
     configuration = folder / "prometheus.yml"
     configuration.write_text(yaml.safe_dump(scrape_configuration(settings), sort_keys=False))
     configuration.chmod(0o644)
+    for path in sorted(RULES.glob("*.yaml")):
+        # Copied, because the server's user need not reach the repository.
+        rules = folder / "rules" / path.name
+        rules.parent.mkdir(mode=0o755, exist_ok=True)
+        shutil.copyfile(path, rules)
+        rules.chmod(0o644)
     binary = readable_copy(executable(), settings, "prometheus-program")
     command = [
         str(binary),
@@ -77,6 +95,7 @@ def scrape_configuration(settings: Settings) -> dict[str, object]:
     """Return Prometheus's configuration: the one exporter, once a second, its labels kept as they are."""
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules/*.yaml"],
         "scrape_configs": [
             {
                 "job_name": "cloud_run",

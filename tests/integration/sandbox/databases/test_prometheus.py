@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -51,6 +52,18 @@ def test_google_s_url_answers_with_the_exporter_s_samples(settings: Settings) ->
     # The exporter's own label wins over the scrape's.
     assert series["metric"] == {"__name__": "answer", "instance": "mine", "job": "cloud_run"}
     assert series["value"][1] == "42"  # type: ignore[index]
+
+
+def test_server_has_loaded_every_alert_rule(settings: Settings) -> None:
+    answer = httpx.get(f"{settings.prometheus_url}/api/v1/rules", params={"type": "alert"})
+    loaded = {
+        rule["name"]
+        for group in answer.raise_for_status().json()["data"]["groups"]
+        for rule in group["rules"]
+    }
+    text = "".join(path.read_text() for path in prometheus.RULES.glob("*.yaml"))
+    assert loaded == set(re.findall(r"- alert: (\w+)", text))
+    assert "user_session_isolation_breach" in loaded
 
 
 def test_server_listens_on_loopback_alone_and_not_as_root(settings: Settings) -> None:
