@@ -18,11 +18,9 @@ from pydantic import Field, ValidationError, model_validator
 from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
 from slipway.policy_errors import describe
-from slipway.policy_metrics import (
-    Decision,
-    Metric,
-)
+from slipway.policy_metrics import Decision, Metric
 from slipway.policy_section import Percent, Seconds, Section
+from slipway.policy_traffic import TrafficShare
 
 POLICY_DIRECTORY = INCLUDE / "policy"
 
@@ -170,8 +168,16 @@ class Policy(Section):
     traffic_timeout_seconds: Seconds
     phases: Mapping[PhaseName, Phase]
     decision: Decision
+    traffic_share: TrafficShare
     metrics: Mapping[str, Metric]
     rollback_deadlines: RollbackDeadlines
+
+    @model_validator(mode="after")
+    def _counts_requests(self) -> Policy:
+        key = self.traffic_share.counted_by
+        if getattr(self.metrics.get(key), "kind", None) not in ("share", "quantile"):
+            raise ValueError(f"traffic_share.counted_by={key}: must be a metric of kind share or quantile")
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> Policy:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from slipway.analysis.budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.evidence import Counts
 from slipway.analysis.judges import judge_for
+from slipway.analysis.traffic_share import TrafficShareJudge
 from slipway.analysis.verdict import Cause, Decision, Verdict, combine
 from slipway.policy import PhaseName, Policy
 from slipway.policy_metrics import QuantileMetric, ShareMetric
@@ -21,7 +22,8 @@ class BakeAnalysis:
     :param policy: the policy of the release.
     :param bake_seconds: how long the phase is watched before it may be promoted.
     :param extension_seconds: how much longer it may be watched.
-    :param phase: which phase; None takes the smallest part of the budget, which is valid for each.
+    :param phase: which phase; None takes the smallest part of the budget, which is valid for each, and
+        declares no share of the traffic.
     """
 
     def __init__(
@@ -43,6 +45,13 @@ class BakeAnalysis:
             key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline)
             for key, metric in policy.metrics.items()
         }
+        self._requests = policy.traffic_share.counted_by
+        self._share = phase and TrafficShareJudge(
+            policy.traffic_share,
+            policy.decision,
+            declared_percent=policy.phases[phase].traffic_percent,
+            horizon=self._deadline,
+        )
 
     def add(self, canary: Mapping[str, Counts], stable: Mapping[str, Counts], *, at: float) -> None:
         """Take a look into account.
@@ -56,6 +65,9 @@ class BakeAnalysis:
             self._last_event = at
         for key, judge in self._judges.items():
             judge.add(canary.get(key, Counts()), stable.get(key, Counts()), at=at)
+        if self._share:
+            key = self._requests
+            self._share.add(canary.get(key, Counts()), stable.get(key, Counts()), at=at)
 
     def decision(self, *, at: float) -> Decision:
         """Decide now: a rollback may come at any time, a promotion only when the bake time is over.
@@ -64,6 +76,8 @@ class BakeAnalysis:
         """
         is_last = at >= self._deadline
         findings = [judge.finding(is_last=is_last) for judge in self._judges.values()]
+        if self._share:
+            findings.append(self._share.finding())
         decision = combine(findings, seconds=at)
         if decision.verdict is not Verdict.PROMOTE:
             return decision

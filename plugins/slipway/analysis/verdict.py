@@ -27,6 +27,7 @@ class Cause(StrEnum):
     WORSE_THAN_STABLE = "worse_than_stable"
     QUARANTINED = "quarantined"
     FROZEN = "frozen"
+    TOO_LITTLE_TRAFFIC = "too_little_traffic"
     BAKING = "baking"
 
 

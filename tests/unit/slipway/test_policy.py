@@ -92,6 +92,11 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
             "report",
             "no_data=report: only with severity: warning and action: hold",
         ),
+        (
+            ("traffic_share", "counted_by"),
+            "memory",
+            "traffic_share.counted_by=memory: must be a metric of kind share or quantile",
+        ),
         (("decision", "quarantine_seconds"), 1000, "decision.quarantine_seconds=1000: must be at most 900"),
         (("decision", "rollback_null"), "none", "decision.rollback_null=none: "),
         (("decision", "poll_seconds"), "soon", "policy x.yaml: decision.poll_seconds=soon: "),
