@@ -33,7 +33,8 @@ class Decision(Section):
     :param trailing_seconds: window in which a late regression must show a share over the trigger.
     :param comparison_seconds: window over which canary and stable are compared.
     :param when_blind: what to do before a phase that cannot see the trigger at its traffic: ``extend``
-        watches it for the time that it needs, within the extension; ``hold`` does not start it.
+        begins it where the proof that a promotion needs can be had within the extension, and does not start
+        it where not even that is long enough; ``hold`` starts none that needs its extension.
     :param power_percent: probability with which a phase must catch a regression to count as seeing it.
     """
 

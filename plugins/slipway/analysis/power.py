@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -42,13 +42,19 @@ class Sight:
     seconds_needed: float
     sees_trigger: bool
 
+    def as_payload(self) -> dict[str, Any]:
+        """Return plain data; never the same as 0, no time is long enough is None."""
+        needed = round(self.seconds_needed, 1) if math.isfinite(self.seconds_needed) else None
+        return asdict(self) | {"events": round(self.events, 1), "seconds_needed": needed}
+
 
 @dataclass(frozen=True)
 class Forecast:
     """What a phase can see, and what follows for it.
 
-    :param action: ``start``; ``extend`` to ``seconds``; or ``hold``: do not start.
-    :param seconds: how long to watch at least.
+    :param action: ``start``; ``extend``: start, though the proof needs a part of the extension; or ``hold``:
+        do not start.
+    :param seconds: how long the phase is going to be watched until it can be promoted.
     """
 
     sights: Sequence[Sight]
@@ -57,27 +63,37 @@ class Forecast:
 
     def line(self, policy: Policy) -> str:
         """Return one line for the log."""
-        parts = [
-            f"{sight.metric}: {sight.events:.0f} events, "
-            + (
-                "no regression is caught"
-                if sight.smallest_percent is None
-                else f"from {sight.smallest_percent:.2g} % on"
-            )
-            + ("" if sight.sees_trigger else f", blind (needs {sight.seconds_needed:.0f} s)")
-            for sight in self.sights
-        ]
+        parts = [f"{policy.metrics[sight.metric].title} {_in_words(sight)}" for sight in self.sights]
         return f"caught with {policy.decision.power_percent:g} % probability: " + "; ".join(parts)
 
 
-def forecast(policy: Policy, phase: PhaseName, events_per_second: Mapping[str, float]) -> Forecast:
+def _in_words(sight: Sight) -> str:
+    smallest = sight.smallest_percent
+    caught = "no regression" if smallest is None else f"from {smallest:.2g} % on"
+    words = f"{caught} of {sight.events:.0f} events"
+    if sight.sees_trigger:
+        return words
+    needed = f"{sight.seconds_needed:.0f} s" if math.isfinite(sight.seconds_needed) else "traffic"
+    return f"{words} (blind: the proof needs {needed})"
+
+
+def forecast(
+    policy: Policy,
+    phase: PhaseName,
+    events_per_second: Mapping[str, float],
+    healthy: Mapping[str, float] | None = None,
+) -> Forecast:
     """Say what a phase will see.
 
     :param events_per_second: expected events of the canary per metric, such as requests/s.
+    :param healthy: share of events over the target's limit that a good release is expected to have, 0..1 per
+        metric, such as stable's; never taken for worse than :func:`healthy_share`.
     """
     plan, rules = policy.phases[phase], policy.decision
-    rates = {key: events_per_second.get(key, 0.0) for key in statistical_metrics(policy)}
-    sights = [sight(policy, phase, key, rate) for key, rate in rates.items()]
+    sights = [
+        sight(policy, phase, key, events_per_second.get(key, 0.0), (healthy or {}).get(key, 1.0))
+        for key in statistical_metrics(policy)
+    ]
     needed = max((s.seconds_needed for s in sights), default=0.0)
     if needed <= plan.bake_seconds:
         return Forecast(sights, "start", plan.bake_seconds)
@@ -86,11 +102,14 @@ def forecast(policy: Policy, phase: PhaseName, events_per_second: Mapping[str, f
     return Forecast(sights, "extend", needed)
 
 
-def sight(policy: Policy, phase: PhaseName, key: str, events_per_second: float) -> Sight:
+def sight(
+    policy: Policy, phase: PhaseName, key: str, events_per_second: float, healthy: float = 1.0
+) -> Sight:
     """Say what a phase will see of one metric.
 
     :param key: key of a share or quantile metric.
     :param events_per_second: expected events of the canary.
+    :param healthy: as in :func:`forecast`.
     :raises TypeError: for a metric that is judged without chance.
     """
     metric = policy.metrics[key]
@@ -98,7 +117,12 @@ def sight(policy: Policy, phase: PhaseName, key: str, events_per_second: float) 
         raise TypeError(f"metric {key}: kind {metric.kind} has no power; only share and quantile have")
     seconds, wanted = policy.phases[phase].bake_seconds, policy.decision.power_percent / 100
     limits = Limits.of(metric, null=policy.decision.rollback_null)
-    events = events_needed(limits, wanted=wanted, evidence=policy.decision.promotion_evidence)
+    events = events_needed(
+        limits,
+        wanted=wanted,
+        evidence=policy.decision.promotion_evidence,
+        healthy=min(healthy, healthy_share(limits)),
+    )
     needed = events / events_per_second if events_per_second > 0 else math.inf
     smallest = _smallest(policy, metric, limits, budget_of(policy, phase), events_per_second, seconds)
     return Sight(
@@ -110,18 +134,24 @@ def sight(policy: Policy, phase: PhaseName, key: str, events_per_second: float) 
     )
 
 
+def healthy_share(limits: Limits) -> float:
+    """Return the worst share of a healthy release: the target, or half the trigger where that is less.
+
+    A release exactly at its trigger can never be told from it.
+    """
+    return min(limits.target, limits.trigger / 2)
+
+
 @cache
-def events_needed(limits: Limits, *, wanted: float, evidence: float) -> int:
+def events_needed(limits: Limits, *, wanted: float, evidence: float, healthy: float) -> int:
     """Return how many events tell a healthy release from one at the trigger, with the wanted probability.
 
-    Healthy is a share at the target, or half the trigger where the target is nearer to it than that: a
-    release exactly at its trigger can never be told from it. Exact: binomial, against the promotion's own
-    e-value.
+    Exact: binomial, against the promotion's own e-value.
 
     :param wanted: probability, 0..1.
     :param evidence: e-value that a promotion needs.
+    :param healthy: share of the healthy release, 0..1 and under the trigger.
     """
-    healthy = min(limits.target, limits.trigger / 2)
     low, high = 1, 1
     while not _tells(high, healthy, limits.trigger, wanted, evidence):
         low, high = high, 2 * high

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.operators.release import ReleaseOperator
 from slipway.plan import ReleasePlan
-from slipway.policy import parse_policy
+from slipway.policy import PhaseName, parse_policy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,3 +51,48 @@ class CheckMetricsOperator(ReleaseOperator):
             edges = check_bucket_edges(hook, policy.metrics, service=name, revision=revision)
         self.log.info("audit", release=plan.release_id, entry="metrics_checked", service=name, edges=edges)
         return edges
+
+
+class LookAheadOperator(ReleaseOperator):
+    """State what a phase can see, from the traffic that is served now, before its traffic moves.
+
+    A phase that cannot see the policy's trigger is extended or held, as the policy says.
+
+    :param phase: ``canary``, ``half`` or ``full``.
+    :param promql_conn_id: connection to the PromQL API.
+    :return: ``start`` or ``extend``.
+    :raises AirflowFailException: when the phase is held.
+    :raises MetricsUnavailable: when the source gives no usable answer.
+    """
+
+    def __init__(self, *, phase: PhaseName, promql_conn_id: str = "slipway_promql", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.phase = phase
+        self.promql_conn_id = promql_conn_id
+
+    def execute(self, context: Context) -> str:
+        """Read the traffic, and say what follows from it."""
+        from slipway.analysis.power import forecast
+        from slipway.traffic_reading import forecast_traffic
+
+        release = self.release(context)
+        rates, healthy = asyncio.run(
+            forecast_traffic(self.promql_conn_id, release, self.phase, now=time.time())
+        )
+        made = forecast(release.policy, self.phase, rates, healthy)
+        reason = made.line(release.policy)
+        self.record(
+            release,
+            f"forecast/{self.phase}",
+            phase=self.phase,
+            action=made.action,
+            reason=reason,
+            seconds=round(made.seconds, 1),
+            events_per_second={key: round(rate, 3) for key, rate in rates.items()},
+            sights=[sight.as_payload() for sight in made.sights],
+        )
+        if made.action == "hold":
+            raise AirflowFailException(
+                f"phase {self.phase}: not started, it cannot see the trigger: {reason}"
+            )
+        return made.action

@@ -24,6 +24,7 @@ from slipway.operators.gates import (
     StagingGateOperator,
 )
 from slipway.operators.git import TagReleaseOperator
+from slipway.operators.metrics import LookAheadOperator
 from slipway.operators.validation import LoadTestOperator, TestSuiteOperator
 from slipway.policy import PhaseName
 from slipway.sensors.bake import BakeSensor
@@ -84,7 +85,7 @@ def canary(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
         deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
-        deploy >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
+        [deploy, _look_ahead("canary")] >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
     return group
 
 
@@ -95,7 +96,7 @@ def gradual_increase(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     """
     with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
-        shift >> _bake("half") >> _bake_gate("half", group_id, then)
+        _look_ahead("half") >> shift >> _bake("half") >> _bake_gate("half", group_id, then)
     return group
 
 
@@ -110,13 +111,17 @@ def full_rollout(*, group_id: str, then: Sequence[str]) -> TaskGroup:
             task_id="shift_supporting_services", phase="full", progressive=False
         )
         bake = _bake("full")
-        shift >> supporting >> bake >> _bake_gate("full", group_id, then)
+        _look_ahead("full") >> shift >> supporting >> bake >> _bake_gate("full", group_id, then)
     return group
 
 
 def tag_release() -> TagReleaseOperator:
     """The strategy's deployment tag."""
     return TagReleaseOperator(task_id="tag_release", retries=2)
+
+
+def _look_ahead(phase: PhaseName) -> LookAheadOperator:
+    return LookAheadOperator(task_id="look_ahead", phase=phase, execution_timeout=timedelta(minutes=5))
 
 
 def _bake(phase: PhaseName) -> BakeSensor:

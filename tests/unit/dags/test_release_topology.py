@@ -83,3 +83,16 @@ def test_every_task_that_changes_something_is_bounded(release: DAG) -> None:
 def test_traffic_moves_in_the_strategys_steps(release: DAG) -> None:
     shifts = [task.phase for task in release.topological_sort() if task.task_type == "ShiftTrafficOperator"]
     assert shifts == ["canary", "half", "full", "full"]
+
+
+def test_every_watched_phase_states_what_it_can_see_before_its_traffic_moves(release: DAG) -> None:
+    for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
+        look_ahead = release.get_task(f"{phase}.look_ahead")
+        assert look_ahead.phase == name
+        assert look_ahead.downstream_task_ids == {f"{phase}.shift_traffic"}
+
+
+def test_the_metrics_are_checked_before_the_release_is_opened(release: DAG) -> None:
+    check = release.get_task("preflight.check_metrics")
+    assert check.downstream_task_ids == {"preflight.open_release"}
+    assert check.retries == 0

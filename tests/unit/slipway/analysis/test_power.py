@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from slipway.analysis.power import events_needed, forecast, sight
+from slipway.analysis.power import events_needed, forecast, healthy_share, sight
 from slipway.analysis.sequential import BetterThan
 from slipway.analysis.share import Limits
 from slipway.policy import Policy, load_policy
@@ -39,7 +40,7 @@ def test_without_traffic_nothing_is_seen() -> None:
 
 
 def test_the_needed_events_prove_a_healthy_release_as_often_as_stated() -> None:
-    events = events_needed(ERRORS, wanted=0.8, evidence=20)
+    events = events_needed(ERRORS, wanted=0.8, evidence=20, healthy=healthy_share(ERRORS))
     bad = np.random.default_rng(4).binomial(events, ERRORS.target, 4000)
     test = BetterThan(ERRORS.trigger, shape=bad.shape)
     test.add(bad, np.full(bad.shape, events))
@@ -48,7 +49,7 @@ def test_the_needed_events_prove_a_healthy_release_as_often_as_stated() -> None:
 
 def test_a_blind_phase_is_extended_as_far_as_it_may_be_and_otherwise_held() -> None:
     assert forecast(policy(), "canary", rates(10)).action == "start"
-    needed = events_needed(ERRORS, wanted=0.8, evidence=20)
+    needed = events_needed(ERRORS, wanted=0.8, evidence=20, healthy=healthy_share(ERRORS))
     enough_when_extended = needed / 4500
     made = forecast(policy(), "canary", rates(10) | {"error_rate": enough_when_extended})
     assert made.action == "extend"
@@ -61,10 +62,27 @@ def test_a_blind_phase_is_extended_as_far_as_it_may_be_and_otherwise_held() -> N
     assert forecast(policy(), "canary", {}).action == "hold"
 
 
+def test_a_release_as_good_as_stable_is_told_sooner_but_never_later() -> None:
+    usual = sight(policy(), "canary", "latency_p95", 10)
+    good = sight(policy(), "canary", "latency_p95", 10, 0.0005)
+    bad = sight(policy(), "canary", "latency_p95", 10, 0.2)
+    assert good.seconds_needed < usual.seconds_needed / 3
+    assert bad == usual
+    assert forecast(policy(), "canary", rates(0.05), dict.fromkeys(policy().metrics, 0.0)).action == "hold"
+
+
+def test_what_is_seen_is_plain_data_even_without_traffic() -> None:
+    payload = sight(policy(), "canary", "error_rate", 0).as_payload()
+    assert payload["seconds_needed"] is None
+    assert json.loads(json.dumps(payload, allow_nan=False)) == payload
+
+
 def test_the_line_names_what_is_caught_and_what_is_not_seen() -> None:
     line = forecast(policy(), "canary", rates(10) | {"error_rate": 0.01}).line(policy())
-    assert line.startswith("caught with 80 % probability: error_rate: 36 events, ")
-    assert "blind (needs " in line
+    assert line.startswith("caught with 80 % probability: Error rate from ")
+    assert " % on of 36 events (blind: the proof needs " in line
+    nothing = forecast(policy(), "canary", {}).line(policy())
+    assert "Error rate no regression of 0 events (blind: the proof needs traffic)" in nothing
 
 
 def test_a_metric_without_chance_has_no_power() -> None:
