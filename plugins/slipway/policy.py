@@ -21,6 +21,7 @@ from slipway.policy_errors import describe
 from slipway.policy_metrics import Decision, Metric
 from slipway.policy_section import Percent, Seconds, Section
 from slipway.policy_traffic import TrafficShare
+from slipway.product_configuration import Document, read_documents
 
 POLICY_DIRECTORY = INCLUDE / "policy"
 
@@ -159,8 +160,7 @@ class Policy(Section):
     environments: Mapping[EnvironmentName, Environment]
     services: Mapping[str, Service]
     staging_min_instances: Annotated[int, Field(ge=1)]
-    configuration: Mapping[str, Mapping[str, str | bool]]
-    rollback_configuration: Mapping[str, Mapping[str, str | bool]]
+    configuration: Mapping[str, Document]
     migrations: Migrations
     backup_timeout_seconds: Seconds
     staging_validation: StagingValidation
@@ -259,6 +259,8 @@ def _read(name: str, directory: Path) -> dict[str, Any]:
         raise PolicyError(f"policy {name}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise PolicyError(f"policy {name}: must be a mapping at the top")
+    if isinstance(folder := document.get("configuration"), str):
+        document["configuration"] = read_documents(directory / folder)
     base = document.pop("extends", None)
     return document if base is None else _overlaid(_read(base, directory), document)
 

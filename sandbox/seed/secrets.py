@@ -49,12 +49,17 @@ def seed(settings: Settings) -> None:
 
 def _payloads(settings: Settings, environment: Environment) -> dict[str, bytes]:
     return {
-        "pricing-config": json.dumps(PRICING).encode(),
-        "token-optimization-config": json.dumps(TOKEN_OPTIMIZATION).encode(),
-        "feature-flags": json.dumps(FEATURE_FLAGS).encode(),
+        "pricing-config": _document(PRICING),
+        "token-optimization-config": _document(TOKEN_OPTIMIZATION),
+        "feature-flags": _document(FEATURE_FLAGS),
         "database-url": postgres.uri(settings, environment.database).encode(),
         "auth-signing-key": credentials.load(settings).auth_signing_key.encode(),
     }
+
+
+def _document(values: Mapping[str, str | bool]) -> bytes:
+    # As a release writes it: what stays the same gets no new version.
+    return json.dumps(dict(values), sort_keys=True).encode()
 
 
 def _ensure(client: Any, environment: Environment, secret_id: str, payload: bytes) -> None:

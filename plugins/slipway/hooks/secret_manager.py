@@ -61,7 +61,7 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
         """Return the number of the version that holds ``data``, adding one unless the newest enabled has it.
 
         A secret that is absent is made. The whole step is repeated when an answer is lost, so that a version
-        already added is found again.
+        already added is found again. What was added is read back; its checksum is verified both ways.
 
         :param project_id: Google Cloud project.
         :param secret: short name.
@@ -83,6 +83,8 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
                 raise SecretUnavailable(
                     f"{added.name}: Secret Manager did not verify the checksum; disable this version"
                 )
+            if self._payload(added.name) != data:
+                raise SecretUnavailable(f"{added.name}: reads back otherwise than it was written; disable it")
             self.log.info("secret %s: added version %d", name, _number(added.name))
             return _number(added.name)
 
@@ -147,7 +149,7 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
     def _payload(self, name: str) -> bytes:
         payload = self.client.access_secret_version(name=name, **_bounds()).payload
         data = bytes(payload.data)
-        if "data_crc32c" in payload and payload.data_crc32c != crc32c(data):
+        if payload.data_crc32c != crc32c(data):
             raise SecretUnavailable(
                 f"secret version {name}: payload does not match its checksum; read it again"
             )

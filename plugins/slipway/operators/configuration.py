@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from slipway.configuration_changes import changes, parse_payload, table
+from slipway.exceptions import SecretUnavailable, ServiceNotFound
 from slipway.operators.release import EnvironmentOperator
 
 if TYPE_CHECKING:
@@ -16,6 +18,20 @@ if TYPE_CHECKING:
 
     from slipway.hooks.secret_manager import SecretVersionHook
     from slipway.ledger import Release
+
+
+@dataclass(frozen=True)
+class Running:
+    """The version of a document that the serving revision mounts.
+
+    :param version: its number, or ``latest`` when whoever deployed the revision did not pin it.
+    :param state: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
+    :param content: None when the version cannot be read, or its payload is no JSON object.
+    """
+
+    version: str
+    state: str
+    content: Mapping[str, Any] | None
 
 
 class ConfigurationOperator(EnvironmentOperator):
@@ -31,32 +47,118 @@ class ConfigurationOperator(EnvironmentOperator):
 
         return SecretVersionHook(gcp_conn_id=self.gcp_conn_id)
 
-    def write(self, release: Release, documents: Mapping[str, Mapping[str, str | bool]]) -> dict[str, int]:
-        """Write documents and return the version number of each."""
+    def running(self, release: Release, documents: Sequence[str]) -> Mapping[str, Running]:
+        """Return what the serving revisions read now; a document that none of them mounts is left out."""
+        mounted = self._mounted(release)
+        return {name: self._read(release, name, mounted[name]) for name in documents if name in mounted}
+
+    def _read(self, release: Release, document: str, version: str) -> Running:
+        where: dict[str, Any] = {**self._secret(release, document), "version": version}
+        state = self.secrets.version_state(**where)
+        content = parse_payload(self.secrets.access(**where)) if state == "ENABLED" else None
+        return Running(version, state, content)
+
+    def _mounted(self, release: Release) -> Mapping[str, str]:
+        """Return the version by document, as the serving revisions mount it."""
+        from slipway.hooks.cloud_run import secrets_of
+
         environment = release.policy.environments[self.environment]
-        return {
-            document: self.secrets.add_version(
-                project_id=environment.project_id,
-                secret=f"{environment.secret_prefix}-{document}",
-                data=json.dumps(dict(values), sort_keys=True).encode(),
+        found: dict[str, str] = {}
+        for service in release.policy.services.values():
+            name = service.names[self.environment]
+            revision = self._serving(release, name) if service.secrets else None
+            if revision is None:
+                continue
+            references = secrets_of(
+                self.cloud_run.get_revision(
+                    project_id=environment.project_id,
+                    location=environment.location,
+                    service=name,
+                    revision=revision,
+                )
             )
-            for document, values in documents.items()
+            for variable, document in service.secrets.items():
+                secret, _, version = references.get(variable, "").rpartition(":")
+                if secret.rpartition("/")[2] == f"{environment.secret_prefix}-{document}":
+                    found.setdefault(document, version)
+        return found
+
+    def _serving(self, release: Release, service: str) -> str | None:
+        from slipway.hooks.cloud_run import serving_split
+
+        if service in release.stable:
+            (stable,) = release.stable[service]
+            return stable
+        environment = release.policy.environments[self.environment]
+        try:
+            live = self.cloud_run.get_service(
+                project_id=environment.project_id, location=environment.location, service=service
+            )
+        except ServiceNotFound:
+            return None
+        split = serving_split(live)
+        return max(split, key=lambda revision: split[revision], default=None)
+
+    def _secret(self, release: Release, document: str) -> dict[str, str]:
+        environment = release.policy.environments[self.environment]
+        return {"project_id": environment.project_id, "secret": f"{environment.secret_prefix}-{document}"}
+
+    def write(
+        self, release: Release, key: str, running: Mapping[str, Running], *, rolled_back: bool = False
+    ) -> dict[str, int]:
+        """Write documents, put on record what changes against what runs, and return the version of each.
+
+        :param key: of the entry in the ledger.
+        :param running: what the serving revisions read, by document.
+        :param rolled_back: write what the policy changes on a rollback, as a rollback writes it.
+        """
+        documents = {
+            name: document
+            for name, document in release.policy.configuration.items()
+            if document.rolls_back or not rolled_back
         }
+        contents = {name: running[name].content if name in running else None for name in documents}
+        found = [
+            change.as_payload()
+            for name, document in documents.items()
+            for change in changes(name, document, contents[name], rolled_back=rolled_back)
+        ]
+        self.log.info("configuration of %s:\n%s", self.environment, table(found))
+        versions = {
+            name: self.secrets.add_version(
+                **self._secret(release, name), data=document.payload(contents[name], rolled_back=rolled_back)
+            )
+            for name, document in documents.items()
+        }
+        serving = {name: version.version for name, version in running.items()}
+        self.record(release, key, versions=versions, serving=serving, changes=found)
+        return versions
 
 
 class WriteConfigurationOperator(ConfigurationOperator):
-    """Write the policy's configuration documents; revisions mount them by version number."""
+    """Write the policy's configuration documents; revisions mount them by version number.
+
+    The version that the serving revision mounts stays as it is, enabled, for a rollback.
+
+    :raises SecretUnavailable: when it is not enabled: a rollback could then start no instance.
+    """
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         release = self.release(context)
-        versions = self.write(release, release.policy.configuration)
-        self.record(release, f"configured/{self.environment}", versions=versions)
-        return versions
+        running = self.running(release, list(release.policy.configuration))
+        for name, found in running.items():
+            if found.state != "ENABLED":
+                secret = self._secret(release, name)["secret"]
+                raise SecretUnavailable(
+                    f"secret {secret} version {found.version}: is {found.state}, but the serving revision "
+                    "mounts it, and a rollback would; enable it, or deploy a revision that mounts another"
+                )
+        return self.write(release, f"configured/{self.environment}", running)
 
 
 class RollBackFlagsOperator(ConfigurationOperator):
-    """Write the policy's rollback flags, so that what starts from now on has the feature off.
+    """Write the documents that the policy changes on a rollback, so that what starts from now on has them.
 
     Skipped when the release never wrote configuration to this environment.
     """
@@ -66,6 +168,5 @@ class RollBackFlagsOperator(ConfigurationOperator):
         release = self.release_or_skip(context)
         if self.ledger.entry(release.release_id, f"configured/{self.environment}") is None:
             raise AirflowSkipException(f"release {release.release_id}: wrote no configuration")
-        versions = self.write(release, release.policy.rollback_configuration)
-        self.record(release, f"rolled_back/flags/{self.environment}", versions=versions)
-        return versions
+        running = self.running(release, list(release.policy.configuration))
+        return self.write(release, f"rolled_back/flags/{self.environment}", running, rolled_back=True)

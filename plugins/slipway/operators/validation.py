@@ -27,7 +27,7 @@ class StagingOperator(ReleaseOperator):
         configuration = release.policy.configuration
         urls = {f"{key.upper()}_URL": url for key, url in self._urls(release).items()}
         return urls | {
-            name: json.dumps(dict(configuration[document])) for name, document in documents.items()
+            name: json.dumps(configuration[document].content()) for name, document in documents.items()
         }
 
     def _urls(self, release: Release) -> Mapping[str, str]:

@@ -1,0 +1,95 @@
+"""A release on record, of a product with one service, in a local cloud of these tests' own."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from slipway.hooks.cloud_run import CloudRunTrafficHook, SecretVersion
+from slipway.hooks.secret_manager import SecretVersionHook
+from slipway.ledger import Ledger, Release
+from slipway.plan import plan_release
+from slipway.policy import load_policy, parse_policy
+
+from tests.integration.slipway.hooks.conftest import (  # noqa: F401  fixtures
+    cloud_run,
+    google,
+    google_proxy,
+    image,
+    proxy,
+    settings,
+)
+from tests.integration.slipway.hooks.web_service import PROJECT, Web
+
+VERSION = "1.1.0"
+DOCUMENT = "feature-flags"
+
+
+class Product:
+    """One service that mounts its flags, and the release of its next version.
+
+    :param web: the service; its first revision mounts version 1 of the flags.
+    :param secrets: the door to Secret Manager.
+    """
+
+    def __init__(self, web: Web, secrets: SecretVersionHook, ledger: Ledger) -> None:
+        self.web = web
+        self.secrets = secrets
+        self.ledger = ledger
+        self.prefix = web.where["service"]
+        self.secret = f"{self.prefix}-{DOCUMENT}"
+        self.stable = web.name("stable")
+        flags = json.dumps({"token_optimization": False}).encode()
+        secrets.add_version(project_id=PROJECT, secret=self.secret, data=flags)
+        web.deploy("stable", secrets={"FEATURE_FLAGS": SecretVersion(self.secret, "1")})
+        self.context: Any = {
+            "params": {"version": VERSION, "reason": None},
+            "dag_run": type("Run", (), {"run_id": f"manual__{uuid.uuid4().hex}", "conf": {}}),
+        }
+
+    def open(self, **changes: Any) -> Release:
+        """Open the release.
+
+        :param changes: parts of the policy to lay over.
+        """
+        policy = load_policy("release.yaml").model_dump(mode="json")
+        policy["services"] = {"backend": policy["services"]["backend"]}
+        service = policy["services"]["backend"]
+        service["names"] = dict.fromkeys(("staging", "production"), self.web.where["service"])
+        service["secrets"] = {"FEATURE_FLAGS": DOCUMENT}
+        policy["configuration"] = {DOCUMENT: policy["configuration"][DOCUMENT]}
+        policy["staging_validation"]["documents"] = {}
+        for environment in policy["environments"].values():
+            environment |= {"project_id": PROJECT, "secret_prefix": self.prefix}
+        parsed = parse_policy(policy | changes, source="of the test")
+        plan = plan_release(
+            self.context["params"] | {"services": None},
+            run_id=self.context["dag_run"].run_id,
+            known_fields=("version", "reason", "services"),
+            policy=parsed,
+            resolve_digest=lambda reference: reference,
+        )
+        return self.ledger.open_release(
+            plan, parsed, {self.web.where["service"]: {self.stable: 100}}, actor="the tests"
+        )
+
+    def flags(self, version: int) -> Any:
+        """Read a version of the flags."""
+        return json.loads(self.secrets.access(project_id=PROJECT, secret=self.secret, version=version))
+
+
+@pytest.fixture
+def product(
+    cloud_run: CloudRunTrafficHook,  # noqa: F811
+    image: Callable[[str], str],  # noqa: F811
+    ledger: Ledger,
+) -> Iterator[Product]:
+    """A product of this test's own."""
+    web = Web(cloud_run, image)
+    secrets = SecretVersionHook()
+    yield Product(web, secrets, ledger)
+    secrets.client.transport.close()
+    web.delete()
