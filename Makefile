@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test lint lock bench-analysis
+.PHONY: help setup demo up down status replay test lint lock bench-analysis
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -22,6 +22,9 @@ status: setup ## Tell what runs
 
 down: setup ## Stop everything and remove what it wrote
 	@$(PY) -m sandbox down
+
+replay: setup ## Decide RELEASE=... again from its record; with POLICY=... say what that policy would have said
+	@$(PY) -m sandbox run $(PY) -m slipway.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
 
 lint: setup ## Check style and types
 	@bin/lint

@@ -1,4 +1,4 @@
-"""``python -m sandbox up|cloud-up|status|down``: start, look at and end the local cloud."""
+"""``python -m sandbox up|cloud-up|status|run|down``: start, look at, use and end the local cloud."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import FrameType
 from rich.console import Console
 
 from sandbox import ports, shutdown, startup, status
+from sandbox.airflow import command as in_airflow
 from sandbox.databases.prometheus import PrometheusMissingError
 from sandbox.display import Display
 from sandbox.processes import StartError
@@ -31,7 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("cloud-up", help="start everything but Airflow and the simulated users")
     commands.add_parser("status", help="tell what runs; exit code 1 when something that should does not")
     commands.add_parser("down", help="end everything and remove what it wrote")
-    command = parser.parse_args(arguments).command
+    run = commands.add_parser("run", help="run a program with the connections of the sandbox's Airflow")
+    run.add_argument("program", nargs=argparse.REMAINDER, help="program and arguments")
+    parsed = parser.parse_args(arguments)
+    command = parsed.command
     console = Console()
     if sys.version_info < OLDEST_PYTHON:
         console.print(f"Python {sys.version.split()[0]} is too old: the sandbox needs 3.11 or newer.")
@@ -45,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         return status.show(settings, console)
     if command == "down":
         return _down(settings, console)
+    if command == "run":
+        return _run(settings, parsed.program, console)
     return _up(settings, console, airflow=command == "up")
 
 
@@ -80,6 +86,14 @@ def _up(settings: Settings, console: Console, *, airflow: bool) -> int:
     console.print(f"Up in {display.elapsed:.1f} s.", highlight=False)
     status.show_addresses(settings, console, airflow=airflow)
     return 0
+
+
+def _run(settings: Settings, program: list[str], console: Console) -> int:
+    try:
+        return in_airflow.run(settings, program)
+    except in_airflow.NotUpError as error:
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 1
 
 
 def _down(settings: Settings, console: Console) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from slipway.analysis.record import EvidenceRecord
 from slipway.analysis.replay import replay
+from slipway.exceptions import SlipwayError
 from slipway.policy import Policy, load_policy
 
 
@@ -63,9 +64,13 @@ def main() -> int:
     parser.add_argument("--connection", default=LEDGER_CONNECTION, help="Airflow connection of the ledger")
     arguments = parser.parse_args()
     ledger = Ledger(arguments.connection)
-    own = ledger.release(arguments.release).policy
-    other = load_policy(arguments.policy) if arguments.policy else None
-    lines = list(report(ledger, arguments.release, own, other))
+    try:
+        own = ledger.release(arguments.release).policy
+        other = load_policy(arguments.policy) if arguments.policy else None
+        lines = list(report(ledger, arguments.release, own, other))
+    except (SlipwayError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
     for _, line in lines:
         print(line)
     if not lines:

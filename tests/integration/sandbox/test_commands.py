@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from sandbox import ports, shutdown
+from sandbox import credentials, ports, shutdown
 from sandbox.settings import HOST, REPOSITORY, Settings
 from tests.own_sandbox import Run
 
@@ -117,6 +117,31 @@ def test_port_base_that_cannot_be_is_refused(base: str, variables: dict[str, str
     )
     assert refused.returncode == 1
     assert f"SLIPWAY_PORT_BASE={base}" in refused.stdout
+
+
+def test_a_program_runs_with_the_connections_of_a_sandbox_that_is_up_and_not_without(
+    own: Settings, variables: dict[str, str]
+) -> None:
+    def run_in() -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-c", "import os; print(os.environ['AIRFLOW_CONN_SLIPWAY_LEDGER'])"]
+        return subprocess.run(
+            [sys.executable, "-m", "sandbox", "run", *program],
+            cwd=REPOSITORY,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    refused = run_in()
+    assert refused.returncode == 1
+    assert "make up" in refused.stdout
+    own.home.mkdir()
+    credentials.create(own)
+    ran = run_in()
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["port"] == own.postgres_port
 
 
 @pytest.mark.parametrize("log", ["cloud", "scheduler"])
