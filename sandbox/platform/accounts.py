@@ -18,7 +18,7 @@ import psycopg
 
 from sandbox.platform.budgets import Account, Totals, month_start, utc_now
 from sandbox.platform.database import Database
-from sandbox.platform.usage import UsageWriter
+from sandbox.platform.writer import RecordWriter
 
 REFRESH_AFTER_SECONDS = 5.0
 REFRESH_TICK_SECONDS = 1.0
@@ -58,7 +58,7 @@ class AccountBook:
     """
 
     def __init__(
-        self, database: Database, writer: UsageWriter | None, default_limit_usd: Decimal, idle_seconds: float
+        self, database: Database, writer: RecordWriter | None, default_limit_usd: Decimal, idle_seconds: float
     ) -> None:
         self._database = database
         self._writer = writer

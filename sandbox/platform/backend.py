@@ -20,8 +20,10 @@ from sandbox.platform.http_api import HttpApi
 from sandbox.platform.identity import Verifier
 from sandbox.platform.metrics import BackendMetrics, request_histogram
 from sandbox.platform.optimization import OptimizationService
+from sandbox.platform.price_book import note_prices
+from sandbox.platform.product_events import ProductEvents
 from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
-from sandbox.platform.usage import UsageWriter
+from sandbox.platform.writer import RecordWriter
 
 LAST_WRITE_SECONDS = 3.0
 
@@ -29,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 async def main() -> None:
-    """Serve until SIGTERM, then write the last usage rows.
+    """Serve until SIGTERM, then write the last rows.
 
     :raises ConfigurationError: when a setting cannot be used.
     :raises DatabaseError: when the database does not answer in time.
@@ -40,17 +42,20 @@ async def main() -> None:
     metrics = BackendMetrics()
     reading, writing = Database(configuration.database_url), Database(configuration.database_url)
     await reading.wait(configuration.database_connect_seconds)
-    writer = None
+    writer = event_writer = None
     if configuration.tracking:
-        writer = UsageWriter(writing, metrics.usage_rows, metrics.usage_write_failures)
+        writer = RecordWriter(writing, metrics.usage_rows, metrics.usage_write_failures)
+        event_writer = RecordWriter(writing, metrics.event_rows, metrics.event_write_failures)
+        await note_prices(writing, configuration.prices)
+    events = ProductEvents(configuration.revision, event_writer)
     accounts = AccountBook(
         reading, writer, configuration.default_budget_usd, configuration.session_ttl_seconds
     )
-    service = OptimizationService(configuration, faults, metrics, accounts, writer)
+    service = OptimizationService(configuration, faults, metrics, accounts, writer, events)
     draining = asyncio.Event()
     verifier = Verifier(configuration.signing_key)
-    api = HttpApi(service, accounts, verifier)
-    stream = EventStream(service, verifier, faults, metrics, draining)
+    api = HttpApi(service, accounts, verifier, events)
+    stream = EventStream(service, verifier, faults, metrics, draining, events)
     application = ServiceMiddleware(
         Starlette(
             routes=[
@@ -70,16 +75,15 @@ async def main() -> None:
         asyncio.create_task(accounts.run()),
         asyncio.create_task(_clean_up(service, accounts, configuration)),
     ]
-    if writer:
-        tasks.append(asyncio.create_task(writer.run()))
+    writers = [own for own in (writer, event_writer) if own]
+    tasks += [asyncio.create_task(own.run()) for own in writers]
     try:
         await serve(application, options.host, options.port, draining)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if writer:
-            await writer.close(LAST_WRITE_SECONDS)
+        await asyncio.gather(*(own.close(LAST_WRITE_SECONDS) for own in writers))
         await asyncio.gather(reading.close(), writing.close())
 
 

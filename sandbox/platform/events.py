@@ -23,6 +23,7 @@ from sandbox.platform.optimization import (
     SessionIsolationError,
     mistakes,
 )
+from sandbox.platform.product_events import ProductEvents
 
 SERVICE_RESTART = 1012
 
@@ -47,12 +48,14 @@ class EventStream:
         faults: Faults,
         metrics: BackendMetrics,
         draining: asyncio.Event,
+        events: ProductEvents,
     ) -> None:
         self._service = service
         self._verifier = verifier
         self._faults = faults
         self._metrics = metrics
         self._draining = draining
+        self._events = events
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection until the client leaves or the process drains."""
@@ -93,7 +96,7 @@ class EventStream:
 
     async def _handle(self, websocket: WebSocket, user_id: UUID, text: str) -> None:
         request_id = uuid4()
-        sender = _Sender(websocket, str(request_id), self._faults, self._metrics)
+        sender = _Sender(websocket, request_id, self._faults, self._metrics)
         try:
             request = _OptimizeMessage.model_validate_json(text)
             account = await self._service.admit(user_id)
@@ -114,14 +117,14 @@ class EventStream:
             "cost.updated", {**owner, "cost_usd": answer["cost_usd"], "budget": answer["budget"]}
         )
         await sender.send("optimization.completed", answer)
-        sender.account()
+        sender.account(self._events, user_id)
 
 
 class _Sender:
     """Sends one request's events and accounts for the ones that were owed."""
 
     def __init__(
-        self, websocket: WebSocket, request_id: str, faults: Faults, metrics: BackendMetrics
+        self, websocket: WebSocket, request_id: UUID, faults: Faults, metrics: BackendMetrics
     ) -> None:
         self._websocket = websocket
         self._request_id = request_id
@@ -129,6 +132,7 @@ class _Sender:
         self._metrics = metrics
         self._owed = 0
         self._sent = 0
+        self._slowest: float | None = None
 
     async def send(self, kind: str, content: dict[str, Any]) -> None:
         self._owed += 1
@@ -137,17 +141,22 @@ class _Sender:
             await asyncio.sleep(self._faults.event_delay_seconds)
         if strikes(self._faults.event_loss_rate):
             return
-        event = {**content, "type": kind, "request_id": self._request_id, "emitted_at": emitted_at}
+        event = {**content, "type": kind, "request_id": str(self._request_id), "emitted_at": emitted_at}
         await self._websocket.send_text(json.dumps(event))
         self._sent += 1
-        self._metrics.event_latency.observe(max(0.0, time.time() - emitted_at))
+        seconds = max(0.0, time.time() - emitted_at)
+        self._slowest = max(seconds, self._slowest or 0.0)
+        self._metrics.event_latency.observe(seconds)
 
     async def refuse(self, status: int, error: object) -> None:
         """Tell the client that there will be no optimization."""
         event = {"type": "error", "status": status, "error": error, "emitted_at": time.time()}
-        await self._websocket.send_text(json.dumps({**event, "request_id": self._request_id}))
+        await self._websocket.send_text(json.dumps({**event, "request_id": str(self._request_id)}))
 
-    def account(self) -> None:
+    def account(self, events: ProductEvents, user_id: UUID) -> None:
         """Count what was delivered and what was lost; a client that left first is owed nothing."""
         self._metrics.events.labels("delivered").inc(self._sent)
         self._metrics.events.labels("lost").inc(self._owed - self._sent)
+        events.delivered(
+            self._request_id, user_id, owed=self._owed, delivered=self._sent, slowest_seconds=self._slowest
+        )

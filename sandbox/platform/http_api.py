@@ -21,6 +21,7 @@ from sandbox.platform.optimization import (
     SessionIsolationError,
     mistakes,
 )
+from sandbox.platform.product_events import ProductEvents
 
 
 class BudgetRequest(BaseModel):
@@ -32,10 +33,17 @@ class BudgetRequest(BaseModel):
 class HttpApi:
     """The endpoints under ``/v1/``; every one wants a bearer token from the auth service."""
 
-    def __init__(self, service: OptimizationService, accounts: AccountBook, verifier: Verifier) -> None:
+    def __init__(
+        self,
+        service: OptimizationService,
+        accounts: AccountBook,
+        verifier: Verifier,
+        events: ProductEvents,
+    ) -> None:
         self._service = service
         self._accounts = accounts
         self._verifier = verifier
+        self._events = events
 
     async def optimize(self, request: Request) -> Response:
         """``POST /v1/optimize``: 200, 401 without a good token, 402 without budget, 422 for a bad body."""
@@ -59,6 +67,7 @@ class HttpApi:
             caller = self._caller(request)
         except TokenError as error:
             return _refusal(401, str(error))
+        self._events.used(caller, "costs")
         account = await self._accounts.get(caller)
         await self._accounts.refresh([account])
         totals = account.totals
@@ -82,6 +91,7 @@ class HttpApi:
             caller = self._caller(request)
             body = BudgetRequest.model_validate_json(await request.body())
             account = await self._accounts.set_limit(caller, body.limit_usd)
+            self._events.used(caller, "budget")
         except TokenError as error:
             return _refusal(401, str(error))
         except ValidationError as error:

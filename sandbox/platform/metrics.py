@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, d
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 EVENT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 ALERT_LEVELS = ("low", "medium", "high", "exceeded")
+ROW_OUTCOMES = ("written", "refused", "overflowed", "abandoned")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -70,6 +71,13 @@ class BackendMetrics:
             "token_usage_rows",
             "Usage rows by what became of them",
             "outcome",
-            ("written", "refused", "overflowed", "abandoned"),
+            ROW_OUTCOMES,
         )
         self.usage_write_failures = plain("token_usage_write_failures", "Writes of usage rows that failed")
+        self.event_rows = counter(
+            "product_event_rows",
+            "Rows about everything but usage, by what became of them",
+            "outcome",
+            ROW_OUTCOMES,
+        )
+        self.event_write_failures = plain("product_event_write_failures", "Writes of such rows that failed")

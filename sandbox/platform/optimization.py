@@ -16,8 +16,10 @@ from sandbox.platform.configuration import BackendConfiguration
 from sandbox.platform.faults import Faults
 from sandbox.platform.metrics import ALERT_LEVELS, BackendMetrics
 from sandbox.platform.optimizer import Optimization, Optimizer
+from sandbox.platform.product_events import ProductEvents
 from sandbox.platform.sessions import Session, SessionStore
-from sandbox.platform.usage import UsageRecord, UsageWriter
+from sandbox.platform.usage import UsageRecord
+from sandbox.platform.writer import RecordWriter
 
 LONGEST_PROMPT = 100_000
 
@@ -57,6 +59,7 @@ class OptimizationService:
     """Optimizes, prices and accounts for prompts.
 
     :param writer: where usage goes; None when usage is not tracked.
+    :param events: where what happens beside it is noted.
     """
 
     def __init__(
@@ -65,13 +68,15 @@ class OptimizationService:
         faults: Faults,
         metrics: BackendMetrics,
         accounts: AccountBook,
-        writer: UsageWriter | None,
+        writer: RecordWriter | None,
+        events: ProductEvents,
     ) -> None:
         self._configuration = configuration
         self._faults = faults
         self._metrics = metrics
         self._accounts = accounts
         self._writer = writer
+        self._events = events
         self._optimizer = Optimizer(configuration.target_percent, configuration.max_retries)
         self.sessions = SessionStore(configuration.session_ttl_seconds, faults.session_leak_rate)
 
@@ -139,6 +144,7 @@ class OptimizationService:
         except Exception:  # noqa: BLE001  whatever is wrong with it, the customer's prompt goes through
             _log.exception("the optimizer failed on a prompt of %d characters", len(prompt))
             self._metrics.attempts.labels("failure").inc()
+            self._events.incident("optimizer_failed", "warning")
             return _untouched(prompt), False
         if not outcome.attempted:
             return outcome, None
@@ -160,6 +166,7 @@ class OptimizationService:
         if session.user_id == own.user_id:
             return session
         self._metrics.isolation_breaches.inc()
+        self._events.incident("session_isolation_breach", "critical", own.user_id)
         _log.error("session isolation breach: an answer carries the session of another user")
         if self._faults.session_leak_rate:
             return session
@@ -171,6 +178,7 @@ class OptimizationService:
             return
         if level and _rank(level) > _rank(account.alert):
             self._metrics.budget_alerts.labels(level).inc()
+            self._events.alert(account.user_id, level, account.spent_usd)
         account.alert = level
 
     def _record(

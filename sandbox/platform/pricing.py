@@ -50,6 +50,11 @@ class PriceList:
             }
         )
 
+    @property
+    def prompt_prices(self) -> Mapping[str, Decimal]:
+        """Dollars per prompt token, by model."""
+        return {model: price.input_usd for model, price in self._prices.items()}
+
     def cost(self, model: str, prompt_tokens: int, completion_tokens: int = 0) -> Decimal:
         """Return the cost in dollars, rounded half up to a millionth.
 
