@@ -124,6 +124,7 @@ def _run_tasks(settings: Settings) -> Iterator[tuple[str, float]]:
     os.environ["AIRFLOW_HOME"] = str(settings.home / "airflow")
     os.environ["AIRFLOW_CONN_SLIPWAY_CLICKHOUSE"] = json.dumps(connection)
     os.environ["AIRFLOW_CONN_NETRA_PRODUCTION_DB"] = postgres.uri(settings, "netra_production")
+    os.environ["AIRFLOW_CONN_SLIPWAY_LEDGER"] = postgres.uri(settings, "slipway")
     sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
 

@@ -12,7 +12,11 @@ nothing.
 range. Running a day again is always safe, and is how late or corrected rows get in. Today gives the day so
 far.
 
-**Results**: `kpi_daily` (every KPI in long form), `usage_user_day` (per user), `usage_fact` (per request).
+**Targets**: at the end every business target of `include/policy/targets.yaml` is judged: on track, behind,
+met, missed, or not enough data.
+
+**Results**: `kpi_daily` (every KPI in long form), `usage_user_day` (per user), `usage_fact` (per request),
+`target_review`.
 Each definition (formula, grain, unit, edge cases) heads its statement in `include/sql/kpi/`.
 """
 
@@ -29,9 +33,11 @@ from slipway.operators.kpi import (
     ReconcileOperator,
     StageOperator,
 )
+from slipway.operators.targets import ReviewTargetsOperator
 
 # The x- spares the DAG processor the search of every provider for a scheme that is ours alone.
 KPI_DAILY = Asset(name="kpi_daily", uri="x-slipway://kpi/daily")
+TARGET_REVIEW = Asset(name="target_review", uri="x-slipway://kpi/target-review")
 
 with DAG(
     dag_id="kpi_rollup",
@@ -93,6 +99,7 @@ with DAG(
     publish = PublishDayOperator(
         task_id="publish", tables=staged, source_rows=reconcile.output, outlets=[KPI_DAILY]
     )
+    review = ReviewTargetsOperator(task_id="review_targets", outlets=[TARGET_REVIEW])
     drop_staging = DropStagingOperator(task_id="drop_staging").as_teardown()
 
-    migrate >> extract >> rollup >> check >> publish >> drop_staging
+    migrate >> extract >> rollup >> check >> publish >> review >> drop_staging

@@ -161,6 +161,17 @@ class Ledger:
         values["policy"] = parse_policy(values["policy"], source=f"of release {release_id}")
         return Release(**values)
 
+    def launch(self, version: str | None) -> Release | None:
+        """Find the promoted release that began it all.
+
+        :param version: its version; None for the first release that was promoted.
+        :return: None when there is none yet.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(statement("ledger/read_launch"), {"version": version})
+            row = cursor.fetchone()
+        return None if row is None else self.release(row[0])
+
     def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
         """Write an entry, once per key.
 

@@ -7,6 +7,7 @@ reference is refused with the file, the field, the value and what is allowed, be
 from __future__ import annotations
 
 import os
+import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,9 @@ from slipway.policy_traffic import TrafficShare
 from slipway.product_configuration import Document, read_documents
 
 POLICY_DIRECTORY = INCLUDE / "policy"
+
+# A release policy says its phases, or which policy it extends.
+_OF_A_RELEASE = re.compile(r"^(phases|extends):", re.MULTILINE)
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
@@ -221,8 +225,10 @@ class Policy(Section):
 
 
 def policy_names() -> list[str]:
-    """Names of the policies in ``include/policy``, for the trigger form."""
-    return sorted(path.name for path in POLICY_DIRECTORY.glob("*.yaml"))
+    """Names of the release policies in ``include/policy``, for the trigger form."""
+    return sorted(
+        path.name for path in POLICY_DIRECTORY.glob("*.yaml") if _OF_A_RELEASE.search(path.read_text())
+    )
 
 
 def parse_policy(document: Mapping[str, Any], *, source: str) -> Policy:

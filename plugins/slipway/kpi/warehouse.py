@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,11 @@ class Warehouse:
         sql = bind_identifiers(statement(name), tables or {})
         summary = self.client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
         return int(summary.summary.get("written_rows", 0))
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows that a task made itself: a few, never a source's."""
+        if rows:
+            self.client.insert(table, rows, column_names=columns)
 
     def rows(
         self,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from slipway.ledger import Ledger
+from slipway.ledger_schema import migrate_ledger
 
 from sandbox import credentials
 from sandbox.databases import postgres
@@ -83,8 +85,23 @@ def source(empty_source: psycopg.Connection) -> psycopg.Connection:
 
 
 @pytest.fixture
+def ledger(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """The ledger, without a release."""
+    uri = postgres.uri(postgres_server, "slipway")
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_LEDGER", uri)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    migrate_ledger()
+    return Ledger()
+
+
+@pytest.fixture
 def rollup(
-    postgres_server: Settings, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch
+    postgres_server: Settings,
+    clickhouse: ClickHouseServer,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Rollup]:
     """The DAG's operators over both servers; ClickHouse's database is made anew."""
     secret = credentials.load(postgres_server)

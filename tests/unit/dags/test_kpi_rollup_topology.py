@@ -31,17 +31,23 @@ def test_enabling_it_runs_nothing_at_once(dag: DAG) -> None:
 def test_publish_comes_after_every_check_and_every_stage(dag: DAG) -> None:
     publish = dag.get_task("publish")
     before = publish.get_flat_relative_ids(upstream=True)
-    assert before == set(dag.task_ids) - {"publish", "drop_staging"}
+    assert before == set(dag.task_ids) - {"publish", "review_targets", "drop_staging"}
     assert publish.upstream_task_ids >= {"check.reconcile", "check.quality"}
     assert publish.trigger_rule == "all_success"
     assert [asset.uri for asset in publish.outlets] == ["x-slipway://kpi/daily"]
+
+
+def test_the_targets_are_reviewed_on_what_is_published(dag: DAG) -> None:
+    review = dag.get_task("review_targets")
+    assert review.upstream_task_ids == {"publish"}
+    assert [asset.uri for asset in review.outlets] == ["x-slipway://kpi/target-review"]
 
 
 def test_staging_is_dropped_whatever_happens_and_does_not_decide_the_run(dag: DAG) -> None:
     drop = dag.get_task("drop_staging")
     assert drop.is_teardown
     assert not drop.on_failure_fail_dagrun
-    assert drop.upstream_task_ids == {"publish"}
+    assert drop.upstream_task_ids == {"review_targets"}
 
 
 def test_every_task_has_a_time_limit_and_retries(dag: DAG) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import PolicyError
-from slipway.policy import POLICY_DIRECTORY, load_policy, parse_policy, policy_names
+from slipway.policy import load_policy, parse_policy, policy_names
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +145,7 @@ def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_form_offers_every_policy() -> None:
-    assert policy_names() == sorted(path.name for path in POLICY_DIRECTORY.iterdir() if path.is_file())
+    assert policy_names() == ["release.yaml", "sandbox.yaml"]
 
 
 def test_another_canary_share_must_still_rise() -> None:

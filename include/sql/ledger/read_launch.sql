@@ -1,0 +1,4 @@
+-- The release that the business targets are dated from: the first promoted one, of a version when one is given.
+SELECT release_id FROM release
+WHERE outcome = 'promoted' AND (%(version)s::text IS NULL OR version = %(version)s)
+ORDER BY closed_at LIMIT 1

@@ -1,0 +1,154 @@
+"""The review of the business targets, at the end of the KPI rollup."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from slipway.kpi.day import parse_day
+from slipway.kpi.staging import staging_table
+from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse, open_warehouse
+from slipway.ledger import LEDGER_CONNECTION, Ledger, Release
+from slipway.operators.kpi import PARTITION_KEY
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from slipway.analysis.targets import Review
+    from slipway.policy_targets import TargetPolicy
+
+_TABLE = "target_review"
+
+
+class ReviewTargetsOperator(BaseOperator):
+    """Say about every business target whether it is on track, behind, met, missed, or without enough data.
+
+    Before the launching release is promoted, and for days before that, there is nothing to review; the day is
+    then published without a review.
+
+    :param policy: file in ``include/policy`` with the targets.
+    :param day: the UTC day, ``YYYY-MM-DD`` (templated).
+    :param clickhouse_conn_id: the ClickHouse connection.
+    :param ledger_conn_id: the connection to the ledger, which knows the day of the promotion.
+    """
+
+    template_fields: Sequence[str] = ("day",)
+
+    def __init__(
+        self,
+        *,
+        policy: str = "targets.yaml",
+        day: str = PARTITION_KEY,
+        clickhouse_conn_id: str = CLICKHOUSE_CONNECTION,
+        ledger_conn_id: str = LEDGER_CONNECTION,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.policy = policy
+        self.day = day
+        self.clickhouse_conn_id = clickhouse_conn_id
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Review, and publish the day's reviews in one step.
+
+        :returns: ``day``, ``release`` (None before the launch) and how many targets have which status.
+        :raises PolicyError: when the targets cannot be used as written.
+        """
+        from slipway.policy_targets import load_targets
+
+        day, policy = parse_day(self.day), load_targets(self.policy)
+        launch = Ledger(self.ledger_conn_id).launch(policy.launch_version)
+        promoted = None if launch is None else _day_of_promotion(launch)
+        reviews: list[Review] = []
+        with open_warehouse(self.clickhouse_conn_id) as warehouse:
+            if promoted is not None and promoted <= day:
+                reviews = review_day(warehouse, policy, promoted=promoted, day=day)
+            self._publish(warehouse, context, day, launch, reviews)
+        for review in reviews:
+            self._tell(day, review)
+        statuses = dict(Counter(review.status for review in reviews))
+        release = launch.release_id if launch and reviews else None
+        self.log.info("targets_reviewed", day=day.isoformat(), release=release, statuses=statuses)
+        return {"day": day.isoformat(), "release": release, "statuses": statuses}
+
+    def _tell(self, day: date, review: Review) -> None:
+        self.log.info(
+            "target_reviewed",
+            day=day.isoformat(),
+            horizon=review.horizon,
+            target=review.target,
+            status=review.status,
+            value=None if review.value is None else str(review.value),
+            due=review.due.isoformat(),
+            reason=review.reason,
+        )
+
+    def _publish(
+        self,
+        warehouse: Warehouse,
+        context: Context,
+        day: date,
+        launch: Release | None,
+        reviews: Sequence[Review],
+    ) -> None:
+        run_id, attempt = str(context["run_id"]), int(context["ti"].try_number)
+        staging = f"{staging_table(_TABLE, run_id, attempt)}_{secrets.token_hex(3)}"
+        warehouse.run("clickhouse/create_like", {"table": staging, "shape": _TABLE})
+        rows = [_row(day, launch, review, run_id) for review in reviews if launch is not None]
+        warehouse.insert(staging, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        # A day before the launch has no review, and must not keep one.
+        settings = {"allow_replace_partition_from_empty_source": int(not rows)}
+        warehouse.run("kpi/publish", {"table": _TABLE, "staging": staging}, {"day": day}, settings)
+        warehouse.run("clickhouse/drop_table", {"table": staging})
+
+
+def review_day(warehouse: Warehouse, policy: TargetPolicy, *, promoted: date, day: date) -> list[Review]:
+    """Review every target from what is published; at most a year of days of a dozen KPIs is read.
+
+    :param promoted: UTC day of the promotion, on or before ``day``.
+    """
+    from slipway.analysis.series import Point
+    from slipway.analysis.targets import first_day_read, review_all
+
+    series: dict[str, list[Point]] = defaultdict(list)
+    parameters = {"kpis": policy.kpis, "first": first_day_read(promoted), "last": day}
+    for kpi, *point in warehouse.rows("kpi/target_series", parameters=parameters):
+        series[kpi].append(Point(*point))
+    return review_all(policy, series, promoted=promoted, as_of=day)
+
+
+def _day_of_promotion(launch: Release) -> date:
+    # The ledger sets closed_at with the outcome: a promoted release has one.
+    return (launch.closed_at or launch.opened_at).astimezone(UTC).date()
+
+
+def _row(day: date, launch: Release, review: Review, run_id: str) -> dict[str, Any]:
+    return {
+        "as_of": day,
+        "release_id": launch.release_id,
+        "version": launch.version,
+        "promoted_on": _day_of_promotion(launch),
+        "horizon": review.horizon,
+        "target": review.target,
+        "title": review.policy.title,
+        "kpi": review.policy.kpi or "",
+        "unit": review.policy.unit,
+        "status": review.status,
+        "value": review.value,
+        "at_least": review.policy.at_least,
+        "at_most": review.policy.at_most,
+        "n": review.n,
+        "forecast": review.forecast,
+        "forecast_low": review.low,
+        "forecast_high": review.high,
+        "due": review.due,
+        "reason": review.reason,
+        "run_id": run_id,
+        "published_at": datetime.now(UTC),
+    }
