@@ -78,7 +78,8 @@ class MetricReader:
                 if isinstance(metric, LevelMetric):
                     # A level is what it is now: it has no increments, and its first reading counts.
                     over = sum(value > metric.limit for value in reading.values())
-                    found[key] |= {"series": len(reading), "over_trigger": over}
+                    highest = max(reading.values(), default=0.0)
+                    found[key] |= {"series": len(reading), "over_target": highest, "over_trigger": over}
                     continue
                 if part.startswith("within_") and not reading:
                     # Without the bucket every request would count as slow: it is no evidence instead.
@@ -109,7 +110,7 @@ def _counts(parts: Mapping[str, float]) -> Counts:
     if "no_bucket" in parts:
         return Counts()
     if "series" in parts:
-        return Counts(total=parts["series"], over_target=0, over_trigger=parts["over_trigger"])
+        return Counts(parts["series"], parts.get("over_target", 0), parts["over_trigger"])
     if "within_target" in parts:
         total = parts["total"]
         return Counts(total, total - parts["within_target"], total - parts["within_trigger"])

@@ -176,11 +176,13 @@ class BandMetric(Section):
 
 
 class LevelMetric(Section):
-    """A level, such as memory in use: over its limit at every one of the last looks the release is held.
+    """A level, such as memory in use: over its limit, or on its way there, the release is held.
 
-    :param value: one sample per instance; the highest counts.
+    :param value: one sample per series; the highest counts.
     :param limit: the highest level that is allowed, in ``unit``.
     :param looks: how many looks in a row must be over the limit, so that a spike is not a verdict.
+    :param horizon_seconds: a level that rises as if to reach its limit within this time is on its way there,
+        as with a leak; left out, the trend is not judged.
     :param no_data: ``hold``; or ``report`` where the level only warns: its absence is told and holds nothing.
     """
 
@@ -190,6 +192,7 @@ class LevelMetric(Section):
     limit: Annotated[float, Field(gt=0)]
     unit: str
     looks: Annotated[int, Field(ge=1, le=1000)] = 3
+    horizon_seconds: Seconds | None = None
     severity: Literal["critical", "warning"] = "warning"
     no_data: Literal["hold", "report"] = "hold"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,6 +69,20 @@ def arguments(container: Any, image: ImageConfig) -> list[str]:
     command = list(container.args) or ([] if container.command else list(image.command))
     line = [*entrypoint, *command]
     return [sys.executable, *line[1:]] if line and line[0] == "python" else line
+
+
+def memory_limit(container: Any) -> int:
+    """Return a container's memory limit in bytes; Cloud Run's 512 MiB when it states none.
+
+    :raises ValueError: it is not a quantity.
+    """
+    quantity = container.resources.limits.get("memory", "512Mi")
+    match = re.fullmatch(r"([0-9]+)(?:([KMGT])(i?))?", quantity)
+    if match is None:
+        raise ValueError(f"{quantity!r} is not a quantity such as 512Mi or 1Gi")
+    amount, unit, binary = match.groups()
+    power = " KMGT".index(unit) if unit else 0
+    return int(amount) * int((1024 if binary else 1000) ** power)
 
 
 def environment(

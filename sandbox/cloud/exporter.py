@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,18 +11,18 @@ from starlette.routing import Route
 
 from sandbox.cloud import federation
 from sandbox.cloud.federation import Target
-from sandbox.cloud.request_metrics import RequestMetrics
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def application(
-    metrics: RequestMetrics,
+    platform: Sequence[Callable[[], Iterable[str]]],
     targets: Callable[[], Iterable[Target]],
     lost_log_lines: Callable[[], Awaitable[int]],
 ) -> Starlette:
     """The exporter's web application.
 
+    :param platform: each gives lines of the platform's own metrics.
     :param targets: instances to collect from now.
     :param lost_log_lines: how many requests the data plane could not log.
     """
@@ -30,7 +30,7 @@ def application(
     async def scrape(_: Request) -> Response:
         instances, missing = await federation.collect(targets())
         own = [
-            *metrics.exposition(),
+            *(line for exposition in platform for line in exposition()),
             "# HELP slipway_request_log_lost_total Requests that the data plane could not log.",
             "# TYPE slipway_request_log_lost_total counter",
             f"slipway_request_log_lost_total {await lost_log_lines()}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,14 @@ class Fleets:
         prefix = f"{service}/revisions/" if service else ""
         return [f for name, f in self._fleets.items() if name.startswith(prefix) and f.active]
 
+    def memory_in_use(self) -> Iterator[tuple[str, float]]:
+        """Yield, per ready instance, its revision and its resident memory as a part of its limit."""
+        for fleet in self.active():
+            for instance in fleet.serving:
+                resident = instance.resident_bytes()
+                if resident is not None:
+                    yield fleet.owner, resident / instance.memory_limit
+
     async def stop(self, resource: str = "", grace: float | None = None) -> None:
         """Stop instances without waiting for their requests, and forget their fleets.
 
@@ -93,4 +101,5 @@ class Fleets:
         name = f"{short(revision.name)}-{number}"
         log = settings.logs / f"{ServiceName.parse(revision.name).project}.{name}.log"
         line = container.arguments(revision.containers[0], image)
-        return await Instance.start(name, port, line, environment, log, settings.home)
+        limit = container.memory_limit(revision.containers[0])
+        return await Instance.start(name, port, limit, line, environment, log, settings.home)

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from sandbox.cloud import loopback_http
 from sandbox.cloud.container import NotStartedError
 from sandbox.cloud.run_conditions import FAILED_PRECONDITION, Failure, Reason
@@ -22,18 +24,29 @@ class Instance:
 
     :param name: its name in logs and metrics.
     :param port: the port it was told to listen on.
+    :param memory_limit: bytes that it may use; counted, not enforced.
     :param log: file with its output.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, name: str, port: int, log: Path) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, name: str, port: int, memory_limit: int, log: Path
+    ) -> None:
         self._process = process
         self.name = name
         self.port = port
+        self.memory_limit = memory_limit
         self.log = log
 
     @classmethod
     async def start(
-        cls, name: str, port: int, line: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path
+        cls,
+        name: str,
+        port: int,
+        memory_limit: int,
+        line: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        cwd: Path,
     ) -> Instance:
         """Start the process in a session of its own.
 
@@ -55,7 +68,7 @@ class Instance:
                 raise NotStartedError(
                     Failure(FAILED_PRECONDITION, message, Reason.CONTAINER_MISSING)
                 ) from error
-        return cls(process, name, port, log)
+        return cls(process, name, port, memory_limit, log)
 
     async def ready(self, seconds: float) -> None:
         """Wait until the process answers its health check.
@@ -81,6 +94,13 @@ class Instance:
                 Reason.REVISION_FAILED,
             )
         )
+
+    def resident_bytes(self) -> int | None:
+        """Return the memory that the process holds now; None when it has just ended."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return None
 
     async def exited(self) -> int:
         """Wait until the process ends.

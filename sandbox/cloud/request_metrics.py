@@ -62,7 +62,9 @@ class RequestMetrics:
         yield f"# TYPE {COUNT} counter"
         for revision, counted in self._revisions.items():
             for code, count in sorted(counted.codes.items()):
-                labels = _labels(revision, response_code=str(code), response_code_class=f"{code // 100}xx")
+                labels = labels_text(
+                    revision, response_code=str(code), response_code_class=f"{code // 100}xx"
+                )
                 yield f"{COUNT}{labels} {count}"
         yield f"# HELP {LATENCIES} Distribution of request latency in milliseconds reaching the revision."
         yield f"# TYPE {LATENCIES} histogram"
@@ -70,9 +72,9 @@ class RequestMetrics:
             total = 0
             for edge, count in zip((*map(str, EDGES_MS), "+Inf"), counted.buckets, strict=True):
                 total += count
-                yield f"{LATENCIES}_bucket{_labels(revision, le=edge)} {total}"
-            yield f"{LATENCIES}_sum{_labels(revision)} {counted.milliseconds}"
-            yield f"{LATENCIES}_count{_labels(revision)} {total}"
+                yield f"{LATENCIES}_bucket{labels_text(revision, le=edge)} {total}"
+            yield f"{LATENCIES}_sum{labels_text(revision)} {counted.milliseconds}"
+            yield f"{LATENCIES}_count{labels_text(revision)} {total}"
 
 
 def revision_labels(revision: str) -> dict[str, str]:
@@ -89,7 +91,12 @@ def revision_labels(revision: str) -> dict[str, str]:
     }
 
 
-def _labels(revision: str, **more: str) -> str:
+def labels_text(revision: str, **more: str) -> str:
+    """Return the labels of a platform metric as they stand behind its name.
+
+    :param revision: full name of the revision.
+    :param more: further labels.
+    """
     labels: Mapping[str, str] = {
         "monitored_resource": "cloud_run_revision",
         **revision_labels(revision),

@@ -10,6 +10,7 @@ from google.cloud import run_v2
 from google.protobuf import field_mask_pb2
 
 from sandbox.cloud.api_errors import InvalidArgumentError
+from sandbox.cloud.container import memory_limit
 
 LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
@@ -92,6 +93,10 @@ def _check_template(template: Any, service_id: str) -> None:
     (container,) = template.containers
     if not container.image:
         raise InvalidArgumentError("template.containers[0].image: Required field not set")
+    try:
+        memory_limit(container)
+    except ValueError as error:
+        raise InvalidArgumentError(f"template.containers[0].resources.limits.memory: {error}") from error
     names = [variable.name for variable in container.env]
     reserved = sorted(set(names).intersection(RESERVED_ENVIRONMENT))
     if reserved:

@@ -22,6 +22,7 @@ from sandbox.cloud.fleets import Fleets, Platform
 from sandbox.cloud.images import Images
 from sandbox.cloud.leftovers import end_leftovers
 from sandbox.cloud.listening import WebServer, check_free, listen
+from sandbox.cloud.memory_metrics import MemoryMetrics
 from sandbox.cloud.operations import OperationStore
 from sandbox.cloud.reconciler import Reconciler
 from sandbox.cloud.request_log import RequestLog
@@ -91,6 +92,7 @@ class Cloud:
             store, operations, self._fleets, self._data_plane, urls, traffic_log, self._state.save
         )
         self._metrics = RequestMetrics(self._data_plane.owner, urls.service_of)
+        self._memory = MemoryMetrics(self._fleets.memory_in_use)
         self._request_log = RequestLog(self._metrics.record)
         self._google = Starlette(
             routes=[
@@ -115,7 +117,11 @@ class Cloud:
                 registry.application(self._images)
             ),
             listen(self._settings.exporter_port, "exporter"): WebServer.of(
-                exporter.application(self._metrics, self._targets, self._data_plane.lost_log_lines)
+                exporter.application(
+                    [self._metrics.exposition, self._memory.exposition],
+                    self._targets,
+                    self._data_plane.lost_log_lines,
+                )
             ),
         }
         check_free(self._settings.data_plane_ports, "data plane")

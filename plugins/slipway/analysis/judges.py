@@ -6,7 +6,8 @@ from typing import Protocol
 
 from slipway.analysis.budget import Budget
 from slipway.analysis.evidence import Counts
-from slipway.analysis.plain_judges import BandJudge, LevelJudge, ZeroJudge
+from slipway.analysis.level_judge import LevelJudge
+from slipway.analysis.plain_judges import BandJudge, ZeroJudge
 from slipway.analysis.share import Limits, ShareTest
 from slipway.analysis.verdict import Cause, Finding, Verdict
 from slipway.policy_metrics import (

@@ -1,14 +1,13 @@
-"""Judges of what is not a share: a band, a level, a count that must stay zero."""
+"""Judges of what is neither a share nor a level: a band, a count that must stay zero."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
 from slipway.analysis.betting import MeanWithin
 from slipway.analysis.evidence import Counts
 from slipway.analysis.verdict import Cause, Finding, Verdict
-from slipway.policy_metrics import BandMetric, Decision, LevelMetric, ZeroMetric
+from slipway.policy_metrics import BandMetric, Decision, ZeroMetric
 
 
 class BandJudge:
@@ -55,44 +54,6 @@ class BandJudge:
             whole,
             cause,
             {"within": self._within.log_e},
-        )
-
-
-class LevelJudge:
-    """Judges a level: over its limit at each of the last looks it holds.
-
-    ``Counts.total`` is the number of instances that reported, ``Counts.over_trigger`` how many were over.
-    """
-
-    def __init__(self, key: str, metric: LevelMetric) -> None:
-        self._key = key
-        self._metric = metric
-        self._recent: deque[Counts] = deque(maxlen=metric.looks)
-        self._reports = 0
-
-    def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
-        """Take a look into account; one without a report changes nothing."""
-        if canary.total > 0:
-            self._recent.append(canary)
-            self._reports += 1
-
-    def finding(self, *, is_last: bool) -> Finding:
-        """Say what the evidence so far means."""
-        metric = self._metric
-        if self._reports < metric.looks:
-            words = f"{metric.title}: no evidence, {self._reports} of {metric.looks} reports"
-            advisory = metric.no_data == "report"
-            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
-        over, reporting = self._recent[-1].over_trigger, self._recent[-1].total
-        is_over = all(look.over_trigger > 0 for look in self._recent)
-        words = f"over {metric.limit:g} {metric.unit} at {over:.0f} of {reporting:.0f} instances"
-        return Finding(
-            self._key,
-            Verdict.HOLD if is_over else Verdict.PROMOTE,
-            f"{metric.title} {words}" + (f", {metric.looks} looks in a row" if is_over else ""),
-            over,
-            reporting,
-            Cause.OVER_TARGET if is_over else Cause.WITHIN_TARGET,
         )
 
 

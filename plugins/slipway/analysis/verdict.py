@@ -23,6 +23,7 @@ class Cause(StrEnum):
     NO_EVIDENCE = "no_evidence"
     NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
     OVER_TARGET = "over_target"
+    RISING = "rising"
     OVER_TRIGGER = "over_trigger"
     WORSE_THAN_STABLE = "worse_than_stable"
     QUARANTINED = "quarantined"

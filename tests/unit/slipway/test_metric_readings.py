@@ -118,11 +118,11 @@ async def test_a_gap_is_covered_by_the_next_reading() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_level_is_what_it_is_now_and_counts_the_instances_over_its_limit() -> None:
+async def test_a_level_is_the_highest_now_with_the_number_of_series_over_its_limit() -> None:
     found = metrics("memory")
     parts, door = texts(found["memory"]), Door()
     under_test = reader(door, found)
     door.values[parts["level"]] = {(CANARY, "a"): 0.95, (CANARY, "b"): 0.5, (STABLE, "c"): 0.4}
-    assert await under_test.read(at=0) == [{"memory": Counts(2, 0, 1)}, {"memory": Counts(1, 0, 0)}]
+    assert await under_test.read(at=0) == [{"memory": Counts(2, 0.95, 1)}, {"memory": Counts(1, 0.4, 0)}]
     door.values[parts["level"]] = {(CANARY, "a"): 0.5}
-    assert (await under_test.read(at=1))[0] == {"memory": Counts(1, 0, 0)}
+    assert (await under_test.read(at=1))[0] == {"memory": Counts(1, 0.5, 0)}

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.running_cloud import Clients, CloudProcess, wait_for
 from bench.split_load import SplitLoad
+from sandbox.cloud.memory_metrics import UTILIZATIONS
 from sandbox.cloud.request_metrics import COUNT, EDGES_MS, LATENCIES
 from sandbox.settings import HOST
 
@@ -133,3 +134,26 @@ def test_instances_own_metrics_are_told_apart(cloud: CloudProcess, clients: Clie
         assert sample.labels["revision_name"] == f"{service_id}-a"
     assert families["process_resident_memory_bytes"].type == "gauge"
     assert [s.value for s in families["slipway_instances_without_metrics"].samples] == [0]
+
+
+def test_instances_memory_is_sampled_against_its_limit(
+    cloud: CloudProcess, clients: Clients, service_id: str
+) -> None:
+    clients.create(service_id, clients.template(revision=f"{service_id}-a", instances=2))
+
+    def sampled() -> dict[str, float]:
+        samples = scrape(cloud)[UTILIZATIONS].samples
+        mine = [s for s in samples if s.labels["service_name"] == service_id]
+        assert {s.labels["revision_name"] for s in mine} == {f"{service_id}-a"}
+        return {s.name.removeprefix(f"{UTILIZATIONS}_"): s.value for s in mine if "le" not in s.labels}
+
+    first = sampled()
+    last = sampled()
+    assert last["count"] == first["count"] + 2
+    resident = [
+        s.value
+        for s in scrape(cloud)["process_resident_memory_bytes"].samples
+        if s.labels["service_name"] == service_id
+    ]
+    mean = (last["sum"] - first["sum"]) / 2
+    assert mean == pytest.approx(sum(resident) / 2 / 2**29, rel=0.2)

@@ -73,3 +73,18 @@ def test_secrets() -> None:
 def test_command_line(command: list[str], args: list[str], expected: list[str]) -> None:
     given = run_v2.Container(image="i", command=command, args=args)
     assert container.arguments(given, IMAGE) == expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "size"), [(None, 2**29), ("1Gi", 2**30), ("256Mi", 2**28), ("2G", 2 * 10**9), ("1000", 1000)]
+)
+def test_memory_limit(stated: str | None, size: int) -> None:
+    limits = {} if stated is None else {"memory": stated}
+    resources = run_v2.ResourceRequirements(limits=limits)
+    assert container.memory_limit(run_v2.Container(image="i", resources=resources)) == size
+
+
+def test_memory_limit_that_is_none() -> None:
+    resources = run_v2.ResourceRequirements(limits={"memory": "plenty"})
+    with pytest.raises(ValueError, match="'plenty' is not a quantity such as 512Mi or 1Gi"):
+        container.memory_limit(run_v2.Container(image="i", resources=resources))

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from slipway.analysis.betting import MeanOver, MeanWithin
 from slipway.analysis.evidence import Counts
-from slipway.analysis.plain_judges import BandJudge, LevelJudge
+from slipway.analysis.plain_judges import BandJudge
 from slipway.analysis.verdict import Cause, Finding, Verdict
 from slipway.policy import load_policy
-from slipway.policy_metrics import BandMetric, LevelMetric
-
-MEMORY = LevelMetric(kind="level", title="Memory", value="m", limit=0.9, unit="of its limit", looks=3)
+from slipway.policy_metrics import BandMetric
 
 
 def finding(*savings: float, **changed: Any) -> Finding:
@@ -65,19 +63,3 @@ def test_a_band_that_ends_at_a_natural_bound_needs_one_proof() -> None:
     for _ in range(60):
         test.add(0.9)
     assert test.log_e > math.log(20)
-
-
-def level(*looks: Counts, **changed: Any) -> Finding:
-    judge = LevelJudge("memory", MEMORY.model_copy(update=changed))
-    for look in looks:
-        judge.add(look, Counts(), at=0)
-    return judge.finding(is_last=False)
-
-
-def test_a_level_holds_only_when_it_stays_over_its_limit() -> None:
-    fine, over = Counts(2, 0, 0), Counts(2, 0, 1)
-    assert level(over, over, over).verdict is Verdict.HOLD
-    assert level(over, fine, over).verdict is Verdict.PROMOTE
-    assert level(fine, fine).cause is Cause.NO_EVIDENCE
-    assert not level().advisory
-    assert level(no_data="report").advisory
