@@ -53,6 +53,10 @@ class Environment(Section):
     secret_prefix: str
     tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")]
 
+    def secret(self, document: str) -> str:
+        """Return the name of the secret that holds a configuration document."""
+        return f"{self.secret_prefix}-{document}"
+
 
 class Service(Section):
     """A Cloud Run service that the release covers.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sandbox.cloud.api_errors import ApiError
 from sandbox.cloud.names import ServiceName, short
 from sandbox.cloud.run_conditions import FAILED_PRECONDITION, Failure, Reason
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.settings import HOST, REPOSITORY, Settings
 
 STARTED_BY = {"SLIPWAY_STARTED_BY": "sandbox.cloud"}
 """Marks every process that the cloud starts, so that a later start finds leftovers of one that was killed."""
@@ -110,6 +110,8 @@ def environment(
                 Failure(FAILED_PRECONDITION, message, Reason.SECRETS_ACCESS_CHECK_FAILED)
             ) from error
     return values | {
+        # On Google Cloud a product finds the APIs by their public names.
+        "SECRET_MANAGER_ENDPOINT": f"http://{HOST}:{settings.google_port}",
         "PORT": str(port),
         "K_SERVICE": name.service,
         "K_REVISION": short(revision.name),

@@ -32,6 +32,7 @@ from sandbox.cloud.api_errors import (
 
 MAX_PAYLOAD_BYTES = 65536
 _SECRET_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _STATE_FILTER = re.compile(r"state[:=](ENABLED|DISABLED|DESTROYED)", re.IGNORECASE)
 
 
@@ -49,6 +50,12 @@ class _Secret:
     created: str
     labels: dict[str, str] = field(default_factory=dict)
     versions: list[_Version] = field(default_factory=list)
+    aliases: dict[str, int] = field(default_factory=dict)
+    changes: int = 0
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.changes}"'
 
 
 class SecretManager:
@@ -85,6 +92,7 @@ class SecretManager:
             "CreateSecret": (api.CreateSecretRequest, self._create_secret),
             "GetSecret": (api.GetSecretRequest, lambda r: self._secret_message(r.name)),
             "ListSecrets": (api.ListSecretsRequest, self._list_secrets),
+            "UpdateSecret": (api.UpdateSecretRequest, self._update_secret),
             "DeleteSecret": (api.DeleteSecretRequest, self._delete_secret),
             "AddSecretVersion": (api.AddSecretVersionRequest, self._add_version),
             "GetSecretVersion": (api.GetSecretVersionRequest, lambda r: self._version_message(r.name)),
@@ -128,6 +136,24 @@ class SecretManager:
         self._secrets[name] = _Secret(created=_now(), labels=dict(request.secret.labels))
         self._save()
         return self._secret_message(name)
+
+    def _update_secret(self, request: Any) -> Any:
+        secret = self._secret(request.secret.name)
+        if list(request.update_mask.paths) != ["version_aliases"]:
+            raise InvalidArgumentError(
+                f"update_mask {list(request.update_mask.paths)}: only version_aliases is supported"
+            )
+        if request.secret.etag and request.secret.etag != secret.etag:
+            raise FailedPreconditionError(f"Secret [{request.secret.name}]: etag does not match.")
+        aliases = {alias: int(number) for alias, number in request.secret.version_aliases.items()}
+        for alias, number in aliases.items():
+            if not _ALIAS.fullmatch(alias) or alias == "latest":
+                raise InvalidArgumentError(f"version alias {alias!r}: must be letters, digits, '-', '_'")
+            if not 1 <= number <= len(secret.versions):
+                raise InvalidArgumentError(f"version alias {alias}: there is no version {number}")
+        secret.aliases, secret.changes = aliases, secret.changes + 1
+        self._save()
+        return self._secret_message(request.secret.name)
 
     def _delete_secret(self, request: Any) -> empty_pb2.Empty:
         self._secret(request.name)
@@ -198,7 +224,9 @@ class SecretManager:
         parent, _, label = name.rpartition("/versions/")
         versions = self._secret(parent).versions
         # "latest" is the newest version whatever its state, as on Google's side.
-        number = len(versions) if label == "latest" else int(label) if label.isdecimal() else 0
+        number = int(label) if label.isdecimal() else self._secret(parent).aliases.get(label, 0)
+        if label == "latest":
+            number = len(versions)
         if not 1 <= number <= len(versions):
             raise NotFoundError(f"Secret Version [{name}] not found.")
         return number, versions[number - 1]
@@ -209,6 +237,8 @@ class SecretManager:
             name=name,
             create_time=datetime.fromisoformat(secret.created),
             labels=secret.labels,
+            version_aliases=secret.aliases,
+            etag=secret.etag,
             replication=api.Replication(automatic=api.Replication.Automatic()),
         )
 
@@ -236,7 +266,7 @@ class SecretManager:
 
 def _read(stored: dict[str, Any]) -> _Secret:
     versions = [_Version(**version) for version in stored["versions"]]
-    return _Secret(created=stored["created"], labels=stored["labels"], versions=versions)
+    return _Secret(**{**stored, "versions": versions})
 
 
 def _numbered(name: str, number: int) -> str:

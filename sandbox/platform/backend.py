@@ -16,6 +16,7 @@ from sandbox.platform.database import Database
 from sandbox.platform.errors import ConfigurationError
 from sandbox.platform.events import EventStream
 from sandbox.platform.faults import Faults
+from sandbox.platform.flags import FeatureFlags
 from sandbox.platform.http_api import HttpApi
 from sandbox.platform.identity import Verifier
 from sandbox.platform.metrics import BackendMetrics, request_histogram
@@ -42,6 +43,8 @@ async def main() -> None:
     metrics = BackendMetrics()
     reading, writing = Database(configuration.database_url), Database(configuration.database_url)
     await reading.wait(configuration.database_connect_seconds)
+    flags = FeatureFlags(configuration.flags, configuration.flags_reference, configuration.secret_manager)
+    await flags.look()
     writer = event_writer = None
     if configuration.tracking:
         writer = RecordWriter(writing, metrics.usage_rows, metrics.usage_write_failures)
@@ -51,7 +54,7 @@ async def main() -> None:
     accounts = AccountBook(
         reading, writer, configuration.default_budget_usd, configuration.session_ttl_seconds
     )
-    service = OptimizationService(configuration, faults, metrics, accounts, writer, events)
+    service = OptimizationService(configuration, flags, faults, metrics, accounts, writer, events)
     draining = asyncio.Event()
     verifier = Verifier(configuration.signing_key)
     api = HttpApi(service, accounts, verifier, events)
@@ -73,6 +76,7 @@ async def main() -> None:
     )
     tasks = [
         asyncio.create_task(accounts.run()),
+        asyncio.create_task(flags.run()),
         asyncio.create_task(_clean_up(service, accounts, configuration)),
     ]
     writers = [own for own in (writer, event_writer) if own]

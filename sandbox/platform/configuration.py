@@ -30,7 +30,9 @@ class BackendConfiguration:
     :param database_connect_seconds: how long the database may take to answer at the start.
     :param signing_key: key of the auth service's tokens. A secret.
     :param tracking: whether usage is optimized and written down at all (the release's own switch).
-    :param optimizing: whether prompts are optimized: ``tracking`` and the feature flag.
+    :param flags: the feature flags that the revision mounts.
+    :param flags_reference: resource name of the version that they are.
+    :param secret_manager: address of Secret Manager.
     :param session_ttl_seconds: how long an idle session is kept.
     """
 
@@ -40,7 +42,9 @@ class BackendConfiguration:
     database_connect_seconds: float
     signing_key: str
     tracking: bool
-    optimizing: bool
+    flags: Mapping[str, str]
+    flags_reference: str
+    secret_manager: str
     target_percent: float
     max_retries: int
     prices: PriceList
@@ -60,7 +64,6 @@ class BackendConfiguration:
         tracking = _switch({**tokens, **environment}, "TOKEN_OPTIMIZATION_ENABLED")
         if tracking and not tokens:
             raise ConfigurationError("TOKEN_CONFIG is not set, but TOKEN_OPTIMIZATION_ENABLED is true")
-        flags = _json_object(environment, "FEATURE_FLAGS")
         try:
             prices = PriceList.from_configuration(_json_object(environment, "PRICING_CONFIG") or tokens)
         except ValueError as error:
@@ -72,7 +75,9 @@ class BackendConfiguration:
             database_connect_seconds=float(_amount(environment, "DATABASE_CONNECT_SECONDS", "15")),
             signing_key=required(environment, "AUTH_SIGNING_KEY"),
             tracking=tracking,
-            optimizing=tracking and flags.get("token_optimization", "true").lower() == "true",
+            flags=_json_object(environment, "FEATURE_FLAGS"),
+            flags_reference=environment.get("FEATURE_FLAGS_REFERENCE", ""),
+            secret_manager=environment.get("SECRET_MANAGER_ENDPOINT", "https://secretmanager.googleapis.com"),
             target_percent=float(_amount(tokens, "TOKEN_OPTIMIZATION_DEFAULT_TARGET_REDUCTION", "20")),
             max_retries=int(_amount(tokens, "TOKEN_OPTIMIZATION_MAX_RETRIES", "3")),
             prices=prices,

@@ -14,6 +14,7 @@ from sandbox.platform.accounts import AccountBook
 from sandbox.platform.budgets import Account, Totals, alert_level, utc_now
 from sandbox.platform.configuration import BackendConfiguration
 from sandbox.platform.faults import Faults
+from sandbox.platform.flags import FeatureFlags
 from sandbox.platform.metrics import ALERT_LEVELS, BackendMetrics
 from sandbox.platform.optimizer import Optimization, Optimizer
 from sandbox.platform.product_events import ProductEvents
@@ -58,6 +59,7 @@ class SessionIsolationError(Exception):
 class OptimizationService:
     """Optimizes, prices and accounts for prompts.
 
+    :param flags: the feature flags in force.
     :param writer: where usage goes; None when usage is not tracked.
     :param events: where what happens beside it is noted.
     """
@@ -65,6 +67,7 @@ class OptimizationService:
     def __init__(
         self,
         configuration: BackendConfiguration,
+        flags: FeatureFlags,
         faults: Faults,
         metrics: BackendMetrics,
         accounts: AccountBook,
@@ -72,6 +75,7 @@ class OptimizationService:
         events: ProductEvents,
     ) -> None:
         self._configuration = configuration
+        self._flags = flags
         self._faults = faults
         self._metrics = metrics
         self._accounts = accounts
@@ -137,7 +141,7 @@ class OptimizationService:
 
     def _optimize(self, prompt: str) -> tuple[Optimization, bool | None]:
         """Return the outcome and whether the attempt succeeded; None when none was made."""
-        if not self._configuration.optimizing:
+        if not (self._configuration.tracking and self._flags.on("token_optimization")):
             return _untouched(prompt), None
         try:
             outcome = self._optimizer.optimize(prompt)

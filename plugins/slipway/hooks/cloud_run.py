@@ -28,6 +28,7 @@ from slipway.hooks.cloud_run_revision import (
     next_template,
     readiness,
     secrets_of,
+    variables_of,
 )
 from slipway.hooks.cloud_run_traffic import (
     TrafficChange,
@@ -51,6 +52,7 @@ __all__ = [
     "secrets_of",
     "serving_split",
     "tags_of",
+    "variables_of",
 ]
 
 

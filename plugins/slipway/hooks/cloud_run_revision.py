@@ -123,6 +123,15 @@ def secrets_of(revision: run_v2.Revision) -> dict[str, str]:
     }
 
 
+def variables_of(revision: run_v2.Revision) -> set[str]:
+    """Return the names of a revision's plain environment variables, without their values."""
+    return {
+        variable.name
+        for variable in serving_container(revision.containers).env
+        if not variable.value_source.secret_key_ref.secret
+    }
+
+
 def image_of(revision: run_v2.Revision) -> str:
     """Return the image reference of a revision's serving container."""
     return str(serving_container(revision.containers).image)

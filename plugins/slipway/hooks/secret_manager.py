@@ -9,6 +9,7 @@ from typing import Any
 from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as google_errors
 from google.cloud import secretmanager_v1
+from google.protobuf.field_mask_pb2 import FieldMask
 from google_crc32c import value as crc32c
 
 from slipway.exceptions import SecretUnavailable
@@ -91,6 +92,40 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
         with reported_as(SecretUnavailable, f"secret {name}: cannot add a version"):
             version: int = retry_within(READ_SECONDS)(add_unless_there)()
         return version
+
+    def point_alias(self, *, project_id: str, secret: str, alias: str, version: int) -> bool:
+        """Let an alias name a version; whoever reads by the alias gets this version from then on.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :param alias: name of the alias, such as ``rollback``.
+        :param version: number of the version.
+        :returns: False when it named this version already.
+        :raises SecretUnavailable: when there is no such version, somebody changed the secret at the same
+            time, or Secret Manager refuses or gives no usable answer.
+        """
+        name = _secret_name(project_id, secret)
+
+        def point_unless_there() -> bool:
+            current = self.client.get_secret(name=name, retry=None, timeout=attempt_timeout(READ_SECONDS))
+            aliases = dict(current.version_aliases)
+            if aliases.get(alias) == version:
+                return False
+            changed = secretmanager_v1.Secret(
+                name=name, etag=current.etag, version_aliases=aliases | {alias: version}
+            )
+            self.client.update_secret(
+                secret=changed,
+                update_mask=FieldMask(paths=["version_aliases"]),
+                retry=None,
+                timeout=attempt_timeout(READ_SECONDS),
+            )
+            self.log.info("secret %s: %s is version %d now", name, alias, version)
+            return True
+
+        with reported_as(SecretUnavailable, f"secret {name}: alias {alias} cannot name version {version}"):
+            moved: bool = retry_within(READ_SECONDS)(point_unless_there)()
+        return moved
 
     def access(self, *, project_id: str, secret: str, version: int | str) -> bytes:
         """Return a version's payload.

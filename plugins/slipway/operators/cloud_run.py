@@ -11,6 +11,8 @@ from slipway.operators.release import EnvironmentOperator, ReleaseOperator
 from slipway.policy import PhaseName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Context
 
     from slipway.ledger import Release
@@ -48,11 +50,10 @@ class DeployRevisionsOperator(EnvironmentOperator):
             service=service.names[self.environment],
             revision=service.revisions[self.environment],
             image=service.image,
-            env=definition.env,
+            env=dict(definition.env) | self._references(release, definition.secrets, configured["versions"]),
             secrets={
                 variable: SecretVersion(
-                    secret=f"{environment.secret_prefix}-{document}",
-                    version=str(configured["versions"][document]),
+                    secret=environment.secret(document), version=str(configured["versions"][document])
                 )
                 for variable, document in definition.secrets.items()
             },
@@ -64,6 +65,18 @@ class DeployRevisionsOperator(EnvironmentOperator):
             tag=environment.tag,
             timeout=policy.deploy_timeout_seconds,
         )
+
+    def _references(
+        self, release: Release, secrets: Mapping[str, str], versions: Mapping[str, int]
+    ) -> dict[str, str]:
+        """Return ``<VARIABLE>_REFERENCE`` of what a rollback changes: with it the product follows one."""
+        environment = release.policy.environments[self.environment]
+        return {
+            f"{variable}_REFERENCE": f"projects/{environment.project_id}/secrets/"
+            f"{environment.secret(document)}/versions/{versions[document]}"
+            for variable, document in secrets.items()
+            if release.policy.configuration[document].rolls_back
+        }
 
 
 class ServeStagingOperator(ReleaseOperator):

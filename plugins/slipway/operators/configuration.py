@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from slipway.hooks.secret_manager import SecretVersionHook
     from slipway.ledger import Release
 
+ROLLBACK_ALIAS = "rollback"
+
 
 @dataclass(frozen=True)
 class Running:
@@ -27,11 +29,13 @@ class Running:
     :param version: its number, or ``latest`` when whoever deployed the revision did not pin it.
     :param state: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
     :param content: None when the version cannot be read, or its payload is no JSON object.
+    :param follows: whether the revision was told where the document is, and follows a rollback of it.
     """
 
     version: str
     state: str
     content: Mapping[str, Any] | None
+    follows: bool
 
 
 class ConfigurationOperator(EnvironmentOperator):
@@ -52,35 +56,35 @@ class ConfigurationOperator(EnvironmentOperator):
         mounted = self._mounted(release)
         return {name: self._read(release, name, mounted[name]) for name in documents if name in mounted}
 
-    def _read(self, release: Release, document: str, version: str) -> Running:
+    def _read(self, release: Release, document: str, mounted: tuple[str, bool]) -> Running:
+        version, follows = mounted
         where: dict[str, Any] = {**self._secret(release, document), "version": version}
         state = self.secrets.version_state(**where)
         content = parse_payload(self.secrets.access(**where)) if state == "ENABLED" else None
-        return Running(version, state, content)
+        return Running(version, state, content, follows)
 
-    def _mounted(self, release: Release) -> Mapping[str, str]:
-        """Return the version by document, as the serving revisions mount it."""
-        from slipway.hooks.cloud_run import secrets_of
+    def _mounted(self, release: Release) -> Mapping[str, tuple[str, bool]]:
+        """Return by document the version that serves, and whether its revision follows a rollback."""
+        from slipway.hooks.cloud_run import secrets_of, variables_of
 
         environment = release.policy.environments[self.environment]
-        found: dict[str, str] = {}
+        found: dict[str, tuple[str, bool]] = {}
         for service in release.policy.services.values():
             name = service.names[self.environment]
             revision = self._serving(release, name) if service.secrets else None
             if revision is None:
                 continue
-            references = secrets_of(
-                self.cloud_run.get_revision(
-                    project_id=environment.project_id,
-                    location=environment.location,
-                    service=name,
-                    revision=revision,
-                )
+            serving = self.cloud_run.get_revision(
+                project_id=environment.project_id,
+                location=environment.location,
+                service=name,
+                revision=revision,
             )
+            references, variables = secrets_of(serving), variables_of(serving)
             for variable, document in service.secrets.items():
                 secret, _, version = references.get(variable, "").rpartition(":")
-                if secret.rpartition("/")[2] == f"{environment.secret_prefix}-{document}":
-                    found.setdefault(document, version)
+                if secret.rpartition("/")[2] == environment.secret(document):
+                    found.setdefault(document, (version, f"{variable}_REFERENCE" in variables))
         return found
 
     def _serving(self, release: Release, service: str) -> str | None:
@@ -101,14 +105,13 @@ class ConfigurationOperator(EnvironmentOperator):
 
     def _secret(self, release: Release, document: str) -> dict[str, str]:
         environment = release.policy.environments[self.environment]
-        return {"project_id": environment.project_id, "secret": f"{environment.secret_prefix}-{document}"}
+        return {"project_id": environment.project_id, "secret": environment.secret(document)}
 
     def write(
-        self, release: Release, key: str, running: Mapping[str, Running], *, rolled_back: bool = False
-    ) -> dict[str, int]:
-        """Write documents, put on record what changes against what runs, and return the version of each.
+        self, release: Release, running: Mapping[str, Running], *, rolled_back: bool = False
+    ) -> dict[str, Any]:
+        """Write documents; return the version of each, the one that serves, and what changes between them.
 
-        :param key: of the entry in the ledger.
         :param running: what the serving revisions read, by document.
         :param rolled_back: write what the policy changes on a rollback, as a rollback writes it.
         """
@@ -131,8 +134,7 @@ class ConfigurationOperator(EnvironmentOperator):
             for name, document in documents.items()
         }
         serving = {name: version.version for name, version in running.items()}
-        self.record(release, key, versions=versions, serving=serving, changes=found)
-        return versions
+        return {"versions": versions, "serving": serving, "changes": found}
 
 
 class WriteConfigurationOperator(ConfigurationOperator):
@@ -154,11 +156,20 @@ class WriteConfigurationOperator(ConfigurationOperator):
                     f"secret {secret} version {found.version}: is {found.state}, but the serving revision "
                     "mounts it, and a rollback would; enable it, or deploy a revision that mounts another"
                 )
-        return self.write(release, f"configured/{self.environment}", running)
+        written = self.write(release, running)
+        self.record(release, f"configured/{self.environment}", **written)
+        versions: dict[str, int] = written["versions"]
+        return versions
 
 
 class RollBackFlagsOperator(ConfigurationOperator):
-    """Write the documents that the policy changes on a rollback, so that what starts from now on has them.
+    """Write what the policy changes on a rollback, and let the alias ``rollback`` name it.
+
+    A revision mounts its version by number, so that writing another reaches nothing that runs. A product that
+    was told where its document is (``<VARIABLE>_REFERENCE``) follows the alias while the version there is
+    newer than its own: the revision that serves again switches over within seconds, and the next release,
+    whose version is newer still, does not. Which revision follows is on record; one that does not keeps its
+    flags until it is deployed again.
 
     Skipped when the release never wrote configuration to this environment.
     """
@@ -169,4 +180,10 @@ class RollBackFlagsOperator(ConfigurationOperator):
         if self.ledger.entry(release.release_id, f"configured/{self.environment}") is None:
             raise AirflowSkipException(f"release {release.release_id}: wrote no configuration")
         running = self.running(release, list(release.policy.configuration))
-        return self.write(release, f"rolled_back/flags/{self.environment}", running, rolled_back=True)
+        written = self.write(release, running, rolled_back=True)
+        versions: dict[str, int] = written["versions"]
+        for document, version in versions.items():
+            self.secrets.point_alias(**self._secret(release, document), alias=ROLLBACK_ALIAS, version=version)
+        follows = {name: name in running and running[name].follows for name in versions}
+        self.record(release, f"rolled_back/flags/{self.environment}", **written, serving_follows=follows)
+        return versions

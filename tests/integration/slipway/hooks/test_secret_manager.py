@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import uuid
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from slipway.exceptions import SecretUnavailable
@@ -99,3 +101,28 @@ def test_the_payload_is_in_no_log_and_no_error(
         add(hook, secret, b"hunter2-other")
     hidden = ("hunter2", "aHVudGVyMi")  # as it is, and in base64
     assert not any(text in caplog.text + str(caught.value) for text in hidden)
+
+
+def test_an_alias_names_a_version_and_keeps_the_others(hook: SecretVersionHook, secret: str) -> None:
+    for data in (b"one", b"two"):
+        add(hook, secret, data)
+    point = functools.partial(hook.point_alias, project_id=PROJECT, secret=secret)
+    assert point(alias="rollback", version=1)
+    assert not point(alias="rollback", version=1), "done again it does nothing"
+    assert point(alias="other", version=2)
+    assert hook.access(project_id=PROJECT, secret=secret, version="rollback") == b"one"
+    assert point(alias="rollback", version=2)
+    assert hook.access(project_id=PROJECT, secret=secret, version="rollback") == b"two"
+    with pytest.raises(SecretUnavailable, match=r"alias rollback cannot name version 3"):
+        point(alias="rollback", version=3)
+
+
+@pytest.mark.parametrize("lost", ["answer", "request"])
+def test_an_alias_is_moved_whatever_the_network_does(
+    hook: SecretVersionHook, proxy: FaultProxy, secret: str, lost: Literal["answer", "request"]
+) -> None:
+    add(hook, secret, b"one")
+    injected = proxy.inject(Fault("PATCH", "secrets", lost=lost))
+    hook.point_alias(project_id=PROJECT, secret=secret, alias="rollback", version=1)
+    assert injected.times == 0
+    assert hook.access(project_id=PROJECT, secret=secret, version="rollback") == b"one"

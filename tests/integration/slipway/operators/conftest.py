@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.integration.slipway.hooks.web_service import PROJECT, Web
 
 VERSION = "1.1.0"
 DOCUMENT = "feature-flags"
+IMAGE = "frontend:1.1.0"
 
 
 class Product:
@@ -45,10 +47,12 @@ class Product:
         flags = json.dumps({"token_optimization": False}).encode()
         secrets.add_version(project_id=PROJECT, secret=self.secret, data=flags)
         web.deploy("stable", secrets={"FEATURE_FLAGS": SecretVersion(self.secret, "1")})
-        self.context: Any = {
-            "params": {"version": VERSION, "reason": None},
-            "dag_run": type("Run", (), {"run_id": f"manual__{uuid.uuid4().hex}", "conf": {}}),
-        }
+        self.start_run()
+
+    def start_run(self) -> None:
+        """Begin another run of the release."""
+        run = SimpleNamespace(run_id=f"manual__{uuid.uuid4().hex}", conf={})
+        self.context: Any = {"params": {"version": VERSION, "reason": None}, "dag_run": run}
 
     def open(self, **changes: Any) -> Release:
         """Open the release.
@@ -70,13 +74,13 @@ class Product:
             run_id=self.context["dag_run"].run_id,
             known_fields=("version", "reason", "services"),
             policy=parsed,
-            resolve_digest=lambda reference: reference,
+            resolve_digest=lambda _: self.web.image(IMAGE),
         )
         return self.ledger.open_release(
             plan, parsed, {self.web.where["service"]: {self.stable: 100}}, actor="the tests"
         )
 
-    def flags(self, version: int) -> Any:
+    def flags(self, version: int | str) -> Any:
         """Read a version of the flags."""
         return json.loads(self.secrets.access(project_id=PROJECT, secret=self.secret, version=version))
 

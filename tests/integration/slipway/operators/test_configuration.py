@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from slipway.exceptions import SecretUnavailable
+from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import RollBackFlagsOperator, WriteConfigurationOperator
 
 from tests.integration.slipway.hooks.web_service import PROJECT
@@ -55,5 +56,26 @@ def test_a_rollback_writes_the_prepared_flags(product: Product) -> None:
         roll_back().execute(product.context)
     write().execute(product.context)
     assert roll_back().execute(product.context) == {DOCUMENT: 3}
-    assert product.flags(3) == {"token_optimization": False}
-    assert product.ledger.entry(release.release_id, "rolled_back/flags/production") is not None
+    assert product.flags(3) == product.flags("rollback") == {"token_optimization": False}
+    entry = product.ledger.entry(release.release_id, "rolled_back/flags/production")
+    assert entry is not None
+    assert entry["serving_follows"] == {DOCUMENT: False}, "it was deployed without being told where they are"
+
+
+def test_a_deployed_revision_is_told_where_its_flags_are_and_follows_a_rollback(product: Product) -> None:
+    release = product.open()
+    write().execute(product.context)
+    deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
+    (revision,) = deploy.execute(product.context).values()
+    (container,) = product.web.read().template.containers
+    variables = {variable.name: variable.value for variable in container.env}
+    assert variables["FEATURE_FLAGS_REFERENCE"] == f"projects/{PROJECT}/secrets/{product.secret}/versions/2"
+    product.ledger.close(release.release_id, outcome="promoted", reason="the tests")
+    product.stable = revision
+    product.start_run()
+    release = product.open()
+    write().execute(product.context)
+    roll_back().execute(product.context)
+    entry = product.ledger.entry(release.release_id, "rolled_back/flags/production")
+    assert entry is not None
+    assert entry["serving_follows"] == {DOCUMENT: True}

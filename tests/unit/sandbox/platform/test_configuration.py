@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.platform.configuration import BackendConfiguration
 from sandbox.platform.errors import ConfigurationError
+from sandbox.platform.flags import FeatureFlags
 from tests.unit.sandbox.platform.test_pricing import PUBLIC
 
 SECRET = "s3cret-password"
@@ -30,7 +31,7 @@ def test_everything_is_read() -> None:
     configuration = BackendConfiguration.from_environment(ENVIRONMENT)
     assert configuration.revision == "netra-backend-staging-00002"
     assert configuration.tracking
-    assert configuration.optimizing
+    assert configuration.flags == {"token_optimization": "True"}
     assert configuration.target_percent == 18
     assert configuration.session_ttl_seconds == 300
     assert configuration.default_budget_usd == Decimal(100)
@@ -41,7 +42,8 @@ def test_the_flag_ends_optimizing_but_not_tracking() -> None:
     configuration = BackendConfiguration.from_environment(
         ENVIRONMENT | {"FEATURE_FLAGS": '{"token_optimization": false}'}
     )
-    assert (configuration.tracking, configuration.optimizing) == (True, False)
+    assert configuration.tracking
+    assert not FeatureFlags(configuration.flags).on("token_optimization")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_the_variable_decides_over_the_document(
     )
     environment["TOKEN_CONFIG"] = json.dumps(values)
     configuration = BackendConfiguration.from_environment(environment)
-    assert configuration.tracking is configuration.optimizing is tracking
+    assert configuration.tracking is tracking
 
 
 @pytest.mark.parametrize(
