@@ -18,6 +18,8 @@ class Decision(Section):
         the guard (the geometric mean of target and trigger), over all metrics, phases and looks.
     :param promotion_evidence: e-value that a promotion needs against "as bad as the trigger".
     :param relative_to_stable: how many times worse than stable a canary must be to be blamed.
+    :param outage_seconds: how long the metrics source may stay without an answer before each metric's
+        ``no_answer`` follows; until then the phase is held.
     :param blind_seconds: a new revision from which no event was seen for so long is not promoted.
     :param metric_restart_seconds: spacing of the fresh starts that let a late regression be seen quickly.
     :param rollback_null: what a rollback must refute. ``guard``: "the share is at most the guard", between
@@ -43,6 +45,7 @@ class Decision(Section):
     false_rollback_probability: Annotated[float, Field(gt=0, lt=1)]
     promotion_evidence: Annotated[float, Field(gt=1)]
     relative_to_stable: Annotated[float, Field(ge=1)]
+    outage_seconds: Seconds
     blind_seconds: Seconds
     metric_restart_seconds: Seconds
     rollback_null: Literal["guard", "strict"] = "guard"
@@ -55,38 +58,68 @@ class Decision(Section):
     power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
 
 
-class Consequence(Section):
-    """What follows when a metric is bad.
+class Measured(Section):
+    """What every metric states.
 
+    :param title: its name, for people.
+    :param unit: what is counted, such as ``requests``, or the unit of the value.
+    :param minimum_evidence: what must have been seen of the new revision before it can be promoted: events of
+        a share or quantile, the whole of a band, reports of a level or of a count that must stay zero.
     :param severity: as the strategy's alerts name it: a ``critical`` one calls a person at once.
-    :param action: ``rollback``; or ``hold`` for a metric that stops a promotion and never rolls back.
-    :param no_data: ``hold``; or ``report`` where the metric only warns: too little evidence is told and holds
-        nothing.
+    :param no_data: what too little evidence does: ``hold``; or ``report`` where the metric only warns: it is
+        told and holds nothing.
+    :param no_answer: what follows when the source does not answer for ``outage_seconds``: ``rollback``,
+        ``hold``, or ``report`` where the metric only warns. None of them is a promotion.
     """
 
+    title: str
+    unit: str
+    minimum_evidence: Annotated[float, Field(gt=0)]
     severity: Literal["critical", "warning"] = "critical"
-    action: Literal["rollback", "hold"] = "rollback"
     no_data: Literal["hold", "report"] = "hold"
+    no_answer: Literal["rollback", "hold", "report"] = "hold"
+
+    @property
+    def may_be_missing(self) -> bool:
+        """True for a metric that only warns."""
+        return self.severity == "warning"
 
     @model_validator(mode="after")
-    def _only_a_warning_may_be_missing(self) -> Consequence:
-        if self.no_data == "report" and (self.severity, self.action) != ("warning", "hold"):
-            raise ValueError(
-                "no_data=report: only with severity: warning and action: hold; "
-                "anything else must not be promoted unseen"
-            )
+    def _only_a_warning_may_be_missing(self) -> Measured:
+        for rule in ("no_data", "no_answer"):
+            if getattr(self, rule) == "report" and not self.may_be_missing:
+                raise ValueError(
+                    f"{rule}=report: only where the metric warns (severity: warning, and no rollback); "
+                    "anything else must not be promoted unseen"
+                )
         return self
 
 
-class ShareMetric(Consequence):
-    """Bad events as a share of all events: held over the target, rolled back over the trigger.
+class Consequence(Measured):
+    """What follows when a share or a quantile is bad.
 
+    :param action: ``rollback``; or ``hold`` for a metric that stops a promotion and never rolls back.
+    """
+
+    action: Literal["rollback", "hold"] = "rollback"
+
+    @property
+    def may_be_missing(self) -> bool:
+        """True for a metric that only warns and only holds."""
+        return self.severity == "warning" and self.action == "hold"
+
+
+class ShareMetric(Consequence):
+    """Bad events as a share of all events: held past the target, rolled back past the trigger.
+
+    :param direction: ``lower``: target and trigger are the percents of bad events that are just allowed;
+        ``higher``: the percents of good ones.
     :param guard_percent: the null of a rollback under ``rollback_null: guard``; left out it is the geometric
         mean of target and trigger.
     """
 
     kind: Literal["share"]
-    title: str
+    direction: Literal["lower", "higher"] = "lower"
     total: str
     bad: str
     target_percent: Percent
@@ -94,18 +127,22 @@ class ShareMetric(Consequence):
     guard_percent: Annotated[float, Field(gt=0, lt=100)] | None = None
     compare_with_stable: bool = True
 
+    def bad_percent(self, percent: float) -> float:
+        """Return a limit as a percent of bad events, whatever the direction it is stated in."""
+        return percent if self.direction == "lower" else 100 - percent
+
     @model_validator(mode="after")
     def _in_order(self) -> ShareMetric:
-        if self.guard_percent is not None and not (
-            self.target_percent <= self.guard_percent <= self.trigger_percent
-        ):
+        target, trigger = self.bad_percent(self.target_percent), self.bad_percent(self.trigger_percent)
+        if self.guard_percent is not None and not target <= self.bad_percent(self.guard_percent) <= trigger:
             raise ValueError(
                 f"guard_percent={self.guard_percent}: must be between target_percent={self.target_percent} "
                 f"and trigger_percent={self.trigger_percent}"
             )
-        if self.target_percent > self.trigger_percent:
+        if target > trigger:
+            most = "most" if self.direction == "lower" else "least"
             raise ValueError(
-                f"target_percent={self.target_percent}: must be at most "
+                f"target_percent={self.target_percent}: must be at {most} "
                 f"trigger_percent={self.trigger_percent}"
             )
         return self
@@ -124,7 +161,7 @@ class QuantileMetric(Consequence):
     """
 
     kind: Literal["quantile"]
-    title: str
+    direction: Literal["lower"] = "lower"
     total: str
     within: Annotated[str, Field(pattern=r'le="\$le"')]
     edges_in: Literal["s", "ms"] = "s"
@@ -158,7 +195,7 @@ class QuantileMetric(Consequence):
         return self
 
 
-class BandMetric(Section):
+class BandMetric(Measured):
     """``100 * (1 - part / whole)`` must lie in a band; outside it the release is held, never rolled back.
 
     :param margin_percent: a promotion needs an observed value inside the band and proof that the true one is
@@ -167,7 +204,7 @@ class BandMetric(Section):
     """
 
     kind: Literal["band"]
-    title: str
+    direction: Literal["within"] = "within"
     part: str
     whole: str
     minimum_percent: Percent
@@ -175,7 +212,7 @@ class BandMetric(Section):
     margin_percent: Annotated[float, Field(ge=0, le=50)] = 5
 
 
-class LevelMetric(Section):
+class LevelMetric(Measured):
     """A level, such as memory in use: over its limit, or on its way there, the release is held.
 
     :param value: one sample per series; the highest counts.
@@ -183,33 +220,22 @@ class LevelMetric(Section):
     :param looks: how many looks in a row must be over the limit, so that a spike is not a verdict.
     :param horizon_seconds: a level that rises as if to reach its limit within this time is on its way there,
         as with a leak; left out, the trend is not judged.
-    :param no_data: ``hold``; or ``report`` where the level only warns: its absence is told and holds nothing.
     """
 
     kind: Literal["level"]
-    title: str
+    direction: Literal["lower"] = "lower"
     value: str
     limit: Annotated[float, Field(gt=0)]
-    unit: str
     looks: Annotated[int, Field(ge=1, le=1000)] = 3
     horizon_seconds: Seconds | None = None
     severity: Literal["critical", "warning"] = "warning"
-    no_data: Literal["hold", "report"] = "hold"
-
-    @model_validator(mode="after")
-    def _only_a_warning_may_be_missing(self) -> LevelMetric:
-        if self.no_data == "report" and self.severity != "warning":
-            raise ValueError(
-                "no_data=report: only with severity: warning; anything else is not promoted unseen"
-            )
-        return self
 
 
-class ZeroMetric(Section):
+class ZeroMetric(Measured):
     """A count that must stay zero: one event rolls back."""
 
     kind: Literal["zero"]
-    title: str
+    direction: Literal["lower"] = "lower"
     count: str
 
 

@@ -8,7 +8,7 @@ from slipway.analysis.budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.evidence import Counts
 from slipway.analysis.judges import judge_for
 from slipway.analysis.traffic_share import TrafficShareJudge
-from slipway.analysis.verdict import Cause, Decision, Verdict, combine
+from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy import PhaseName, Policy
 from slipway.policy_metrics import QuantileMetric, ShareMetric
 
@@ -40,7 +40,10 @@ class BakeAnalysis:
         self._bake_seconds = bake_seconds
         self._deadline = bake_seconds + extension_seconds
         self._blind_seconds = policy.decision.blind_seconds
+        self._outage_seconds = policy.decision.outage_seconds
+        self._no_answer = {key: metric.no_answer for key, metric in policy.metrics.items()}
         self._last_event = 0.0
+        self._last_answer = 0.0
         self._judges = {
             key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline)
             for key, metric in policy.metrics.items()
@@ -61,6 +64,7 @@ class BakeAnalysis:
         :param at: seconds since the first look; never before the last one.
         :raises ValueError: when a look comes before one that is already counted.
         """
+        self._last_answer = at
         if any(canary[key].total for key in self._shares if key in canary):
             self._last_event = at
         for key, judge in self._judges.items():
@@ -88,3 +92,33 @@ class BakeAnalysis:
             reason = f"no evidence: no event of the new revision for {silent:.0f} s"
             return Decision(Verdict.HOLD, reason, findings, at, Cause.NO_EVIDENCE)
         return decision
+
+    def unanswered(self, why: str, *, at: float) -> Decision:
+        """Decide at a look that the metrics source did not answer: no evidence, hence ``hold``.
+
+        When the source is out for longer than the policy allows, each metric's ``no_answer`` follows: one
+        that asks for a rollback gets it. A promotion is no answer to an outage.
+
+        :param why: what went wrong.
+        :param at: seconds since the first look.
+        """
+        out = at - self._last_answer
+        if out <= self._outage_seconds:
+            return Decision(Verdict.HOLD, f"no evidence: {why}", [], at, Cause.NO_EVIDENCE)
+        words = f"no answer of the metrics source for {out:.0f} s (at most {self._outage_seconds:g} s)"
+        findings = [
+            Finding(
+                key,
+                Verdict.ROLLBACK if rule == "rollback" else Verdict.HOLD,
+                words,
+                None,
+                0,
+                Cause.NO_ANSWER,
+                advisory=rule == "report",
+            )
+            for key, rule in self._no_answer.items()
+        ]
+        asking = [finding.metric for finding in findings if finding.verdict is Verdict.ROLLBACK]
+        verdict = Verdict.ROLLBACK if asking else Verdict.HOLD
+        asked = f", rollback for {', '.join(asking)}" if asking else ""
+        return Decision(verdict, f"{words}{asked}: {why}", findings, at, Cause.NO_ANSWER)

@@ -49,6 +49,8 @@ class ShareJudge:
     ) -> None:
         self._key = key
         self._metric = metric
+        self._counts_good = isinstance(metric, ShareMetric) and metric.direction == "higher"
+        self._past = "under" if self._counts_good else "over"
         self._test = ShareTest(
             Limits.of(metric, null=decision.rollback_null),
             decision,
@@ -79,8 +81,8 @@ class ShareJudge:
             advisory = self._metric.no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         if test.degraded or (test.is_proven_better and not test.is_within_target):
-            return self._finding(Verdict.HOLD, Cause.OVER_TARGET, "over the target")
-        if not test.is_proven_better:
+            return self._finding(Verdict.HOLD, Cause.OVER_TARGET, f"{self._past} the target")
+        if not test.is_proven_better or test.events < self._metric.minimum_evidence:
             return self._finding(Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE, "not yet enough evidence")
         if test.is_behind_stable:
             return self._finding(Verdict.HOLD, Cause.WORSE_THAN_STABLE, "worse than stable")
@@ -89,18 +91,22 @@ class ShareJudge:
     def _rollback(self) -> Finding:
         if self._metric.action == "hold":
             return self._finding(
-                Verdict.HOLD, Cause.OVER_TRIGGER, f"over the limit ({self._metric.severity} alert, holds)"
+                Verdict.HOLD,
+                Cause.OVER_TRIGGER,
+                f"{self._past} the limit ({self._metric.severity} alert, holds)",
             )
-        return self._finding(Verdict.ROLLBACK, Cause.OVER_TRIGGER, "over the trigger")
+        return self._finding(Verdict.ROLLBACK, Cause.OVER_TRIGGER, f"{self._past} the trigger")
 
     def _finding(self, verdict: Verdict, cause: Cause, words: str) -> Finding:
         test, events = self._test, float(self._test.events)
         bad = float(test.over_trigger if cause is Cause.OVER_TRIGGER else test.over_target)
         share = bad / events if events else 0.0
+        share = 1 - share if self._counts_good else share
         return Finding(
             self._key,
             verdict,
-            f"{self._metric.title} {words}: {share:.2%} of {events:.0f} {_describe(self._metric)}",
+            f"{self._metric.title} {words}: "
+            f"{share:.2%} of {events:.0f} {self._metric.unit} {_describe(self._metric)}",
             100 * share if events else None,
             events,
             cause,
@@ -136,4 +142,5 @@ def _describe(metric: ShareMetric | QuantileMetric) -> str:
             f"slow (at most {allowed:g} % over {metric.target_seconds:g} s wanted, "
             f"{verb} over {metric.trigger_seconds:g} s)"
         )
-    return f"(target {metric.target_percent:g} %, {verb} over {metric.trigger_percent:g} %)"
+    past = "over" if metric.direction == "lower" else "under"
+    return f"(target {metric.target_percent:g} %, {verb} {past} {metric.trigger_percent:g} %)"

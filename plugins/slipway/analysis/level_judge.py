@@ -37,8 +37,9 @@ class LevelJudge:
     def finding(self, *, is_last: bool) -> Finding:
         """Say what the evidence so far means."""
         metric = self._metric
-        if len(self._looks) < metric.looks:
-            words = f"{metric.title}: no evidence, {len(self._looks)} of {metric.looks} reports"
+        wanted = max(metric.looks, metric.minimum_evidence)
+        if len(self._looks) < wanted:
+            words = f"{metric.title}: no evidence, {len(self._looks)} of {wanted:g} reports"
             advisory = metric.no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         level = self._looks[-1].over_target

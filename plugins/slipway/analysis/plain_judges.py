@@ -38,17 +38,18 @@ class BandJudge:
         metric, whole = self._metric, self._counts.total
         if whole <= 0:
             words = f"{metric.title}: no evidence, no events"
-            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
+            advisory = metric.no_data == "report"
+            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         percent = 100 * (1 - self._counts.over_target / whole)
         verdict, cause, words = Verdict.PROMOTE, Cause.WITHIN_TARGET, ""
         if not metric.minimum_percent <= percent <= metric.maximum_percent:
             verdict, cause = Verdict.HOLD, Cause.OVER_TARGET
-        elif self._within.log_e < self._wanted:
+        elif self._within.log_e < self._wanted or whole < metric.minimum_evidence:
             verdict, cause, words = Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE, ", not yet enough evidence"
         return Finding(
             self._key,
             verdict,
-            f"{metric.title} {percent:.1f} % "
+            f"{metric.title} {percent:.1f} % of {whole:.3g} {metric.unit} "
             f"({metric.minimum_percent:g} to {metric.maximum_percent:g} % wanted){words}",
             percent,
             whole,
@@ -67,20 +68,24 @@ class ZeroJudge:
         self._key = key
         self._metric = metric
         self._events = 0.0
-        self._seen = False
+        self._reports = 0
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
         """Take an interval into account."""
-        self._seen = self._seen or canary.total > 0
+        self._reports += canary.total > 0
         self._events += canary.over_trigger
 
     def finding(self, *, is_last: bool) -> Finding:
         """Say what the evidence so far means."""
         title, events = self._metric.title, self._events
         if events > 0:
-            words = f"{title}: {events:.0f} (0 allowed)"
+            words = f"{title}: {events:.0f} {self._metric.unit} (0 allowed)"
             return Finding(self._key, Verdict.ROLLBACK, words, events, events, Cause.OVER_TRIGGER)
-        if not self._seen:
-            words = f"{title}: no evidence, not reported"
-            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
-        return Finding(self._key, Verdict.PROMOTE, f"{title}: 0", 0, 0, Cause.WITHIN_TARGET)
+        wanted = self._metric.minimum_evidence
+        if self._reports < wanted:
+            words = f"{title}: no evidence, {self._reports} of {wanted:g} reports"
+            advisory = self._metric.no_data == "report"
+            return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
+        return Finding(
+            self._key, Verdict.PROMOTE, f"{title}: 0 {self._metric.unit}", 0, 0, Cause.WITHIN_TARGET
+        )

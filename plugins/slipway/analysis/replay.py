@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.record import EvidenceRecord
-from slipway.analysis.verdict import Decision, Verdict, unanswered
+from slipway.analysis.verdict import Decision, Verdict
 from slipway.policy import Policy
 
 
@@ -57,10 +57,10 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         phase=record.phase,
     )
     missing = [key for key in policy.metrics if key not in record.metrics]
-    decision, is_over = unanswered("no look", seconds=0.0), False
+    decision, is_over = analysis.decision(at=0.0), False
     for at, canary, stable in record.looks():
         if isinstance(canary, str):
-            decision = unanswered(canary, seconds=at)
+            decision = analysis.unanswered(canary, at=at)
         else:
             analysis.add(canary, stable, at=at)
             decision = analysis.decision(at=at)

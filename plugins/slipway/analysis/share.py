@@ -42,11 +42,14 @@ class Limits:
         if isinstance(metric, QuantileMetric):
             target = trigger = 1 - metric.quantile_percent / 100
         else:
-            target, trigger = metric.target_percent / 100, metric.trigger_percent / 100
+            target = metric.bad_percent(metric.target_percent) / 100
+            trigger = metric.bad_percent(metric.trigger_percent) / 100
         if null == "strict":
             return cls(target, trigger, trigger)
         if metric.guard_percent is not None:
-            return cls(target, trigger, metric.guard_percent / 100)
+            guard = metric.guard_percent
+            guard = metric.bad_percent(guard) if isinstance(metric, ShareMetric) else guard
+            return cls(target, trigger, guard / 100)
         return cls(target, trigger, math.sqrt(target * trigger) if target else trigger)
 
 

@@ -21,6 +21,7 @@ class Cause(StrEnum):
 
     WITHIN_TARGET = "within_target"
     NO_EVIDENCE = "no_evidence"
+    NO_ANSWER = "no_answer"
     NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
     OVER_TARGET = "over_target"
     RISING = "rising"
@@ -40,7 +41,7 @@ class Finding:
     :param reason: one line for people, with values, units and limits.
     :param observed: the observed percent, count or level, None without events.
     :param events: events behind it.
-    :param cause: why, for machines; ``no_evidence`` never goes with ``promote``.
+    :param cause: why, for machines; ``no_evidence`` and ``no_answer`` never go with ``promote``.
     :param log_e: natural logarithms of the e-values behind it, by name.
     :param advisory: True for a finding that is told and holds nothing.
     :raises ValueError: for a promotion on no evidence.
@@ -56,7 +57,7 @@ class Finding:
     advisory: bool = False
 
     def __post_init__(self) -> None:
-        if self.verdict is Verdict.PROMOTE and self.cause is Cause.NO_EVIDENCE:
+        if self.verdict is Verdict.PROMOTE and self.cause in (Cause.NO_EVIDENCE, Cause.NO_ANSWER):
             raise ValueError(f"metric {self.metric}: no evidence can only hold or roll back, not promote")
 
 
@@ -110,15 +111,6 @@ def combine(findings: Sequence[Finding], *, seconds: float) -> Decision:
     return Decision(
         Verdict.PROMOTE, "; ".join(f.reason for f in weighed), findings, seconds, Cause.WITHIN_TARGET
     )
-
-
-def unanswered(why: str, *, seconds: float) -> Decision:
-    """Return the decision of a look that the metrics source did not answer: no evidence, hence ``hold``.
-
-    :param why: what went wrong.
-    :param seconds: length of the watched window.
-    """
-    return Decision(Verdict.HOLD, f"no evidence: {why}", [], seconds, Cause.NO_EVIDENCE)
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from slipway.analysis.verdict import Decision, Verdict, unanswered
+from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger import Ledger, Release
 from slipway.policy import PhaseName
@@ -126,7 +126,7 @@ class BakeTrigger(BaseTrigger):
             canary, stable = await reader.read(at=started + at)
         except MetricsUnavailable as error:
             record.add_unanswered(str(error), at=at)
-            return unanswered(str(error), seconds=at)
+            return analysis.unanswered(str(error), at=at)
         record.add(canary, stable, at=at)
         analysis.add(canary, stable, at=at)
         return analysis.decision(at=at)

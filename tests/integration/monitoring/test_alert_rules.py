@@ -66,7 +66,7 @@ def test_the_strategys_alerts_have_its_thresholds_and_severities(policy: Policy)
     rules, metrics = alerts(), policy.metrics
     wanted = {
         "token_optimization_failure_rate": (metrics["optimization_failure_alert"].target_percent / 100, 0.05),
-        "cost_calculation_accuracy": (1 - metrics["cost_accuracy"].trigger_percent / 100, 0.95),
+        "cost_calculation_accuracy": (metrics["cost_accuracy"].trigger_percent / 100, 0.95),
         "websocket_event_latency": (metrics["websocket_event_latency"].trigger_seconds, 0.2),
         "user_session_isolation_breach": (0, 0),
     }
@@ -83,8 +83,12 @@ def test_the_strategys_alerts_have_its_thresholds_and_severities(policy: Policy)
 def test_the_rollback_triggers_are_the_policys(policy: Policy) -> None:
     assert limit("error_rate") == policy.metrics["error_rate"].trigger_percent / 100
     assert limit("latency_p95") == policy.metrics["latency_p95"].trigger_seconds
-    assert limit("optimization_success") == policy.metrics["optimization_success"].trigger_percent / 100
-    assert limit("websocket_connection") == policy.metrics["websocket_connection"].trigger_percent / 100
+    assert limit("optimization_success") == pytest.approx(
+        1 - policy.metrics["optimization_success"].trigger_percent / 100
+    )
+    assert limit("websocket_connection") == pytest.approx(
+        1 - policy.metrics["websocket_connection"].trigger_percent / 100
+    )
 
 
 def test_the_rules_watch_the_services_of_the_policy(policy: Policy) -> None:

@@ -23,9 +23,18 @@ def test_the_strategys_numbers() -> None:
     errors, latency = policy.metrics["error_rate"], policy.metrics["latency_p95"]
     assert (errors.target_percent, errors.trigger_percent) == (0.1, 1)
     assert (latency.target_seconds, latency.trigger_seconds) == (0.5, 2)
-    assert policy.metrics["optimization_success"].trigger_percent == 10
-    assert (policy.metrics["websocket_connection"].target_percent) == 1
-    assert (policy.metrics["websocket_connection"].trigger_percent) == 5
+    stated = {
+        key: (m.target_percent, m.trigger_percent) for key, m in policy.metrics.items() if m.kind == "share"
+    }
+    assert stated == {
+        "error_rate": (0.1, 1),
+        "optimization_success": (90, 90),
+        "optimization_failure_alert": (5, 10),
+        "websocket_connection": (99, 95),
+        "cost_accuracy": (95, 95),
+    }
+    for metric in policy.metrics.values():
+        assert {"unit", "direction", "minimum_evidence", "no_data", "no_answer"} <= metric.model_fields_set
     band = policy.metrics["cost_reduction"]
     assert (band.minimum_percent, band.maximum_percent) == (15, 25)
     load = policy.staging_validation.load_test
@@ -90,7 +99,17 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
         (
             ("metrics", "error_rate", "no_data"),
             "report",
-            "no_data=report: only with severity: warning and action: hold",
+            "no_data=report: only where the metric warns (severity: warning, and no rollback)",
+        ),
+        (
+            ("metrics", "cost_reduction", "no_answer"),
+            "report",
+            "no_answer=report: only where the metric warns",
+        ),
+        (
+            ("metrics", "websocket_connection", "target_percent"),
+            94,
+            "metrics.websocket_connection.share: target_percent=94.0: must be at least trigger_percent=95",
         ),
         (
             ("traffic_share", "counted_by"),

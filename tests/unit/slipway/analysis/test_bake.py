@@ -94,6 +94,56 @@ def test_a_revision_that_fell_silent_is_not_promoted(policy: Policy) -> None:
     assert "no event of the new revision for 7 s" in decision.reason
 
 
+def outage(policy: Policy, seconds: float, **rules: str) -> Decision:
+    """Return the decision after a minute of healthy traffic and then no answer for some seconds."""
+    metrics = {
+        key: metric.model_copy(update={"no_answer": rules.get(key, rules.get("all", metric.no_answer))})
+        for key, metric in policy.metrics.items()
+    }
+    changed = policy.model_copy(update={"metrics": metrics})
+    analysis = BakeAnalysis(changed, bake_seconds=3600, extension_seconds=1800)
+    for at in range(60):
+        analysis.add(look(policy), look(policy), at=at)
+    return analysis.unanswered("timed out", at=59 + seconds)
+
+
+def test_an_outage_of_the_metrics_is_waited_out_and_then_follows_the_policy(policy: Policy) -> None:
+    short, long = outage(policy, 900), outage(policy, 901)
+    assert (short.verdict, short.reason) == (Verdict.HOLD, "no evidence: timed out")
+    assert (long.verdict, long.cause) == (Verdict.ROLLBACK, Cause.NO_ANSWER)
+    assert long.reason.startswith(
+        "no answer of the metrics source for 901 s (at most 900 s), rollback for error_rate, "
+    )
+    assert long.reason.endswith(": timed out")
+    assert {f.metric for f in long.findings if f.advisory} == {"websocket_event_latency", "memory"}
+
+
+@pytest.mark.parametrize("rule", ["hold", "report"])
+def test_an_outage_of_the_metrics_never_promotes(policy: Policy, rule: str) -> None:
+    assert outage(policy, 4000, all=rule).verdict is Verdict.HOLD
+    assert outage(policy, 4000, all=rule, latency_p95="rollback").verdict is Verdict.ROLLBACK
+
+
+def test_less_than_the_minimum_of_evidence_is_not_promoted_however_good(policy: Policy) -> None:
+    events = int(BAKE + 1) * RATE
+    for key, metric in policy.metrics.items():
+        if metric.kind not in ("share", "quantile") or metric.may_be_missing:
+            continue
+        strict = {**policy.metrics, key: metric.model_copy(update={"minimum_evidence": events + 1})}
+        decision = watch(policy.model_copy(update={"metrics": strict}), look(policy), seconds=int(BAKE) + 1)
+        assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE), key
+        enough = {**policy.metrics, key: metric.model_copy(update={"minimum_evidence": events})}
+        assert watch(policy.model_copy(update={"metrics": enough}), look(policy)).verdict is Verdict.PROMOTE
+
+
+def test_a_success_rate_is_stated_as_the_strategy_states_it(policy: Policy) -> None:
+    failing = watch(policy, look(policy, websocket_connection=Counts(RATE, 3, 3)))
+    assert failing.verdict is Verdict.ROLLBACK
+    words = "WebSocket connection success under the trigger: 85.00% of "
+    assert failing.reason.startswith(words)
+    assert failing.reason.endswith(" handshakes (target 99 %, rollback under 95 %)")
+
+
 def test_errors_over_the_trigger_roll_back_early(policy: Policy) -> None:
     decision = watch(policy, look(policy, error_rate=Counts(RATE, 1, 1)))
     assert decision.verdict is Verdict.ROLLBACK

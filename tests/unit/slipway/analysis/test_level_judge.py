@@ -17,7 +17,14 @@ from slipway.policy_metrics import LevelMetric
 
 POLL = 15.0
 MEMORY = LevelMetric(
-    kind="level", title="Memory", value="m", limit=0.9, unit="of its limit", looks=3, horizon_seconds=86400
+    kind="level",
+    title="Memory",
+    unit="of its limit",
+    minimum_evidence=3,
+    value="m",
+    limit=0.9,
+    looks=3,
+    horizon_seconds=86400,
 )
 
 

@@ -12,7 +12,7 @@ from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence import Counts
 from slipway.analysis.record import EvidenceRecord
 from slipway.analysis.replay import replay
-from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, unanswered
+from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
 from slipway.policy import Policy, load_policy
 from slipway.replay import report
 
@@ -109,12 +109,16 @@ def test_a_record_that_does_not_fit_is_refused(policy: Policy) -> None:
         replay(EvidenceRecord("canary", ["a"]), policy)
 
 
-def test_a_watch_that_ends_without_an_answer_replays_with_its_reason(policy: Policy) -> None:
-    record = EvidenceRecord("canary", ["error_rate"])
-    record.add_unanswered("connection refused", at=6000.0)
+def test_a_watch_that_ends_in_an_outage_of_the_metrics_replays_with_its_reason(policy: Policy) -> None:
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
+    record = EvidenceRecord("canary", list(policy.metrics))
+    for at in range(0, 916, 15):
+        record.add_unanswered("connection refused", at=at)
+        decision = analysis.unanswered("connection refused", at=at)
+        assert (decision.verdict is Verdict.ROLLBACK) == (at > 900)
     made = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
-    assert made.differences(unanswered("connection refused", seconds=6000.0).as_payload()) == []
-    assert made.decision.cause is Cause.NO_EVIDENCE
+    assert made.differences(decision.as_payload()) == []
+    assert made.decision.cause is Cause.NO_ANSWER
 
 
 def test_a_phase_is_kept_in_little_space(policy: Policy) -> None:
