@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay test lint lock bench-analysis
+.PHONY: help setup demo up down status replay test lint lock chaos bench-analysis
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -32,6 +32,9 @@ lint: setup ## Check style and types
 test: setup ## Check style and types, run every test
 	@bin/lint
 	@$(PY) -m pytest
+
+chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
+	@$(PY) -m pytest tests/chaos --quiet
 
 bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
 	@$(PY) -m bench.analysis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from typing import Any
 
 import prometheus_client
@@ -54,4 +55,6 @@ async def _echo(receive: Any, send: Any) -> None:
 if __name__ == "__main__":
     if os.environ.get("CRASH_ON_START"):
         sys.exit(3)
+    if os.environ.get("HANG_ON_START"):
+        time.sleep(3600)
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning", lifespan="off")

@@ -22,13 +22,16 @@ UPSTREAM_SECONDS = 30.0
 class Fault:
     """What happens to the requests that match, as often as ``times`` says.
 
-    :param method: HTTP method.
+    :param method: HTTP method, as a pattern.
     :param path: pattern searched for in the path with its query.
+    :param skip: how many matching requests pass before it happens.
     :param status: status to answer with instead of forwarding.
     :param lost: ``answer``: forwarded, and the connection is closed instead of answering;
         ``request``: not even forwarded.
     :param delay: seconds to wait before the answer (or before closing).
     :param before: called before forwarding, e.g. to change the world meanwhile.
+    :param after: called once the API has answered, before that answer is sent on or lost.
+    :param rewrite: makes the content that is sent on out of the API's own.
     :param times: how many requests it happens to.
     """
 
@@ -38,7 +41,10 @@ class Fault:
     lost: Literal["answer", "request"] | None = None
     delay: float = 0.0
     before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
+    rewrite: Callable[[bytes], bytes] | None = None
     times: int = 1
+    skip: int = 0
 
 
 @dataclass
@@ -99,7 +105,11 @@ class FaultProxy:
         """Take the fault that is to happen to a request."""
         with self.lock:
             for fault in self.faults:
-                if fault.times > 0 and fault.method == method and re.search(fault.path, path):
+                if not (re.fullmatch(fault.method, method) and re.search(fault.path, path)):
+                    continue
+                if fault.skip > 0:
+                    fault.skip -= 1
+                elif fault.times > 0:
                     fault.times -= 1
                     return fault
         return None
@@ -131,11 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
             )
         except httpx.HTTPError:
             return self._drop(0)
+        if fault is not None and fault.after is not None:
+            fault.after()
         if fault is not None and fault.lost == "answer":
             return self._drop(fault.delay)
         kept = [(name, value) for name, value in answer.headers.items() if name not in HOP_BY_HOP]
         kept = [(name, value) for name, value in kept if name != "content-encoding"]
-        return self._send(answer.status_code, kept, answer.content, fault.delay if fault else 0)
+        rewrite = fault.rewrite if fault else None
+        content = answer.content if rewrite is None else rewrite(answer.content)
+        return self._send(answer.status_code, kept, content, fault.delay if fault else 0)
 
     def _send(self, status: int, headers: list[tuple[str, str]], content: bytes, delay: float) -> None:
         time.sleep(delay)

@@ -1,0 +1,1 @@
+"""Tests of everything, each in the place of what it tests."""

@@ -1,0 +1,135 @@
+"""Cloud Run refuses, is late, loses answers or does not do as asked: every task ends as its record says.
+
+A task that fails is run again once, as Airflow does; when it fails again, the release is rolled back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.chaos import fault_table
+from tests.chaos.world import CANARY, SERVICE, STABLE, World
+from tests.integration.slipway.hooks.fault_proxy import Fault
+
+pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(400)]
+
+WRITE, READ, POLL = ("PATCH", "services/"), ("GET", rf"services/{SERVICE}(\?|$)"), ("GET", "operations")
+LASTING = 10_000
+MOVED = r"ReleaseConflict: .*web .*(changed since it was read|generation \d+ -> \d+)"
+BEGINNINGS = {"shift": STABLE, "roll back": CANARY}
+ENDS = {"shift": CANARY, "roll back": STABLE}
+
+
+def never_done(content: bytes) -> bytes:
+    """Make an operation's answer say that it still runs."""
+    operation = json.loads(content)
+    return json.dumps({"name": operation["name"], "metadata": operation["metadata"], "done": False}).encode()
+
+
+def still_pinned(content: bytes) -> bytes:
+    """Make a service's answer say that only the stable revision gets requests."""
+    service = json.loads(content)
+    for status in service["trafficStatuses"]:
+        status["percent"] = STABLE.get(status["revision"], 0)
+    return json.dumps(service).encode()
+
+
+PASSING = {
+    **{f"write answered {status}": Fault(*WRITE, status=status) for status in (409, 412, 429, 500, 503)},
+    **{f"read answered {status}": Fault(*READ, status=status) for status in (409, 412, 429, 500, 503)},
+    **{f"poll answered {status}": Fault(*POLL, status=status) for status in (409, 412, 429, 500, 503)},
+    "write times out before it is applied": Fault(*WRITE, lost="request", delay=2.0),
+    "write times out once it is applied": Fault(*WRITE, lost="answer", delay=2.0),
+    "read times out": Fault(*READ, lost="answer", delay=4.0),
+    "answer of the write lost": Fault(*WRITE, lost="answer"),
+    "answer of the read lost": Fault(*READ, lost="answer"),
+    "answer of the poll lost": Fault(*POLL, lost="answer"),
+    "operation never ends": Fault(*POLL, rewrite=never_done, times=LASTING),
+}
+
+
+@pytest.mark.parametrize("task", BEGINNINGS)
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_fault_that_passes_leaves_no_trace(world: World, task: str, fault: str) -> None:
+    world.begin(BEGINNINGS[task])
+    generation = world.generation()
+    injected = world.api.inject(PASSING[fault])
+    while not world.run(task).succeeded:
+        assert len(world.runs) < 2, world.runs
+        assert SERVICE in world.runs[-1].error, "a failure names the service"
+    assert injected.times < PASSING[fault].times, "the fault did happen"
+    world.check(task, split=ENDS[task])
+    assert world.generation() == generation + 1, "the traffic is written once"
+    fault_table.add(task, fault, len(world.runs), "as asked")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A step that cannot succeed.
+
+    :param begins: makes the world that it meets.
+    :param error: what its log must say.
+    :param task: the step.
+    :param revision: the release's new revision.
+    :param image: tag of its image.
+    """
+
+    begins: Callable[[World], object]
+    error: str
+    task: str = "shift"
+    revision: str = "web-b"
+    image: str = "1"
+
+
+def _answers(fault: Fault) -> Callable[[World], object]:
+    return lambda world: world.api.inject(fault)
+
+
+REFUSED = {
+    "every write answered 503": Refused(
+        _answers(Fault(*WRITE, status=503, times=LASTING)), "CloudRunError: .*web .*injected"
+    ),
+    "every write answered 409": Refused(_answers(Fault(*WRITE, status=409, times=LASTING)), MOVED),
+    "pinned revision keeps 0 %": Refused(
+        _answers(Fault(*READ, rewrite=still_pinned, times=LASTING)),
+        r"CloudRunTimeout: .*traffic is \{'web-a': 100.*\} and not .*'web-b': 10",
+    ),
+    "another writer before the write": Refused(
+        lambda world: world.api.inject(Fault(*WRITE, before=lambda: world.move({"web-a": 60, "web-b": 40}))),
+        MOVED,
+    ),
+    "another writer after the write": Refused(
+        lambda world: world.api.inject(Fault(*POLL, before=lambda: world.move({"web-a": 30, "web-b": 70}))),
+        "ReleaseConflict: .*changed again",
+    ),
+    "another writer before the task": Refused(
+        lambda world: world.move({"web-a": 20, "web-b": 80}), "TrafficDrift: .*'web-b': 80"
+    ),
+    "revision that crashes": Refused(
+        lambda _: None, "RevisionNotReady: .*web-crashes", "deploy", "web-crashes", "crashes"
+    ),
+    "revision that never becomes ready": Refused(
+        lambda _: None, "(RevisionNotReady|CloudRunTimeout): .*web-hangs", "deploy", "web-hangs", "hangs"
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_step_that_cannot_succeed_is_refused_and_rolled_back(world: World, fault: str) -> None:
+    case = REFUSED[fault]
+    world.begin(STABLE, revision=case.revision, image=case.image)
+    case.begins(world)
+    for _ in range(2):
+        ended = world.run(case.task)
+        assert not ended.succeeded
+    errors = "\n".join(run.error for run in world.runs)
+    assert re.search(case.error, errors), errors
+    world.api.reset()
+    assert world.run("roll back").succeeded
+    world.check("roll back", split=STABLE)
+    fault_table.add(case.task, fault, len(world.runs), "rolled back")

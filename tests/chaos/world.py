@@ -1,0 +1,174 @@
+"""One service, its release and its record: what a task starts from, and what must stand when it has ended."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from slipway.hooks.cloud_run import CloudRunTrafficHook, serving_split
+from slipway.ledger import Ledger, Release
+from slipway.plan import PlannedService, ReleasePlan, release_id
+from slipway.policy import Policy, load_policy, parse_policy
+
+from sandbox.settings import LOCATION
+from tests.chaos.statement_proxy import StatementProxy
+from tests.chaos.task_process import Ended, TaskProcess
+from tests.integration.slipway.hooks.fault_proxy import FaultProxy
+
+PROJECT = "sandbox-production"
+SERVICE = "web"
+VERSION = "1.1.0"
+SECONDS = 30.0
+STABLE, CANARY = {"web-a": 100}, {"web-a": 90, "web-b": 10}
+KEYS = {"deploy": "deployed/production", "shift": "shifted/canary", "roll back": "rolled_back/traffic"}
+
+
+class World:
+    """What the tests share.
+
+    :param api: the proxy that tasks reach Cloud Run through.
+    :param database: the proxy that they reach the ledger through.
+    :param hook: a door to Cloud Run past the proxy.
+    :param ledger: the ledger past the proxy.
+    :param image: reference of a tag of the tests' image.
+    :param folder: where tasks write.
+    """
+
+    def __init__(
+        self,
+        api: FaultProxy,
+        database: StatementProxy,
+        hook: CloudRunTrafficHook,
+        ledger: Ledger,
+        image: str,
+        folder: Path,
+    ) -> None:
+        self.api, self.database, self.hook, self.ledger = api, database, hook, ledger
+        self._image, self._folder = image, folder
+        self._numbers = itertools.count(1)
+        self._release: Release | None = None
+        self._process: TaskProcess | None = None
+        self.runs: list[Ended] = []
+        self.where = {"project_id": PROJECT, "location": LOCATION, "service": SERVICE}
+
+    def build(self) -> None:
+        """Make the service with a stable and a new revision."""
+        self.deploy("web-a")
+        self.deploy("web-b", tag="candidate")
+
+    def deploy(self, revision: str, tag: str | None = None) -> None:
+        """Make a revision past the proxy."""
+        self.hook.deploy_revision(
+            **self.where,
+            revision=revision,
+            image=self.image("1"),
+            env={},
+            secrets={},
+            min_instances=0,
+            max_instances=1,
+            labels={},
+            tag=tag,
+            timeout=SECONDS,
+        )
+
+    def image(self, tag: str) -> str:
+        """Return the reference of one of the tests' images."""
+        return f"{self._image}:{tag}"
+
+    def begin(self, split: dict[str, int], *, revision: str = "web-b", image: str = "1") -> None:
+        """Open a release of its own and put the traffic where it is to start from.
+
+        :param split: percent by revision.
+        :param revision: the release's new revision.
+        :param image: tag of its image.
+        """
+        self.end()
+        self.move(split)
+        run_id = f"chaos-{next(self._numbers)}"
+        names = {"staging": SERVICE, "production": SERVICE}
+        service = PlannedService(
+            image=self.image(image),
+            progressive=True,
+            names=names,
+            revisions=dict.fromkeys(names, revision),
+        )
+        plan = ReleasePlan(
+            release_id=release_id(VERSION, run_id),
+            run_id=run_id,
+            version=VERSION,
+            policy_name="chaos",
+            services={"backend": service},
+        )
+        self._release = self.ledger.open_release(plan, _policy(), {SERVICE: STABLE}, actor="ada")
+        self.ledger.append(plan.release_id, "configured/production", {"versions": {}})
+        self.runs = []
+
+    def end(self) -> None:
+        """Close the release and forget every fault."""
+        self.api.reset()
+        self.database.reset()
+        if self._release is not None:
+            self.ledger.close(self._release.release_id, outcome="rolled_back", reason="the case is over")
+            self._release = None
+
+    def run(self, task: str) -> Ended:
+        """Run a task to its end, whatever that is."""
+        assert self._release is not None
+        self._process = TaskProcess(task, VERSION, self._release.run_id, self._folder)
+        self._process.start()
+        self.runs.append(self._process.wait())
+        return self.runs[-1]
+
+    def kill(self) -> None:
+        """Kill the task that runs."""
+        assert self._process is not None
+        self._process.kill()
+
+    def move(self, split: dict[str, int]) -> None:
+        """Move the traffic past the proxy, as somebody else would."""
+        self.hook.set_traffic(**self.where, split=split, timeout=SECONDS)
+
+    def serving(self) -> dict[str, int]:
+        """Return who gets requests."""
+        live = serving_split(self.hook.get_service(**self.where))
+        return {revision: percent for revision, percent in live.items() if percent}
+
+    def generation(self) -> int:
+        """Return how often the service has been written."""
+        return int(self.hook.get_service(**self.where).generation)
+
+    def revisions(self) -> set[str]:
+        """Return the names of the service's revisions."""
+        return {revision.name.rpartition("/")[2] for revision in self.hook.list_revisions(**self.where)}
+
+    def check(self, *tasks: str, split: dict[str, int]) -> None:
+        """Check that the world is as the record says: who serves, one entry a task, and the line in the log.
+
+        :param tasks: the tasks that have had their effect, in order.
+        :param split: who must serve.
+        """
+        assert self._release is not None
+        log = "".join(run.log for run in self.runs)
+        assert self.serving() == split, log
+        entries = self.ledger.entries(self._release.release_id)
+        wanted = [KEYS[task] for task in tasks]
+        assert [entry.key for entry in entries] == ["opened", "configured/production", *wanted], log
+        assert self.ledger.verify(self._release.release_id)
+        for key in wanted:
+            assert f"entry={key}" in log, log
+        for entry in entries:
+            assert "changes" not in entry.payload or entry.payload["changes"], entry
+
+
+def _policy() -> Policy:
+    document = load_policy("release.yaml").model_dump(mode="json")
+    for environment in document["environments"].values():
+        environment |= {"project_id": PROJECT, "location": LOCATION}
+    names = {"staging": SERVICE, "production": SERVICE}
+    document["services"] = {
+        "backend": document["services"]["backend"]
+        | {"names": names, "env": {}, "secrets": {}, "min_instances": 0, "max_instances": 1}
+    }
+    document |= {"deploy_timeout_seconds": 6, "traffic_timeout_seconds": 3}
+    document["rollback_deadlines"]["traffic_seconds"] = 3
+    return parse_policy(document, source="chaos")
