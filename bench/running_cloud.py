@@ -67,7 +67,7 @@ class CloudProcess:
             except httpx.TransportError:
                 return False
 
-        wait_for(healthy, "the cloud's health check")
+        wait_for(healthy, "the cloud's health check", seconds=90)
 
     def stop(self) -> float:
         """Stop it with SIGTERM.

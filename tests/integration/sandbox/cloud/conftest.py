@@ -13,6 +13,17 @@ from google.api_core import exceptions
 
 from bench.running_cloud import PROJECT, Clients, CloudProcess, done
 from sandbox.settings import REPOSITORY, Settings
+from tests.integration.sandbox.cloud import conformance
+
+
+@pytest.fixture(autouse=True)
+def conforming(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that is marked for methods of the clients which it did not call with success."""
+    wanted = {name for mark in request.node.iter_markers("conformance") for name in mark.args}
+    with pytest.MonkeyPatch.context() as patch:
+        called = conformance.record(patch, iter(wanted)) if wanted else set()
+        yield
+    assert wanted <= called, f"not called with success: {', '.join(sorted(wanted - called))}"
 
 
 @pytest.fixture(scope="session")

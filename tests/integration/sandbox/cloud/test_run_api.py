@@ -18,6 +18,13 @@ def short(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+@pytest.mark.conformance(
+    "ServicesClient.create_service",
+    "ServicesClient.get_service",
+    "ServicesClient.list_services",
+    "ServicesClient.delete_service",
+    "AbstractOperationsClient.get_operation",
+)
 def test_create_get_list_delete(clients: Clients, service_id: str) -> None:
     created = clients.create(service_id, clients.template(), labels={"team": "a"})
     assert created.name == f"{PROJECT}/services/{service_id}"
@@ -45,6 +52,7 @@ def test_create_get_list_delete(clients: Clients, service_id: str) -> None:
         clients.services.get_service(name=created.name)
 
 
+@pytest.mark.conformance("RevisionsClient.list_revisions")
 def test_list_in_pages(clients: Clients, service_id: str) -> None:
     clients.create(service_id, clients.template())
     for number in range(2, 5):
@@ -79,6 +87,7 @@ def test_operation_runs_while_the_revision_starts(clients: Clients, service_id: 
     assert done(operation).name == f"{PROJECT}/services/{service_id}"
 
 
+@pytest.mark.conformance("ServicesClient.update_service", "AbstractOperationsClient.get_operation")
 def test_update_masks(clients: Clients, service_id: str) -> None:
     created = clients.create(service_id, clients.template(VARIABLE="a"), labels={"team": "a"})
 
@@ -105,6 +114,7 @@ def test_update_masks(clients: Clients, service_id: str) -> None:
         clients.update(run_v2.Service(name=created.name), ["generation"])
 
 
+@pytest.mark.conformance("RevisionsClient.get_revision")
 def test_revisions_are_immutable(clients: Clients, service_id: str) -> None:
     created = clients.create(service_id, clients.template(VARIABLE="a"))
     first = clients.revisions.get_revision(name=created.latest_ready_revision)
@@ -138,6 +148,7 @@ def test_validate_only_changes_nothing(clients: Clients, service_id: str) -> Non
         clients.services.update_service(request)
 
 
+@pytest.mark.conformance("ServicesClient.update_service")
 def test_allow_missing_creates(clients: Clients, service_id: str) -> None:
     service = run_v2.Service(name=f"{PROJECT}/services/{service_id}", template=clients.template())
     request = run_v2.UpdateServiceRequest(service=service)

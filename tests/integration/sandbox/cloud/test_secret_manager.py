@@ -56,6 +56,7 @@ def read(client: SecretManagerServiceClient, label: str) -> bytes:
     return bytes(client.access_secret_version(name=f"{SECRET}/versions/{label}").payload.data)
 
 
+@pytest.mark.conformance("SecretManagerServiceClient.create_secret", "SecretManagerServiceClient.get_secret")
 def test_secret_is_created_once(client: SecretManagerServiceClient) -> None:
     created = client.create_secret(
         parent=PROJECT, secret_id="pricing", secret={**AUTOMATIC, "labels": {"owner": "billing"}}
@@ -78,6 +79,9 @@ def test_secret_that_is_wrong_is_refused(
         client.create_secret(parent=PROJECT, secret_id=secret_id, secret=secret)
 
 
+@pytest.mark.conformance(
+    "SecretManagerServiceClient.add_secret_version", "SecretManagerServiceClient.access_secret_version"
+)
 def test_versions_are_read_by_number_and_by_latest(client: SecretManagerServiceClient, secret: str) -> None:
     assert (read(client, "1"), read(client, "2"), read(client, "latest")) == (b"one", b"two", b"two")
     answer = client.access_secret_version(name=f"{secret}/versions/latest")
@@ -125,6 +129,9 @@ def test_destroyed_version_is_gone_for_good(
         SecretManager(path).access(f"{secret}/versions/2")
 
 
+@pytest.mark.conformance(
+    "SecretManagerServiceClient.list_secret_versions", "SecretManagerServiceClient.disable_secret_version"
+)
 def test_versions_are_listed_newest_first_page_by_page(
     client: SecretManagerServiceClient, secret: str
 ) -> None:
@@ -163,6 +170,22 @@ def test_what_is_not_there_is_not_found(client: SecretManagerServiceClient, secr
     ):
         with pytest.raises(NotFound):
             call()
+
+
+@pytest.mark.conformance(
+    "SecretManagerServiceClient.update_secret", "SecretManagerServiceClient.get_secret_version"
+)
+def test_an_alias_names_a_version_under_the_etag_that_was_read(
+    client: SecretManagerServiceClient, secret: str
+) -> None:
+    read_first = client.get_secret(name=secret)
+    wanted = {"name": secret, "version_aliases": {"rollback": 1}, "etag": read_first.etag}
+    mask = {"paths": ["version_aliases"]}
+    assert client.update_secret(secret=wanted, update_mask=mask).version_aliases == {"rollback": 1}
+    assert client.get_secret_version(name=f"{secret}/versions/rollback").name == f"{secret}/versions/1"
+    assert read(client, "rollback") == b"one"
+    with pytest.raises(BadRequest, match="etag"):
+        client.update_secret(secret=wanted | {"version_aliases": {"rollback": 2}}, update_mask=mask)
 
 
 def test_secret_without_versions_has_no_latest(client: SecretManagerServiceClient) -> None:

@@ -103,6 +103,7 @@ def test_instances_are_listed_per_project(api: Any) -> None:
     assert api.instances().get(**WHERE).execute() == instance
 
 
+@pytest.mark.conformance("backupRuns.insert", "backupRuns.get", "backupRuns.list", "operations.get")
 @pytest.mark.usefixtures("database")
 def test_backup_is_described(api: Any) -> None:
     backup = back_up(api, "before the release")
@@ -116,6 +117,7 @@ def test_backup_is_described(api: Any) -> None:
     assert api.backupRuns().list(**WHERE).execute()["items"][0] == run
 
 
+@pytest.mark.conformance("instances.restoreBackup", "operations.get")
 def test_restore_gives_back_exactly_what_was(
     api: Any, settings: Settings, database: psycopg.Connection[Any]
 ) -> None:
@@ -188,6 +190,7 @@ def test_what_is_not_there_is_not_found(api: Any) -> None:
             request.execute()
 
 
+@pytest.mark.conformance("operations.list")
 @pytest.mark.usefixtures("database")
 def test_backups_survive_a_restart(api: Any, settings: Settings) -> None:
     backup = back_up(api)
