@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay test lint lock chaos bench-analysis
+.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -25,6 +25,9 @@ down: setup ## Stop everything and remove what it wrote
 
 replay: setup ## Decide RELEASE=... again from its record; with POLICY=... say what that policy would have said
 	@$(PY) -m sandbox run $(PY) -m slipway.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
+
+evidence: setup ## Draw the evidence of RELEASE=..., one SVG file per phase, into FOLDER (here)
+	@$(PY) -m sandbox run $(PY) -m slipway.evidence_plot $(RELEASE) --folder $(or $(FOLDER),.)
 
 lint: setup ## Check style and types
 	@bin/lint

@@ -1,0 +1,177 @@
+"""The evidence of a phase over time, per metric: what a plot of it shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from slipway.analysis.evidence import Counts
+from slipway.analysis.record import EvidenceRecord
+from slipway.policy import Policy
+from slipway.policy_metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+
+_Z = 1.96  # two-sided, 95 %
+
+_Look = tuple[float, Counts]
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one revision showed at one look.
+
+    :param at: seconds since the first look.
+    :param value: in the series' unit.
+    :param low: lower end of the 95 % interval, or the value itself where it is no share of events.
+    :param high: upper end.
+    """
+
+    at: float
+    value: float
+    low: float
+    high: float
+
+
+@dataclass
+class Series:
+    """One metric over a phase.
+
+    :param unit: of the values, for the axis.
+    :param target: limit that a promotion must keep; None without one.
+    :param trigger: limit that a rollback needs; None without one.
+    :param band: lowest and highest value wanted; None without a band.
+    :param canary: the new revision's points; stable's are in ``stable``.
+    """
+
+    key: str
+    title: str
+    unit: str
+    target: float | None = None
+    trigger: float | None = None
+    band: tuple[float, float] | None = None
+    canary: list[Point] = field(default_factory=list)
+    stable: list[Point] = field(default_factory=list)
+
+
+def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
+    """Return every metric that the record and the policy both have, in the record's order.
+
+    Shares and bands are those of the policy's ``trailing_seconds`` up to each look; levels and counts that
+    must stay zero are what they are at it. A quantile with two limits has a series for each.
+
+    :param record: the phase's evidence.
+    :param policy: the policy of the release.
+    """
+    window = policy.decision.trailing_seconds
+    made = []
+    for key in record.metrics:
+        metric = policy.metrics.get(key)
+        if metric is None:
+            continue
+        looks: tuple[list[_Look], list[_Look]] = ([], [])
+        for at, canary, stable in record.looks():
+            if not isinstance(canary, str):
+                looks[0].append((at, canary.get(key, Counts())))
+                looks[1].append((at, stable.get(key, Counts())))
+        series = _empty(key, metric, window)
+        series.canary, series.stable = (_points(metric, arm, window) for arm in looks)
+        made.append(series)
+        if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
+            made.append(_over_trigger(key, metric, looks, window))
+    return made
+
+
+def interval(bad: float, total: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share, 0..1 (Wilson 1927).
+
+    :param bad: events that count.
+    :param total: all events, more than 0.
+    """
+    share, weight = bad / total, _Z**2 / total
+    middle = (share + weight / 2) / (1 + weight)
+    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _empty(key: str, metric: Metric, window: float) -> Series:
+    lately = f"last {window:g} s"
+    if isinstance(metric, ShareMetric):
+        kind = "bad" if metric.direction == "lower" else "good"
+        unit = f"% {kind} of {metric.unit}, {lately}"
+        return Series(key, metric.title, unit, metric.target_percent, metric.trigger_percent)
+    if isinstance(metric, QuantileMetric):
+        allowed = 100 - metric.quantile_percent
+        unit = f"% of {metric.unit} over {metric.target_seconds:g} s, {lately}"
+        return Series(key, metric.title, unit, target=allowed, trigger=_same_limit(metric))
+    if isinstance(metric, BandMetric):
+        band = metric.minimum_percent, metric.maximum_percent
+        return Series(key, metric.title, f"% of {metric.unit}, {lately}", band=band)
+    if isinstance(metric, LevelMetric):
+        return Series(key, metric.title, metric.unit, target=metric.limit)
+    return Series(key, metric.title, f"{metric.unit}, in all", trigger=0)
+
+
+def _same_limit(metric: QuantileMetric) -> float | None:
+    return 100 - metric.quantile_percent if metric.target_seconds == metric.trigger_seconds else None
+
+
+def _over_trigger(
+    key: str, metric: QuantileMetric, looks: tuple[Sequence[_Look], Sequence[_Look]], window: float
+) -> Series:
+    series = Series(
+        f"{key}/trigger",
+        f"{metric.title} (trigger)",
+        f"% of {metric.unit} over {metric.trigger_seconds:g} s, last {window:g} s",
+        trigger=100 - metric.quantile_percent,
+    )
+    series.canary, series.stable = (
+        _points(metric, [(at, Counts(c.total, c.over_trigger, c.over_trigger)) for at, c in arm], window)
+        for arm in looks
+    )
+    return series
+
+
+def _points(metric: Metric, looks: Sequence[_Look], window: float) -> list[Point]:
+    if isinstance(metric, LevelMetric):
+        return [_exact(at, counts.over_target) for at, counts in looks if counts.total > 0]
+    if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
+        return list(_trailing(looks, window, _share(metric)))
+    seen, total = [], 0.0
+    for at, counts in looks:
+        total += counts.over_trigger
+        if counts.total > 0:
+            seen.append(_exact(at, total))
+    return seen
+
+
+def _trailing(looks: Sequence[_Look], window: float, point: Callable[[float, Counts], Point]) -> list[Point]:
+    points, first, sums = [], 0, Counts()
+    for at, counts in looks:
+        sums = sums + counts
+        while looks[first][0] <= at - window:
+            gone = looks[first][1]
+            sums = sums + Counts(-gone.total, -gone.over_target, -gone.over_trigger)
+            first += 1
+        if sums.total > 0 and 0 <= sums.over_target <= sums.total:
+            points.append(point(at, sums))
+    return points
+
+
+def _share(metric: ShareMetric | QuantileMetric | BandMetric) -> Callable[[float, Counts], Point]:
+    counts_good = isinstance(metric, BandMetric) or (
+        isinstance(metric, ShareMetric) and metric.direction == "higher"
+    )
+
+    def point(at: float, sums: Counts) -> Point:
+        counted = sums.total - sums.over_target if counts_good else sums.over_target
+        value = 100 * counted / sums.total
+        if isinstance(metric, BandMetric):
+            return _exact(at, value)
+        low, high = interval(counted, sums.total)
+        return Point(at, value, 100 * low, 100 * high)
+
+    return point
+
+
+def _exact(at: float, value: float) -> Point:
+    return Point(at, value, value, value)

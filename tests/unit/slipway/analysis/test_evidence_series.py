@@ -1,0 +1,58 @@
+"""What a plot of the evidence shows is what is on record."""
+
+from __future__ import annotations
+
+import pytest
+from slipway.analysis.evidence import Counts
+from slipway.analysis.evidence_series import Series, interval, series_of
+from slipway.analysis.record import EvidenceRecord
+from slipway.policy import Policy, load_policy
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load_policy("release.yaml")
+
+
+def recorded(policy: Policy) -> dict[str, Series]:
+    """Forty looks, the last twenty with errors; the sixth was not answered."""
+    record = EvidenceRecord("canary", list(policy.metrics))
+    for look in range(40):
+        if look == 5:
+            record.add_unanswered("timed out", at=look * 15)
+            continue
+        bad = 5 if look >= 20 else 0
+        canary = {"error_rate": Counts(50, bad, bad), "websocket_connection": Counts(50, 1, 1)}
+        canary |= {"cost_reduction": Counts(1.0, 0.8), "memory": Counts(1, 0.4 + look / 1000, 0)}
+        canary |= {"session_isolation": Counts(1, 0, float(look == 30))}
+        record.add(canary, {"error_rate": Counts(450)}, at=look * 15)
+    return {series.key: series for series in series_of(record, policy)}
+
+
+def test_a_share_is_that_of_the_last_minutes_with_its_interval(policy: Policy) -> None:
+    errors = recorded(policy)["error_rate"]
+    assert (errors.target, errors.trigger, errors.unit) == (0.1, 1, "% bad of requests, last 300 s")
+    assert len(errors.canary) == 39
+    assert [point.value for point in errors.canary[:5]] == [0] * 5
+    # Twenty looks of 15 s are the window: at the end, all of them are bad ones.
+    assert errors.canary[-1].value == pytest.approx(10)
+    assert errors.canary[-1].low < 10 < errors.canary[-1].high
+    assert errors.stable[-1].value == 0
+
+
+def test_a_success_rate_a_band_a_level_and_a_count(policy: Policy) -> None:
+    found = recorded(policy)
+    assert found["websocket_connection"].canary[-1].value == pytest.approx(98)
+    assert found["cost_reduction"].band == (15, 25)
+    assert found["cost_reduction"].canary[-1].value == pytest.approx(20)
+    assert found["memory"].target == 0.9
+    assert found["memory"].canary[-1].value == pytest.approx(0.439)
+    assert [point.value for point in found["session_isolation"].canary][-1] == 1
+    assert found["latency_p95"].canary == []
+
+
+def test_the_interval_is_wilsons() -> None:
+    # R: prop.test(10, 100, correct = FALSE)$conf.int
+    assert interval(10, 100) == pytest.approx((0.0552, 0.1744), abs=1e-4)
+    assert interval(0, 50)[0] == 0
+    assert interval(50, 50)[1] == 1
