@@ -26,6 +26,7 @@
         │   ├── MigrationChanged        a migration was changed after it was applied
         │   └── SchemaUnexpected        the schema is not the one the migrations should have left
         ├── DatabaseNotReady            the database is in no state to be migrated now
+        ├── DatabaseMistaken            the connection leads to another database than the one meant
         ├── SchemaContractBroken        a version would meet a schema that it cannot run on
         ├── CommandFailed               a command on the worker could not run to its end
         └── ReleaseUnknown              no release with this id was opened
@@ -126,6 +127,10 @@ class MigrationInvalid(SlipwayError):
 
 class DatabaseNotReady(SlipwayError):
     """The database is in no state to be migrated now; nothing was changed."""
+
+
+class DatabaseMistaken(SlipwayError):
+    """The connection leads to another database than the one meant; nothing was changed."""
 
 
 class SchemaContractBroken(SlipwayError):

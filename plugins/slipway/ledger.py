@@ -172,6 +172,15 @@ class Ledger:
             row = cursor.fetchone()
         return None if row is None else self.release(row[0])
 
+    def promotions(self, policy_name: str) -> list[tuple[str, datetime]]:
+        """Return version and moment of every promoted release of a product, oldest first.
+
+        :param policy_name: the product's policy.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(statement("ledger/read_promotions"), {"policy_name": policy_name})
+            return [(version, at) for version, at in cursor.fetchall()]
+
     def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
         """Write an entry, once per key.
 

@@ -20,6 +20,7 @@ from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
 from slipway.policy_errors import describe
 from slipway.policy_metrics import Decision, Metric
+from slipway.policy_migrations import Migrations
 from slipway.policy_section import Percent, Seconds, Section
 from slipway.policy_traffic import TrafficShare
 from slipway.product_configuration import Document, read_documents
@@ -79,16 +80,6 @@ class Service(Section):
         if self.max_instances < self.min_instances:
             raise ValueError(f"max_instances={self.max_instances}: must be at least {self.min_instances}")
         return self
-
-
-class Migrations(Section):
-    """How schema migrations run: how long one may wait for a lock, and how often it tries again."""
-
-    directory: str
-    lock_timeout_seconds: Seconds
-    statement_timeout_seconds: Seconds
-    attempts: Annotated[int, Field(ge=1, le=100)]
-    retry_wait_seconds: Seconds
 
 
 class Suite(Section):
@@ -198,6 +189,9 @@ class Policy(Section):
                 raise ValueError(f"{name}: {', '.join(missing)} missing")
         if [s.rollout for s in self.services.values()].count("progressive") != 1:
             raise ValueError("services: exactly one must have rollout: progressive")
+        for key in self.migrations.services:
+            if key not in self.services:
+                raise ValueError(f"migrations.services: {key} is not one of {', '.join(self.services)}")
         mounts = {f"services.{key}.secrets": service.secrets for key, service in self.services.items()}
         mounts["staging_validation.documents"] = self.staging_validation.documents
         for where, variables in mounts.items():

@@ -10,9 +10,9 @@
     -- table: token_usage_tracking        backfill: the table it goes through, in batches
     -- key: id                            backfill: the unique column that it goes along
 
-An *expand* adds what every serving version can live with. A *backfill* fills it, row by row. A *contract* takes
-away what no version that may still serve uses: it is held until the release that made it safe can no longer be
-rolled back.
+An *expand* adds what every serving version can live with. A *backfill* fills it, batch by batch. A *contract*
+takes away what no version that may still serve uses: it is held until the release that made it safe can no
+longer be rolled back.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from packaging.version import Version
 from slipway.exceptions import MigrationInvalid
 
 Kind = Literal["expand", "backfill", "contract"]
+
+BATCH_SETTINGS = ("slipway.after", "slipway.upto")
+"""Settings that tell a backfill's statement its batch; both are empty when it is run by other means."""
 
 _KEYS = ("depends", "transactional", "kind", "runs_with", "safe_since", "table", "key")
 _LINE = re.compile(rf"^--\s*({'|'.join(_KEYS)})\s*:\s*(.*?)\s*$")
@@ -155,12 +158,25 @@ def _refuse_contradictions(migration: Migration, fields: Mapping[str, str]) -> N
     for key in ("table", "key"):
         if key in fields and not _IDENTIFIER.fullmatch(fields[key]):
             raise _invalid(name, key, fields, "must be a plain name in lower case")
-    single = not migration.transactional or migration.kind == "backfill"
-    if single and migration.sql.rstrip("; \n").count(";"):
+    _refuse_what_cannot_run(migration)
+
+
+def _refuse_what_cannot_run(migration: Migration) -> None:
+    name, sql = migration.name, migration.sql
+    batched = migration.kind == "backfill"
+    if (batched or not migration.transactional) and sql.rstrip("; \n").count(";"):
         raise MigrationInvalid(
             f"migration {name}: what runs outside a transaction, or in batches, must be one statement: "
             "a second one could be left undone"
         )
+    if migration.transactional and re.search(r"\bCONCURRENTLY\b", sql, re.IGNORECASE):
+        raise MigrationInvalid(f"migration {name}: CONCURRENTLY needs `-- transactional: false`")
+    for setting in BATCH_SETTINGS if batched else ():
+        if f"'{setting}'" not in sql:
+            raise MigrationInvalid(
+                f"migration {name}: a backfill changes only the rows after current_setting('slipway.after') "
+                f"up to current_setting('slipway.upto'); {setting} is not in it"
+            )
 
 
 def _header(text: str) -> Mapping[str, str]:

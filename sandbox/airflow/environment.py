@@ -131,6 +131,7 @@ def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[
         "slipway_ledger": "slipway",
         "netra_production_db": "netra_production",
         "netra_staging_db": "netra_staging",
+        "netra_rehearsal_db": "netra_rehearsal",
     }
     return {
         "google_cloud_default": {

@@ -22,9 +22,11 @@ class Instance:
     database: str
 
 
+DISK_SIZE_GB = "10"
 INSTANCES: Mapping[str, Instance] = {
     "netra-production-db": Instance("sandbox-production", "netra_production"),
     "netra-staging-db": Instance("sandbox-staging", "netra_staging"),
+    "netra-rehearsal-db": Instance("sandbox-staging", "netra_rehearsal"),
 }
 
 
@@ -41,7 +43,12 @@ def resource(name: str, instance: Instance) -> dict[str, Any]:
         "databaseVersion": database_version(),
         "connectionName": f"{instance.project}:{LOCATION}:{name}",
         "ipAddresses": [{"type": "PRIMARY", "ipAddress": HOST}],
-        "settings": {"kind": "sql#settings", "backupConfiguration": {"enabled": True}},
+        "settings": {
+            "kind": "sql#settings",
+            "backupConfiguration": {"enabled": True},
+            "dataDiskSizeGb": DISK_SIZE_GB,
+            "dataDiskType": "PD_SSD",
+        },
     }
 
 

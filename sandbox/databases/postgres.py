@@ -17,7 +17,7 @@ from sandbox.processes import Program
 from sandbox.settings import HOST, Settings
 
 SUPERUSER = "slipway"
-DATABASES = ("airflow", "slipway", "netra_production", "netra_staging")
+DATABASES = ("airflow", "slipway", "netra_production", "netra_staging", "netra_rehearsal")
 INITDB_TIMEOUT_SECONDS = 60.0
 START_TIMEOUT_SECONDS = 30.0
 

@@ -73,6 +73,11 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
             api_version="v1beta4", gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, **kwargs
         )
 
+    def close(self) -> None:
+        """Close the connection to Cloud SQL."""
+        if self._conn is not None:
+            self._conn.close()
+
     def list_backups(self, *, project_id: str, instance: str) -> list[BackupRun]:
         """List an instance's backups, newest first.
 
@@ -88,6 +93,17 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
             found += [BackupRun.of(item) for item in answer.get("items", [])]
             request = runs.list_next(previous_request=request, previous_response=answer)
         return sorted(found, key=lambda run: int(run.id), reverse=True)
+
+    def disk_bytes(self, *, project_id: str, instance: str) -> int:
+        """Return the size of an instance's data disk.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        request = self.get_conn().instances().get(project=project_id, instance=instance)
+        settings = self._read(request, f"instance {instance} ({project_id}): cannot read it")["settings"]
+        return int(settings["dataDiskSizeGb"]) * 2**30
 
     def create_backup(
         self, *, project_id: str, instance: str, description: str, timeout: float = 1800.0
@@ -140,6 +156,7 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         instance: str,
         backup_run_id: str,
         source_instance: str | None = None,
+        source_project_id: str | None = None,
         timeout: float = 1800.0,
     ) -> None:
         """Replace an instance's data by a backup. Writes since the backup are lost; the last resort.
@@ -151,6 +168,7 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         :param instance: short name of the instance to overwrite.
         :param backup_run_id: id of the backup run.
         :param source_instance: instance that the backup is of, when it is another one.
+        :param source_project_id: project of that instance, when it is another one.
         :param timeout: bound of the whole call, in seconds.
         :raises BackupFailed: when the restore fails, is not done in time, or Cloud SQL refuses.
         """
@@ -160,7 +178,7 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
             "kind": "sql#restoreBackupContext",
             "backupRunId": backup_run_id,
             "instanceId": source_instance or instance,
-            "project": project_id,
+            "project": source_project_id or project_id,
         }
         instances = self.get_conn().instances()
         body = {"restoreBackupContext": context}

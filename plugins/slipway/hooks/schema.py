@@ -1,27 +1,38 @@
 """The door to a database's schema: migrations in plain SQL, run by yoyo-migrations.
 
 yoyo rather than Alembic: its migrations are the SQL files themselves, forward and ``.rollback.sql`` side by
-side, so what a reviewer reads is what the database runs.
+side, so what a reviewer reads is what the database runs. Around it stands what yoyo has not: a lock that ends
+with its session, a migration and its record in one transaction, and bounds on how long anybody waits for us.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Collection
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import psycopg
+from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
-from psycopg import OperationalError
-from psycopg.errors import LockNotAvailable, QueryCanceled
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-from yoyo import get_backend, read_migrations
-from yoyo.backends.base import DatabaseBackend
-from yoyo.migrations import MigrationList
+from psycopg import sql
+from psycopg.errors import InterfaceError, OperationalError, QueryCanceled
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from yoyo import read_migrations as read_files
 
 from slipway.exceptions import MigrationFailed
+from slipway.hooks.schema_backfill import Backfill, BackfillProgress
+from slipway.hooks.schema_session import (
+    DatabaseIdentity,
+    MigrationSession,
+    migration_session,
+    read_applied,
+    refuse_mistaken,
+)
+from slipway.policy_migrations import Pace
+from slipway.schema_contract import Migration, read_migrations
+from slipway.schema_plan import AppliedMigration, refuse_changed
 from slipway.statements import statement
 
 
@@ -35,78 +46,170 @@ class SchemaHook(BaseHook):
         super().__init__()
         self.postgres_conn_id = postgres_conn_id
 
-    def applied(self, directory: Path) -> list[str]:
-        """Return the ids of the migrations in a folder that the database has."""
-        with self._backend(options={}) as backend:
-            return [migration.id for migration in backend.to_rollback(read_migrations(str(directory)))][::-1]
+    def applied(self, identity: DatabaseIdentity | None = None) -> list[AppliedMigration]:
+        """Return the migrations that the database has, in the order of their names; changes nothing.
+
+        :param identity: whose database it has to be; None for whose it may be.
+        :raises DatabaseMistaken: when it is another one's.
+        :raises MigrationFailed: when the database cannot be read.
+        """
+        try:
+            connection: Any = self._postgres.get_conn()
+            with closing(connection):
+                if identity is not None:
+                    refuse_mistaken(connection, identity)
+                return read_applied(connection)
+        except psycopg.Error as error:
+            raise MigrationFailed(f"connection {self.postgres_conn_id}: {_in_one_line(error)}") from error
 
     def migrate(
         self,
         directory: Path,
         *,
-        lock_timeout_seconds: float,
-        statement_timeout_seconds: float,
-        attempts: int,
-        wait_seconds: float,
+        pace: Pace,
+        identity: DatabaseIdentity,
+        only: Collection[str] | None = None,
+        report: Callable[[BackfillProgress], None] | None = None,
     ) -> list[str]:
-        """Apply what is missing, in order, each in its own transaction; applying nothing is fine.
+        """Apply what is missing, in order; applying nothing is fine.
 
         A migration that cannot have its lock in time gives up, so that the queries queueing behind it go on,
-        and is tried again after a random wait.
+        and is tried again after a random wait. Killed at any moment and run again it ends in the same state.
 
         :param directory: folder of ``.sql`` files with ``.rollback.sql`` beside them.
-        :param lock_timeout_seconds: longest wait for a lock.
-        :param statement_timeout_seconds: longest run of one statement.
-        :param attempts: tries in all.
-        :param wait_seconds: mean wait before the second try, doubled for each further one.
-        :return: ids of the migrations applied now.
+        :param pace: how much a migration may stand in the way, and how often it tries again.
+        :param identity: whose database it has to be.
+        :param only: names of the migrations that may be applied; None for all.
+        :param report: told how far a backfill is; None for the log alone.
+        :return: names of the migrations applied now.
+        :raises MigrationInvalid: when a file may not be applied as written; nothing was applied.
+        :raises MigrationChanged: when a migration was changed after it was applied; nothing was applied.
+        :raises DatabaseMistaken: when the database is another one's; nothing was applied.
         :raises MigrationFailed: naming the migration and what the database said.
         """
-        options = {
-            "lock_timeout": f"{round(lock_timeout_seconds * 1000)}ms",
-            "statement_timeout": f"{round(statement_timeout_seconds * 1000)}ms",
-        }
+        declared = {migration.name: migration for migration in read_migrations(directory)}
+        wanted = set(declared if only is None else only)
         done: list[str] = []
-        again = retry(
-            retry=retry_if_exception_type((LockNotAvailable, QueryCanceled, OperationalError)),
-            stop=stop_after_attempt(attempts),
-            wait=wait_random_exponential(multiplier=wait_seconds, max=8 * wait_seconds),
-            reraise=True,
-        )
-        try:
-            again(self._apply)(read_migrations(str(directory)), options, done)
-        except psycopg.Error as error:
-            at = f"migration {done.pop()}" if done else "connecting or waiting for another migration"
-            raise MigrationFailed(
-                f"connection {self.postgres_conn_id}: {at} failed, tried at most {attempts} times: "
-                f"{' '.join(str(error).split())}"
-            ) from error
+        while (name := self._apply_one(directory, declared, wanted, pace, identity, report)) is not None:
+            self.log.info("migration %s: applied", name)
+            done.append(name)
         return done
 
-    def _apply(self, migrations: MigrationList, options: dict[str, str], done: list[str]) -> None:
-        """Apply what is missing; the last of ``done`` is the one under way."""
-        with self._backend(options=options) as backend:
-            # yoyo's own lock is a row that outlives a killed process; this one ends with its session.
-            backend.execute(statement("postgres/migration_lock"))
-            for migration in backend.to_apply(migrations):
-                if migration.id not in done:
-                    done.append(migration.id)
-                backend.apply_one(migration)
+    @property
+    def _postgres(self) -> PostgresHook:
+        return PostgresHook(postgres_conn_id=self.postgres_conn_id)
 
-    @contextmanager
-    def _backend(self, *, options: dict[str, str]) -> Iterator[DatabaseBackend]:
-        connection = self.get_connection(self.postgres_conn_id)
-        query = urlencode({"options": " ".join(f"-c {key}={value}" for key, value in options.items())})
-        backend = get_backend(
-            f"postgresql+psycopg://{quote(connection.login or '', safe='')}:"
-            f"{quote(connection.password or '', safe='')}@{connection.host}:{connection.port or 5432}/"
-            f"{connection.schema}?{query}"
-        )
+    def _apply_one(
+        self,
+        directory: Path,
+        declared: dict[str, Migration],
+        wanted: set[str],
+        pace: Pace,
+        identity: DatabaseIdentity,
+        report: Callable[[BackfillProgress], None] | None,
+    ) -> str | None:
+        """Apply the first one that is missing and return its name, None when none is."""
+        at = ["connecting"]
         try:
-            yield backend
-        finally:
-            self._close(backend)
+            for attempt in Retrying(
+                retry=retry_if_exception_type((OperationalError, InterfaceError)),
+                stop=stop_after_attempt(pace.attempts),
+                wait=wait_random_exponential(
+                    multiplier=pace.retry_wait_seconds, max=8 * pace.retry_wait_seconds
+                ),
+                before_sleep=lambda state: self.log.warning(
+                    "%s: try %d: %s; trying again",
+                    at[0],
+                    state.attempt_number,
+                    _in_one_line(_error_of(state)),
+                ),
+                reraise=True,
+            ):
+                with attempt, migration_session(self._postgres, pace, identity) as session:
+                    at[0] = "reading what is applied"
+                    _adopt(session, declared)
+                    missing = session.backend.to_apply(read_files(str(directory)))
+                    todo = next((file for file in missing if file.id in wanted), None)
+                    if todo is None:
+                        return None
+                    at[0] = f"migration {todo.id}"
+                    self._apply(session, todo, declared[todo.id], report)
+                    return str(todo.id)
+        except psycopg.Error as error:
+            raise MigrationFailed(
+                f"connection {self.postgres_conn_id}: {at[0]} failed, tried at most {pace.attempts} times: "
+                f"{_in_one_line(error)}"
+            ) from error
+        return None
 
-    @staticmethod
-    def _close(backend: Any) -> None:
-        backend.connection.close()
+    def _apply(
+        self,
+        session: MigrationSession,
+        file: Any,
+        migration: Migration,
+        report: Callable[[BackfillProgress], None] | None,
+    ) -> None:
+        backend = session.backend
+        if migration.kind == "backfill":
+            session.stay_out_of_the_way()
+
+            def tell(progress: BackfillProgress) -> None:
+                self.log.info("%s", progress)
+                if report is not None:
+                    report(progress)
+
+            Backfill(session, migration, tell).run()
+        elif not migration.transactional:
+            self._apply_alone(session, file, migration)
+        else:
+            session.stay_out_of_the_way()
+        with backend.transaction():
+            if migration.kind == "backfill":
+                session.connection.execute(
+                    statement("postgres/schema/backfill_done"), {"name": migration.name}
+                )
+            elif migration.transactional:
+                file.process_steps(backend, "apply")
+            backend.mark_one(file, log=False)
+            session.record(migration)
+        # Only now: it looks up this machine's name, which can take its time, and would do so under the locks.
+        backend.log_migration(file, "apply")
+
+    def _apply_alone(self, session: MigrationSession, file: Any, migration: Migration) -> None:
+        """Run a statement that allows no transaction, after clearing away what a killed one left."""
+        session.take_time()
+        self._drop_invalid_indexes(session, migration)
+        try:
+            file.process_steps(session.backend, "apply")
+        except QueryCanceled as error:
+            raise MigrationFailed(
+                f"connection {self.postgres_conn_id}: migration {migration.name} took over "
+                f"{session.pace.statement_timeout_seconds:g} s: {_in_one_line(error)}; what it left is "
+                "cleared away when it runs again"
+            ) from error
+
+    def _drop_invalid_indexes(self, session: MigrationSession, migration: Migration) -> None:
+        # An index built half-way is there by name: IF NOT EXISTS would take it for done.
+        for (name,) in session.connection.execute(statement("postgres/schema/invalid_indexes")).fetchall():
+            if re.search(rf"\b{re.escape(name)}\b", migration.sql):
+                self.log.warning("index %s: was left half-built; dropped, to be built anew", name)
+                session.connection.execute(
+                    sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name))
+                )
+
+
+def _adopt(session: MigrationSession, declared: dict[str, Migration]) -> None:
+    """Compare what is applied with the files, and write down what was applied by other means."""
+    applied = read_applied(session.connection)
+    refuse_changed(list(declared.values()), applied)
+    for was in applied:
+        if was.checksum is None and was.name in declared:
+            session.record(declared[was.name])
+
+
+def _error_of(state: Any) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None
+
+
+def _in_one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())

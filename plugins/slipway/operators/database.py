@@ -1,14 +1,166 @@
-"""Operators that back a database up and migrate its schema."""
+"""Operators that check a database, back it up, rehearse its migrations and migrate its schema."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
-from slipway.operators.release import EnvironmentOperator
-from slipway.statements import SQL_DIRECTORY
+from slipway.exceptions import DatabaseNotReady, MigrationInvalid
+from slipway.migration_lint import lint_commands
+from slipway.operators.release import EnvironmentOperator, ReleaseOperator
+from slipway.plan import ReleasePlan
+from slipway.policy import Policy, parse_policy
+from slipway.schema_release import (
+    due_now,
+    identity_of,
+    migrations_directory,
+    refuse_unexpected,
+    refuse_unlike,
+    touched,
+)
+from slipway.serving_versions import stable_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
+
+    from slipway.hooks.schema import SchemaHook
+    from slipway.hooks.schema_backfill import BackfillProgress
+    from slipway.ledger import Release
+    from slipway.schema_plan import AppliedMigration, SchemaPlan
+
+LINT_SECONDS = 60
+REPORT_PERCENTS = (25, 50, 75, 100)
+
+
+class CheckSchemaOperator(ReleaseOperator):
+    """Refuse a release whose versions could not run on the schema, before anything changes.
+
+    :param validated: the XCom of :class:`~slipway.operators.release.ValidateRequestOperator`. (templated)
+    :return: the migrations that are due, and those that are held with what they wait for.
+    :raises MigrationInvalid: when a migration may not be applied as written.
+    :raises MigrationChanged: when an applied migration no longer is what was applied.
+    :raises DatabaseMistaken: when the connection leads to another database.
+    :raises SchemaContractBroken: naming the version, the migrations in its way, and the way forward.
+    """
+
+    template_fields = ("validated",)
+
+    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validated = validated
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read what production's database has, and plan."""
+        from slipway.hooks.schema import SchemaHook
+
+        plan = ReleasePlan.model_validate(self.validated["plan"])
+        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
+        hook = SchemaHook(policy.environments["production"].database.connection)
+        stable = stable_versions(policy, self.cloud_run, self.ledger)
+        schema = due_now(
+            policy,
+            hook.applied(identity_of(policy, "production")),
+            new_version=plan.version,
+            stable=stable,
+            promoted=self.ledger.promotions(policy.name),
+        )
+        found = {"due": [migration.name for migration in schema.due], "held": dict(schema.held)}
+        self.log.info("audit", release=plan.release_id, entry="schema_checked", stable=stable, **found)
+        return found
+
+
+class SchemaOperator(EnvironmentOperator):
+    """Base of the operators that work on what a release does to an environment's schema."""
+
+    def schema_hook(self, release: Release) -> SchemaHook:
+        """Return the door to the environment's schema."""
+        from slipway.hooks.schema import SchemaHook
+
+        return SchemaHook(release.policy.environments[self.environment].database.connection)
+
+    def due(self, release: Release, applied: Sequence[AppliedMigration]) -> SchemaPlan:
+        """Plan what the release does to a database that has these migrations."""
+        return due_now(
+            release.policy,
+            applied,
+            new_version=release.version,
+            stable=stable_versions(release.policy, self.cloud_run, self.ledger),
+            promoted=self.ledger.promotions(release.policy.name),
+        )
+
+    def verify(self, policy: Policy, connection: str) -> None:
+        """Compare a database's catalog with what its migrations should have left."""
+        from slipway.hooks.database_state import DatabaseStateHook
+        from slipway.hooks.schema import SchemaHook
+
+        applied = SchemaHook(connection).applied()
+        refuse_unexpected(policy, applied, DatabaseStateHook(connection).catalog())
+
+
+class CheckDatabaseOperator(SchemaOperator):
+    """Make sure that a database can be migrated now: migrations linted, nobody in the way, room on the disk.
+
+    :param environment: ``staging`` or ``production``.
+    :raises MigrationInvalid: with what squawk found.
+    :raises DatabaseNotReady: naming who holds a table, or how much room is missing.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return what was found."""
+        release = self.release(context)
+        self._lint(release)
+        from slipway.hooks.database_state import DatabaseStateHook
+
+        environment = release.policy.environments[self.environment]
+        state = DatabaseStateHook(environment.database.connection)
+        due = self.due(release, self.schema_hook(release).applied()).due
+        tables = touched(sorted(state.catalog()), due)
+        holders = state.long_transactions(
+            tables, older_than_seconds=release.policy.migrations.long_transaction_seconds
+        )
+        if holders:
+            raise DatabaseNotReady(
+                f"database of {self.environment}: {'; '.join(map(str, holders))}; a migration would wait for "
+                "it: let it end, or end it, then try again"
+            )
+        found = {
+            "due": [migration.name for migration in due],
+            "tables": tables,
+            **self._room(release, tables),
+        }
+        self.record(release, f"database_checked/{self.environment}", linted=True, **found)
+        return found
+
+    def _lint(self, release: Release) -> None:
+        from slipway.hooks.command import CommandHook, tail
+
+        for command in lint_commands(migrations_directory(release.policy)):
+            code, output = CommandHook().run_command(command, environment={}, timeout_seconds=LINT_SECONDS)
+            if code:
+                raise MigrationInvalid(f"squawk ended with {code}:\n{tail(output)}")
+
+    def _room(self, release: Release, tables: Sequence[str]) -> dict[str, Any]:
+        """Look for the policy's share of the disk, and for the touched tables once more."""
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+        from slipway.hooks.database_state import DatabaseStateHook
+
+        environment, migrations = release.policy.environments[self.environment], release.policy.migrations
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            disk = cloud_sql.disk_bytes(
+                project_id=environment.project_id, instance=environment.database.instance
+            )
+        used, again = DatabaseStateHook(environment.database.connection).sizes(tables)
+        wanted = max(disk * migrations.minimum_free_percent / 100, again)
+        if disk - used < wanted:
+            raise DatabaseNotReady(
+                f"instance {environment.database.instance}: {disk - used} bytes of {disk} are free, "
+                f"{wanted:.0f} are needed ({migrations.minimum_free_percent:g} % of the disk, and {again} "
+                f"for {', '.join(tables) or 'no table'}); enlarge the disk, then try again"
+            )
+        return {"disk_bytes": disk, "used_bytes": used, "wanted_bytes": round(wanted)}
 
 
 class BackUpDatabaseOperator(EnvironmentOperator):
@@ -23,41 +175,119 @@ class BackUpDatabaseOperator(EnvironmentOperator):
         release = self.release(context)
         environment = release.policy.environments[self.environment]
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
+        from slipway.hooks.database_state import DatabaseStateHook
 
-        backup = CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id).create_backup(
-            project_id=environment.project_id,
-            instance=environment.database.instance,
-            description=f"slipway {release.release_id}: before migrations",
-            timeout=release.policy.backup_timeout_seconds,
-        )
+        state = DatabaseStateHook(environment.database.connection)
+        before = state.row_counts()
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            backup = cloud_sql.create_backup(
+                project_id=environment.project_id,
+                instance=environment.database.instance,
+                description=f"slipway {release.release_id}: before migrations",
+                timeout=release.policy.backup_timeout_seconds,
+            )
         self.record(
-            release, f"backed_up/{self.environment}", instance=environment.database.instance, backup=backup
+            release,
+            f"backed_up/{self.environment}",
+            instance=environment.database.instance,
+            backup=backup,
+            rows_before=before,
+            rows_after=state.row_counts(),
         )
         return backup
 
 
-class MigrateSchemaOperator(EnvironmentOperator):
-    """Apply the schema migrations that the database does not have yet.
+class RehearseMigrationsOperator(SchemaOperator):
+    """Restore the release's backup beside staging, compare it with what was backed up, and migrate it there.
+
+    :param environment: whose backup it is: ``production``.
+    :raises BackupFailed: when the backup cannot be restored.
+    :raises SchemaUnexpected: when what was restored, or what the migrations left, is not what is expected.
+    :raises MigrationFailed: naming the migration and what the database said.
+    """
+
+    def execute(self, context: Context) -> list[str]:
+        """Return the migrations that were rehearsed."""
+        release = self.release(context)
+        policy, rehearsal = release.policy, release.policy.migrations.rehearsal
+        source = policy.environments[self.environment]
+        taken = self.ledger.entry(release.release_id, f"backed_up/{self.environment}")
+        if taken is None:
+            raise DatabaseNotReady(f"release {release.release_id}: no backup is on record; take it first")
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+        from slipway.hooks.database_state import DatabaseStateHook
+        from slipway.hooks.schema import SchemaHook
+
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            cloud_sql.restore_backup(
+                project_id=policy.environments["staging"].project_id,
+                instance=rehearsal.instance,
+                backup_run_id=taken["backup"],
+                source_instance=source.database.instance,
+                source_project_id=source.project_id,
+                timeout=rehearsal.restore_timeout_seconds,
+            )
+        restored = DatabaseStateHook(rehearsal.connection).row_counts()
+        refuse_unlike(
+            restored,
+            taken["rows_before"],
+            taken["rows_after"],
+            tolerance_percent=rehearsal.row_tolerance_percent,
+        )
+        hook = SchemaHook(rehearsal.connection)
+        due = [migration.name for migration in self.due(release, hook.applied()).due]
+        began = time.monotonic()
+        rehearsed = hook.migrate(
+            migrations_directory(policy),
+            pace=policy.migrations.pace,
+            identity=identity_of(policy, self.environment),
+            only=due,
+        )
+        seconds = round(time.monotonic() - began, 3)
+        self.verify(policy, rehearsal.connection)
+        self.record(
+            release,
+            f"rehearsed/{self.environment}",
+            backup=taken["backup"],
+            instance=rehearsal.instance,
+            rows=restored,
+            rehearsed=rehearsed,
+            seconds=seconds,
+        )
+        return rehearsed
+
+
+class MigrateSchemaOperator(SchemaOperator):
+    """Apply the schema migrations that are due, and verify what they left.
 
     :param environment: ``staging`` or ``production``.
+    :raises SchemaContractBroken: when a version would meet a schema that it cannot run on.
     :raises MigrationFailed: naming the migration and what the database said.
+    :raises SchemaUnexpected: when the schema is not what it should be.
     """
 
     def execute(self, context: Context) -> list[str]:
         """Return the migrations that were applied now."""
         release = self.release(context)
-        from slipway.hooks.schema import SchemaHook
-
-        connection = release.policy.environments[self.environment].database.connection
-        migrations = release.policy.migrations
-        hook = SchemaHook(postgres_conn_id=connection)
+        policy, hook = release.policy, self.schema_hook(release)
+        identity = identity_of(policy, self.environment)
+        plan = self.due(release, hook.applied(identity))
         applied = hook.migrate(
-            SQL_DIRECTORY / migrations.directory,
-            lock_timeout_seconds=migrations.lock_timeout_seconds,
-            statement_timeout_seconds=migrations.statement_timeout_seconds,
-            attempts=migrations.attempts,
-            wait_seconds=migrations.retry_wait_seconds,
+            migrations_directory(policy),
+            pace=policy.migrations.pace,
+            identity=identity,
+            only=[migration.name for migration in plan.due],
+            report=lambda progress: self._report(release, progress),
         )
-        present = hook.applied(SQL_DIRECTORY / migrations.directory)
-        self.record(release, f"migrated/{self.environment}", applied=applied, present=present)
+        self.verify(policy, policy.environments[self.environment].database.connection)
+        present = {was.name: str(was.runs_with) for was in hook.applied(identity)}
+        self.record(
+            release, f"migrated/{self.environment}", applied=applied, present=present, held=dict(plan.held)
+        )
         return applied
+
+    def _report(self, release: Release, progress: BackfillProgress) -> None:
+        passed = max((percent for percent in REPORT_PERCENTS if percent <= progress.percent), default=0)
+        if passed:
+            key = f"backfill/{self.environment}/{progress.migration}/{passed}"
+            self.record(release, key, rows=progress.rows, total=progress.total)

@@ -16,7 +16,12 @@ from airflow.sdk import TaskGroup, TriggerRule
 
 from slipway.operators.cloud_run import DeployRevisionsOperator, ServeStagingOperator, ShiftTrafficOperator
 from slipway.operators.configuration import WriteConfigurationOperator
-from slipway.operators.database import BackUpDatabaseOperator, MigrateSchemaOperator
+from slipway.operators.database import (
+    BackUpDatabaseOperator,
+    CheckDatabaseOperator,
+    MigrateSchemaOperator,
+    RehearseMigrationsOperator,
+)
 from slipway.operators.gates import (
     BakeGateOperator,
     GateOperator,
@@ -53,7 +58,7 @@ def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
 
 
 def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
-    """Phase 2: configuration and secrets, a backup, the schema migration.
+    """Phase 2: configuration and secrets; a backup, its restore and migration elsewhere, the migration.
 
     :param then: tasks that begin the next phase.
     """
@@ -61,6 +66,16 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         configure = WriteConfigurationOperator(task_id="write_configuration", environment="production")
         back_up = BackUpDatabaseOperator(
             task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
+        )
+        check = CheckDatabaseOperator(
+            task_id="check_database",
+            environment="production",
+            # A long transaction is given time to end.
+            retries=3,
+            retry_delay=timedelta(seconds=30),
+        )
+        rehearse = RehearseMigrationsOperator(
+            task_id="rehearse_migrations", environment="production", execution_timeout=timedelta(hours=2)
         )
         migrate = MigrateSchemaOperator(
             task_id="migrate_schema", environment="production", execution_timeout=timedelta(hours=2)
@@ -70,9 +85,16 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
             "preparation",
             group_id,
             then,
-            required=["configured/production", "backed_up/production", "migrated/production"],
+            required=[
+                "configured/production",
+                "database_checked/production",
+                "backed_up/production",
+                "rehearsed/production",
+                "migrated/production",
+            ],
         )
-        back_up >> migrate
+        back_up >> rehearse
+        [check, rehearse] >> migrate
         [configure, migrate] >> gate >> call_off
     return group
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from airflow.sdk import TaskGroup
 
+from slipway.operators.database import CheckSchemaOperator
 from slipway.operators.metrics import CheckMetricsOperator
 from slipway.operators.release import OpenReleaseOperator, ValidateRequestOperator
 
 
 def preflight() -> TaskGroup:
-    """Check request and metrics without changing anything, then record what serves and take the lease.
+    """Check request, metrics and schema, changing nothing; then record what serves and take the lease.
 
     A refusal stays one however often it is tried, so these tasks are not retried; their hooks retry what is
     worth it.
@@ -24,9 +25,15 @@ def preflight() -> TaskGroup:
             retries=0,
             execution_timeout=timedelta(minutes=5),
         )
+        schema = CheckSchemaOperator(
+            task_id="check_schema",
+            validated=validate.output,
+            retries=0,
+            execution_timeout=timedelta(minutes=5),
+        )
         (
             validate
-            >> check
+            >> [check, schema]
             >> OpenReleaseOperator(
                 task_id="open_release",
                 validated=validate.output,

@@ -92,6 +92,20 @@ def test_every_watched_phase_states_what_it_can_see_before_its_traffic_moves(rel
         assert look_ahead.downstream_task_ids == {f"{phase}.shift_traffic"}
 
 
+def test_the_schema_is_checked_before_the_release_is_opened(release: DAG) -> None:
+    check = release.get_task("preflight.check_schema")
+    assert check.downstream_task_ids == {"preflight.open_release"}
+    assert check.retries == 0
+
+
+def test_production_is_migrated_after_its_backup_was_restored_and_migrated_elsewhere(release: DAG) -> None:
+    migrate = release.get_task(f"{PHASES[1]}.migrate_schema")
+    assert migrate.upstream_task_ids == {f"{PHASES[1]}.rehearse_migrations", f"{PHASES[1]}.check_database"}
+    assert release.get_task(f"{PHASES[1]}.rehearse_migrations").upstream_task_ids == {
+        f"{PHASES[1]}.back_up_database"
+    }
+
+
 def test_the_metrics_are_checked_before_the_release_is_opened(release: DAG) -> None:
     check = release.get_task("preflight.check_metrics")
     assert check.downstream_task_ids == {"preflight.open_release"}

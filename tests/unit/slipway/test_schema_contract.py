@@ -22,7 +22,9 @@ BACKFILL = """-- kind: backfill
 -- table: usage
 -- key: id
 
-UPDATE usage SET note = '';
+UPDATE usage SET note = ''
+ WHERE id > coalesce(nullif(current_setting('slipway.after', true), ''), '0')::int
+   AND id <= coalesce(nullif(current_setting('slipway.upto', true), ''), '999')::int;
 """
 FOLDERS = [SQL_DIRECTORY / "postgres" / "migrations", SQL_DIRECTORY / "ledger" / "migrations"]
 
@@ -80,6 +82,9 @@ def test_a_comment_is_not_part_of_the_checksum() -> None:
         (BACKFILL.replace("key: id", "key: id; DROP"), r"key=id; DROP: must be a plain name"),
         (EXPAND.replace("-- kind", "-- transactional: no\n-- kind"), r"transactional=no: must be true or"),
         (EXPAND.replace("-- kind", "-- transactional: false\n-- kind") + "SELECT 1;", r"one statement"),
+        (BACKFILL + "SELECT 1;", r"one statement"),
+        (BACKFILL.replace("slipway.upto", "upto"), r"slipway\.upto is not in it"),
+        (EXPAND + "CREATE INDEX CONCURRENTLY i ON usage (note);", r"needs `-- transactional: false`"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, message: str) -> None:
@@ -88,9 +93,9 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
 
 
 def test_every_wrong_file_of_a_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MigrationInvalid, match="no .sql migrations"):
+    with pytest.raises(MigrationInvalid, match=r"no \.sql migrations"):
         read_migrations(tmp_path)
     (tmp_path / "0001_a.sql").write_text("SELECT 1;")
     (tmp_path / "0002_b.sql").write_text("-- kind: expand\nSELECT 1;")
-    with pytest.raises(MigrationInvalid, match="(?s)migration 0001_a: kind.*migration 0002_b: runs_with"):
+    with pytest.raises(MigrationInvalid, match=r"(?s)migration 0001_a: kind.*migration 0002_b: runs_with"):
         read_migrations(tmp_path)

@@ -1,0 +1,1 @@
+SELECT upto, row_count, done FROM slipway_backfill WHERE name = %(name)s

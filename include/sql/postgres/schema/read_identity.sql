@@ -1,0 +1,1 @@
+SELECT product, environment FROM slipway_database

@@ -1,0 +1,66 @@
+"""Which application versions serve: what a schema has to be readable for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from slipway.exceptions import ReleaseUnknown
+from slipway.plan import VERSION_PATTERN
+
+if TYPE_CHECKING:
+    from google.cloud import run_v2
+
+    from slipway.hooks.cloud_run import CloudRunTrafficHook
+    from slipway.ledger import Ledger
+    from slipway.policy import Policy
+
+RELEASE_LABEL = "slipway-release"
+
+
+def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledger) -> dict[str, str]:
+    """Return the version of every production revision that has traffic and uses the database.
+
+    A revision that a release made has that release's version. Any other one has its image's tag when that is
+    a version, and what the policy assumes when it is not.
+
+    :param policy: names the services that use the database.
+    :param cloud_run: the door to Cloud Run.
+    :param ledger: the record of the releases.
+    :return: ``stable <service>``, with the revision when there are several, to version.
+    :raises CloudRunError: when a service cannot be read.
+    """
+    production = policy.environments["production"]
+    found: dict[str, str] = {}
+    for key in policy.migrations.services:
+        name = policy.services[key].names["production"]
+        where = {"project_id": production.project_id, "location": production.location, "service": name}
+        split = _serving(cloud_run.get_service(**where))
+        for revision in split:
+            who = f"stable {key}" if len(split) == 1 else f"stable {key} ({revision})"
+            found[who] = _version(
+                cloud_run.get_revision(**where, revision=revision), revision, policy, ledger
+            )
+    return found
+
+
+def _serving(service: run_v2.Service) -> Mapping[str, int]:
+    from slipway.hooks.cloud_run import serving_split
+
+    return {revision: percent for revision, percent in serving_split(service).items() if percent}
+
+
+def _version(revision: run_v2.Revision, name: str, policy: Policy, ledger: Ledger) -> str:
+    from slipway.hooks.cloud_run_revision import image_of
+
+    try:
+        release = ledger.release(revision.labels.get(RELEASE_LABEL, ""))
+    except ReleaseUnknown:
+        pass
+    else:
+        # Whoever deploys by hand takes the label over from the revision before.
+        if name in {service.revisions["production"] for service in release.plan.services.values()}:
+            return release.version
+    tag = image_of(revision).partition("@")[0].rpartition(":")[2]
+    return tag if re.fullmatch(VERSION_PATTERN, tag) else policy.migrations.assumed_version

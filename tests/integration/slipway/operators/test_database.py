@@ -1,0 +1,148 @@
+"""The database's part of a release: checked, backed up, rehearsed on the restored backup, migrated."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from slipway.exceptions import DatabaseMistaken, DatabaseNotReady, SchemaContractBroken, SchemaUnexpected
+from slipway.ledger import Release
+from slipway.operators.database import (
+    BackUpDatabaseOperator,
+    CheckDatabaseOperator,
+    CheckSchemaOperator,
+    MigrateSchemaOperator,
+    RehearseMigrationsOperator,
+)
+from slipway.policy import load_policy
+from slipway.schema_contract import read_migrations
+from slipway.schema_release import migrations_directory
+
+from sandbox.databases import postgres
+from sandbox.settings import Settings
+from tests.integration.slipway.hooks.conftest import database  # noqa: F401  fixture
+from tests.integration.slipway.operators.conftest import Product
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("database")]
+
+ALL = [migration.name for migration in read_migrations(migrations_directory(load_policy("release.yaml")))]
+INSTANCE, DATABASE = "netra-staging-db", "netra_staging"
+
+
+@pytest.fixture
+def uri(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Connection URI of the product's database as it was before the first release."""
+    found = postgres.uri(settings, DATABASE)
+    monkeypatch.setenv("AIRFLOW_CONN_NETRA_PRODUCTION_DB", found)
+    monkeypatch.setenv("AIRFLOW_CONN_NETRA_REHEARSAL_DB", postgres.uri(settings, "netra_rehearsal"))
+    with psycopg.connect(found, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int)")
+        connection.execute("INSERT INTO users SELECT generate_series(1, 100)")
+    return found
+
+
+@pytest.fixture
+def release(product: Product, uri: str) -> Release:
+    """The release on record; the instance that stands for production is one of this project."""
+    policy = load_policy("release.yaml").model_dump(mode="json")
+    environments = policy["environments"]
+    for name, environment in environments.items():
+        environment |= {"project_id": product.web.where["project_id"], "secret_prefix": product.prefix}
+        environment["database"] = {"instance": INSTANCE, "connection": f"netra_{name}_db"}
+    return product.open(environments=environments, name="database-test")
+
+
+def check_schema(product: Product, release: Release) -> dict[str, Any]:
+    plan, policy = release.plan.model_dump(mode="json"), release.policy.model_dump(mode="json")
+    operator = CheckSchemaOperator(task_id="check_schema", validated={"plan": plan, "policy": policy})
+    with closing(operator.cloud_run):
+        return operator.execute(product.context)
+
+
+def run(product: Product, operator: type) -> Any:
+    task = operator(task_id="task", environment="production")
+    with closing(task.cloud_run):
+        return task.execute(product.context)
+
+
+def test_production_is_migrated_after_its_backup_was_restored_and_migrated(
+    product: Product, release: Release, uri: str
+) -> None:
+    assert check_schema(product, release) == {"due": ALL, "held": {}}
+    checked = run(product, CheckDatabaseOperator)
+    assert checked["due"] == ALL
+    assert checked["disk_bytes"] - checked["used_bytes"] > checked["wanted_bytes"] > 0
+    run(product, BackUpDatabaseOperator)
+    assert run(product, RehearseMigrationsOperator) == ALL
+    with psycopg.connect(uri) as connection:
+        assert connection.execute("SELECT to_regclass('token_usage_tracking')").fetchone() == (None,)
+    assert run(product, MigrateSchemaOperator) == ALL
+    assert run(product, MigrateSchemaOperator) == []
+    rehearsed = product.ledger.entry(release.release_id, "rehearsed/production")
+    assert rehearsed is not None
+    assert rehearsed["rows"] == {"users": 100}
+    migrated = product.ledger.entry(release.release_id, "migrated/production")
+    assert migrated is not None
+    assert migrated["present"] == dict.fromkeys(ALL, ">=1.0.0")
+    assert check_schema(product, release) == {"due": [], "held": {}}
+    # As somebody would leave it who takes something away by hand.
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("DROP INDEX idx_token_usage_created_at")
+        connection.execute("UPDATE slipway_migration SET runs_with = '>=2.0.0' WHERE name = %s", (ALL[1],))
+    with pytest.raises(
+        SchemaContractBroken, match=rf"stable backend 1\.0\.0: cannot run .*\({ALL[1]} runs with >=2"
+    ):
+        check_schema(product, release)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("UPDATE slipway_migration SET runs_with = '>=1.0.0'")
+    with pytest.raises(SchemaUnexpected, match="idx_token_usage_created_at: is missing"):
+        run(product, MigrateSchemaOperator)
+
+
+def test_a_backup_that_is_not_what_was_backed_up_stops_the_release(
+    product: Product, release: Release, uri: str
+) -> None:
+    with pytest.raises(DatabaseNotReady, match="no backup is on record"):
+        run(product, RehearseMigrationsOperator)
+    backup = run(product, BackUpDatabaseOperator)
+    taken = product.ledger.entry(release.release_id, "backed_up/production")
+    assert taken is not None
+    assert (taken["backup"], taken["rows_before"], taken["rows_after"]) == (
+        backup,
+        {"users": 100},
+        {"users": 100},
+    )
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("INSERT INTO users SELECT generate_series(101, 300)")
+    # The same release finds its backup again; the rows around it are those on record.
+    assert run(product, BackUpDatabaseOperator) == backup
+    assert run(product, RehearseMigrationsOperator) == ALL
+
+
+def test_who_stands_in_the_way_is_named_before_anything_begins(
+    product: Product, release: Release, uri: str
+) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE TABLE token_usage_tracking (id int)")
+    with psycopg.connect(uri, application_name="the nightly report") as report:
+        report.execute("SELECT count(*) FROM token_usage_tracking")
+        impatient = release.policy.migrations.model_copy(update={"long_transaction_seconds": 1e-6})
+        policy = release.policy.model_copy(update={"migrations": impatient})
+        operator = CheckDatabaseOperator(task_id="task", environment="production")
+        operator.release = lambda _: Release(**{**vars(release), "policy": policy})  # type: ignore[method-assign]
+        with (
+            closing(operator.cloud_run),
+            pytest.raises(DatabaseNotReady, match=r"application the nightly report, .*token_usage_tracking"),
+        ):
+            operator.execute(product.context)
+
+
+def test_a_connection_to_another_database_is_refused(product: Product, release: Release, uri: str) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("DROP TABLE users")
+    with pytest.raises(DatabaseMistaken, match="has no table users"):
+        check_schema(product, release)
+    with pytest.raises(DatabaseMistaken, match="has no table users"):
+        run(product, MigrateSchemaOperator)
