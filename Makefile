@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis
+.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis bench-traffic
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -41,6 +41,9 @@ chaos: setup ## Kill tasks at every outside call, break every call, print how ea
 
 bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
 	@$(PY) -m bench.analysis
+
+bench-traffic: setup ## Move traffic to and fro under load: what fails, what closes, what the data plane adds
+	@$(PY) -m bench.traffic_shift
 
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock

@@ -18,7 +18,7 @@ _ANSWER_SECONDS = 30.0
 class Seen:
     """What the clients saw.
 
-    :param milliseconds: one duration per answered request.
+    :param milliseconds: one duration per answered request; with a rate, counted from when it was due.
     :param errors: one line per request without a proper answer or with a 5xx.
     :param closed: one line per WebSocket that was closed by the other side.
     """
@@ -47,8 +47,10 @@ class SplitLoad:
     :param port: port of the URL.
     :param clients: HTTP clients, each with one connection that stays open.
     :param slow_clients: further ones whose requests take ``slow_seconds``.
-    :param sockets: WebSockets, each sending a message every ``pause`` * 10 seconds.
+    :param sockets: WebSockets, each sending a message every ``socket_pause`` seconds.
     :param pause: seconds between two requests of one client.
+    :param rate: requests per second of all (quick) clients together, sent when they are due and not when the
+        answer before them came: what stalls is seen by every request that it delays. None: as ``pause`` says.
     """
 
     def __init__(
@@ -59,10 +61,14 @@ class SplitLoad:
         sockets: int = 0,
         pause: float = 0.005,
         slow_seconds: float = 0.3,
+        rate: float | None = None,
+        socket_pause: float | None = None,
     ) -> None:
         self.seen = Seen()
         self._port = port
         self._pause = pause
+        self._interval = None if rate is None else clients / rate
+        self._socket_pause = pause * 10 if socket_pause is None else socket_pause
         self._paths = ["/"] * clients + [f"/slow?{slow_seconds}"] * slow_clients
         self._sockets = sockets
         self._stopping = False
@@ -70,7 +76,11 @@ class SplitLoad:
 
     async def __aenter__(self) -> SplitLoad:
         ready = asyncio.Semaphore(0)
-        self._tasks = [asyncio.create_task(self._client(path)) for path in self._paths]
+        spread = (self._interval or 0) / max(1, len(self._paths))
+        self._tasks = [
+            asyncio.create_task(self._client(path, number * spread))
+            for number, path in enumerate(self._paths)
+        ]
         self._tasks += [asyncio.create_task(self._socket(ready)) for _ in range(self._sockets)]
         for _ in range(self._sockets):
             await asyncio.wait_for(ready.acquire(), _ANSWER_SECONDS)
@@ -82,10 +92,11 @@ class SplitLoad:
         self._stopping = True
         await asyncio.gather(*self._tasks)
 
-    async def _client(self, path: str) -> None:
+    async def _client(self, path: str, delay: float) -> None:
         reader, writer = await asyncio.open_connection(HOST, self._port)
+        due = time.perf_counter() + delay
         while not self._stopping:
-            begun = time.perf_counter()
+            begun = due = await self._due(due)
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     status, revision = await _exchange(reader, writer, path)
@@ -99,9 +110,16 @@ class SplitLoad:
             else:
                 self.seen.milliseconds.append((time.perf_counter() - begun) * 1000)
                 self.seen.by_revision[revision] += 1
-            await asyncio.sleep(self._pause)
         writer.close()
         await writer.wait_closed()
+
+    async def _due(self, due: float) -> float:
+        """Wait until the next request is due; the moment it was."""
+        if self._interval is None:
+            await asyncio.sleep(self._pause)
+            return time.perf_counter()
+        await asyncio.sleep(max(0.0, due + self._interval - time.perf_counter()))
+        return due + self._interval
 
     async def _socket(self, ready: asyncio.Semaphore) -> None:
         url = f"ws://{HOST}:{self._port}/"
@@ -119,7 +137,7 @@ class SplitLoad:
                     self.seen.sockets_by_revision[revision] += 1
                     ready.release()
                 self.seen.messages += 1
-                await asyncio.sleep(self._pause * 10)
+                await asyncio.sleep(self._socket_pause)
 
 
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> tuple[int, str]:

@@ -1,8 +1,9 @@
-"""What the local data plane adds to a request, and what moving traffic costs.
+"""What the local data plane adds to a request, and what moving traffic costs those who are on it.
 
-``python -m bench.traffic_shift`` starts a cloud of its own in a temporary folder with one service of two
-revisions (two instances each), and loads it three times: straight to an instance, through the data plane,
-and through the data plane while the split moves.
+``make bench-traffic`` starts a cloud of its own in a temporary folder with one service of two revisions (two
+instances each) and loads it: first half of the requests straight to an instance and half through the data
+plane, side by side; then all of them through the data plane while the release's own hook moves the split up
+and down. It fails when a request failed or a WebSocket was closed that nobody asked to close.
 """
 
 from __future__ import annotations
@@ -10,114 +11,178 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
+import os
+import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import structlog
 from google.cloud import run_v2
 from rich.console import Console
 from rich.table import Table
+from slipway.hooks.cloud_run import CloudRunTrafficHook
 
 from bench.running_cloud import Clients, CloudProcess, to
 from bench.split_load import SplitLoad
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.settings import HOST, LOCATION, REPOSITORY, Settings
 
 _APPLICATION = REPOSITORY / "bench/container_app.py"
 _PERCENTS = (10, 50, 100, 50, 10, 0)
+_CLIENTS = 50
+_BETWEEN_SHIFTS_SECONDS = 0.3
+_LINES_SHOWN = 5
 
 
-async def _steady(port: int, seconds: float) -> SplitLoad:
-    async with SplitLoad(port, clients=4) as load:
-        await asyncio.sleep(seconds)
-    return load
+@dataclass(frozen=True)
+class Given:
+    """What the command line asks for.
 
-
-async def _shifting(
-    cloud: CloudProcess, clients: Clients, service: Any, shifts: int
-) -> tuple[SplitLoad, list[float]]:
-    """Move the split to and fro under load.
-
-    :returns: the load, and per shift the milliseconds from the call to the split being in force.
+    :param rate: requests per second.
+    :param sockets: open WebSockets.
+    :param shifts: how often the split is moved.
+    :param seconds: length of the load without shifts.
     """
-    asked = []
-    async with SplitLoad(_port(service.uri), clients=4, slow_clients=2, sockets=8) as load:
-        for number in range(shifts):
+
+    rate: float
+    sockets: int
+    shifts: int
+    seconds: float
+
+    def load(self, port: int) -> SplitLoad:
+        """Return the load, on one port."""
+        return SplitLoad(port, clients=_CLIENTS, sockets=self.sockets, rate=self.rate, socket_pause=1.0)
+
+    def half(self, port: int, sockets: int) -> SplitLoad:
+        """Return half of the requests, on one port."""
+        return SplitLoad(port, clients=_CLIENTS // 2, sockets=sockets, rate=self.rate / 2, socket_pause=1.0)
+
+
+async def _side_by_side(instance: int, port: int, given: Given) -> tuple[SplitLoad, SplitLoad]:
+    """Send half of the requests straight to an instance and half through the data plane, at the same time.
+
+    What else the machine does slows both: their difference is the data plane's.
+    """
+    async with given.half(instance, 0) as straight, given.half(port, given.sockets) as through:
+        await asyncio.sleep(given.seconds)
+    return straight, through
+
+
+async def _shifting(port: int, given: Given) -> tuple[SplitLoad, list[float]]:
+    """Move the split up and down under load, with the hook that releases use.
+
+    :returns: the load, and per shift the milliseconds until the hook has seen the new split in force.
+    """
+    hook = CloudRunTrafficHook()
+    took = []
+    async with given.load(port) as load:
+        for number in range(given.shifts):
             percent = _PERCENTS[number % len(_PERCENTS)]
-            asked.append(time.time())
-            await asyncio.to_thread(
-                clients.shift, service.name, to("bench-a", 100 - percent), to("bench-b", percent)
+            begun = time.perf_counter()
+            change = await hook.aset_traffic(
+                project_id="test",
+                location=LOCATION,
+                service="bench",
+                split={"bench-a": 100 - percent, "bench-b": percent},
+                timeout=30,
             )
-            await asyncio.sleep(0.05)
-    # the line of the deployment comes first
-    applied = [line["at"] for line in cloud.traffic_log("bench")][1:]
-    return load, [(end - begin) * 1000 for begin, end in zip(asked, applied, strict=True)]
+            took.append((time.perf_counter() - begun) * 1000)
+            assert change.changed
+            await asyncio.sleep(_BETWEEN_SHIFTS_SECONDS)
+    return load, sorted(took)
 
 
-async def _measure(cloud: CloudProcess, shifts: int, seconds: float) -> None:
+async def _measure(cloud: CloudProcess, given: Given) -> bool:
     clients = Clients(cloud.settings)
     await asyncio.to_thread(clients.create, "bench", clients.template(revision="bench-a", instances=2))
     service = await asyncio.to_thread(
         clients.update,
         run_v2.Service(
-            name="projects/test/locations/us-central1/services/bench",
+            name=f"projects/test/locations/{LOCATION}/services/bench",
             template=clients.template(revision="bench-b", instances=2),
             traffic=[to("bench-a", 100), to("bench-b", tag="candidate")],
         ),
     )
-    instance = cloud.settings.instance_ports[0]
-    rows = {
-        "straight to an instance": await _steady(instance, seconds),
-        "through the data plane": await _steady(_port(service.uri), seconds),
-    }
-    moving, delays = await _shifting(cloud, clients, service, shifts)
-    rows[f"during {shifts} shifts"] = moving
     clients.close()
-    _print(rows, sorted(delays))
+    port = int(service.uri.rpartition(":")[2])
+    straight, through = await _side_by_side(cloud.settings.instance_ports[0], port, given)
+    rows = {"straight to an instance": straight, "through the data plane": through}
+    moving, took = await _shifting(port, given)
+    rows[f"during {given.shifts} shifts"] = moving
+    _print(rows, took, given)
+    return not any(load.seen.errors or load.seen.closed for load in rows.values())
 
 
-def _print(rows: dict[str, SplitLoad], delays: list[float]) -> None:
-    table = Table("", "requests", "errors", "WebSockets closed", "p50 ms", "p95 ms")
+def _print(rows: dict[str, SplitLoad], took: list[float], given: Given) -> None:
+    table = Table(
+        "",
+        "requests",
+        "failed",
+        "WebSockets",
+        "closed unasked",
+        "p50 ms",
+        "p95 ms",
+        title=f"{given.rate:g} requests/s, {given.sockets} WebSockets",
+    )
     for name, load in rows.items():
         seen = load.seen
-        # the slow clients' requests are slow on purpose
-        quick = sorted(m for m in seen.milliseconds if m < 300)
         table.add_row(
             name,
-            str(seen.requests),
+            f"{seen.requests:,}",
             str(len(seen.errors)),
-            f"{len(seen.closed)} of {sum(seen.sockets_by_revision.values())}",
-            f"{quick[len(quick) // 2]:.2f}",
-            f"{quick[int(len(quick) * 0.95)]:.2f}",
+            str(sum(seen.sockets_by_revision.values())),
+            str(len(seen.closed)),
+            f"{seen.percentile(50):.2f}",
+            f"{seen.percentile(95):.2f}",
         )
-    console = Console(width=100)
+    console = Console(width=110)
     console.print(table)
-    middle, high = delays[len(delays) // 2], delays[int(len(delays) * 0.95)]
-    console.print(f"from update_service to the new split in force: p50 {middle:.1f} ms, p95 {high:.1f} ms")
+    straight, through, _ = (load.seen for load in rows.values())
+    added = {percent: through.percentile(percent) - straight.percentile(percent) for percent in (50, 95)}
+    console.print(f"added by the data plane: p50 {added[50]:.2f} ms, p95 {added[95]:.2f} ms")
+    console.print(
+        f"from the hook's call to the split seen in force: p50 {took[len(took) // 2]:.0f} ms, "
+        f"p95 {took[int(len(took) * 0.95)]:.0f} ms"
+    )
+    for load in rows.values():
+        for line in [*load.seen.errors, *load.seen.closed][:_LINES_SHOWN]:
+            console.print(line)
 
 
-def _port(uri: str) -> int:
-    return int(uri.rpartition(":")[2])
+def main() -> int:
+    """Run the benchmark and print its table.
 
-
-def main() -> None:
-    """Run the benchmark and print its table."""
+    :returns: exit code: 1 when a request failed or a WebSocket was closed.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench.traffic_shift", description=__doc__)
-    parser.add_argument("--shifts", type=int, default=60)
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of each of the first two loads")
-    given = parser.parse_args()
+    parser.add_argument("--rate", type=float, default=500, help="requests per second")
+    parser.add_argument("--sockets", type=int, default=200, help="open WebSockets")
+    parser.add_argument("--shifts", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of the load without shifts")
+    given = Given(**vars(parser.parse_args()))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images.yaml"
         command = ["python", str(_APPLICATION)]
         images.write_text(json.dumps({"test/app": {"command": command, "tags": {"1": {}}}}))
         settings = Settings(Path(folder).resolve(), Settings.from_environment().port_base)
+        extra = {
+            "project": "test",
+            "is_anonymous": True,
+            "api_endpoints": {"run": f"http://{HOST}:{settings.google_port}"},
+        }
+        os.environ["AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT"] = json.dumps(
+            {"conn_type": "google_cloud_platform", "extra": extra}
+        )
         cloud = CloudProcess(settings, images)
         cloud.start()
         try:
-            asyncio.run(_measure(cloud, given.shifts, given.seconds))
+            return 0 if asyncio.run(_measure(cloud, given)) else 1
         finally:
             cloud.stop()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

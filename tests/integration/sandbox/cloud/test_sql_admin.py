@@ -93,6 +93,7 @@ def restore(api: Any, backup: str) -> dict[str, Any]:
     )
 
 
+@pytest.mark.conformance("instances.list", "instances.get")
 def test_instances_are_listed_per_project(api: Any) -> None:
     (instance,) = api.instances().list(project=PROJECT).execute()["items"]
     assert (instance["name"], instance["state"], instance["databaseVersion"]) == (
