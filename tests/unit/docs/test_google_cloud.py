@@ -1,0 +1,79 @@
+"""``docs/google-cloud.md`` names every connection and every method that the code uses, and no other."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from slipway.policy import load_policy
+
+from sandbox.settings import REPOSITORY
+from tests.integration.sandbox.cloud import conformance
+
+PAGE = REPOSITORY / "docs/google-cloud.md"
+SOURCES = [path for folder in ("plugins", "dags") for path in (REPOSITORY / folder).rglob("*.py")]
+
+
+def section(title: str) -> str:
+    """Return the text below a heading of the page, up to the next."""
+    return PAGE.read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def texts(path: Path) -> set[str]:
+    """Return the connection ids in a source: defaults of ``*conn_id``, and ``*_CONNECTION`` constants."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = node.args
+            positional = (arguments.posonlyargs + arguments.args)[::-1]
+            pairs = [
+                *zip(positional, arguments.defaults[::-1], strict=False),
+                *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+            ]
+            found |= {
+                value.value
+                for argument, value in pairs
+                if argument.arg.endswith(("conn_id", "connection_id"))
+                and isinstance(value, ast.Constant)
+                and value.value
+            }
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            found |= {node.value.value for name in names if name.endswith("_CONNECTION")}
+    return found
+
+
+def test_the_connections_are_those_of_the_code_and_the_policy() -> None:
+    policy = load_policy("release.yaml")
+    used = set().union(*(texts(path) for path in SOURCES))
+    used |= {environment.database.connection for environment in policy.environments.values()}
+    used |= {policy.git_connection, policy.migrations.rehearsal.connection}
+    assert set(re.findall(r"^\| `(\w+)` \|", section("Connections"), re.MULTILINE)) == used
+
+
+def test_a_named_connection_is_found_in_the_source() -> None:
+    assert "slipway_ledger" in texts(REPOSITORY / "plugins/slipway/ledger.py")
+    assert "slipway_promql" in texts(REPOSITORY / "plugins/slipway/hooks/promql.py")
+
+
+def test_every_method_has_its_permission() -> None:
+    named = set(re.findall(r"`(\w+\.\w+)`", "\n".join(_first_cells(section("Permissions")))))
+    assert named == conformance.used()
+
+
+def _first_cells(table: str) -> list[str]:
+    return [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
+
+
+@pytest.mark.parametrize(
+    "extra", ["key_path", "keyfile_dict", "key_secret_name", "credential_config_file", "impersonation_chain"]
+)
+def test_the_extras_are_those_of_the_provider(extra: str) -> None:
+    provider = importlib.util.find_spec("airflow.providers.google.common.hooks.base_google")
+    assert provider is not None
+    assert provider.origin is not None
+    assert f'_get_field("{extra}"' in Path(provider.origin).read_text()
+    assert f"`{extra}`" in section("Authentication") or f'"{extra}"' in section("Authentication")
