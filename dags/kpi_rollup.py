@@ -1,43 +1,52 @@
 """
 ### KPI rollup
 
-Once a day, for the UTC day before: takes the day's token usage from the product's PostgreSQL into ClickHouse,
-computes the business KPIs, checks that they add up to what the source counted itself, and publishes them.
+Once a day, for the UTC day before: takes the day's token usage and events from the product's PostgreSQL into
+ClickHouse, computes the business and technical KPIs, checks that they add up to what the source counted
+itself, and publishes them.
 
 **Readers** see a day change in one step, from the old numbers to the new ones, never an empty or half a day:
 everything is built in staging tables and shown by replacing the day's partition. A failed check publishes
 nothing.
 
-**Another day**: trigger the DAG with the day as *partition key* (`2026-01-31`), or start a backfill over a
-range. Running a day again is always safe, and is how late or corrected rows get in. Today gives the day so
-far.
+**Another day**: trigger the DAG with the parameter *day* (`2026-01-31`) or that day as *partition key*, or
+start a backfill over a range, in any order and several at once. Running a day again is always safe. Rows that
+came late, were corrected or belong to users who asked to be forgotten get in by themselves: `kpi_late_data`
+finds their days. Today gives the day so far.
 
 **Targets**: at the end every business target of `include/policy/targets.yaml` is judged: on track, behind,
 met, missed, or not enough data.
 
-**Results**: `kpi_daily` (every KPI in long form), `usage_user_day` (per user), `usage_fact` (per request),
-`target_review`.
-Each definition (formula, grain, unit, edge cases) heads its statement in `include/sql/kpi/`.
+**Results**: the view `kpi` (every KPI in long form, those over several days too), `usage_user_day` (per
+user), `usage_fact` (per request), `event_fact`, `release_phase`, `target_review`. Each definition (formula,
+grain, unit, edge cases) heads its statement in `include/sql/kpi/`.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, TaskGroup
-from slipway.operators.kpi import (
+from airflow.sdk import DAG, CronPartitionTimetable, Param, TaskGroup
+from slipway.assets import KPI_DAILY, TARGET_REVIEW
+from slipway.operators.kpi.checks import QualityOperator, ReconcileOperator
+from slipway.operators.kpi.publish import PublishDayOperator
+from slipway.operators.kpi.schema import (
+    CheckSourceSchemaOperator,
     DropStagingOperator,
     MigrateClickHouseOperator,
-    PublishDayOperator,
-    QualityOperator,
-    ReconcileOperator,
-    StageOperator,
 )
+from slipway.operators.kpi.stage import StageOperator
 from slipway.operators.targets import ReviewTargetsOperator
 
-# The x- spares the DAG processor the search of every provider for a scheme that is ours alone.
-KPI_DAILY = Asset(name="kpi_daily", uri="x-slipway://kpi/daily")
-TARGET_REVIEW = Asset(name="target_review", uri="x-slipway://kpi/target-review")
+PUBLISHED = (
+    "usage_fact",
+    "event_fact",
+    "release_phase",
+    "usage_user_day",
+    "subscriber_day",
+    "kpi_daily",
+    "source_fingerprint",
+)
 
 with DAG(
     dag_id="kpi_rollup",
@@ -46,7 +55,16 @@ with DAG(
     schedule=CronPartitionTimetable("0 2 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
     # No start_date: enabling the DAG waits for the next night instead of running for last night at once.
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=4,
+    params={
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Day",
+            description="The UTC day to roll up, such as 2026-01-31",
+        )
+    },
     tags=["kpi", "clickhouse", "daily"],
     default_args={
         "owner": "data",
@@ -57,49 +75,68 @@ with DAG(
 ) as dag:
     migrate = MigrateClickHouseOperator(task_id="migrate")
 
-    with TaskGroup("extract", tooltip="One UTC day of the source, pulled by ClickHouse itself") as extract:
-        usage = StageOperator(task_id="usage", table="usage_extract", statements=["kpi/stage/usage_extract"])
-        people = StageOperator(
-            task_id="people", table="person_extract", statements=["kpi/stage/person_extract"]
+    with TaskGroup(
+        "source", tooltip="The source is what the rollup reads, and its day makes sense"
+    ) as source:
+        CheckSourceSchemaOperator(task_id="schema") >> QualityOperator(
+            task_id="quality", subjects=["source_usage", "source_events"], database="source"
         )
-    extracts = {"usage_extract": usage.output, "person_extract": people.output}
+
+    with TaskGroup("extract", tooltip="One UTC day of the source, pulled by ClickHouse itself") as extract:
+        usage = StageOperator(task_id="usage", tables={"usage_extract": ["kpi/stage/usage_extract"]})
+        around = StageOperator(
+            task_id="around",
+            tables={
+                name: [f"kpi/stage/{name}"]
+                for name in ("event_extract", "person_extract", "price_extract", "release_extract")
+            },
+        )
+    extracts = {"usage": usage.output, "around": around.output}
 
     with TaskGroup("rollup", tooltip="Facts and KPIs of the day, in staging tables") as rollup:
         facts = StageOperator(
-            task_id="facts", table="usage_fact", statements=["kpi/stage/usage_fact"], inputs=extracts
-        )
-        users = StageOperator(
-            task_id="users",
-            table="usage_user_day",
-            statements=["kpi/stage/usage_user_day"],
-            inputs={"usage_fact": facts.output},
+            task_id="facts",
+            tables={name: [f"kpi/stage/{name}"] for name in ("release_phase", "usage_fact", "event_fact")},
+            inputs=extracts,
         )
         totals = StageOperator(
             task_id="totals",
-            table="usage_totals",
-            statements=["kpi/stage/usage_totals"],
-            inputs={"usage_fact": facts.output},
+            tables={
+                name: [f"kpi/stage/{name}"]
+                for name in (
+                    "usage_cell",
+                    "usage_user_day",
+                    "usage_totals",
+                    "event_totals",
+                    "subscriber_day",
+                    "source_fingerprint",
+                )
+            },
+            inputs={**extracts, "facts": facts.output},
         )
         kpis = StageOperator(
             task_id="kpis",
-            table="kpi_daily",
-            statements=["kpi/daily/"],
-            inputs={"usage_totals": totals.output, **extracts},
+            tables={"kpi_daily": ["kpi/stage/kpi_daily"]},
+            inputs={"around": around.output, "totals": totals.output},
         )
-    staged = {
-        "usage_fact": facts.output,
-        "usage_user_day": users.output,
-        "kpi_daily": kpis.output,
-    }
+    staged = {**extracts, "facts": facts.output, "totals": totals.output, "kpis": kpis.output}
 
     with TaskGroup("check", tooltip="Nothing is published unless all of these pass") as check:
-        reconcile = ReconcileOperator(task_id="reconcile", inputs={**extracts, **staged})
-        quality = QualityOperator(task_id="quality", inputs=staged)
+        reconcile = ReconcileOperator(task_id="reconcile", inputs=staged)
+        QualityOperator(
+            task_id="quality", subjects=["staged_day", "kpi_daily"], database="warehouse", inputs=staged
+        )
 
     publish = PublishDayOperator(
-        task_id="publish", tables=staged, source_rows=reconcile.output, outlets=[KPI_DAILY]
+        task_id="publish",
+        tables=PUBLISHED,
+        inputs=staged,
+        expected_rows=reconcile.output,
+        outlets=[KPI_DAILY],
+        # Two runs of one day at once must not publish their tables in turns.
+        max_active_tis_per_dag=1,
     )
     review = ReviewTargetsOperator(task_id="review_targets", outlets=[TARGET_REVIEW])
     drop_staging = DropStagingOperator(task_id="drop_staging").as_teardown()
 
-    migrate >> extract >> rollup >> check >> publish >> review >> drop_staging
+    migrate >> source >> extract >> rollup >> check >> publish >> review >> drop_staging

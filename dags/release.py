@@ -22,6 +22,7 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param, TriggerRule
+from slipway.assets import RELEASE_PROMOTED
 from slipway.operators.release import CloseReleaseOperator, ReconcileOperator, VerdictOperator
 from slipway.plan import VERSION_PATTERN
 from slipway.policy import policy_names
@@ -112,7 +113,9 @@ with DAG(
     phase_4 = gradual_increase(group_id="phase_4_gradual_increase", then=["phase_5_full_rollout.look_ahead"])
     phase_5 = full_rollout(group_id="phase_5_full_rollout", then=["tag_release"])
     tag = tag_release()
-    promote = CloseReleaseOperator(task_id="close_promoted", outcome="promoted", retries=3)
+    promote = CloseReleaseOperator(
+        task_id="close_promoted", outcome="promoted", retries=3, outlets=[RELEASE_PROMOTED]
+    )
     undo = rollback(group_id="rollback")
     verdict = VerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0)
     reconcile = ReconcileOperator(task_id="reconcile", retries=5).as_teardown()

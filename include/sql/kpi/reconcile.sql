@@ -1,13 +1,15 @@
 -- Is what is about to be published what the source said it sent, and do the KPIs add up to it?
 -- Definition: one row per check: its name, the expected and the found value.
--- Source:     the trailer of this run's extract (counted by PostgreSQL), this run's facts, totals and KPIs.
+-- Source:     the trailers of this run's extracts (counted by PostgreSQL), this run's facts, totals and KPIs.
 -- Edge cases: money is compared exactly, to the sixth decimal. An extract without its trailer has no control
 --             rows and so fails 'trailers'. 'other days' finds rows that would be published into another day.
 WITH
     (SELECT count() FROM {usage_extract:Identifier} WHERE control_rows IS NOT NULL) AS trailers,
     (SELECT toDecimal128(sum(control_rows), 6) FROM {usage_extract:Identifier}) AS source_rows,
     (SELECT sum(control_cost_usd) FROM {usage_extract:Identifier}) AS source_cost,
-    (SELECT sum(control_cost_original_usd) FROM {usage_extract:Identifier}) AS source_cost_original
+    (SELECT sum(control_cost_original_usd) FROM {usage_extract:Identifier}) AS source_cost_original,
+    (SELECT count() FROM {event_extract:Identifier} WHERE control_rows IS NOT NULL) AS event_trailers,
+    (SELECT toDecimal128(sum(control_rows), 6) FROM {event_extract:Identifier}) AS source_events
 SELECT check.1 AS name, check.2 AS expected, check.3 AS found
 FROM
 (
@@ -22,7 +24,11 @@ FROM
         ('user cost', source_cost, (SELECT sum(cost_usd) FROM {usage_user_day:Identifier})),
         ('kpi requests', source_rows, (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'requests' AND dim = 'all')),
         ('kpi cost', source_cost, (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_usd' AND dim = 'all')),
-        ('kpi savings', (SELECT sum(saved_usd) FROM {usage_user_day:Identifier}), (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_savings_usd' AND dim = 'all'))
+        ('kpi savings', (SELECT sum(saved_usd) FROM {usage_user_day:Identifier}), (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_savings_usd' AND dim = 'all')),
+        ('event trailers', toDecimal128(1, 6), toDecimal128(event_trailers, 6)),
+        ('event rows', source_events, (SELECT toDecimal128(count(), 6) FROM {event_fact:Identifier})),
+        ('events of other days', toDecimal128(0, 6), (SELECT toDecimal128(countIf(day != {day:Date}), 6) FROM {event_fact:Identifier})),
+        ('fingerprints', toDecimal128(2, 6), (SELECT toDecimal128(count(), 6) FROM {source_fingerprint:Identifier}))
     ]) AS check
     FROM {usage_fact:Identifier}
 )

@@ -5,6 +5,6 @@ SELECT
     concat(kpi, ' ', dim) AS key,
     toFloat64(value) AS value,
     if(unit = 'percent', toFloat64(value), NULL) AS percent,
-    if(kpi IN ('requests', 'tokens', 'active_users', 'cost_usd', 'free_to_paid_conversions'), toFloat64(value), NULL) AS amount,
+    if(kpi NOT IN ('cost_savings_usd', 'cost_savings_per_user_usd', 'cost_reduction_percent'), toFloat64(value), NULL) AS amount,
     definition_version
 FROM {kpi_daily:Identifier}

@@ -33,8 +33,16 @@ def bind_day(sql: str, day: date) -> str:
     return sql.replace(":next_day", (day + timedelta(days=1)).isoformat()).replace(":day", day.isoformat())
 
 
+def bind_day_value(sql: str, day: date) -> str:
+    """Put a day into a statement for ClickHouse that takes no parameters.
+
+    :param sql: with ``{day:Date}``.
+    """
+    return sql.replace("{day:Date}", f"toDate('{day.isoformat()}')")
+
+
 def _invalid(partition_key: str | None, why: str) -> DayInvalid:
     return DayInvalid(
-        f"partition_key {partition_key!r} {why}: trigger the run with the UTC day to roll up, for example "
-        '{"logical_date": null, "partition_key": "2026-01-31"}'
+        f"partition_key {partition_key!r} {why}: trigger the run with the UTC day to roll up, as parameter "
+        'day or for example {"logical_date": null, "partition_key": "2026-01-31"}'
     )

@@ -13,8 +13,8 @@ class DayInvalid(SlipwayError, AirflowFailException):
     """The run's partition key is not a day that can be rolled up."""
 
 
-class SourceMissing(SlipwayError, AirflowFailException):
-    """The source database does not have the table or columns the rollup reads."""
+class SourceDrift(SlipwayError, AirflowFailException):
+    """The source's tables are not what the rollup reads."""
 
 
 class ReconciliationFailed(SlipwayError, AirflowFailException):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from slipway.paths import INCLUDE
+from slipway.statements import without_head
 
 EXPECTATIONS = INCLUDE / "quality"
 # Examples of bad values would cost one more scan per expectation, and end in the log.
@@ -58,18 +61,12 @@ def expectations(name: str) -> list[dict[str, Any]]:
     return loaded
 
 
-def without_head(sql: str) -> str:
-    """Take the leading comment lines off: Great Expectations wants a query to begin with SELECT."""
-    lines = sql.splitlines()
-    while lines and (lines[0].startswith("--") or not lines[0].strip()):
-        lines.pop(0)
-    return "\n".join(lines)
-
-
-def check(subjects: Sequence[Subject]) -> list[Finding]:
-    """Check every subject in one Great Expectations context, in memory, without telemetry.
+def check(subjects: Sequence[Subject], docs: Path) -> list[Finding]:
+    """Check every subject in one Great Expectations context, without telemetry, and write its Data Docs.
 
     The import takes seconds, so it happens here and not when this module is loaded.
+
+    :param docs: folder of the Data Docs; what an earlier run left in it is replaced.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # Its import alone logs hundreds of lines about itself at level INFO.
@@ -80,7 +77,9 @@ def check(subjects: Sequence[Subject]) -> list[Finding]:
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return [_check(context, subject) for subject in subjects]
+    findings = [_check(context, subject) for subject in subjects]
+    _write_docs(context, docs)
+    return findings
 
 
 def _check(context: Any, subject: Subject) -> Finding:
@@ -91,14 +90,47 @@ def _check(context: Any, subject: Subject) -> Finding:
     source = add(subject.name, connection_string=subject.uri.replace("$", "%24"), create_temp_table=False)
     try:
         asset = source.add_query_asset(subject.name, query=without_head(subject.sql))
-        batch = asset.add_batch_definition_whole_table("day").get_batch()
-        suite = gx.ExpectationSuite(subject.name, expectations=expectations(subject.name))
-        results = batch.validate(suite, result_format=_COUNTS_ONLY).results
-        broken = [describe(result.to_json_dict()) for result in results if not result.success]
+        suite = context.suites.add(gx.ExpectationSuite(subject.name, expectations=expectations(subject.name)))
+        definition = gx.ValidationDefinition(
+            name=subject.name, data=asset.add_batch_definition_whole_table("day"), suite=suite
+        )
+        # Run as a checkpoint, because only a checkpoint's results are kept for the Data Docs.
+        checkpoint = gx.Checkpoint(
+            name=subject.name,
+            validation_definitions=[context.validation_definitions.add(definition)],
+            result_format=_COUNTS_ONLY,
+        )
+        (outcome,) = context.checkpoints.add(checkpoint).run().run_results.values()
+        broken = [describe(result.to_json_dict()) for result in outcome.results if not result.success]
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
-    return Finding(subject.name, len(results), broken)
+    return Finding(subject.name, len(outcome.results), broken)
+
+
+def _write_docs(context: Any, docs: Path) -> None:
+    """Build the site beside its place and move it there, so that a reader never finds half of one."""
+    docs.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=docs.parent, prefix=".draft-") as draft:
+        site = Path(draft) / "site"
+        for name in list(context.get_site_names()):
+            context.delete_data_docs_site(name)
+        context.add_data_docs_site(
+            "day",
+            {
+                "class_name": "SiteBuilder",
+                "store_backend": {
+                    "class_name": "TupleFilesystemStoreBackend",
+                    "base_directory": str(site),
+                },
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "show_how_to_buttons": False,
+            },
+        )
+        context.build_data_docs()
+        if docs.exists():
+            docs.rename(Path(draft) / "before")
+        site.rename(docs)
 
 
 def describe(result: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ class Warehouse:
         :returns: rows written.
         """
         sql = bind_identifiers(statement(name), tables or {})
-        summary = self.client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
+        summary = self.client.command(sql, parameters=_bound(sql, parameters), settings=dict(settings or {}))
         return int(summary.summary.get("written_rows", 0))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -67,7 +67,13 @@ class Warehouse:
     ) -> list[tuple[Any, ...]]:
         """Run a query and return its rows: for results of a few lines."""
         sql = bind_identifiers(statement(name), tables or {})
-        return [tuple(row) for row in self.client.query(sql, parameters=dict(parameters or {})).result_rows]
+        found = self.client.query(sql, parameters=_bound(sql, parameters))
+        return [tuple(row) for row in found.result_rows]
+
+
+def _bound(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the parameters that a statement names; the client would look for the others' old-style places."""
+    return {name: value for name, value in (parameters or {}).items() if f"{{{name}:" in sql}
 
 
 @contextmanager

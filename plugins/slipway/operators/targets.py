@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from slipway.kpi.day import parse_day
 from slipway.kpi.staging import staging_table
-from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse, open_warehouse
+from slipway.kpi.warehouse import Warehouse, open_warehouse
 from slipway.ledger import LEDGER_CONNECTION, Ledger, Release
-from slipway.operators.kpi import PARTITION_KEY
+from slipway.operators.kpi.base import DayOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,33 +23,25 @@ if TYPE_CHECKING:
 _TABLE = "target_review"
 
 
-class ReviewTargetsOperator(BaseOperator):
+class ReviewTargetsOperator(DayOperator):
     """Say about every business target whether it is on track, behind, met, missed, or without enough data.
 
     Before the launching release is promoted, and for days before that, there is nothing to review; the day is
     then published without a review.
 
     :param policy: file in ``include/policy`` with the targets.
-    :param day: the UTC day, ``YYYY-MM-DD`` (templated).
-    :param clickhouse_conn_id: the ClickHouse connection.
     :param ledger_conn_id: the connection to the ledger, which knows the day of the promotion.
     """
-
-    template_fields: Sequence[str] = ("day",)
 
     def __init__(
         self,
         *,
         policy: str = "targets.yaml",
-        day: str = PARTITION_KEY,
-        clickhouse_conn_id: str = CLICKHOUSE_CONNECTION,
         ledger_conn_id: str = LEDGER_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.policy = policy
-        self.day = day
-        self.clickhouse_conn_id = clickhouse_conn_id
         self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:

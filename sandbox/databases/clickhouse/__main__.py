@@ -18,20 +18,20 @@ from sandbox.settings import HOST, Settings
 _log = logging.getLogger("slipway.clickhouse")
 USER = "slipway"
 DATABASE = "kpi"
-SOURCE = "slipway_source"
-SOURCE_DATABASE = "netra_production"
+COLLECTIONS = {"slipway_source": "netra_production", "slipway_ledger": "slipway"}
 _GRACE_SECONDS = 2.0
 _CANCEL_SECONDS = 1.5
 
 
 def _define(engine: Engine, settings: Settings, postgres_password: str) -> None:
-    """Create the database, and the named collection that keeps the source's password out of statements."""
+    """Create the database, and the named collections that keep PostgreSQL's password out of statements."""
     engine.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-    engine.command(f"DROP NAMED COLLECTION IF EXISTS {SOURCE}")
-    engine.command(
-        f"CREATE NAMED COLLECTION {SOURCE} AS host = {quote(HOST)}, port = {settings.postgres_port}, "
-        f"user = {quote(USER)}, password = {quote(postgres_password)}, database = {quote(SOURCE_DATABASE)}"
-    )
+    for name, database in COLLECTIONS.items():
+        engine.command(f"DROP NAMED COLLECTION IF EXISTS {name}")
+        engine.command(
+            f"CREATE NAMED COLLECTION {name} AS host = {quote(HOST)}, port = {settings.postgres_port}, "
+            f"user = {quote(USER)}, password = {quote(postgres_password)}, database = {quote(database)}"
+        )
 
 
 def _bind(settings: Settings, password: str) -> ClickHouseServer:

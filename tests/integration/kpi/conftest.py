@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from slipway.ledger import Ledger
-from slipway.ledger_schema import migrate_ledger
 
 from sandbox import credentials
 from sandbox.databases import postgres
@@ -21,7 +21,8 @@ from tests.integration.kpi.ground_truth import add_users
 from tests.integration.kpi.rollup import Rollup
 from tests.own_sandbox import own_sandbox
 
-POSTGRES = REPOSITORY / "include" / "sql" / "postgres"
+SQL = REPOSITORY / "include" / "sql"
+POSTGRES = SQL / "postgres"
 
 
 class ClickHouseServer:
@@ -69,7 +70,7 @@ def clickhouse(settings: Settings) -> Iterator[ClickHouseServer]:
 def empty_source(postgres_server: Settings) -> Iterator[psycopg.Connection]:
     """The product's database before any release: users, and no table of token usage."""
     with psycopg.connect(postgres.uri(postgres_server, "netra_production"), autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS token_usage_tracking, users")
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         connection.execute((POSTGRES / "seed" / "0001_users.sql").read_text())
         add_users(connection, 400)
         yield connection
@@ -77,10 +78,12 @@ def empty_source(postgres_server: Settings) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def source(empty_source: psycopg.Connection) -> psycopg.Connection:
-    """The product's database after a release's migrations."""
-    for path in sorted((POSTGRES / "migrations").glob("*.sql")):
-        if not path.stem.endswith(".rollback"):
-            empty_source.execute(path.read_text())
+    """The product's database after a release's migrations, with the prices that always held."""
+    migrate(empty_source, POSTGRES / "migrations")
+    empty_source.execute(
+        "INSERT INTO token_price (model, effective_from, usd_per_token) "
+        "VALUES ('gpt-4', '2020-01-01', 0.00003), ('gpt-3.5-turbo', '2020-01-01', 0.0000015)"
+    )
     return empty_source
 
 
@@ -90,10 +93,16 @@ def ledger(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Ledger
     uri = postgres.uri(postgres_server, "slipway")
     monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_LEDGER", uri)
     with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    migrate_ledger()
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        migrate(connection, SQL / "ledger" / "migrations")
     return Ledger()
+
+
+def migrate(connection: psycopg.Connection, folder: Path) -> None:
+    """Apply a folder's migrations."""
+    for path in sorted(folder.glob("*.sql")):
+        if not path.stem.endswith(".rollback"):
+            connection.execute(path.read_bytes())
 
 
 @pytest.fixture
@@ -102,6 +111,7 @@ def rollup(
     clickhouse: ClickHouseServer,
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[Rollup]:
     """The DAG's operators over both servers; ClickHouse's database is made anew."""
     secret = credentials.load(postgres_server)
@@ -115,6 +125,7 @@ def rollup(
     }
     monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_CLICKHOUSE", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_NETRA_PRODUCTION_DB", postgres.uri(postgres_server, "netra_production"))
+    monkeypatch.setenv("SLIPWAY_DATA_DOCS", str(tmp_path / "data_docs"))
     made = Rollup(postgres_server)
     made.command("DROP DATABASE IF EXISTS kpi SYNC")
     made.command("CREATE DATABASE kpi")

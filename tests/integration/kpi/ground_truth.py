@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import psycopg
 
 _MICRO = Decimal("0.000001")
+PRICES = {"gpt-4": Decimal("0.00003"), "gpt-3.5-turbo": Decimal("0.0000015")}
 Kpis = dict[tuple[str, str], Decimal | None]
 
 
@@ -156,6 +157,19 @@ def _active(rows: Sequence[Usage]) -> int:
     return len({row.user_id for row in rows})
 
 
+def _errors(rows: Sequence[Usage]) -> list[Decimal]:
+    """How far each cost that can be checked is from tokens times the price."""
+    return [abs(row.cost_usd - _expected(row)) for row in rows if row.model in PRICES]
+
+
+def _expected(row: Usage) -> Decimal:
+    return (row.tokens_used * PRICES[row.model or ""]).quantize(_MICRO, ROUND_HALF_UP)
+
+
+def _sessions(rows: Iterable[Usage]) -> int:
+    return len({(row.user_id, row.session_key) for row in rows})
+
+
 _FORMULAS: dict[str, Callable[[Sequence[Usage]], Decimal | None]] = {
     "requests": lambda rows: Decimal(len(rows)),
     "tokens": lambda rows: Decimal(sum(row.tokens_used for row in rows)),
@@ -171,4 +185,12 @@ _FORMULAS: dict[str, Callable[[Sequence[Usage]], Decimal | None]] = {
         100 * sum(bool(row.optimization_succeeded) for row in rows),
         sum(row.optimization_succeeded is not None for row in rows),
     ),
+    "cost_accuracy_percent": lambda rows: _ratio(
+        100 * sum(error <= _MICRO for error in _errors(rows)), len(_errors(rows))
+    ),
+    "cost_error_usd": lambda rows: sum(_errors(rows), Decimal(0)),
+    "cost_feature_sessions_percent": lambda rows: _ratio(
+        100 * _sessions([row for row in rows if row.optimization_succeeded is not None]), _sessions(rows)
+    ),
 }
+USAGE_KPIS = frozenset(_FORMULAS)

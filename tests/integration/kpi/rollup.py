@@ -9,11 +9,10 @@ from typing import Any
 
 import clickhouse_connect
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
+from slipway.operators.kpi.base import DAY
 
 from sandbox import credentials
 from sandbox.settings import HOST, REPOSITORY, Settings
-
-PARTITION_KEY = "{{ dag_run.partition_key }}"
 
 
 class Rollup:
@@ -77,7 +76,11 @@ class Rollup:
         """Return everything published for a day except when and by which run."""
         return (
             self.query(f"SELECT * FROM kpi.usage_fact WHERE day = '{day}' ORDER BY ALL"),
-            self.query(f"SELECT * FROM kpi.usage_user_day WHERE day = '{day}' ORDER BY ALL"),
+            *(
+                self.query(f"SELECT * FROM kpi.{table} WHERE day = '{day}' ORDER BY ALL")
+                for table in ("event_fact", "release_phase", "usage_user_day", "subscriber_day")
+            ),
+            self.query(f"SELECT * FROM kpi.source_fingerprint WHERE day = '{day}' ORDER BY ALL"),
             self.query(
                 "SELECT * EXCEPT (run_id, published_at) FROM kpi.kpi_daily "
                 f"WHERE as_of = '{day}' ORDER BY ALL"
@@ -116,4 +119,4 @@ def _render(value: Any, day: str, results: dict[str, Any]) -> Any:
         return results[value.operator.task_id]
     if isinstance(value, dict):
         return {key: _render(item, day, results) for key, item in value.items()}
-    return day if value == PARTITION_KEY else value
+    return day if value == DAY else value

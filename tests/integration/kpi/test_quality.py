@@ -22,7 +22,8 @@ def test_good_data_is_published_and_bad_data_is_not(
     rows = make_usage(3, date.fromisoformat(DAY), 500, users(source))
     insert(source, rows)
     results = rollup.run(DAY)
-    assert results["check.quality"] == {"source_usage": 7, "kpi_daily": 6}
+    assert results["source.quality"] == {"source_usage": 9, "source_events": 4}
+    assert results["check.quality"] == {"staged_day": 9, "kpi_daily": 6}
     assert results["publish"]["rows"] == 500
     before = rollup.published(DAY)
 

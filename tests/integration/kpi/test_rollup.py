@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
-from slipway.kpi.errors import ReconciliationFailed, SourceMissing
+from slipway.kpi.errors import ReconciliationFailed, SourceDrift
 
-from tests.integration.kpi.ground_truth import Kpis, Usage, expected_kpis, insert, make_usage, savings, users
+from tests.integration.kpi.ground_truth import (
+    USAGE_KPIS,
+    Kpis,
+    Usage,
+    expected_kpis,
+    insert,
+    make_usage,
+    savings,
+    users,
+)
 from tests.integration.kpi.rollup import Rollup
 
 if TYPE_CHECKING:
@@ -23,11 +32,12 @@ DAY = date(2026, 1, 31)
 TEXT = DAY.isoformat()
 NEXT = DAY + timedelta(days=1)
 # Great Expectations is imported for seconds; its own test runs it.
-WITHOUT_QUALITY = ("check.quality",)
+WITHOUT_QUALITY = ("source.quality", "check.quality")
 
 
 def found_kpis(rollup: Rollup, day: str = TEXT) -> Kpis:
-    return {key: row[0] for key, row in rollup.kpis(day).items() if key[0] != "free_to_paid_conversions"}
+    """Return the KPIs of the usage, which is all that these days have."""
+    return {key: row[0] for key, row in rollup.kpis(day).items() if key[0] in USAGE_KPIS}
 
 
 @pytest.fixture
@@ -142,7 +152,7 @@ def test_rows_written_meanwhile_are_in_the_facts_and_the_control_totals_or_in_ne
 def test_before_the_first_release_it_says_which_table_is_missing(
     empty_source: psycopg.Connection, rollup: Rollup
 ) -> None:
-    with pytest.raises(SourceMissing, match=r'run the release DAG first.*relation "token_usage_tracking"'):
+    with pytest.raises(SourceDrift, match=r'relation "token_usage_tracking" .* run the release DAG first'):
         rollup.run(TEXT)
 
 
@@ -151,17 +161,12 @@ def test_a_row_lost_on_the_way_publishes_nothing(usage: list[Usage], rollup: Rol
     before = rollup.published(TEXT)
     rollup.run(TEXT, until="migrate")
     tables = rollup.run(TEXT, until="rollup.kpis")
-    victim = tables["rollup.facts"]
+    victim = tables["rollup.facts"]["usage_fact"]
     rollup.command(f"ALTER TABLE kpi.{victim} DELETE WHERE id = '{usage[0].id}' SETTINGS mutations_sync = 2")
-    from slipway.operators.kpi import ReconcileOperator
+    from slipway.operators.kpi.checks import ReconcileOperator
 
-    names = {
-        "usage_extract": tables["extract.usage"],
-        "usage_fact": victim,
-        "usage_user_day": tables["rollup.users"],
-        "kpi_daily": tables["rollup.kpis"],
-    }
-    task = ReconcileOperator(task_id="reconcile", inputs=names, day=TEXT)
+    stages = {name: made for name, made in tables.items() if name.startswith(("extract.", "rollup."))}
+    task = ReconcileOperator(task_id="reconcile", inputs=stages, day=TEXT)
     with pytest.raises(ReconciliationFailed, match=r"fact rows: expected 1500\.000000, found 1499\.000000"):
         ReconcileOperator.execute.__wrapped__(task, {})
     assert rollup.published(TEXT) == before
@@ -170,10 +175,14 @@ def test_a_row_lost_on_the_way_publishes_nothing(usage: list[Usage], rollup: Rol
 def test_a_day_is_not_emptied_by_accident(usage: list[Usage], rollup: Rollup) -> None:
     rollup.run(TEXT, skip=WITHOUT_QUALITY)
     rollup.command("CREATE TABLE kpi.stg_nothing AS kpi.usage_fact")
-    from slipway.operators.kpi import PublishDayOperator
+    from slipway.operators.kpi.publish import PublishDayOperator
 
     task = PublishDayOperator(
-        task_id="publish", tables={"usage_fact": "stg_nothing"}, source_rows=1500, day=TEXT
+        task_id="publish",
+        tables=["usage_fact"],
+        inputs={"facts": {"usage_fact": "stg_nothing"}},
+        expected_rows={"usage_fact": 1500},
+        day=TEXT,
     )
     with pytest.raises(ClickHouseError, match="REPLACE PARTITION"):
         PublishDayOperator.execute.__wrapped__(task, {})

@@ -20,7 +20,7 @@ from tests.integration.kpi.rollup import Rollup
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 1, 31)
-WITHOUT_QUALITY = ("check.quality",)
+WITHOUT_QUALITY = ("source.quality", "check.quality")
 
 
 def promote(ledger: Ledger, settings: Settings, day: date, version: str = "1.1.0") -> str:

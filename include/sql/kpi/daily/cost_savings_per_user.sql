@@ -2,9 +2,9 @@
 -- Formula:    cost savings / active users of cost tracking.
 -- Grain:      per day and dimension.
 -- Unit:       USD per user, rounded half away from zero at six decimals.
+-- Over days:  sum of numerators / sum of denominators, which are user-days.
 -- Source:     totals of the day's facts.
 -- Edge cases: NULL without active users. Users who saved nothing count in the denominator.
-INSERT INTO {kpi_daily:Identifier}
 SELECT
     {day:Date}, 'cost_savings_per_user_usd', dim,
     if(users = 0, NULL, round(divideDecimal(saved, toDecimal128(greatest(users, 1), 6), 12), 6)),

@@ -1,12 +1,35 @@
--- The product's users as they are now.
--- Definition: every user with the plan of today; times in UTC.
--- Grain:      one row per user.
--- Source:     PostgreSQL users, through the named collection slipway_source.
--- Edge cases: the product keeps no history of plans: a day rolled up again later shows the plans of then.
-INSERT INTO {person_extract:Identifier}
-SELECT id, plan, created_at, converted_at
-FROM postgresql(slipway_source, query = $sql$
-    SELECT id, plan, created_at AT TIME ZONE 'UTC' AS created_at, converted_at AT TIME ZONE 'UTC' AS converted_at
-    FROM users
-$sql$)
+-- The product's users, with the plan they were on and what they paid at the end of the day.
+-- Definition: plan and mrr_usd of the last subscription event before the next day; 'free' and 0 before the first one.
+-- Grain:      one row per user, also per user who asked to be forgotten (deleted).
+-- Unit:       mrr_usd: USD per month, exact to the cent.
+-- Source:     PostgreSQL users, subscription_event, user_deletion, through the named collection slipway_source.
+-- Edge cases: a user without any subscription event has the plan of today, since there is no history of it.
+--             paid_since is the first day with revenue, whatever came in between. No address, no name, no prompt.
+INSERT INTO {person_extract:Identifier} (id, plan, created_at, converted_at, deleted, mrr_usd, paid_since)
+SELECT id, plan, created_at, converted_at, deleted, mrr_usd, paid_since
+FROM postgresql(slipway_source, query = replaceAll($sql$
+    WITH subscription AS (
+        SELECT
+            user_id,
+            (array_agg(plan ORDER BY occurred_at DESC, id) FILTER (WHERE occurred_at < timestamp ':next_day'))[1]
+                AS plan,
+            (array_agg(mrr_usd ORDER BY occurred_at DESC, id) FILTER (WHERE occurred_at < timestamp ':next_day'))[1]
+                AS mrr_usd,
+            (min(occurred_at) FILTER (WHERE mrr_usd > 0 AND occurred_at < timestamp ':next_day'))::date AS paid_since
+        FROM subscription_event
+        GROUP BY user_id
+    )
+    SELECT
+        coalesce(person.id, deletion.user_id) AS id,
+        CASE WHEN subscription.user_id IS NULL THEN coalesce(person.plan, 'unknown')
+             ELSE coalesce(subscription.plan, 'free') END AS plan,
+        coalesce(person.created_at AT TIME ZONE 'UTC', timestamp '1970-01-01') AS created_at,
+        person.converted_at AT TIME ZONE 'UTC' AS converted_at,
+        deletion.user_id IS NOT NULL AS deleted,
+        coalesce(subscription.mrr_usd, 0)::numeric(12, 2) AS mrr_usd,
+        subscription.paid_since
+    FROM users AS person
+    FULL JOIN user_deletion AS deletion ON deletion.user_id = person.id
+    LEFT JOIN subscription ON subscription.user_id = person.id
+$sql$, ':next_day', toString({day:Date} + 1)))
 SETTINGS external_table_strict_query = 1

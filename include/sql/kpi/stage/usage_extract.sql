@@ -6,7 +6,8 @@
 --             are kept by the server, never in a statement).
 -- Edge cases: rows and totals come from one statement and so from one snapshot: rows committed meanwhile are in
 --             both or in neither. A day without rows still has its trailer. NULLs are kept. The whole filter runs
---             in PostgreSQL; external_table_strict_query refuses a condition that would not.
+--             in PostgreSQL; external_table_strict_query refuses a condition that would not. control_hash covers
+--             every column of every row; late/differing_days.sql works it out in the same way.
 INSERT INTO {usage_extract:Identifier}
 SELECT *
 FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
@@ -15,7 +16,8 @@ FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
         cost_usd, cost_original_usd, optimization_applied, optimization_succeeded, created_at,
         NULL::bigint AS control_rows,
         NULL::numeric(38, 6) AS control_cost_usd,
-        NULL::numeric(38, 6) AS control_cost_original_usd
+        NULL::numeric(38, 6) AS control_cost_original_usd,
+        NULL::bigint AS control_hash
     FROM token_usage_tracking
     WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
     UNION ALL
@@ -23,7 +25,11 @@ FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         count(*),
         coalesce(sum(cost_usd), 0)::numeric(38, 6),
-        coalesce(sum(cost_original_usd), 0)::numeric(38, 6)
+        coalesce(sum(cost_original_usd), 0)::numeric(38, 6),
+        coalesce(bit_xor(hash_record_extended(ROW(
+            id, user_id, session_key, agent_name, model, revision, tokens_used, tokens_original,
+            cost_usd, cost_original_usd, optimization_applied, optimization_succeeded, created_at
+        ), 0)), 0)
     FROM token_usage_tracking
     WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
 $sql$, ':day', toString({day:Date})), ':next_day', toString({day:Date} + 1)))

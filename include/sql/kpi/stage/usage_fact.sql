@@ -1,21 +1,42 @@
--- The day's facts: the extract without its trailer, with the user's plan.
+-- The day's facts: the extract without its trailer, with plan, release, phase and the cost it should have had.
+-- Formula:    version: of the release that made the revision. release, phase: the window the request came in; arm:
+--             'new' when the release's own revision answered, else 'stable'. expected_cost_usd: tokens used times the
+--             price of that moment, rounded half away from zero to a microdollar.
 -- Grain:      one row per request.
 -- Source:     this run's extracts.
--- Edge cases: a user who is gone has plan 'unknown'; a row without agent, model or revision has ''.
+-- Edge cases: a user nobody knows has plan 'unknown'; a row without agent, model or revision has ''. A user who asked
+--             to be forgotten keeps nothing that names them: user 0, no session; money and tokens stay. Windows and
+--             prices of one day are few: looked up in arrays, which costs less than a join.
 INSERT INTO {usage_fact:Identifier}
+(
+    day, id, user_id, plan, session_key, agent_name, model, revision, version, release, phase, arm,
+    tokens_used, tokens_original, cost_usd, cost_original_usd, expected_cost_usd,
+    optimization_applied, optimization_succeeded, created_at
+)
+WITH
+    (SELECT groupArray((began_at, ifNull(ended_at, toDateTime64('2200-01-01', 6, 'UTC')), version, phase, revision)) FROM {release_phase:Identifier}) AS windows,
+    (SELECT groupArray((revision, version)) FROM (SELECT revision, any(version) AS version FROM {release_extract:Identifier} GROUP BY revision)) AS versions,
+    (SELECT groupArray((model, effective_from, usd_per_token)) FROM (SELECT * FROM {price_extract:Identifier} ORDER BY model, effective_from)) AS prices,
+    arrayFirst(w -> usage.created_at >= w.1 AND usage.created_at < w.2, windows) AS found_window,
+    arrayLast(p -> p.1 = usage.model AND p.2 <= usage.created_at, prices) AS price
 SELECT
     toDate(usage.created_at, 'UTC') AS day,
     assumeNotNull(usage.id),
-    assumeNotNull(usage.user_id),
-    if(person.plan = '', 'unknown', person.plan),
-    ifNull(usage.session_key, ''),
+    if(person.deleted, toUUID('00000000-0000-0000-0000-000000000000'), assumeNotNull(usage.user_id)),
+    if(person.plan = '' OR person.deleted, 'unknown', person.plan),
+    if(person.deleted, '', ifNull(usage.session_key, '')),
     ifNull(usage.agent_name, ''),
     ifNull(usage.model, ''),
     ifNull(usage.revision, ''),
+    arrayFirst(v -> v.1 = usage.revision, versions).2,
+    found_window.3,
+    found_window.4,
+    multiIf(found_window.4 = '', '', found_window.5 = usage.revision, 'new', 'stable'),
     usage.tokens_used,
     usage.tokens_original,
     usage.cost_usd,
     usage.cost_original_usd,
+    if(price.3 = 0, NULL, CAST(round(usage.tokens_used * price.3, 6) AS Nullable(Decimal(10, 6)))),
     usage.optimization_applied,
     usage.optimization_succeeded,
     assumeNotNull(usage.created_at)

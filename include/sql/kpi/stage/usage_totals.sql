@@ -1,40 +1,49 @@
--- The day's totals per dimension: all, each revision, each plan, each model. Every KPI is a formula over these.
--- Formula:    attempts: rows whose optimization outcome is known; successes: those that succeeded;
---             priced: successes with the price before and after; cost before and after: over the priced.
+-- The day's totals per dimension: all, each revision, plan, model, release, and each side of a release's phases. Every
+-- KPI of the usage is a formula over these.
+-- Formula:    sums as in usage_cell; sessions: users' sessions; feature sessions: those with an attempted optimization.
 -- Grain:      one row per dimension; a request counts once in 'all' and once per kind of dimension.
--- Source:     this run's facts.
--- Edge cases: on a day without rows 'all' is there with zeros. A user served by two revisions counts in both.
+-- Source:     this run's usage, summed up.
+-- Edge cases: on a day without rows 'all' is there with zeros. A user served by two revisions counts in both. A
+--             request outside of every release window has no phase; one of a revision no release made, no release.
 INSERT INTO {usage_totals:Identifier}
+(
+    dim, requests, tokens_used, tokens_original, users, sessions, optimized_users, attempts, successes, priced,
+    cost_usd, cost_before_usd, cost_after_usd, feature_sessions, checked, accurate, cost_error_usd
+)
 WITH usage AS
 (
     SELECT
         *,
-        ifNull(optimization_succeeded, false) AS succeeded,
-        succeeded AND cost_original_usd IS NOT NULL AND cost_usd IS NOT NULL AS saves,
-        arrayJoin([
+        arrayJoin(arrayFilter(name -> name != '', [
             'all',
             concat('revision=', if(revision = '', 'unknown', revision)),
             concat('plan=', plan),
-            concat('model=', if(model = '', 'unknown', model))
-        ]) AS dim
-    FROM {usage_fact:Identifier}
+            concat('model=', if(model = '', 'unknown', model)),
+            if(version = '', '', concat('release=', version)),
+            if(phase = '', '', concat('phase=', release, '/', phase, '/', arm))
+        ])) AS dim
+    FROM {usage_cell:Identifier}
 )
 SELECT
     dim,
-    count(),
-    toUInt64(sum(ifNull(tokens_used, 0))),
-    toUInt64(sum(ifNull(tokens_original, 0))),
+    sum(requests),
+    sum(tokens_used),
+    sum(tokens_original),
     uniqExact(user_id),
-    uniqExact(session_key),
-    uniqExactIf(user_id, succeeded),
-    countIf(optimization_succeeded IS NOT NULL),
-    countIf(succeeded),
-    countIf(saves),
-    sum(ifNull(cost_usd, 0)),
-    sumIf(ifNull(cost_original_usd, 0), saves),
-    sumIf(ifNull(cost_usd, 0), saves)
+    uniqExact(user_id, session_key),
+    uniqExactIf(user_id, successes > 0),
+    sum(attempts),
+    sum(successes),
+    sum(priced),
+    sum(cost_usd),
+    sum(cost_before_usd),
+    sum(cost_after_usd),
+    uniqExactIf((user_id, session_key), attempts > 0),
+    sum(checked),
+    sum(accurate),
+    sum(cost_error_usd)
 FROM usage
 GROUP BY dim
 UNION ALL
-SELECT 'all', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-WHERE (SELECT count() FROM {usage_fact:Identifier}) = 0
+SELECT 'all', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+WHERE (SELECT count() FROM {usage_cell:Identifier}) = 0

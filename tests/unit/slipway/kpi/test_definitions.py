@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from slipway.kpi.quality import describe, expectations, without_head
-from slipway.statements import SQL_DIRECTORY
+from slipway.kpi.quality import describe, expectations
+from slipway.statements import SQL_DIRECTORY, without_head
 
 DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
 STAGE = sorted((SQL_DIRECTORY / "kpi" / "stage").glob("*.sql"))

@@ -1,0 +1,19 @@
+CREATE OR REPLACE VIEW kpi
+(
+    as_of              Date,
+    kpi                String,
+    dim                String,
+    value              Nullable(Decimal(38, 6)),
+    numerator          Nullable(Decimal(38, 6)),
+    denominator        Nullable(Decimal(38, 6)),
+    n                  UInt64,
+    unit               String,
+    definition_version UInt16,
+    run_id             String,
+    published_at       DateTime64(3, 'UTC')
+)
+AS
+SELECT * FROM kpi_daily
+UNION ALL
+-- queries: kpi/windowed
+COMMENT '<mark>'

@@ -1,0 +1,70 @@
+-- The days to roll up again: what the source says about them now is not what it said when they were published.
+-- Definition: every UTC day of the window, today excluded, whose fingerprint (rows, hash over every column) differs
+--             from the published one, or that has rows and was never published; and every published day, however
+--             old, that still names a user who asked to be forgotten.
+-- Grain:      one row per day: the day, and why.
+-- Source:     PostgreSQL token_usage_tracking, kpi_event, users and user_deletion, through slipway_source; source_fingerprint,
+--             usage_user_day, event_fact, subscriber_day.
+-- Edge cases: rows that come after this ran are found by the next. Days before the window are not compared.
+WITH
+    today() - {window_days:UInt16} AS first_day,
+    source AS
+    (
+        SELECT *
+        FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
+            SELECT
+                created_at::date AS day, 'usage' AS source, count(*) AS rows,
+                bit_xor(hash_record_extended(ROW(
+                    id, user_id, session_key, agent_name, model, revision, tokens_used, tokens_original,
+                    cost_usd, cost_original_usd, optimization_applied, optimization_succeeded, created_at
+                ), 0)) AS hash
+            FROM token_usage_tracking
+            WHERE created_at >= timestamp ':day' AND created_at < timestamp ':today'
+            GROUP BY 1
+            UNION ALL
+            SELECT
+                created_at::date, 'events', count(*),
+                bit_xor(hash_record_extended(ROW(
+                    source, id, user_id, revision, kind, quantity, of_quantity, amount, created_at
+                ), 0))
+            FROM (
+                SELECT source, id, user_id, revision, kind, quantity, of_quantity, amount, created_at
+                FROM kpi_event
+                WHERE created_at >= timestamp ':day' AND created_at < timestamp ':today'
+                UNION ALL
+                SELECT 'conversion', id, id, NULL, NULL, NULL, NULL, NULL, converted_at AT TIME ZONE 'UTC'
+                FROM users
+                WHERE converted_at >= timestamptz ':day 00:00Z' AND converted_at < timestamptz ':today 00:00Z'
+            ) AS event
+            GROUP BY 1
+        $sql$, ':day', toString(first_day)), ':today', toString(today())))
+    ),
+    forgotten AS (SELECT user_id FROM postgresql(slipway_source, query = $sql$ SELECT user_id FROM user_deletion $sql$))
+SELECT day, arrayStringConcat(arraySort(groupUniqArray(reason)), ', ') AS reasons
+FROM
+(
+    SELECT
+        day,
+        concat(source, if(is_published, ' changed', ' not published')) AS reason
+    FROM
+    (
+        SELECT day, source, sum(now_rows) AS now_rows, sum(now_hash) AS now_hash, sum(then_rows) AS then_rows, sum(then_hash) AS then_hash, max(is_published) AS is_published
+        FROM
+        (
+            SELECT toDate(day) AS day, source, toInt64(rows) AS now_rows, hash AS now_hash, 0 AS then_rows, 0 AS then_hash, 0 AS is_published FROM source
+            UNION ALL
+            SELECT day, toString(source), 0, 0, toInt64(rows), hash, 1 FROM source_fingerprint WHERE day >= first_day AND day < today()
+        )
+        GROUP BY day, source
+    )
+    WHERE now_rows != then_rows OR now_hash != then_hash
+    UNION ALL
+    SELECT DISTINCT day, 'names a forgotten user' FROM usage_user_day WHERE user_id IN (SELECT user_id FROM forgotten)
+    UNION ALL
+    SELECT DISTINCT day, 'names a forgotten user' FROM event_fact WHERE user_id IN (SELECT user_id FROM forgotten)
+    UNION ALL
+    SELECT DISTINCT day, 'names a forgotten user' FROM subscriber_day WHERE user_id IN (SELECT user_id FROM forgotten)
+)
+GROUP BY day
+ORDER BY day
+SETTINGS external_table_strict_query = 1

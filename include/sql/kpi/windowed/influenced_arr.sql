@@ -1,0 +1,28 @@
+-- kpi: influenced_arr_usd
+-- Formula:    12 * monthly recurring revenue of the subscribers whose first paid day is on or after their first day with
+--             a successful optimization.
+-- Grain:      per day, 'all'.
+-- Unit:       USD per year, exact to the cent; the denominator is arr_usd, n the subscribers.
+-- Over days:  the newest day.
+-- Source:     subscriber_day, usage_user_day, kpi_daily.
+-- Edge cases: influenced, not caused: they saw savings before they paid, and might have paid without.
+SELECT
+    as_of, 'influenced_arr_usd' AS kpi, 'all' AS dim, influenced AS value, influenced AS numerator, total AS denominator,
+    users AS n, 'USD' AS unit, 1 AS definition_version, run_id, published_at
+FROM
+(
+    SELECT
+        arr.as_of AS as_of, arr.run_id AS run_id, arr.published_at AS published_at, arr.value AS total,
+        toDecimal128(sumIf(12 * subscriber.mrr_usd, subscriber.influenced), 6) AS influenced, countIf(subscriber.influenced) AS users
+    FROM (SELECT as_of, run_id, published_at, value FROM kpi_daily WHERE kpi = 'arr_usd' AND dim = 'all') AS arr
+    LEFT JOIN
+    (
+        SELECT paying.day AS day, paying.mrr_usd AS mrr_usd, first.uses > 0 AND paying.paid_since >= first.day AS influenced
+        FROM subscriber_day AS paying
+        LEFT JOIN
+        (
+            SELECT user_id, min(day) AS day, count() AS uses FROM usage_user_day WHERE successes > 0 GROUP BY user_id
+        ) AS first ON first.user_id = paying.user_id
+    ) AS subscriber ON subscriber.day = arr.as_of
+    GROUP BY arr.as_of, arr.run_id, arr.published_at, arr.value
+)

@@ -1,0 +1,27 @@
+-- kpi: value_capture_usd
+-- Formula:    influenced_arr_usd / 365: what the platform earns in a day from those who saw savings before they paid.
+-- Grain:      per day, 'all'.
+-- Unit:       USD, rounded half away from zero at six decimals.
+-- Over days:  sum.
+-- Source:     as influenced_arr_usd.
+-- Edge cases: as influenced_arr_usd.
+SELECT
+    as_of, 'value_capture_usd' AS kpi, 'all' AS dim, round(divideDecimal(influenced, toDecimal128(365, 6), 12), 6) AS value,
+    influenced AS numerator, toDecimal128(365, 6) AS denominator, users AS n, 'USD' AS unit, 1 AS definition_version, run_id, published_at
+FROM
+(
+    SELECT
+        arr.as_of AS as_of, arr.run_id AS run_id, arr.published_at AS published_at, arr.value AS total,
+        toDecimal128(sumIf(12 * subscriber.mrr_usd, subscriber.influenced), 6) AS influenced, countIf(subscriber.influenced) AS users
+    FROM (SELECT as_of, run_id, published_at, value FROM kpi_daily WHERE kpi = 'arr_usd' AND dim = 'all') AS arr
+    LEFT JOIN
+    (
+        SELECT paying.day AS day, paying.mrr_usd AS mrr_usd, first.uses > 0 AND paying.paid_since >= first.day AS influenced
+        FROM subscriber_day AS paying
+        LEFT JOIN
+        (
+            SELECT user_id, min(day) AS day, count() AS uses FROM usage_user_day WHERE successes > 0 GROUP BY user_id
+        ) AS first ON first.user_id = paying.user_id
+    ) AS subscriber ON subscriber.day = arr.as_of
+    GROUP BY arr.as_of, arr.run_id, arr.published_at, arr.value
+)

@@ -1,0 +1,119 @@
+"""The operators that decide whether a day may be published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+from slipway.kpi.data_docs import folder
+from slipway.kpi.day import bind_day, bind_day_value, parse_day
+from slipway.kpi.errors import QualityCheckFailed, ReconciliationFailed
+from slipway.kpi.quality import Subject, check
+from slipway.kpi.staging import bind_identifiers
+from slipway.kpi.warehouse import clickhouse_hook, open_warehouse
+from slipway.operators.kpi.base import SOURCE_CONNECTION, DayOperator
+from slipway.statements import statement
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ReconcileOperator(DayOperator):
+    """Compare what is staged with what the source counted itself; nothing is published when they differ."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Run the checks of ``kpi/reconcile.sql``.
+
+        :returns: rows that the source's day must have in each table that cannot be empty otherwise.
+        :raises ReconciliationFailed: when any check differs; the message has every one that does.
+        """
+        day = parse_day(self.day)
+        with open_warehouse(self.clickhouse_conn_id) as warehouse:
+            checks = warehouse.rows("kpi/reconcile", self.staged(), {"day": day})
+        wrong = [
+            f"{name}: expected {expected}, found {found}"
+            for name, expected, found in checks
+            if expected != found
+        ]
+        expected: Mapping[str, Any] = {name: value for name, value, _ in checks}
+        rows, events = int(expected["fact rows"] or 0), int(expected["event rows"] or 0)
+        cost = str(expected["fact cost"])
+        self.log.info(
+            "kpi_reconciled",
+            day=day.isoformat(),
+            rows=rows,
+            events=events,
+            cost_usd=cost,
+            checks=len(checks),
+            wrong=wrong,
+        )
+        if wrong:
+            raise ReconciliationFailed(
+                f"{day}: nothing was published, because the staged day is not what the source sent: "
+                f"{'; '.join(wrong)}. Clear the run's extract to try again"
+            )
+        return {
+            "usage_fact": rows,
+            "usage_user_day": rows,
+            "event_fact": events,
+            "kpi_daily": 1,
+            "source_fingerprint": 2,
+        }
+
+
+class QualityOperator(DayOperator):
+    """Check expectations about the source's day, or about what is staged.
+
+    :param subjects: names of the statements below ``include/sql/quality`` and of the expectations below
+        ``include/quality``.
+    :param database: ``source`` or ``warehouse``: where the statements run.
+    :param postgres_conn_id: the source database.
+    """
+
+    def __init__(
+        self,
+        *,
+        subjects: Sequence[str],
+        database: Literal["source", "warehouse"],
+        postgres_conn_id: str = SOURCE_CONNECTION,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.subjects = subjects
+        self.database = database
+        self.postgres_conn_id = postgres_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Check every subject, and keep the Data Docs.
+
+        :returns: number of expectations met, by subject.
+        :raises QualityCheckFailed: when any is not met; the message has every one.
+        """
+        day = parse_day(self.day)
+        docs = folder() / day.isoformat() / self.database
+        findings = check(self._subjects(day), docs)
+        broken = [f"{finding.name}: {line}" for finding in findings for line in finding.broken]
+        met = {finding.name: finding.expectations - len(finding.broken) for finding in findings}
+        self.log.info(
+            "kpi_quality_checked",
+            day=day.isoformat(),
+            met=met,
+            broken=broken,
+            data_docs=str(docs / "index.html"),
+        )
+        if broken:
+            raise QualityCheckFailed(f"{day}: nothing was published, because {'; '.join(broken)}")
+        return met
+
+    def _subjects(self, day: date) -> list[Subject]:
+        if self.database == "source":
+            from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+            uri = PostgresHook(postgres_conn_id=self.postgres_conn_id).get_uri()
+            return [Subject(name, bind_day(statement(f"quality/{name}"), day), uri) for name in self.subjects]
+        uri, tables = clickhouse_hook(self.clickhouse_conn_id).get_uri(), self.staged()
+        return [
+            Subject(name, bind_day_value(bind_identifiers(statement(f"quality/{name}"), tables), day), uri)
+            for name in self.subjects
+        ]

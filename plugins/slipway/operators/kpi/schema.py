@@ -1,0 +1,70 @@
+"""Operators that keep ClickHouse's schema, and the one that watches the source's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipway.kpi import migrations, views
+from slipway.kpi.errors import SourceDrift
+from slipway.kpi.source_schema import drift, expected_schema
+from slipway.kpi.staging import PREFIX, run_suffix
+from slipway.kpi.warehouse import open_warehouse
+from slipway.operators.kpi.base import WarehouseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class MigrateClickHouseOperator(WarehouseOperator):
+    """Bring the ClickHouse schema and its views up to date."""
+
+    def execute(self, context: Context) -> list[str]:
+        """Apply the migrations that are not applied yet, and define the views anew where they changed.
+
+        :returns: names of what was applied.
+        """
+        with open_warehouse(self.clickhouse_conn_id) as warehouse:
+            applied = migrations.apply(warehouse.client, migrations.load())
+            applied += views.define(warehouse)
+        self.log.info("kpi_schema_migrated", applied=applied)
+        return applied
+
+
+class CheckSourceSchemaOperator(WarehouseOperator):
+    """Refuse a source whose tables are not what the rollup reads."""
+
+    def execute(self, context: Context) -> list[str]:
+        """Compare the source's columns and types with ``include/quality/source_schema.yaml``.
+
+        :returns: columns that the rollup does not know yet; they harm nothing.
+        :raises SourceDrift: naming every table, column and type that differs.
+        """
+        with open_warehouse(self.clickhouse_conn_id) as warehouse:
+            found = warehouse.rows("quality/source_columns")
+        wrong, unknown = drift(expected_schema(), found)
+        self.log.info("kpi_source_schema_checked", wrong=wrong, unknown=unknown)
+        if wrong:
+            raise SourceDrift(
+                "PostgreSQL behind the named collection slipway_source is not what the rollup reads: "
+                f"{'; '.join(wrong)}. The tables are made by a release (include/sql/postgres/migrations): "
+                "run the release DAG first if it never ran; otherwise bring the statements that read them "
+                "and include/quality/source_schema.yaml up to date. Then clear this task"
+            )
+        return unknown
+
+
+class DropStagingOperator(WarehouseOperator):
+    """Drop this run's staging tables, and any that a run left behind more than a day ago."""
+
+    def execute(self, context: Context) -> int:
+        """Drop them.
+
+        :returns: how many were dropped.
+        """
+        parameters = {"prefix": PREFIX, "run": run_suffix(str(context["run_id"]))}
+        with open_warehouse(self.clickhouse_conn_id) as warehouse:
+            tables = [row[0] for row in warehouse.rows("clickhouse/staging_tables", {}, parameters)]
+            for table in tables:
+                warehouse.run("clickhouse/drop_table", {"table": table})
+        self.log.info("kpi_staging_dropped", tables=len(tables))
+        return len(tables)

@@ -1,0 +1,53 @@
+"""The operator that fills staging tables."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from slipway.kpi.day import parse_day
+from slipway.kpi.staging import staging_table
+from slipway.kpi.warehouse import open_warehouse
+from slipway.operators.kpi.base import DayOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class StageOperator(DayOperator):
+    """Fill staging tables of this try's own.
+
+    :param tables: the tables they are shaped like, in order, each with its statements: names below
+        ``include/sql`` that write to ``{<table>:Identifier}``, and read the tables before theirs and those of
+        the inputs in the same way.
+    """
+
+    def __init__(self, *, tables: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tables = tables
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Create the staging tables and run the statements.
+
+        :returns: each table's staging table.
+        """
+        day = parse_day(self.day)
+        run_id, attempt = str(context["run_id"]), int(context["ti"].try_number)
+        # One try can still be executed twice at once (a lost worker, a restarted scheduler).
+        mark = secrets.token_hex(3)
+        parameters = {
+            "day": day,
+            "run_id": run_id,
+            "published_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        }
+        names, made, rows = self.staged(), {}, {}
+        with open_warehouse(self.clickhouse_conn_id) as warehouse:
+            for table, statements in self.tables.items():
+                staging = f"{staging_table(table, run_id, attempt)}_{mark}"
+                warehouse.run("clickhouse/create_like", {"table": staging, "shape": table})
+                names[table] = made[table] = staging
+                rows[table] = sum(warehouse.run(name, names, parameters) for name in statements)
+        self.log.info("kpi_staged", day=day.isoformat(), staging=made, rows=rows)
+        return made
