@@ -5,17 +5,16 @@ Once a day, after the rollup: finds the days whose source is not what it was whe
 that came late, were corrected or deleted, users who asked to be forgotten, nights that were missed) and has
 `kpi_rollup` roll up those days, and no others, again.
 
-How far back it looks is `late_window_days` in `include/kpi/rollup.yaml`; for forgotten users it looks at every
-day. Why a day was chosen is in the log of `find_days`.
+How far back it looks is `late_window_days` in `include/kpi/rollup.yaml`; for forgotten users it looks at
+every day. Why a day was chosen is in the log of `find_days`.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG
-from slipway.operators.kpi.late import FindDifferingDaysOperator
+from slipway.operators.kpi.late import FindDifferingDaysOperator, RollUpAgainOperator
 
 with DAG(
     dag_id="kpi_late_data",
@@ -33,6 +32,6 @@ with DAG(
     },
 ):
     find_days = FindDifferingDaysOperator(task_id="find_days")
-    TriggerDagRunOperator.partial(task_id="roll_up_again", trigger_dag_id="kpi_rollup").expand(
-        conf=find_days.output
+    RollUpAgainOperator.partial(task_id="roll_up_again", rollup_dag_id="kpi_rollup").expand(
+        day=find_days.output
     )

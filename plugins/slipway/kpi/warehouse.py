@@ -72,7 +72,7 @@ class Warehouse:
 
 
 def _bound(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the parameters that a statement names; the client would look for the others' old-style places."""
+    """Return the parameters that a statement names; given others, the client formats it with %."""
     return {name: value for name, value in (parameters or {}).items() if f"{{{name}:" in sql}
 
 

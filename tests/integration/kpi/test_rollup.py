@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -32,7 +33,7 @@ DAY = date(2026, 1, 31)
 TEXT = DAY.isoformat()
 NEXT = DAY + timedelta(days=1)
 # Great Expectations is imported for seconds; its own test runs it.
-WITHOUT_QUALITY = ("source.quality", "check.quality")
+WITHOUT_QUALITY = ("source.quality", "check.quality", "review_targets")
 
 
 def found_kpis(rollup: Rollup, day: str = TEXT) -> Kpis:
@@ -130,12 +131,14 @@ def test_rows_written_meanwhile_are_in_the_facts_and_the_control_totals_or_in_ne
     source: psycopg.Connection, usage: list[Usage], rollup: Rollup
 ) -> None:
     stop = threading.Event()
-    more = iter(make_usage(7, DAY, 20_000, users(source)))
+    people = users(source)
 
     def keep_writing() -> None:
         with psycopg.connect(source.info.dsn, password=source.info.password, autocommit=True) as own:
-            while not stop.is_set():
-                insert(own, [next(more) for _ in range(5)])
+            for seed in itertools.count(1000):
+                if stop.is_set():
+                    return
+                insert(own, make_usage(seed, DAY, 5, people))
                 stop.wait(0.005)
 
     writer = threading.Thread(target=keep_writing)

@@ -17,10 +17,11 @@ def dag(dags: Mapping[str, DAG]) -> DAG:
     return dags["kpi_rollup"]
 
 
-def test_it_runs_daily_for_the_day_before_one_at_a_time(dag: DAG) -> None:
+def test_it_runs_daily_for_the_day_before_and_several_days_at_once(dag: DAG) -> None:
     schedule = dag.schedule
     assert (schedule.expression, schedule.run_offset, schedule.key_format) == ("0 2 * * *", -1, "%Y-%m-%d")  # type: ignore[union-attr]
-    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert (dag.catchup, dag.max_active_runs) == (False, 4)
+    assert dag.get_task("publish").max_active_tis_per_dag == 1
 
 
 def test_enabling_it_runs_nothing_at_once(dag: DAG) -> None:
@@ -35,6 +36,19 @@ def test_publish_comes_after_every_check_and_every_stage(dag: DAG) -> None:
     assert publish.upstream_task_ids >= {"check.reconcile", "check.quality"}
     assert publish.trigger_rule == "all_success"
     assert [asset.uri for asset in publish.outlets] == ["x-slipway://kpi/daily"]
+
+
+def test_nothing_is_extracted_from_a_source_that_failed_its_checks(dag: DAG) -> None:
+    for task in ("extract.usage", "extract.around"):
+        before = dag.get_task(task).get_flat_relative_ids(upstream=True)
+        assert before == {"migrate", "source.schema", "source.quality"}
+
+
+def test_everything_published_was_staged(dag: DAG) -> None:
+    staged = [name for task in dag.tasks for name in getattr(task, "tables", ()) if task.task_id != "publish"]
+    assert len(staged) == len(set(staged))
+    assert set(dag.get_task("publish").tables) < set(staged)
+    assert dag.get_task("publish").tables[-2:] == ("kpi_daily", "source_fingerprint")
 
 
 def test_the_targets_are_reviewed_on_what_is_published(dag: DAG) -> None:

@@ -7,7 +7,6 @@
 --             usage_user_day, event_fact, subscriber_day.
 -- Edge cases: rows that come after this ran are found by the next. Days before the window are not compared.
 WITH
-    today() - {window_days:UInt16} AS first_day,
     source AS
     (
         SELECT *
@@ -37,7 +36,7 @@ WITH
                 WHERE converted_at >= timestamptz ':day 00:00Z' AND converted_at < timestamptz ':today 00:00Z'
             ) AS event
             GROUP BY 1
-        $sql$, ':day', toString(first_day)), ':today', toString(today())))
+        $sql$, ':day', toString(today() - {window_days:UInt16})), ':today', toString(today())))
     ),
     forgotten AS (SELECT user_id FROM postgresql(slipway_source, query = $sql$ SELECT user_id FROM user_deletion $sql$))
 SELECT day, arrayStringConcat(arraySort(groupUniqArray(reason)), ', ') AS reasons
@@ -53,7 +52,7 @@ FROM
         (
             SELECT toDate(day) AS day, source, toInt64(rows) AS now_rows, hash AS now_hash, 0 AS then_rows, 0 AS then_hash, 0 AS is_published FROM source
             UNION ALL
-            SELECT day, toString(source), 0, 0, toInt64(rows), hash, 1 FROM source_fingerprint WHERE day >= first_day AND day < today()
+            SELECT day, toString(source), 0, 0, toInt64(rows), hash, 1 FROM source_fingerprint WHERE day >= today() - {window_days:UInt16} AND day < today()
         )
         GROUP BY day, source
     )

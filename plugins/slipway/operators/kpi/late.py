@@ -1,8 +1,11 @@
-"""The operator that finds the days whose source changed after they were published."""
+"""The operators that find the days whose source changed after they were published, and roll them up again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseOperator
 
 from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import open_warehouse
@@ -15,14 +18,53 @@ if TYPE_CHECKING:
 class FindDifferingDaysOperator(WarehouseOperator):
     """Compare the source with what it was when each day was published."""
 
-    def execute(self, context: Context) -> list[dict[str, str]]:
+    def execute(self, context: Context) -> list[str]:
         """Look at the window of ``include/kpi/rollup.yaml``, and for forgotten users at every day.
 
-        :returns: the configuration of one rollup run for each day that differs.
+        :returns: the days that differ.
         """
         window = load_rollup_policy().late_window_days
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
             found = warehouse.rows("kpi/late/differing_days", {}, {"window_days": window})
         differing = {day.isoformat(): why for day, why in found}
         self.log.info("kpi_late_data_searched", window_days=window, differing=differing)
-        return [{"day": day} for day in differing]
+        return list(differing)
+
+
+class RollUpAgainOperator(BaseOperator):
+    """Start a rollup of one day.
+
+    The provider's ``TriggerDagRunOperator`` imports Airflow's models, which takes longer than a DAG file may
+    take to parse; it ends in this same exception.
+
+    :param rollup_dag_id: the rollup.
+    :param day: the UTC day, ``YYYY-MM-DD`` (templated).
+    """
+
+    template_fields: Sequence[str] = ("day",)
+
+    def __init__(self, *, rollup_dag_id: str, day: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rollup_dag_id = rollup_dag_id
+        self.day = day
+
+    def execute(self, context: Context) -> NoReturn:
+        """Ask for the run; a task that runs again asks for the same one.
+
+        :raises DagRunTriggerException: which starts it.
+        """
+        from airflow.sdk.exceptions import DagRunTriggerException
+
+        self.log.info("kpi_rolled_up_again", day=self.day)
+        raise DagRunTriggerException(
+            trigger_dag_id=self.rollup_dag_id,
+            dag_run_id=f"late__{self.day}__{context['run_id']}",
+            conf={"day": self.day},
+            reset_dag_run=False,
+            skip_when_already_exists=True,
+            wait_for_completion=False,
+            allowed_states=[],
+            failed_states=[],
+            poke_interval=0,
+            deferrable=False,
+        )

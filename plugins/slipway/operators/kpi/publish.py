@@ -43,7 +43,7 @@ class PublishDayOperator(DayOperator):
                     {"day": day},
                     {"allow_replace_partition_from_empty_source": int(expected.get(table, 0) == 0)},
                 )
-        published = {"day": day.isoformat(), "rows": expected["usage_fact"]}
+        published: dict[str, Any] = {"day": day.isoformat(), "rows": expected["usage_fact"]}
         for outlet in self.outlets if "outlet_events" in context else ():
             context["outlet_events"][outlet].extra = published
         self.log.info("kpi_published", **published, tables=list(self.tables))

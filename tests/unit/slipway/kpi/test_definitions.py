@@ -10,17 +10,18 @@ from slipway.kpi.quality import describe, expectations
 from slipway.statements import SQL_DIRECTORY, without_head
 
 DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
+WINDOWED = sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql"))
 STAGE = sorted((SQL_DIRECTORY / "kpi" / "stage").glob("*.sql"))
 
 
-@pytest.mark.parametrize("path", DAILY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", DAILY + WINDOWED, ids=lambda path: path.stem)
 def test_a_kpi_states_formula_grain_unit_source_and_edge_cases(path: Path) -> None:
     text = path.read_text()
-    for word in ("kpi:", "Formula:", "Grain:", "Unit:", "Source:", "Edge cases:"):
+    for word in ("kpi:", "Formula:", "Grain:", "Unit:", "Over days:", "Source:", "Edge cases:"):
         assert f"-- {word}" in text, word
     name = re.search(r"-- kpi: (\w+)", text)
     assert name is not None
-    assert f"{{day:Date}}, '{name.group(1)}'" in text
+    assert re.search(rf"(as_of|{{day:Date}}|AS as_of), '{name.group(1)}'", text)
     assert "Float" not in without_head(text)
 
 

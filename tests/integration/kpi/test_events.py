@@ -1,0 +1,197 @@
+"""Events, subscriptions, releases, deletions and late data, against values worked out by hand."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from slipway.ledger import Ledger
+from slipway.plan import plan_release
+from slipway.policy import load_policy
+
+from sandbox.databases import postgres
+from sandbox.settings import Settings
+from tests.integration.kpi.ground_truth import insert, make_usage, users
+from tests.integration.kpi.rollup import Rollup
+
+pytestmark = pytest.mark.sandbox
+# Late data is looked for in the days before today.
+DAY = datetime.now(UTC).date() - timedelta(days=3)
+TEXT = DAY.isoformat()
+NOON = datetime(DAY.year, DAY.month, DAY.day, 12)  # noqa: DTZ001 - as the product's tables have it
+NOBODY = uuid.UUID(int=0)
+SKIPPED = ("source.quality", "check.quality", "review_targets")
+
+
+def write(source: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:
+    """Write rows with an id of their own, at noon unless they say otherwise."""
+    for row in rows:
+        values = {"id": uuid.uuid4(), **row}
+        names = ", ".join(values)
+        places = ", ".join(f"%({name})s" for name in values)
+        source.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)  # type: ignore[arg-type]
+
+
+def shift(ledger: Ledger, settings: Settings) -> str:
+    """Put a release on record whose canary served from 11:00 to 13:00; return its revision."""
+    policy = load_policy("release.yaml")
+    plan = plan_release(
+        {"version": "1.1.0"},
+        run_id="test",
+        known_fields=("version",),
+        policy=policy,
+        resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
+    )
+    ledger.open_release(plan, policy, {"netra-backend-prod": {"old": 100}}, actor="ada")
+    ledger.append(plan.release_id, "shifted/canary", {})
+    ledger.close(plan.release_id, outcome="rolled_back", reason="a test")
+    with psycopg.connect(postgres.uri(settings, "slipway"), autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ALL")
+        connection.execute(
+            "UPDATE ledger_entry SET at = CASE key WHEN 'shifted/canary' THEN %(canary)s::timestamptz "
+            "ELSE %(end)s::timestamptz END WHERE key IN ('shifted/canary', 'closed')",
+            {"canary": f"{TEXT} 11:00Z", "end": f"{TEXT} 13:00Z"},
+        )
+    return plan.progressive.revisions["production"]
+
+
+def test_events_become_kpis_by_hand(
+    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
+) -> None:
+    new = shift(ledger, postgres_server)
+    people = dict(users(source))
+    free = [user for user, plan in people.items() if plan == "free"]
+    paying = [user for user, plan in people.items() if plan == "enterprise"]
+    insert(source, make_usage(1, DAY, 200, users(source)))
+    at = {"created_at": NOON}
+    for number in range(20):
+        write(
+            source,
+            "websocket_delivery",
+            {
+                "user_id": free[number],
+                "revision": new if number < 5 else "old",
+                "events_owed": 3,
+                "events_delivered": 2 if number == 0 else 3,
+                "slowest_ms": 10 * (number + 1),
+                **at,
+            },
+        )
+    write(
+        source,
+        "budget_alert",
+        {"user_id": free[0], "revision": "old", "level": "exceeded", "spent_usd": 100, **at},
+        {"user_id": free[0], "revision": "old", "level": "high", "spent_usd": 90, **at},
+        {"user_id": paying[0], "revision": "old", "level": "exceeded", "spent_usd": 1000, **at},
+    )
+    write(
+        source,
+        "platform_incident",
+        {"revision": new, "kind": "session_isolation_breach", "severity": "critical", **at},
+        {"revision": new, "kind": "optimizer_failed", "severity": "warning", **at},
+    )
+    for user in (free[0], free[0], free[1]):
+        write(source, "cost_feature_use", {"user_id": user, "revision": "old", "feature": "costs", **at})
+    for score in (5, 4, 3):
+        write(source, "satisfaction_answer", {"user_id": free[0], "topic": "costs", "score": score, **at})
+    write(source, "enterprise_enquiry", {"source": "web", **at})
+    before = NOON - timedelta(days=10)
+    write(
+        source,
+        "subscription_event",
+        {"user_id": paying[0], "kind": "started", "plan": "enterprise", "mrr_usd": 350, "occurred_at": NOON},
+        {"user_id": paying[1], "kind": "started", "plan": "pro", "mrr_usd": "49.90", "occurred_at": before},
+        {"user_id": paying[2], "kind": "started", "plan": "pro", "mrr_usd": 49, "occurred_at": before},
+        {"user_id": paying[2], "kind": "cancelled", "plan": "free", "mrr_usd": 0, "occurred_at": NOON},
+    )
+    for number, signed_up in enumerate((29, 30, 59, 60)):
+        source.execute(
+            "UPDATE users SET created_at = %s, converted_at = %s WHERE id = %s",
+            (
+                NOON.replace(tzinfo=UTC) - timedelta(days=signed_up),
+                NOON.replace(tzinfo=UTC) - timedelta(days=10) if number == 1 else None,
+                free[number],
+            ),
+        )
+    rollup.run(TEXT, skip=SKIPPED)
+
+    value = {key: row[0] for key, row in rollup.kpis(TEXT).items()}
+    assert value["websocket_delivery_percent", "all"] == Decimal("98.333333")
+    assert value["websocket_delivery_percent", "phase=1.1.0/canary/new"] == Decimal("93.333333")
+    assert value["websocket_delivery_percent", "phase=1.1.0/canary/stable"] == 100
+    assert value["websocket_latency_p95_ms", "all"] == 200
+    assert (value["budget_alerts", "all"], value["upsell_opportunities", "all"]) == (3, 1)
+    assert (value["session_isolation_breaches", "release=1.1.0"], value["critical_failures", "all"]) == (1, 1)
+    assert value["cost_feature_users", "all"] == 2
+    assert value["satisfaction_percent", "all"] == Decimal("66.666667")
+    assert value["enterprise_enquiries", "all"] == 1
+    assert value["arr_usd", "all"] == 12 * Decimal("399.90")
+    assert value["arr_usd", "plan=pro"] == 12 * Decimal("49.90")
+    assert value["free_to_paid_conversion_percent", "all"] == 50
+    (window,) = rollup.query("SELECT version, phase, revision FROM kpi.release_phase")
+    assert window == ("1.1.0", "canary", new)
+    over_days = {
+        row[0]: row[1:]
+        for row in rollup.query(
+            f"SELECT kpi, value, n FROM kpi.kpi WHERE as_of = '{TEXT}' AND dim = 'all' "
+            "AND kpi NOT IN (SELECT kpi FROM kpi.kpi_daily)"
+        )
+    }
+    assert over_days["demonstrated_savings_usd"][0] == value["cost_savings_usd", "all"]
+    assert over_days["monthly_cost_reduction_usd"][0] == value["cost_savings_usd", "all"]
+    assert over_days["cost_feature_users_7d"] == (2, 2)
+    assert over_days["churn_avoided_users"][0] is None
+    assert over_days["churn_at_risk_users"] == (0, 0)
+    assert over_days["influenced_arr_usd"][0] in (0, 4200)
+
+
+def test_late_rows_and_forgotten_users_are_found_and_get_in(
+    source: psycopg.Connection, rollup: Rollup
+) -> None:
+    days = [DAY - timedelta(days=1), DAY]
+    people = users(source)
+    for day in days:
+        insert(source, make_usage(day.toordinal(), day, 60, people))
+    assert differing(rollup, migrate_first=True) == dict.fromkeys(days, "usage not published")
+    for day in days:
+        rollup.run(day.isoformat(), skip=SKIPPED)
+    assert differing(rollup) == {}
+
+    write(source, "enterprise_enquiry", {"source": "web", "created_at": NOON})
+    assert differing(rollup) == {DAY: "events changed"}
+    source.execute("UPDATE token_usage_tracking SET agent_name = 'other' WHERE created_at >= %s", (DAY,))
+    assert differing(rollup) == {DAY: "events changed, usage changed"}
+    rollup.run(TEXT, skip=SKIPPED)
+    assert differing(rollup) == {}
+
+    ((user,),) = rollup.query(f"SELECT any(user_id) FROM kpi.usage_user_day WHERE day = '{TEXT}'")
+    cost = rollup.kpis(TEXT)["cost_usd", "all"]
+    source.execute("INSERT INTO user_deletion VALUES (%s, now())", (user,))
+    assert differing(rollup)[DAY] == "names a forgotten user"
+    for day in differing(rollup):
+        rollup.run(day.isoformat(), skip=SKIPPED)
+    assert differing(rollup) == {}
+    assert rollup.kpis(TEXT)["cost_usd", "all"] == cost
+    for table in ("usage_fact", "usage_user_day", "event_fact", "subscriber_day"):
+        ((named,),) = rollup.query(f"SELECT countIf(user_id = '{user}') FROM kpi.{table}")
+        assert named == 0, table
+    ((sessions,),) = rollup.query(
+        f"SELECT countIf(session_key != '') FROM kpi.usage_fact WHERE user_id = '{NOBODY}'"
+    )
+    assert sessions == 0
+
+
+def differing(rollup: Rollup, *, migrate_first: bool = False) -> dict[date, str]:
+    """Return the days that the DAG of late data would roll up again, and why."""
+    if migrate_first:
+        rollup.run(TEXT, until="migrate")
+    from slipway.kpi.policy import load_rollup_policy
+    from slipway.kpi.warehouse import open_warehouse
+
+    window = {"window_days": load_rollup_policy().late_window_days}
+    with open_warehouse() as warehouse:
+        return dict(warehouse.rows("kpi/late/differing_days", {}, window))
