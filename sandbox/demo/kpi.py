@@ -42,7 +42,10 @@ def kpi_rows(settings: Settings, day: date) -> list[KpiRow]:
         result = client.query(_QUERY.read_text(), parameters={"day": day})
     return [
         KpiRow(
-            row["kpi"], "" if row["dim"] == _WHOLE_PLATFORM else row["dim"], str(row["value"]), row["unit"]
+            row["kpi"],
+            "" if row["dim"] == _WHOLE_PLATFORM else row["dim"],
+            "none" if row["value"] is None else str(row["value"]),
+            row["unit"],
         )
         for row in result.named_results()
     ]

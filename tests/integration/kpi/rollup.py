@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,9 @@ from slipway.operators.kpi.base import DAY
 
 from sandbox import credentials
 from sandbox.settings import HOST, REPOSITORY, Settings
+
+# Airflow keeps the DAG that is being defined in one place for all threads.
+_LOADING = threading.Lock()
 
 
 class Rollup:
@@ -33,7 +37,9 @@ class Rollup:
         """
         results: dict[str, Any] = {}
         context = {"run_id": f"manual__{day}T00:00:00+00:00", "ti": SimpleNamespace(try_number=attempt)}
-        for task in load_dag().topological_sort():
+        with _LOADING:
+            dag = load_dag()
+        for task in dag.topological_sort():
             if task.task_id in skip:
                 continue
             for field in task.template_fields:

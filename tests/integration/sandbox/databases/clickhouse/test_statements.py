@@ -180,8 +180,7 @@ def test_a_partition_is_replaced_as_a_whole(client: Any) -> None:
     client.command("DROP TABLE source SYNC")
 
 
-def test_the_secret_of_the_named_collection_stays_hidden(client: Any) -> None:
-    rows = client.query("SELECT name, collection FROM system.named_collections").result_rows
-    assert rows == [
-        ("slipway_source", dict.fromkeys(["host", "port", "user", "password", "database"], "[HIDDEN]"))
-    ]
+def test_the_secrets_of_the_named_collections_stay_hidden(client: Any) -> None:
+    rows = client.query("SELECT name, collection FROM system.named_collections ORDER BY name").result_rows
+    hidden = dict.fromkeys(["host", "port", "user", "password", "database"], "[HIDDEN]")
+    assert rows == [("slipway_ledger", hidden), ("slipway_source", hidden)]
