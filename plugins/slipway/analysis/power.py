@@ -73,8 +73,9 @@ def _in_words(sight: Sight) -> str:
     words = f"{caught} of {sight.events:.0f} events"
     if sight.sees_trigger:
         return words
-    needed = f"{sight.seconds_needed:.0f} s" if math.isfinite(sight.seconds_needed) else "traffic"
-    return f"{words} (blind: the proof needs {needed})"
+    if not math.isfinite(sight.seconds_needed):
+        return f"{words} (nothing is served now to tell from)"
+    return f"{words} (blind: the proof needs {sight.seconds_needed:.0f} s)"
 
 
 def forecast(
@@ -83,7 +84,7 @@ def forecast(
     events_per_second: Mapping[str, float],
     healthy: Mapping[str, float] | None = None,
 ) -> Forecast:
-    """Say what a phase will see.
+    """Say what a phase will see; a metric without events now is not forecast, nothing served is blind.
 
     :param events_per_second: expected events of the canary per metric, such as requests/s.
     :param healthy: share of events over the target's limit that a good release is expected to have, 0..1 per
@@ -94,7 +95,9 @@ def forecast(
         sight(policy, phase, key, events_per_second.get(key, 0.0), (healthy or {}).get(key, 1.0))
         for key in statistical_metrics(policy)
     ]
-    needed = max((s.seconds_needed for s in sights), default=0.0)
+    served = events_per_second.get(policy.traffic_share.counted_by, 0.0) > 0
+    # What stable does not do now, such as what a flag switched off, the new revision may do all the same.
+    needed = max((s.seconds_needed for s in sights if s.events > 0), default=0.0) if served else math.inf
     if needed <= plan.bake_seconds:
         return Forecast(sights, "start", plan.bake_seconds)
     if rules.when_blind == "hold" or needed > plan.bake_seconds + plan.extension_seconds:

@@ -71,6 +71,13 @@ def test_a_release_as_good_as_stable_is_told_sooner_but_never_later() -> None:
     assert forecast(policy(), "canary", rates(0.05), dict.fromkeys(policy().metrics, 0.0)).action == "hold"
 
 
+def test_what_a_flag_has_switched_off_at_stable_holds_no_phase() -> None:
+    off = {key: rate for key, rate in rates(10).items() if not key.startswith("optimization")}
+    assert forecast(policy(), "canary", off).action == "start"
+    without_requests = {key: rate for key, rate in rates(10).items() if key != "error_rate"}
+    assert forecast(policy(), "canary", without_requests).action == "hold"
+
+
 def test_what_is_seen_is_plain_data_even_without_traffic() -> None:
     payload = sight(policy(), "canary", "error_rate", 0).as_payload()
     assert payload["seconds_needed"] is None
@@ -82,7 +89,7 @@ def test_the_line_names_what_is_caught_and_what_is_not_seen() -> None:
     assert line.startswith("caught with 80 % probability: Error rate from ")
     assert " % on of 36 events (blind: the proof needs " in line
     nothing = forecast(policy(), "canary", {}).line(policy())
-    assert "Error rate no regression of 0 events (blind: the proof needs traffic)" in nothing
+    assert "Error rate no regression of 0 events (nothing is served now to tell from)" in nothing
 
 
 def test_a_metric_without_chance_has_no_power() -> None:
