@@ -45,5 +45,8 @@ bench-analysis: setup ## Compare the analysis with its peers' on the same simula
 bench-traffic: setup ## Move traffic to and fro under load: what fails, what closes, what the data plane adds
 	@$(PY) -m bench.traffic_shift
 
+bench-schema: setup ## Migrate a table of ten million rows under load, beside the naive way
+	@$(PY) -m bench.schema
+
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock

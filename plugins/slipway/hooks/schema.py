@@ -17,7 +17,7 @@ import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
 from psycopg import sql
-from psycopg.errors import InterfaceError, OperationalError, QueryCanceled
+from psycopg.errors import InterfaceError, OperationalError, QueryCanceled, TransactionTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yoyo import read_migrations as read_files
 
@@ -112,7 +112,7 @@ class SchemaHook(BaseHook):
         at = ["connecting"]
         try:
             for attempt in Retrying(
-                retry=retry_if_exception_type((OperationalError, InterfaceError)),
+                retry=retry_if_exception_type((OperationalError, InterfaceError, TransactionTimeout)),
                 stop=stop_after_attempt(pace.attempts),
                 wait=wait_random_exponential(
                     multiplier=pace.retry_wait_seconds, max=8 * pace.retry_wait_seconds
@@ -151,7 +151,7 @@ class SchemaHook(BaseHook):
     ) -> None:
         backend = session.backend
         if migration.kind == "backfill":
-            session.stay_out_of_the_way()
+            session.stay_out_of_the_way(batches=True)
 
             def tell(progress: BackfillProgress) -> None:
                 self.log.info("%s", progress)

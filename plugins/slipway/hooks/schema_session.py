@@ -75,14 +75,19 @@ class MigrationSession:
         for name, value in settings.items():
             self.connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
-    def stay_out_of_the_way(self) -> None:
-        """Bound what makes queries of the application wait: a strong lock, waited for and held."""
+    def stay_out_of_the_way(self, *, batches: bool = False) -> None:
+        """Bound what makes queries of the application wait: a lock, waited for and held.
+
+        :param batches: whether it is for a backfill, whose one statement a transaction is bound by itself: a
+            batch that is too big must not cost the session.
+        """
         self.set(
             lock_timeout=_milliseconds(self.pace.lock_timeout_seconds),
             statement_timeout=_milliseconds(self.pace.standing_in_the_way_seconds),
         )
         if self.connection.info.server_version >= _BOUNDS_A_TRANSACTION:
-            self.set(transaction_timeout=_milliseconds(self.pace.standing_in_the_way_seconds))
+            seconds = 0.0 if batches else self.pace.standing_in_the_way_seconds
+            self.set(transaction_timeout=_milliseconds(seconds))
 
     def take_time(self) -> None:
         """Bound what makes no query wait."""
