@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis bench-traffic
+.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis bench-traffic bench-schema
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
