@@ -69,6 +69,13 @@ PARAMS = {
         description="Service to image reference, instead of the policy's image with the version as its tag",
         section="Exceptions",
     ),
+    "stable_is_broken": Param(
+        False,
+        type="boolean",
+        title="What serves now is broken",
+        description="Judge the new version on its own, and do without a sound way back; say why under Reason",
+        section="Exceptions",
+    ),
     "canary_percent": Param(
         None,
         type=["null", "integer"],

@@ -9,7 +9,7 @@
         │   └── BucketEdgeMissing       a histogram has no bucket edge at a limit of the policy
         ├── RequestRefused              the release asked for must not start
         ├── ReleaseConflict             somebody else changed what this release is changing
-        ├── TrafficDrift                the traffic split is not the one the release set
+        ├── TrafficDrift                a service is not as the release left it
         ├── CloudRunError
         │   ├── ServiceNotFound         no such Cloud Run service
         │   ├── RevisionNotFound        no such revision of a service
@@ -62,7 +62,7 @@ class ReleaseConflict(SlipwayError):
 
 
 class TrafficDrift(SlipwayError):
-    """The traffic split is not the one the release set."""
+    """A service is neither as the release left it nor as its next step is to leave it."""
 
 
 class CloudRunError(SlipwayError):

@@ -45,7 +45,7 @@ class Release:
     """A release as it was opened, and how it ended.
 
     :param stable: per production service name, the split that served when the release began
-        (revision to percent): the safe direction.
+        (revision to percent): the safe direction. Empty for a service whose first release this is.
     :param outcome: ``promoted``, ``rolled_back``, or None while it is open.
     """
 
@@ -102,6 +102,7 @@ class Ledger:
         *,
         actor: str,
         reason: str | None = None,
+        record: Mapping[str, Any] | None = None,
     ) -> Release:
         """Open a release and take the lease of its services, all or nothing; done again it changes nothing.
 
@@ -110,6 +111,7 @@ class Ledger:
         :param stable: split per production service that serves now.
         :param actor: who asked for the release.
         :param reason: why, in the words of who asked.
+        :param record: what else the entry ``opened`` holds, such as the rollback targets.
         :raises ReleaseConflict: when another open release holds one of the services.
         """
         with self._transaction() as cursor:
@@ -133,10 +135,21 @@ class Ledger:
                 if cursor.rowcount == 0:
                     self._refuse(cursor, service)
             if first:
-                self._append(
-                    cursor, plan.release_id, "opened", {"actor": actor, "reason": reason, "stable": stable}
-                )
+                opened = {"actor": actor, "reason": reason, "stable": stable, **(record or {})}
+                self._append(cursor, plan.release_id, "opened", opened)
         return self.release(plan.release_id)
+
+    def refuse_held(self, services: Sequence[str]) -> None:
+        """Refuse services that an open release holds; changes nothing, and promises nothing for later.
+
+        :param services: names of production services.
+        :raises ReleaseConflict: naming the release that holds the first of them.
+        """
+        with self._transaction() as cursor:
+            for service in services:
+                cursor.execute(statement("ledger/read_lease"), {"service": service})
+                if cursor.rowcount:
+                    self._refuse(cursor, service)
 
     def _refuse(self, cursor: Any, service: str) -> None:
         cursor.execute(statement("ledger/read_lease"), {"service": service})

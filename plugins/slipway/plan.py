@@ -14,6 +14,7 @@ from slipway.policy import EnvironmentName, Policy
 
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9]+)*$"
 REVISION_NAME_LIMIT = 63
+FEWEST_REASON_LETTERS = 10
 
 
 class PlannedService(BaseModel):
@@ -37,6 +38,7 @@ class ReleasePlan(BaseModel):
 
     :param release_id: short and unique, such as ``v1-1-0-3f9a``; part of every revision's name.
     :param run_id: the Airflow run that carries the release out.
+    :param stable_is_broken: the version that serves is the broken one; this release is judged on its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +47,7 @@ class ReleasePlan(BaseModel):
     run_id: str
     version: str
     policy_name: str
+    stable_is_broken: bool = False
     services: Mapping[str, PlannedService]
 
     @property
@@ -84,6 +87,7 @@ def plan_release(
     version = request.get("version")
     if not isinstance(version, str) or not re.fullmatch(VERSION_PATTERN, version):
         raise RequestRefused(f"version={version!r}: must look like 1.4.2 or 1.4.2-hotfix")
+    broken = _stable_is_broken(request)
     chosen = _chosen_services(request.get("services"), policy)
     images = _chosen_images(request.get("images"), chosen)
     identifier = release_id(version, run_id)
@@ -103,8 +107,26 @@ def plan_release(
             revisions=revisions,
         )
     return ReleasePlan(
-        release_id=identifier, run_id=run_id, version=version, policy_name=policy.name, services=services
+        release_id=identifier,
+        run_id=run_id,
+        version=version,
+        policy_name=policy.name,
+        stable_is_broken=broken,
+        services=services,
     )
+
+
+def _stable_is_broken(request: Mapping[str, Any]) -> bool:
+    broken = request.get("stable_is_broken", False)
+    if not isinstance(broken, bool):
+        raise RequestRefused(f"stable_is_broken={broken!r}: must be true or false")
+    reason = str(request.get("reason") or "").strip()
+    if broken and len(reason) < FEWEST_REASON_LETTERS:
+        raise RequestRefused(
+            f"reason={reason!r}: a release over a broken stable must say what is broken,"
+            f" in at least {FEWEST_REASON_LETTERS} characters; it is kept on record"
+        )
+    return broken
 
 
 def _refuse_unknown(request: Mapping[str, Any], known_fields: Sequence[str]) -> None:

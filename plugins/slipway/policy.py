@@ -150,7 +150,11 @@ class RollbackDeadlines(Section):
 
 
 class Policy(Section):
-    """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part."""
+    """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part.
+
+    :param lease_seconds: how long a service stays leased after a release last touched it; longer than the
+        longest time between two steps that touch it.
+    """
 
     name: str
     release_tag: str
@@ -165,6 +169,7 @@ class Policy(Section):
     staging_validation: StagingValidation
     deploy_timeout_seconds: Seconds
     traffic_timeout_seconds: Seconds
+    lease_seconds: Seconds = 28800
     phases: Mapping[PhaseName, Phase]
     decision: Decision
     traffic_share: TrafficShare
@@ -220,6 +225,19 @@ class Policy(Section):
         document = self.model_dump(mode="json")
         document["phases"]["canary"]["traffic_percent"] = percent
         return parse_policy(document, source="canary_percent")
+
+    def without_stable(self) -> Policy:
+        """Return this policy for a release whose serving version is the broken one.
+
+        No metric is compared with stable and nothing is left out because stable is bad: the new version is
+        judged by the targets and triggers alone. Otherwise a broken stable would excuse whatever a canary
+        does, and would put the evidence of its fix into quarantine.
+        """
+        document = self.model_dump(mode="json")
+        for metric in document["metrics"].values():
+            if "compare_with_stable" in metric:
+                metric["compare_with_stable"] = False
+        return parse_policy(document, source="stable_is_broken")
 
 
 def policy_names() -> list[str]:

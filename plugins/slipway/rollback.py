@@ -4,27 +4,109 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from slipway.drift import own_splits
+from slipway.exceptions import ServiceNotFound
+
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run import CloudRunTrafficHook
     from slipway.ledger import Release
+    from slipway.plan import PlannedService
 
 
 def restore_stable_traffic(release: Release, hook: CloudRunTrafficHook) -> dict[str, Any]:
     """Restore the recorded split of every production service; where it already serves, nothing is done.
 
+    The safe direction is that nothing of the release serves. So a split that somebody else set is overwritten
+    while the release's revision has a share of it, and left alone when it has none; either is on record with
+    its author. A service that another release has leased meanwhile is that release's.
+
     :param release: the release to undo.
     :param hook: the door to Cloud Run.
-    :return: per service the split before and after.
+    :return: per service the split before and after, and in ``note`` what is out of the ordinary.
     """
-    production = release.policy.environments["production"]
-    changes = {}
-    for service, split in release.stable.items():
-        change = hook.set_traffic(
-            project_id=production.project_id,
-            location=production.location,
-            service=service,
-            split=split,
-            timeout=release.policy.rollback_deadlines.traffic_seconds,
+    services = {service.names["production"]: service for service in release.plan.services.values()}
+    return {name: _restore(release, services[name], hook) for name in release.stable}
+
+
+def _restore(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> dict[str, Any]:
+    from slipway.hooks.cloud_run import foreign_lease, serving_split, state_of
+    from slipway.hooks.cloud_run_state import by_whom
+
+    production, name = release.policy.environments["production"], service.names["production"]
+    where: dict[str, Any] = {
+        "project_id": production.project_id,
+        "location": production.location,
+        "service": name,
+    }
+    own, stable = service.revisions["production"], dict(release.stable[name])
+    try:
+        live = hook.get_service(**where)
+    except ServiceNotFound:
+        if stable:
+            raise
+        return _left({}, "first release: the service was never made")
+    split = serving_split(live)
+    serving = {revision: percent for revision, percent in split.items() if percent}
+    held = foreign_lease(live, release.release_id)
+    if held is not None:
+        return _left(split, f"left alone: {held} holds it")
+    if not stable:
+        return _left(
+            split,
+            "first release: there is no earlier revision to give the traffic to, and a service cannot have"
+            f" none; it stays on {', '.join(serving)}. Release a fix, or delete the service",
         )
-        changes[service] = {"before": change.before, "after": change.after, "changed": change.changed}
-    return changes
+    foreign = serving not in own_splits(release, service)
+    if foreign and own not in serving:
+        return _left(split, f"left alone: none of it is this release's; set by {by_whom(state_of(live))}")
+    change = hook.set_traffic(
+        **where, split=stable, timeout=release.policy.rollback_deadlines.traffic_seconds
+    )
+    done: dict[str, Any] = {"before": change.before, "after": change.after, "changed": change.changed}
+    if foreign:
+        done["note"] = f"overwritten: {serving}, set by {by_whom(state_of(live))}"
+    return done
+
+
+def _left(split: dict[str, int], note: str) -> dict[str, Any]:
+    return {"before": split, "after": split, "changed": False, "note": note}
+
+
+def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, Any]:
+    """Take the release's tag and lease off its production services, so that they cost nothing any more.
+
+    A tagged revision keeps its minimum of instances although it serves nobody. The traffic stays as it is.
+    Done again it does nothing.
+
+    :param release: a release that has ended.
+    :param hook: the door to Cloud Run.
+    :return: per service the tags that are left, and whether a lease was freed.
+    """
+    return {
+        service.names["production"]: _leave(release, service, hook)
+        for service in release.plan.services.values()
+    }
+
+
+def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> dict[str, Any]:
+    from slipway.hooks.cloud_run import foreign_lease, serving_split, tags_of
+
+    production, name = release.policy.environments["production"], service.names["production"]
+    where: dict[str, Any] = {
+        "project_id": production.project_id,
+        "location": production.location,
+        "service": name,
+    }
+    timeout = release.policy.traffic_timeout_seconds
+    try:
+        live = hook.get_service(**where)
+    except ServiceNotFound:
+        return {"note": "the service does not exist"}
+    if foreign_lease(live, release.release_id) is not None:
+        return {"note": "another release holds it"}
+    tags, split = tags_of(live), serving_split(live)
+    if tags.get(production.tag) == service.revisions["production"]:
+        hook.set_traffic(**where, split=split, drop_tags=[production.tag], etag=live.etag, timeout=timeout)
+        tags.pop(production.tag)
+    freed = hook.free_lease(**where, release=release.release_id, timeout=timeout)
+    return {"tags": tags, "lease_freed": freed}

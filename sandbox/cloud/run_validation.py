@@ -14,6 +14,12 @@ from sandbox.cloud.container import memory_limit
 
 LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+RESERVED_ANNOTATIONS = (
+    "run.googleapis.com",
+    "cloud.googleapis.com",
+    "serving.knative.dev",
+    "autoscaling.knative.dev",
+)
 RESERVED_ENVIRONMENT = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")
 USER_FIELDS = (
     "description",
@@ -81,8 +87,15 @@ def check(service: Any, service_id: str) -> None:
             f"service_id {service_id!r}: only lowercase, digits, and hyphens; must begin with letter, "
             "and may not end with hyphen; must be less than 50 characters."
         )
+    _check_annotations(service.annotations)
     _check_template(service.template, service_id)
     _check_traffic(service.traffic)
+
+
+def _check_annotations(annotations: Any) -> None:
+    for key in annotations:
+        if key.partition("/")[0] in RESERVED_ANNOTATIONS:
+            raise InvalidArgumentError(f"annotations: {key!r} is in a namespace that is not supported in v2")
 
 
 def _check_template(template: Any, service_id: str) -> None:

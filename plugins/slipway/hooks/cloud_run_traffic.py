@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from google.cloud import run_v2
 
@@ -20,12 +21,14 @@ class TrafficChange:
     :param after: percent by revision after.
     :param changed: whether a write was needed.
     :param etag: etag of the service after, to guard the next write with.
+    :param state: the service after, as :func:`slipway.hooks.cloud_run_state.state_of` gives it.
     """
 
     before: dict[str, int]
     after: dict[str, int]
     changed: bool
     etag: str
+    state: Mapping[str, Any] = field(default_factory=dict)
 
 
 def short_name(resource: str) -> str:

@@ -5,37 +5,137 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import ReleaseConflict, TrafficDrift
+from slipway.drift import last_state, refuse_drift, split_at
+from slipway.exceptions import ReleaseConflict, ServiceNotFound, TrafficDrift
 from slipway.hooks.secret_version import SecretVersion
-from slipway.operators.release import EnvironmentOperator, ReleaseOperator
-from slipway.policy import PhaseName
+from slipway.operators.release import ReleaseOperator
+from slipway.outcome import is_being_undone
+from slipway.policy import EnvironmentName, PhaseName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
+    from google.cloud import run_v2
 
     from slipway.ledger import Release
     from slipway.plan import PlannedService
 
 
-class DeployRevisionsOperator(EnvironmentOperator):
-    """Deploy the new revision of every service of the release, by digest and without traffic.
+class ServicesOperator(ReleaseOperator):
+    """Base of the operators that work on the release's Cloud Run services, one by one.
+
+    :param service: key of the one service to work on, for a mapped task; None for all. (templated)
+    """
+
+    template_fields = ("service",)
+
+    def __init__(self, *, service: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.service = service
+
+    def chosen(self, release: Release) -> dict[str, PlannedService]:
+        """Return the services to work on by their keys."""
+        services = dict(release.plan.services)
+        return services if self.service is None else {self.service: services[self.service]}
+
+    def where(
+        self, release: Release, service: PlannedService, environment: EnvironmentName = "production"
+    ) -> dict[str, Any]:
+        """Return the address of a service, as the hook takes it."""
+        place = release.policy.environments[environment]
+        return {
+            "project_id": place.project_id,
+            "location": place.location,
+            "service": service.names[environment],
+        }
+
+    def guarded(
+        self, release: Release, service: PlannedService, *, goal: Mapping[str, int]
+    ) -> run_v2.Service | None:
+        """Read a production service, and refuse to touch it unless it is as this release left it.
+
+        :param goal: the split that the step sets.
+        :return: the service, None when it does not exist yet.
+        :raises TrafficDrift: when somebody else changed the service.
+        :raises ReleaseConflict: when another release holds it, or this one is over.
+        """
+        from slipway.hooks.cloud_run import foreign_lease, state_of
+        from slipway.hooks.cloud_run_lease import held_by
+
+        entries = self.ledger.entries(release.release_id)
+        if release.outcome is not None or is_being_undone(entries):
+            raise ReleaseConflict(
+                f"release {release.release_id}: {release.outcome or 'is being rolled back'}; it changes"
+                " nothing any more"
+            )
+        try:
+            live = self.cloud_run.get_service(**self.where(release, service))
+        except ServiceNotFound:
+            return None
+        held = foreign_lease(live, release.release_id)
+        if held is not None:
+            raise held_by(live, held)
+        try:
+            refuse_drift(
+                service,
+                last_state(entries, service.names["production"]),
+                state_of(live),
+                goal=goal,
+                tag=release.policy.environments["production"].tag,
+            )
+        except TrafficDrift as drift:
+            self.record(
+                release, f"drift/{self.task_id}", phase=self.task_id, verdict="rollback", reason=str(drift)
+            )
+            raise
+        return live
+
+
+class DeployRevisionsOperator(ServicesOperator):
+    """Deploy the new revision of the release's services, by digest and without traffic.
+
+    The first revision of a service serves at once: there is nothing else that could.
 
     :param environment: ``staging`` or ``production``.
     """
 
+    def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.environment = environment
+
     def execute(self, context: Context) -> dict[str, str]:
         """Return the new revision per service."""
         release = self.release(context)
-        for key, service in release.plan.services.items():
+        for key, service in self.chosen(release).items():
             self._deploy(release, key, service)
-        revisions = {key: s.revisions[self.environment] for key, s in release.plan.services.items()}
-        images = {key: s.image for key, s in release.plan.services.items()}
-        self.record(release, f"deployed/{self.environment}", revisions=revisions, images=images)
-        return revisions
+        return {key: s.revisions[self.environment] for key, s in self.chosen(release).items()}
 
     def _deploy(self, release: Release, key: str, service: PlannedService) -> None:
+        from slipway.hooks.cloud_run import state_of
+
+        guards: dict[str, Any] = {}
+        if self.environment == "production":
+            live = self.guarded(release, service, goal=split_at(release, service, 0))
+            guards = {"lease": self.lease(release), "expected_etag": None if live is None else live.etag}
+        deployed = self.cloud_run.deploy_revision(
+            **self.where(release, service, self.environment),
+            **self._revision(release, key, service),
+            **guards,
+            timeout=release.policy.deploy_timeout_seconds,
+        )
+        states = {service.names["production"]: state_of(deployed)} if guards else {}
+        self.record(
+            release,
+            f"deployed/{self.environment}/{key}",
+            service=service.names[self.environment],
+            revision=service.revisions[self.environment],
+            image=service.image,
+            states=states,
+        )
+
+    def _revision(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
+        """Return what the new revision is made of, as the hook takes it."""
         policy = release.policy
         environment, definition = policy.environments[self.environment], policy.services[key]
         configured = self.ledger.entry(release.release_id, f"configured/{self.environment}")
@@ -44,27 +144,24 @@ class DeployRevisionsOperator(EnvironmentOperator):
                 f"release {release.release_id}: no configuration of {self.environment} on record; "
                 "write it first"
             )
-        self.cloud_run.deploy_revision(
-            project_id=environment.project_id,
-            location=environment.location,
-            service=service.names[self.environment],
-            revision=service.revisions[self.environment],
-            image=service.image,
-            env=dict(definition.env) | self._references(release, definition.secrets, configured["versions"]),
-            secrets={
+        return {
+            "revision": service.revisions[self.environment],
+            "image": service.image,
+            "env": dict(definition.env)
+            | self._references(release, definition.secrets, configured["versions"]),
+            "secrets": {
                 variable: SecretVersion(
                     secret=environment.secret(document), version=str(configured["versions"][document])
                 )
                 for variable, document in definition.secrets.items()
             },
-            min_instances=(
+            "min_instances": (
                 policy.staging_min_instances if self.environment == "staging" else definition.min_instances
             ),
-            max_instances=definition.max_instances,
-            labels={"slipway-release": release.release_id},
-            tag=environment.tag,
-            timeout=policy.deploy_timeout_seconds,
-        )
+            "max_instances": definition.max_instances,
+            "labels": {"slipway-release": release.release_id},
+            "tag": environment.tag,
+        }
 
     def _references(
         self, release: Release, secrets: Mapping[str, str], versions: Mapping[str, int]
@@ -79,20 +176,15 @@ class DeployRevisionsOperator(EnvironmentOperator):
         }
 
 
-class ServeStagingOperator(ReleaseOperator):
+class ServeStagingOperator(ServicesOperator):
     """Give staging's traffic to the new revisions."""
 
     def execute(self, context: Context) -> dict[str, str]:
         """Return the URL of every service in staging."""
         release = self.release(context)
-        staging = release.policy.environments["staging"]
         urls = {}
-        for key, service in release.plan.services.items():
-            where: dict[str, Any] = {
-                "project_id": staging.project_id,
-                "location": staging.location,
-                "service": service.names["staging"],
-            }
+        for key, service in self.chosen(release).items():
+            where = self.where(release, service, "staging")
             self.cloud_run.set_traffic(
                 **where,
                 split={service.revisions["staging"]: 100},
@@ -103,15 +195,15 @@ class ServeStagingOperator(ReleaseOperator):
         return urls
 
 
-class ShiftTrafficOperator(ReleaseOperator):
+class ShiftTrafficOperator(ServicesOperator):
     """Give the new revisions a phase's share of production traffic.
 
-    Before it moves anything it compares the live split with the record: only the stable split and the splits
-    of this release's own phases are expected.
+    Before it moves anything it compares the live service with the record. The lease is renewed in the same
+    write.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param progressive: True for the service that moves step by step, False for the supporting ones.
-    :raises TrafficDrift: when somebody else moved the traffic.
+    :raises TrafficDrift: when somebody else changed a service.
     """
 
     def __init__(self, *, phase: PhaseName, progressive: bool = True, **kwargs: Any) -> None:
@@ -122,56 +214,34 @@ class ShiftTrafficOperator(ReleaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the split per service before and after."""
         release = self.release(context)
-        changes = {
-            service.names["production"]: self._shift(release, service)
-            for service in release.plan.services.values()
+        return {
+            service.names["production"]: self._shift(release, key, service)
+            for key, service in self.chosen(release).items()
             if service.progressive is self.progressive
         }
-        who = "" if self.progressive else "/supporting"
-        self.record(release, f"shifted/{self.phase}{who}", changes=changes, at=datetime.now(UTC).isoformat())
-        return changes
 
-    def _shift(self, release: Release, service: PlannedService) -> dict[str, Any]:
-        from slipway.hooks.cloud_run import serving_split
-
-        production = release.policy.environments["production"]
+    def _shift(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
         name = service.names["production"]
-        where: dict[str, Any] = {
-            "project_id": production.project_id,
-            "location": production.location,
-            "service": name,
-        }
-        percent = release.policy.phases[self.phase].traffic_percent
-        live = self.cloud_run.get_service(**where)
-        self._refuse_drift(release, service, serving_split(live))
+        split = split_at(release, service, release.policy.phases[self.phase].traffic_percent)
+        live = self.guarded(release, service, goal=split)
+        if live is None:
+            raise ReleaseConflict(f"service {name}: does not exist any more; find out who deleted it")
         change = self.cloud_run.set_traffic(
-            **where,
-            split=split_at(release, service, percent),
+            **self.where(release, service),
+            split=split,
             etag=live.etag,
+            lease=self.lease(release),
             timeout=release.policy.traffic_timeout_seconds,
         )
-        return {"before": change.before, "after": change.after, "percent": percent}
-
-    def _refuse_drift(self, release: Release, service: PlannedService, live: dict[str, int]) -> None:
-        name = service.names["production"]
-        serving = {revision: percent for revision, percent in live.items() if percent}
-        expected = [dict(release.stable[name])]
-        expected += [
-            split_at(release, service, phase.traffic_percent) for phase in release.policy.phases.values()
-        ]
-        if serving not in expected:
-            raise TrafficDrift(
-                f"service {name}: serves {serving}, which this release did not set "
-                f"(expected one of {expected}); somebody else moved the traffic: find out who, then "
-                "release again"
-            )
-
-
-def split_at(release: Release, service: PlannedService, percent: int) -> dict[str, int]:
-    """Return the split that gives the new revision its share and stable the rest.
-
-    :param percent: share of the new revision, 0..100.
-    """
-    (stable,) = release.stable[service.names["production"]]
-    split = {service.revisions["production"]: percent, stable: 100 - percent}
-    return {revision: share for revision, share in split.items() if share}
+        percent = split[service.revisions["production"]]
+        changes = {"before": change.before, "after": change.after, "percent": percent}
+        # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
+        entry = f"shifted/{self.phase}" if self.progressive else f"shifted/{self.phase}/{key}"
+        self.record(
+            release,
+            entry,
+            changes={name: changes},
+            states={name: change.state},
+            at=datetime.now(UTC).isoformat(),
+        )
+        return changes

@@ -91,8 +91,7 @@ class ConfigurationOperator(EnvironmentOperator):
         from slipway.hooks.cloud_run import serving_split
 
         if service in release.stable:
-            (stable,) = release.stable[service]
-            return stable
+            return next(iter(release.stable[service]), None)
         environment = release.policy.environments[self.environment]
         try:
             live = self.cloud_run.get_service(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from slipway.exceptions import ServiceNotFound
 from slipway.operators.release import ReleaseOperator
 from slipway.plan import ReleasePlan
 from slipway.policy import PhaseName, parse_policy
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class CheckMetricsOperator(ReleaseOperator):
     """Refuse a release that could not be judged: every latency limit must be a bucket edge of its histogram.
 
-    :param validated: the XCom of :class:`~slipway.operators.release.ValidateRequestOperator`. (templated)
+    :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)
     :param promql_conn_id: connection to the PromQL API.
     :return: the bucket edges found per metric.
     :raises BucketEdgeMissing: naming the metric, the limit and the edges found.
@@ -42,9 +43,13 @@ class CheckMetricsOperator(ReleaseOperator):
         plan = ReleasePlan.model_validate(self.validated["plan"])
         policy = parse_policy(self.validated["policy"], source=plan.policy_name)
         production, name = policy.environments["production"], plan.progressive.names["production"]
-        live = self.cloud_run.get_service(
-            project_id=production.project_id, location=production.location, service=name
-        )
+        try:
+            live = self.cloud_run.get_service(
+                project_id=production.project_id, location=production.location, service=name
+            )
+        except ServiceNotFound:
+            self.log.info("audit", release=plan.release_id, entry="metrics_checked", service=name, edges={})
+            return {}
         hook = PromQLHook(conn_id=self.promql_conn_id)
         edges: dict[str, list[float]] = {}
         for revision in (revision for revision, percent in serving_split(live).items() if percent):

@@ -1,29 +1,28 @@
-"""What every operator of a release has in common, and the operators that open and close one.
+"""What every operator of a release has in common, and the operators that undo and close one.
 
 Operators import hooks when they run, not when a DAG file is parsed: client libraries take seconds to load.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.exceptions import ReleaseUnknown
 from slipway.ledger import LEDGER_CONNECTION, Ledger, Release
 from slipway.outcome import outcome_of, rollback_reason
-from slipway.plan import ReleasePlan, plan_release, release_id
-from slipway.policy import EnvironmentName, load_policy, parse_policy
-from slipway.rollback import restore_stable_traffic
+from slipway.plan import release_id
+from slipway.policy import EnvironmentName
+from slipway.rollback import leave_services, restore_stable_traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from slipway.hooks.cloud_run import CloudRunTrafficHook
-
-REQUEST_FIELDS = ("version", "policy", "services", "images", "canary_percent", "reason")
+    from slipway.hooks.cloud_run import CloudRunTrafficHook, Lease
 
 
 class ReleaseOperator(BaseOperator):
@@ -77,6 +76,13 @@ class ReleaseOperator(BaseOperator):
         except ReleaseUnknown as error:
             raise AirflowSkipException(str(error)) from error
 
+    def lease(self, release: Release) -> Lease:
+        """Return the release's right to change its services, for the policy's time from now."""
+        from slipway.hooks.cloud_run import Lease
+
+        until = datetime.now(UTC) + timedelta(seconds=release.policy.lease_seconds)
+        return Lease(release.release_id, release.run_id, until)
+
     def record(self, release: Release, key: str, **payload: Any) -> None:
         """Write what was done to the ledger and, as one structured line, to the task log.
 
@@ -98,79 +104,6 @@ class EnvironmentOperator(ReleaseOperator):
         self.environment = environment
 
 
-class ValidateRequestOperator(ReleaseOperator):
-    """Check the request against the policy and resolve the images; changes nothing.
-
-    :return: the plan, as plain data.
-    :raises RequestRefused: naming the field, its value and what is allowed.
-    :raises PolicyError: when the policy cannot be used as written.
-    """
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return the plan of the release."""
-        from slipway.hooks.container_registry import ContainerRegistryHook
-
-        request = {key: value for key, value in context["params"].items() if value is not None}
-        request |= context["dag_run"].conf or {}
-        policy = load_policy(request["policy"])
-        percent = request.get("canary_percent")
-        if percent is not None:
-            policy = policy.with_canary_percent(percent)
-        plan = plan_release(
-            request,
-            run_id=context["dag_run"].run_id,
-            known_fields=REQUEST_FIELDS,
-            policy=policy,
-            resolve_digest=ContainerRegistryHook(gcp_conn_id=self.gcp_conn_id).resolve_digest,
-        )
-        images = {key: service.image for key, service in plan.services.items()}
-        self.log.info(
-            "audit", release=plan.release_id, entry="validated", version=plan.version, images=images
-        )
-        return {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
-
-
-class OpenReleaseOperator(ReleaseOperator):
-    """Record what serves now as the rollback target and take the lease of the services.
-
-    :param validated: the XCom of :class:`ValidateRequestOperator`. (templated)
-    :raises ReleaseConflict: when another release of a service is open.
-    :raises RequestRefused: when a service does not serve from exactly one ready revision.
-    """
-
-    template_fields = ("validated",)
-
-    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.validated = validated
-
-    def execute(self, context: Context) -> str:
-        """Return the release id."""
-        from slipway.hooks.cloud_run import serving_split
-
-        plan = ReleasePlan.model_validate(self.validated["plan"])
-        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
-        production = policy.environments["production"]
-        stable = {}
-        for service in plan.services.values():
-            name = service.names["production"]
-            live = self.cloud_run.get_service(
-                project_id=production.project_id, location=production.location, service=name
-            )
-            split = {revision: percent for revision, percent in serving_split(live).items() if percent}
-            if list(split.values()) != [100]:
-                raise RequestRefused(
-                    f"service {name}: serves from {split}; one revision must have 100 % "
-                    "before a release can begin"
-                )
-            stable[name] = split
-        actor = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
-        reason = context["params"].get("reason")
-        release = self.ledger.open_release(plan, policy, stable, actor=actor, reason=reason)
-        self.log.info("audit", release=release.release_id, entry="opened", actor=actor, stable=stable)
-        return release.release_id
-
-
 class RollBackTrafficOperator(ReleaseOperator):
     """Give all production traffic back to the revisions that served when the release began.
 
@@ -187,7 +120,9 @@ class RollBackTrafficOperator(ReleaseOperator):
 
 
 class CloseReleaseOperator(ReleaseOperator):
-    """Write how the release ended and free its services.
+    """Write how the release ended and leave its services: without its tag, free for the next release.
+
+    The record comes first: what cannot be tidied up is no reason to undo a promoted release.
 
     :param outcome: ``promoted`` or ``rolled_back``.
     """
@@ -205,11 +140,12 @@ class CloseReleaseOperator(ReleaseOperator):
         self.log.info(
             "audit", release=release.release_id, entry="closed", outcome=self.outcome, reason=reason
         )
+        self.record(release, "left/production", services=leave_services(release, self.cloud_run))
         return reason
 
 
 class ReconcileOperator(ReleaseOperator):
-    """Leave nothing half done: a release that is still open is rolled back and closed.
+    """Leave nothing half done: a release that is still open is rolled back, closed, and its services left.
 
     Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
     """
@@ -226,6 +162,8 @@ class ReconcileOperator(ReleaseOperator):
             reason = rollback_reason(self.ledger.entries(release.release_id))
             self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
             self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)
+        if self.ledger.entry(release.release_id, "left/production") is None:
+            self.record(release, "left/production", services=leave_services(release, self.cloud_run))
         outcome = outcome_of(self.release(context))
         self.log.info("audit", release=release.release_id, entry="reconciled", outcome=outcome)
         return outcome

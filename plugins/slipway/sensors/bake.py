@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from slipway.drift import stable_revision
 from slipway.exceptions import ReleaseConflict
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
@@ -12,6 +13,8 @@ from slipway.triggers.bake import BakeTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from slipway.ledger import Release
 
 _MARGIN_SECONDS = 300
 
@@ -42,6 +45,9 @@ class BakeSensor(ReleaseOperator):
                 "nothing to watch"
             )
         phase = release.policy.phases[self.phase]
+        if phase.traffic_percent < 100 and stable_revision(release, release.plan.progressive) is None:
+            self._skip(release)
+            return
         self.log.info(
             "audit",
             release=release.release_id,
@@ -62,6 +68,17 @@ class BakeSensor(ReleaseOperator):
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=phase.bake_seconds + phase.extension_seconds + _MARGIN_SECONDS),
+        )
+
+    def _skip(self, release: Release) -> None:
+        """Promote a phase that has nothing to watch: without a stable there is no share to give."""
+        self.record(
+            release,
+            f"baked/{self.phase}",
+            verdict="promote",
+            reason="skipped: first release of the service, its new revision has all the traffic already and"
+            " is judged in the last phase",
+            findings=[],
         )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from airflow.sdk import TaskGroup
 
 from slipway.operators.database import CheckSchemaOperator
 from slipway.operators.metrics import CheckMetricsOperator
-from slipway.operators.release import OpenReleaseOperator, ValidateRequestOperator
+from slipway.operators.preflight import OpenReleaseOperator, ValidateRequestOperator
 
 
 def preflight() -> TaskGroup:

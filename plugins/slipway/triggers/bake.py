@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.analysis.verdict import Decision, Verdict
+from slipway.drift import stable_revision
 from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger import Ledger, Release
 from slipway.policy import PhaseName
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
     from slipway.analysis.record import EvidenceRecord
     from slipway.metric_readings import MetricReader
+
+#: Stands for stable in the first release of a service: the name of no revision, so that nothing is counted.
+NO_REVISION = "none"
 
 
 class BakeTrigger(BaseTrigger):
@@ -94,7 +98,6 @@ class BakeTrigger(BaseTrigger):
         )
         record = EvidenceRecord(self.phase, list(policy.metrics))
         service = release.plan.progressive
-        (stable,) = release.stable[service.names["production"]]
         started = datetime.fromisoformat(self.started_at).timestamp()
         deadline = phase.bake_seconds + phase.extension_seconds
         async with PromQLHook(conn_id=self.promql_conn_id) as hook:
@@ -102,7 +105,7 @@ class BakeTrigger(BaseTrigger):
                 hook,
                 policy.metrics,
                 service=service.names["production"],
-                revisions=[service.revisions["production"], stable],
+                revisions=[service.revisions["production"], stable_revision(release, service) or NO_REVISION],
             )
             at = 0.0
             while True:

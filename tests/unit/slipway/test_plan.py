@@ -9,7 +9,7 @@ from slipway.exceptions import ImageNotFound, RequestRefused
 from slipway.plan import ReleasePlan, plan_release, release_id
 from slipway.policy import Policy, load_policy
 
-FIELDS = ("version", "services", "images")
+FIELDS = ("version", "services", "images", "reason", "stable_is_broken")
 RUN = "manual__2026-11-23T10:00:00+00:00"
 
 
@@ -57,9 +57,15 @@ def test_a_plan_pins_digests_and_names_revisions_by_run(policy: Policy) -> None:
         ({"version": "1.1.0", "images": "auth"}, "images='auth': must map a service to an image reference"),
         (
             {"version": "1.1.0", "percent": 10},
-            "percent=10: unknown field; a release takes version, services, images",
+            "percent=10: unknown field; a release takes version, services, images,",
         ),
         ({"version": f"1.1.0-{'x' * 40}"}, "characters"),
+        (
+            {"version": "1.1.0", "stable_is_broken": True},
+            "reason='': a release over a broken stable must say",
+        ),
+        ({"version": "1.1.0", "stable_is_broken": True, "reason": " bad "}, "reason='bad'"),
+        ({"version": "1.1.0", "stable_is_broken": "yes"}, "stable_is_broken='yes': must be true or false"),
     ],
 )
 def test_a_wrong_request_is_refused_with_field_value_and_what_is_allowed(
@@ -74,3 +80,12 @@ def test_an_image_that_is_not_there_is_refused(policy: Policy) -> None:
         plan(policy, version="9.9.9")
     with pytest.raises(ImageNotFound, match=r"elsewhere/auth:9\.9\.9"):
         plan(policy, version="1.1.0", images={"auth": "elsewhere/auth:9.9.9"})
+
+
+def test_a_broken_stable_is_on_record_and_nothing_is_compared_with_it(policy: Policy) -> None:
+    request = {"version": "1.1.0", "stable_is_broken": True, "reason": "it answers 503 to everybody"}
+    assert plan(policy, **request).stable_is_broken
+    assert not plan(policy, version="1.1.0").stable_is_broken
+    alone = policy.without_stable()
+    assert not [m for m in alone.metrics.values() if getattr(m, "compare_with_stable", False)]
+    assert [m for m in policy.metrics.values() if getattr(m, "compare_with_stable", False)]

@@ -12,8 +12,8 @@ import pytest
 from slipway.hooks.cloud_run import CloudRunTrafficHook, SecretVersion
 from slipway.hooks.secret_manager import SecretVersionHook
 from slipway.ledger import Ledger, Release
-from slipway.plan import plan_release
-from slipway.policy import load_policy, parse_policy
+from slipway.plan import ReleasePlan, plan_release
+from slipway.policy import Policy, load_policy, parse_policy
 
 from tests.integration.slipway.hooks.conftest import (  # noqa: F401  fixtures
     cloud_run,
@@ -59,11 +59,23 @@ class Product:
 
         :param changes: parts of the policy to lay over.
         """
+        plan, policy = self.plan(**changes)
+        return self.ledger.open_release(
+            plan, policy, {self.web.where["service"]: {self.stable: 100}}, actor="the tests"
+        )
+
+    def plan(self, **changes: Any) -> tuple[ReleasePlan, Policy]:
+        """Plan the release.
+
+        :param changes: parts of the policy to lay over.
+        """
         policy = load_policy("release.yaml").model_dump(mode="json")
         policy["services"] = {"backend": policy["services"]["backend"]}
         service = policy["services"]["backend"]
         service["names"] = dict.fromkeys(("staging", "production"), self.web.where["service"])
         service["secrets"] = {"FEATURE_FLAGS": DOCUMENT}
+        service |= {"image": self.web.image("frontend"), "min_instances": 1}
+        service["env"] = {"BACKEND_URL": "http://127.0.0.1:9"}
         policy["configuration"] = {DOCUMENT: policy["configuration"][DOCUMENT]}
         policy["staging_validation"]["documents"] = {}
         for environment in policy["environments"].values():
@@ -72,13 +84,11 @@ class Product:
         plan = plan_release(
             self.context["params"] | {"services": None},
             run_id=self.context["dag_run"].run_id,
-            known_fields=("version", "reason", "services"),
+            known_fields=("version", "reason", "services", "stable_is_broken"),
             policy=parsed,
             resolve_digest=lambda _: self.web.image(IMAGE),
         )
-        return self.ledger.open_release(
-            plan, parsed, {self.web.where["service"]: {self.stable: 100}}, actor="the tests"
-        )
+        return plan, parsed
 
     def flags(self, version: int | str) -> Any:
         """Read a version of the flags."""

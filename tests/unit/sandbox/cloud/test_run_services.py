@@ -86,6 +86,18 @@ def test_only_a_changed_configuration_makes_a_revision(store: ServiceStore) -> N
         update(store, "template", template=template("i:3", revision="svc-x"))
 
 
+def test_an_annotation_of_the_service_makes_no_revision_and_can_be_taken_off(store: ServiceStore) -> None:
+    before = created(store).service
+    accepted = update(store, "annotations", annotations={"note": "mine"})
+    assert accepted.revision is None
+    assert dict(accepted.service.annotations) == {"note": "mine"}
+    assert (accepted.service.traffic, accepted.service.template) == (before.traffic, before.template)
+    assert accepted.service.etag != before.etag
+    assert not update(store, "annotations").service.annotations
+    with pytest.raises(InvalidArgumentError, match=r"run\.googleapis\.com/ingress"):
+        update(store, "annotations", annotations={"run.googleapis.com/ingress": "all"})
+
+
 def test_refused_request_changes_nothing(store: ServiceStore) -> None:
     created(store)
     before = json.dumps(store.dump())

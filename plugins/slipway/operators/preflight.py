@@ -1,0 +1,165 @@
+"""The operators before the phases: check the request, record the way back, take the lease."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.operators.release import ReleaseOperator
+from slipway.plan import ReleasePlan, plan_release
+from slipway.policy import Policy, load_policy, parse_policy
+from slipway.rollback_target import RollbackTarget, read_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+
+REQUEST_FIELDS = ("version", "policy", "services", "images", "canary_percent", "reason", "stable_is_broken")
+
+
+class ValidateRequestOperator(ReleaseOperator):
+    """Check the request against the policy and resolve the images; changes nothing.
+
+    :return: the plan, as plain data.
+    :raises RequestRefused: naming the field, its value and what is allowed.
+    :raises PolicyError: when the policy cannot be used as written.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the plan of the release."""
+        from slipway.hooks.container_registry import ContainerRegistryHook
+
+        request = {key: value for key, value in context["params"].items() if value is not None}
+        request |= context["dag_run"].conf or {}
+        policy = load_policy(request["policy"])
+        percent = request.get("canary_percent")
+        if percent is not None:
+            policy = policy.with_canary_percent(percent)
+        if request.get("stable_is_broken") is True:
+            policy = policy.without_stable()
+        plan = plan_release(
+            request,
+            run_id=context["dag_run"].run_id,
+            known_fields=REQUEST_FIELDS,
+            policy=policy,
+            resolve_digest=ContainerRegistryHook(gcp_conn_id=self.gcp_conn_id).resolve_digest,
+        )
+        images = {key: service.image for key, service in plan.services.items()}
+        self.log.info(
+            "audit", release=plan.release_id, entry="validated", version=plan.version, images=images
+        )
+        return {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
+
+
+class OpenReleaseOperator(ReleaseOperator):
+    """Record what serves now as the rollback target and take the lease of the services.
+
+    :param validated: the XCom of :class:`ValidateRequestOperator`. (templated)
+    :raises ReleaseConflict: when another release holds a service, in this deployment or in another one.
+    :raises RequestRefused: when a service has no rollback target that could serve.
+    """
+
+    template_fields = ("validated",)
+
+    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validated = validated
+
+    def execute(self, context: Context) -> str:
+        """Return the release id."""
+        try:
+            release = self.release(context)
+        except ReleaseUnknown:
+            release = self._open(context)
+        self._take_leases(release)
+        return release.release_id
+
+    def _open(self, context: Context) -> Release:
+        plan = ReleasePlan.model_validate(self.validated["plan"])
+        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
+        self.ledger.refuse_held([service.names["production"] for service in plan.services.values()])
+        targets = self._targets(plan, policy)
+        findings = [finding for target in targets.values() for finding in target.findings]
+        findings += self._rolled_back(targets)
+        if findings and not plan.stable_is_broken:
+            raise RequestRefused(
+                f"there is no sound way back: {'; '.join(findings)}. Make what serves sound, or, when it is"
+                " what this release is to repair, set stable_is_broken and say why in reason"
+            )
+        release = self.ledger.open_release(
+            plan,
+            policy,
+            {name: target.split for name, target in targets.items()},
+            actor=getattr(context["dag_run"], "triggering_user_name", None) or "unknown",
+            reason=context["params"].get("reason"),
+            record={
+                "stable_is_broken": plan.stable_is_broken,
+                "findings": findings,
+                "targets": {name: target.as_payload() for name, target in targets.items()},
+                "states": {name: target.state for name, target in targets.items()},
+            },
+        )
+        self.log.info(
+            "audit",
+            release=release.release_id,
+            entry="opened",
+            actor=release.actor,
+            stable=release.stable,
+            stable_is_broken=plan.stable_is_broken,
+            findings=findings,
+        )
+        return release
+
+    def _targets(self, plan: ReleasePlan, policy: Policy) -> dict[str, RollbackTarget]:
+        from slipway.hooks.secret_manager import SecretVersionHook
+
+        production = policy.environments["production"]
+        secrets = SecretVersionHook(gcp_conn_id=self.gcp_conn_id)
+        return {
+            service.names["production"]: read_target(
+                self.cloud_run,
+                secrets,
+                project_id=production.project_id,
+                location=production.location,
+                service=service.names["production"],
+                release=plan.release_id,
+            )
+            for service in plan.services.values()
+        }
+
+    def _rolled_back(self, targets: Mapping[str, RollbackTarget]) -> list[str]:
+        """Name the targets that an earlier release made and rolled back: they were promoted by nobody."""
+        findings = []
+        for target in targets.values():
+            if target.release is None:
+                continue
+            try:
+                outcome = self.ledger.release(target.release).outcome
+            except ReleaseUnknown:
+                continue  # made by a release of another deployment, whose record is not here
+            if outcome == "rolled_back":
+                findings.append(
+                    f"service {target.service}: serves from {target.revision}, which release"
+                    f" {target.release} made and rolled back"
+                )
+        return findings
+
+    def _take_leases(self, release: Release) -> None:
+        production, lease = release.policy.environments["production"], self.lease(release)
+        taken_over = {}
+        for name, split in sorted(release.stable.items()):
+            if not split:
+                continue  # the first deployment writes it
+            replaced = self.cloud_run.take_lease(
+                project_id=production.project_id,
+                location=production.location,
+                service=name,
+                lease=lease,
+                timeout=release.policy.traffic_timeout_seconds,
+            )
+            if replaced is not None:
+                taken_over[name] = str(replaced)
+        self.record(release, "leased", until=lease.until.isoformat(), taken_over=taken_over)
