@@ -116,8 +116,14 @@ with DAG(
         group_id="phase_2_production_preparation",
         then=["phase_3_canary.deploy_revisions", "phase_3_canary.look_ahead"],
     )
-    phase_3 = canary(group_id="phase_3_canary", then=["phase_4_gradual_increase.look_ahead"])
-    phase_4 = gradual_increase(group_id="phase_4_gradual_increase", then=["phase_5_full_rollout.look_ahead"])
+    phase_3 = canary(
+        group_id="phase_3_canary",
+        then=["phase_4_gradual_increase.look_ahead", "phase_4_gradual_increase.warm_up"],
+    )
+    phase_4 = gradual_increase(
+        group_id="phase_4_gradual_increase",
+        then=["phase_5_full_rollout.look_ahead", "phase_5_full_rollout.warm_up"],
+    )
     phase_5 = full_rollout(group_id="phase_5_full_rollout", then=["tag_release"])
     tag = tag_release()
     promote = CloseReleaseOperator(

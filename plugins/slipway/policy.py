@@ -22,6 +22,7 @@ from slipway.policy_errors import describe
 from slipway.policy_metrics import Decision, Metric
 from slipway.policy_migrations import Migrations
 from slipway.policy_section import Percent, Seconds, Section
+from slipway.policy_serving import Verification, WarmUp
 from slipway.policy_traffic import TrafficShare
 from slipway.product_configuration import Document, read_documents
 
@@ -154,6 +155,8 @@ class Policy(Section):
 
     :param lease_seconds: how long a service stays leased after a release last touched it; longer than the
         longest time between two steps that touch it.
+    :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
+    :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
     """
 
     name: str
@@ -170,6 +173,8 @@ class Policy(Section):
     deploy_timeout_seconds: Seconds
     traffic_timeout_seconds: Seconds
     lease_seconds: Seconds = 28800
+    warm_up: WarmUp | None = None
+    verification: Verification | None = None
     phases: Mapping[PhaseName, Phase]
     decision: Decision
     traffic_share: TrafficShare

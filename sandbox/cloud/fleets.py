@@ -65,6 +65,14 @@ class Fleets:
                 if resident is not None:
                     yield fleet.owner, resident / instance.memory_limit
 
+    def serving(self, revision: str) -> int:
+        """How many instances of a revision are ready.
+
+        :param revision: its full name.
+        """
+        fleet = self._fleets.get(revision)
+        return 0 if fleet is None else len(fleet.serving)
+
     async def stop(self, resource: str = "", grace: float | None = None) -> None:
         """Stop instances without waiting for their requests, and forget their fleets.
 

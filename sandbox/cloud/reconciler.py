@@ -69,6 +69,10 @@ class Reconciler:
         revisions = [accepted.revision] if accepted.revision else []
         return self._begin(accepted, lambda name: self._realise(name, revisions))
 
+    def instances(self, revision: Any) -> int:
+        """How many instances of a revision are ready."""
+        return self._fleets.serving(revision.name)
+
     async def delete_revision(self, revision: Any, only_validated: bool) -> operations_pb2.Operation:
         """Stop what a deleted revision may still run."""
         if not only_validated:

@@ -53,7 +53,7 @@ class RunApi:
             "DeleteOperation": (operations_pb2.DeleteOperationRequest, self._delete_operation),
         }
         revisions: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-            "GetRevision": (run_v2.GetRevisionRequest, lambda r: self._store.revision(r.name)),
+            "GetRevision": (run_v2.GetRevisionRequest, self._get_revision),
             "ListRevisions": (run_v2.ListRevisionsRequest, self._list_revisions),
             "DeleteRevision": (run_v2.DeleteRevisionRequest, self._delete_revision),
         }
@@ -61,6 +61,14 @@ class RunApi:
             *transcoding.routes(_BaseServicesRestTransport, services),
             *transcoding.routes(_BaseRevisionsRestTransport, revisions),
         ]
+
+    def _get_revision(self, request: Any) -> Any:
+        revision = self._store.revision(request.name)
+        least = revision.scaling.min_instance_count
+        if least:
+            ready = min(least, self._reconciler.instances(revision))
+            revision.scaling_status = run_v2.RevisionScalingStatus(desired_min_instance_count=ready)
+        return revision
 
     async def _create(self, request: Any) -> Any:
         accepted = self._store.create(

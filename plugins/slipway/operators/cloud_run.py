@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from slipway.drift import last_state, refuse_drift, split_at
 from slipway.exceptions import ReleaseConflict, ServiceNotFound, TrafficDrift
 from slipway.hooks.secret_version import SecretVersion
@@ -199,11 +201,12 @@ class ShiftTrafficOperator(ServicesOperator):
     """Give the new revisions a phase's share of production traffic.
 
     Before it moves anything it compares the live service with the record. The lease is renewed in the same
-    write.
+    write. Afterwards it sees who answers.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param progressive: True for the service that moves step by step, False for the supporting ones.
     :raises TrafficDrift: when somebody else changed a service.
+    :raises AirflowFailException: when requests show that another split is served than the one asked for.
     """
 
     def __init__(self, *, phase: PhaseName, progressive: bool = True, **kwargs: Any) -> None:
@@ -237,6 +240,8 @@ class ShiftTrafficOperator(ServicesOperator):
         changes = {"before": change.before, "after": change.after, "percent": percent}
         # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
         entry = f"shifted/{self.phase}" if self.progressive else f"shifted/{self.phase}/{key}"
+        # The bake counts from the moment on record: what the verification itself asked is before it.
+        seen = self._observe(release, split, url=live.uri)
         self.record(
             release,
             entry,
@@ -244,4 +249,18 @@ class ShiftTrafficOperator(ServicesOperator):
             states={name: change.state},
             at=datetime.now(UTC).isoformat(),
         )
+        if seen is not None:
+            self.record(
+                release, entry.replace("shifted/", "verified/"), phase=self.phase, service=name, **seen
+            )
+            if seen["verdict"] != "promote":
+                raise AirflowFailException(f"service {name}: {seen['reason']}")
         return changes
+
+    @staticmethod
+    def _observe(release: Release, split: Mapping[str, int], *, url: str) -> dict[str, Any] | None:
+        """See whether the split is served, not only accepted; None when the policy does not ask for it."""
+        from slipway.hooks.service_probe import ServiceProbeHook
+
+        rules = release.policy.verification
+        return None if rules is None else ServiceProbeHook().observe(url, split, rules)

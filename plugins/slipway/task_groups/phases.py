@@ -31,6 +31,7 @@ from slipway.operators.gates import (
 from slipway.operators.git import TagReleaseOperator
 from slipway.operators.metrics import LookAheadOperator
 from slipway.operators.validation import LoadTestOperator, TestSuiteOperator
+from slipway.operators.warm_up import WarmUpOperator
 from slipway.policy import PhaseName
 from slipway.sensors.bake import BakeSensor
 
@@ -107,7 +108,8 @@ def canary(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
         deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
-        [deploy, _look_ahead("canary")] >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
+        deploy >> _warm_up("canary") >> shift
+        _look_ahead("canary") >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
     return group
 
 
@@ -118,7 +120,12 @@ def gradual_increase(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     """
     with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
-        _look_ahead("half") >> shift >> _bake("half") >> _bake_gate("half", group_id, then)
+        (
+            [_look_ahead("half"), _warm_up("half")]
+            >> shift
+            >> _bake("half")
+            >> _bake_gate("half", group_id, then)
+        )
     return group
 
 
@@ -133,13 +140,23 @@ def full_rollout(*, group_id: str, then: Sequence[str]) -> TaskGroup:
             task_id="shift_supporting_services", phase="full", progressive=False
         )
         bake = _bake("full")
-        _look_ahead("full") >> shift >> supporting >> bake >> _bake_gate("full", group_id, then)
+        (
+            [_look_ahead("full"), _warm_up("full")]
+            >> shift
+            >> supporting
+            >> bake
+            >> _bake_gate("full", group_id, then)
+        )
     return group
 
 
 def tag_release() -> TagReleaseOperator:
     """The strategy's deployment tag."""
     return TagReleaseOperator(task_id="tag_release", retries=2)
+
+
+def _warm_up(phase: PhaseName) -> WarmUpOperator:
+    return WarmUpOperator(task_id="warm_up", phase=phase)
 
 
 def _look_ahead(phase: PhaseName) -> LookAheadOperator:

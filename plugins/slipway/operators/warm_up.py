@@ -1,0 +1,122 @@
+"""The operator that warms new revisions up before traffic moves to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from slipway.hooks.deadline import Deadline
+from slipway.hooks.test_runner import TestRunnerHook
+from slipway.operators.cloud_run import ServicesOperator
+from slipway.paths import INCLUDE
+from slipway.policy import PhaseName
+from slipway.policy_serving import WarmUp
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+    from slipway.plan import PlannedService
+
+POLL_SECONDS = 1.0
+
+
+class WarmUpOperator(ServicesOperator):
+    """See that the new revisions have their instances and work at all, before a phase moves traffic to them.
+
+    The smoke tests talk to the URLs of the revisions' tags, over HTTP and WebSocket. What they find decides
+    before any user is touched: a failure rolls the release back, and is not tried again.
+
+    :param phase: ``canary``, ``half`` or ``full``.
+    :raises AirflowFailException: when a revision is not fit for traffic.
+    :raises CommandFailed: when the smoke tests could not be run.
+    """
+
+    def __init__(self, *, phase: PhaseName, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.phase = phase
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the verdict with what was seen."""
+        release = self.release(context)
+        rules = release.policy.warm_up
+        if rules is None:
+            return {"verdict": "promote", "reason": "the policy asks for no warm-up"}
+        key = f"warmed/{self.phase}"
+        seen = self.ledger.entry(release.release_id, key)
+        if seen is None:
+            self.record(release, key, phase=self.phase, **self._look(release, rules))
+            seen = self.ledger.entry(release.release_id, key) or {}
+        if seen["verdict"] != "promote":
+            raise AirflowFailException(f"phase {self.phase}: not started: {seen['reason']}")
+        return dict(seen)
+
+    def on_kill(self) -> None:
+        """Stop the smoke tests."""
+        if hasattr(self, "runner"):
+            self.runner.stop()
+
+    def _look(self, release: Release, rules: WarmUp) -> dict[str, Any]:
+        instances, missing = self._instances(release, rules.instances_timeout_seconds)
+        if missing:
+            reason = f"minimum instances missing: {'; '.join(missing)}"
+            return {"verdict": "rollback", "reason": reason, "instances": instances}
+        self.runner = TestRunnerHook()
+        result = self.runner.run(
+            INCLUDE / rules.suite,
+            environment=self._environment(release),
+            timeout_seconds=rules.suite_timeout_seconds,
+        )
+        failed = ", ".join(result.failed)
+        return {
+            "verdict": "rollback" if result.failed else "promote",
+            "reason": f"smoke tests failed: {failed}" if failed else f"{result.passed} smoke tests passed",
+            "instances": instances,
+            "tests": result.tests,
+            "passed": result.passed,
+            "failed": list(result.failed),
+        }
+
+    def _instances(self, release: Release, seconds: float) -> tuple[dict[str, Any], list[str]]:
+        """Wait for the minimum instances of the new revisions.
+
+        :return: ready instances by service, None where Cloud Run does not report them, and what is missing.
+        """
+        deadline = Deadline(seconds)
+        while True:
+            ready = {key: self._ready(release, service) for key, service in release.plan.services.items()}
+            wanted = {key: release.policy.services[key].min_instances for key in ready}
+            missing = [
+                f"{key} has {count} of {wanted[key]}"
+                for key, count in ready.items()
+                if count is not None and count < wanted[key]
+            ]
+            if not missing or deadline.passed:
+                return ready, missing
+            deadline.pause(POLL_SECONDS)
+
+    def _ready(self, release: Release, service: PlannedService) -> int | None:
+        revision = self.cloud_run.get_revision(
+            **self.where(release, service), revision=service.revisions["production"]
+        )
+        return (
+            int(revision.scaling_status.desired_min_instance_count) if "scaling_status" in revision else None
+        )
+
+    def _environment(self, release: Release) -> dict[str, str]:
+        """Return what the smoke tests are told: where the services are, and which revisions are expected."""
+        from slipway.hooks.cloud_run import revision_uri
+
+        production, told = release.policy.environments["production"], {}
+        for key, definition in release.policy.services.items():
+            live = self.cloud_run.get_service(
+                project_id=production.project_id,
+                location=production.location,
+                service=definition.names["production"],
+            )
+            planned = release.plan.services.get(key)
+            told[f"{key.upper()}_URL"] = live.uri if planned is None else revision_uri(live, production.tag)
+            if planned is not None:
+                told[f"{key.upper()}_REVISION"] = planned.revisions["production"]
+        return told
