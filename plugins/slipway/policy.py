@@ -153,6 +153,7 @@ class RollbackDeadlines(Section):
 class Policy(Section):
     """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part.
 
+    :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
     :param lease_seconds: how long a service stays leased after a release last touched it; longer than the
         longest time between two steps that touch it.
     :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
@@ -171,6 +172,7 @@ class Policy(Section):
     backup_timeout_seconds: Seconds
     staging_validation: StagingValidation
     deploy_timeout_seconds: Seconds
+    deploy_inline_seconds: Seconds = 30
     traffic_timeout_seconds: Seconds
     lease_seconds: Seconds = 28800
     warm_up: WarmUp | None = None

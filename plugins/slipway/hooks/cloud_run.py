@@ -15,6 +15,7 @@ from slipway.exceptions import CloudRunError, CloudRunTimeout, ReleaseConflict, 
 from slipway.hooks.cloud_run_client import POLL_SECONDS, Change, ServiceAddress
 from slipway.hooks.cloud_run_lease import Lease, annotations_with, foreign_lease, lease_of
 from slipway.hooks.cloud_run_revision import (
+    Readiness,
     RevisionSpec,
     differences,
     image_digest,
@@ -137,6 +138,23 @@ class CloudRunTrafficHook(CloudRunSplits):
         def call() -> run_v2.Service:
             with self.own_channel() as twin:
                 return twin.get_service(project_id=project_id, location=location, service=service)
+
+        return await asyncio.to_thread(call)
+
+    async def areadiness(self, *, project_id: str, location: str, service: str, revision: str) -> Readiness:
+        """Return whether a revision can serve, without blocking, for a trigger.
+
+        :param project_id: Google Cloud project.
+        :param location: region.
+        :param service: short name.
+        :param revision: short name.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
+        address = ServiceAddress(project_id, location, service)
+
+        def call() -> Readiness:
+            with self.own_channel() as twin:
+                return readiness(twin._find_revision(address, revision), twin._read(address), revision)
 
         return await asyncio.to_thread(call)
 

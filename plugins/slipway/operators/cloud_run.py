@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.drift import last_state, refuse_drift, split_at
-from slipway.exceptions import ReleaseConflict, ServiceNotFound, TrafficDrift
+from slipway.exceptions import CloudRunTimeout, ReleaseConflict, ServiceNotFound, TrafficDrift
 from slipway.hooks.secret_version import SecretVersion
 from slipway.operators.release import ReleaseOperator
 from slipway.outcome import is_being_undone
 from slipway.policy import EnvironmentName, PhaseName
+from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from slipway.ledger import Release
     from slipway.plan import PlannedService
+
+POLL_SECONDS = 2.0
+_MARGIN_SECONDS = 300
 
 
 class ServicesOperator(ReleaseOperator):
@@ -97,7 +101,8 @@ class ServicesOperator(ReleaseOperator):
 class DeployRevisionsOperator(ServicesOperator):
     """Deploy the new revision of the release's services, by digest and without traffic.
 
-    The first revision of a service serves at once: there is nothing else that could.
+    The first revision of a service serves at once: there is nothing else that could. All of the services are
+    deployed before the wait for any of them is deferred.
 
     :param environment: ``staging`` or ``production``.
     """
@@ -107,11 +112,52 @@ class DeployRevisionsOperator(ServicesOperator):
         self.environment = environment
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Return the new revision per service."""
+        """Return the new revision per service; defer when that takes longer than a worker should wait."""
         release = self.release(context)
+        waiting = [
+            {
+                **self.where(release, service, self.environment),
+                "revision": service.revisions[self.environment],
+            }
+            for key, service in self.chosen(release).items()
+            if not self._deployed_soon(release, key, service)
+        ]
+        if waiting:
+            seconds = release.policy.deploy_timeout_seconds
+            self.defer(
+                trigger=RevisionsReadyTrigger(
+                    revisions=waiting,
+                    until=(datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),
+                    poll_seconds=POLL_SECONDS,
+                    gcp_conn_id=self.gcp_conn_id,
+                ),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=seconds + _MARGIN_SECONDS),
+            )
+        return self._revisions(release)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
+        """Do it once more: a revision that is there is not made again, only tagged and put on record.
+
+        :raises RevisionNotReady: when one of them cannot serve, with Cloud Run's reason.
+        :raises CloudRunTimeout: when one of them is still not ready.
+        """
+        release = self.release(context)
+        self.log.info("revisions: %s", event)
         for key, service in self.chosen(release).items():
             self._deploy(release, key, service)
+        return self._revisions(release)
+
+    def _revisions(self, release: Release) -> dict[str, str]:
         return {key: s.revisions[self.environment] for key, s in self.chosen(release).items()}
+
+    def _deployed_soon(self, release: Release, key: str, service: PlannedService) -> bool:
+        try:
+            self._deploy(release, key, service)
+        except CloudRunTimeout as error:
+            self.log.info("waiting is deferred: %s", error)
+            return False
+        return True
 
     def _deploy(self, release: Release, key: str, service: PlannedService) -> None:
         from slipway.hooks.cloud_run import state_of
@@ -124,7 +170,7 @@ class DeployRevisionsOperator(ServicesOperator):
             **self.where(release, service, self.environment),
             **self._revision(release, key, service),
             **guards,
-            timeout=release.policy.deploy_timeout_seconds,
+            timeout=min(release.policy.deploy_inline_seconds, release.policy.deploy_timeout_seconds),
         )
         states = {service.names["production"]: state_of(deployed)} if guards else {}
         self.record(

@@ -106,6 +106,14 @@ def test_production_is_migrated_after_its_backup_was_restored_and_migrated_elsew
     }
 
 
+def test_new_revisions_are_warmed_up_before_their_traffic_moves(release: DAG) -> None:
+    for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
+        warm_up = release.get_task(f"{phase}.warm_up")
+        assert warm_up.phase == name
+        assert warm_up.downstream_task_ids == {f"{phase}.shift_traffic"}
+    assert release.get_task("phase_3_canary.warm_up").upstream_task_ids == {"phase_3_canary.deploy_revisions"}
+
+
 def test_the_metrics_are_checked_before_the_release_is_opened(release: DAG) -> None:
     check = release.get_task("preflight.check_metrics")
     assert check.downstream_task_ids == {"preflight.open_release"}

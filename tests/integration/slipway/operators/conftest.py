@@ -24,9 +24,9 @@ from tests.integration.slipway.hooks.conftest import (  # noqa: F401  fixtures
     settings,
 )
 from tests.integration.slipway.hooks.web_service import PROJECT, Web
+from tests.integration.slipway.operators.steps import DOCUMENT, Steps
 
 VERSION = "1.1.0"
-DOCUMENT = "feature-flags"
 IMAGE = "frontend:1.1.0"
 
 
@@ -107,3 +107,9 @@ def product(
     yield Product(web, secrets, ledger)
     secrets.client.transport.close()
     web.delete()
+
+
+@pytest.fixture
+def steps(product: Product) -> Steps:
+    """The steps of a release that is not open yet."""
+    return Steps(product)

@@ -2,73 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from slipway.exceptions import ReleaseConflict, RequestRefused, TrafficDrift
+from airflow.sdk.exceptions import TaskDeferred
+from slipway.exceptions import CloudRunTimeout, ReleaseConflict, RequestRefused, TrafficDrift
 from slipway.hooks.cloud_run import CloudRunTrafficHook, Lease, lease_of, serving_split, tags_of
 from slipway.hooks.secret_manager import SecretVersionHook
 from slipway.ledger import Ledger
-from slipway.operators.cloud_run import DeployRevisionsOperator, ShiftTrafficOperator
-from slipway.operators.preflight import OpenReleaseOperator
-from slipway.operators.release import (
-    CloseReleaseOperator,
-    ReconcileOperator,
-    ReleaseOperator,
-    RollBackTrafficOperator,
-)
+from slipway.operators.cloud_run import DeployRevisionsOperator
+from slipway.operators.release import ReconcileOperator
+from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
 from tests.integration.slipway.operators.conftest import DOCUMENT, Product
+from tests.integration.slipway.operators.steps import Steps
 
 pytestmark = pytest.mark.sandbox
-
-
-class Steps:
-    """The operators of a release, run one by one as its tasks would be.
-
-    :param product: what is released.
-    """
-
-    def __init__(self, product: Product) -> None:
-        self.product = product
-        plan, policy = product.plan()
-        self.release_id = plan.release_id
-        self.revision = plan.progressive.revisions["production"]
-        self.validated = {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
-
-    def run(self, operator: ReleaseOperator) -> Any:
-        operator.cloud_run = self.product.web.hook
-        return operator.execute(self.product.context)
-
-    def open(self) -> None:
-        self.run(OpenReleaseOperator(task_id="open_release", validated=self.validated))
-        self.product.ledger.append(self.release_id, "configured/production", {"versions": {DOCUMENT: 1}})
-
-    def deploy(self) -> None:
-        self.run(DeployRevisionsOperator(task_id="deploy_revisions", environment="production"))
-
-    def shift(self, phase: Any = "canary") -> Any:
-        return self.run(ShiftTrafficOperator(task_id="shift_traffic", phase=phase))
-
-    def roll_back(self) -> dict[str, Any]:
-        changes = self.run(RollBackTrafficOperator(task_id="roll_back_traffic"))
-        return dict(changes[self.product.web.where["service"]])
-
-    def close(self, outcome: str) -> None:
-        self.run(CloseReleaseOperator(task_id="close_release", outcome=outcome))
-
-    def entry(self, key: str) -> Any:
-        return self.product.ledger.entry(self.release_id, key)
-
-
-@pytest.fixture
-def steps(product: Product) -> Steps:
-    """The steps of a release that is not open yet."""
-    return Steps(product)
 
 
 def test_a_release_records_the_way_back_and_leases_leaves_and_frees_the_service(steps: Steps) -> None:
@@ -198,3 +152,48 @@ def test_the_first_release_of_a_service_serves_at_once_and_cannot_be_taken_back(
     assert unmade.web.split() == {"v" + steps.revision.partition("-v")[2]: 100}
     steps.close("rolled_back")
     assert lease_of(unmade.web.read()) is None
+
+
+def test_a_revision_that_takes_its_time_is_waited_for_by_the_triggerer(steps: Steps) -> None:
+    web, product = steps.product.web, steps.product
+    steps.open()
+    slow = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
+    slow.cloud_run = hook = _Slow()
+    with pytest.raises(TaskDeferred) as deferred:
+        slow.execute(product.context)
+    hook.close()
+    trigger = deferred.value.trigger
+    assert deferred.value.method_name == "execute_complete"
+    path, arguments = trigger.serialize()
+    assert path == "slipway.triggers.cloud_run.RevisionsReadyTrigger"
+    assert [found["revision"] for found in arguments["revisions"]] == [steps.revision]
+    steps.deploy()
+    again = RevisionsReadyTrigger(**arguments)
+    event = asyncio.run(_only(again))
+    assert event == {steps.revision: "ready"}
+    slow.cloud_run = web.hook
+    slow.execute_complete(product.context, event)
+    assert steps.entry("deployed/production/backend")["revision"] == steps.revision
+
+
+def test_the_triggers_wait_is_over_at_its_moment(steps: Steps) -> None:
+    where = {**steps.product.web.where, "revision": steps.product.web.name("never")}
+    trigger = RevisionsReadyTrigger(
+        revisions=[where],
+        until=datetime.now(UTC).isoformat(),
+        poll_seconds=0.1,
+        gcp_conn_id="google_cloud_default",
+    )
+    assert asyncio.run(_only(trigger)) == {where["revision"]: "pending"}
+
+
+class _Slow(CloudRunTrafficHook):
+    """A hook whose deployments are not done in time; everything else is real."""
+
+    def deploy_revision(self, **_: Any) -> Any:
+        raise CloudRunTimeout("not ready in 30 s")
+
+
+async def _only(trigger: RevisionsReadyTrigger) -> Any:
+    (event,) = [event async for event in trigger.run()]
+    return event.payload

@@ -1,0 +1,53 @@
+"""Who answers at a service's URL: a split that is served, and one that was only accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from slipway.hooks.cloud_run import CloudRunTrafficHook
+from slipway.hooks.service_probe import ServiceProbeHook
+from slipway.policy_serving import Verification
+
+from tests.integration.slipway.hooks.web_service import Web
+
+pytestmark = pytest.mark.sandbox
+
+RULES = Verification(
+    path="/healthz",
+    revision_header="x-slipway-revision",
+    false_alarm_probability=1e-6,
+    leftover_percent=10,
+    settle_seconds=0.5,
+)
+
+
+@pytest.fixture
+def web(cloud_run: CloudRunTrafficHook, image: Callable[[str], str]) -> Iterator[Web]:
+    """A service with two revisions; ``a`` has 90 % of the traffic."""
+    made = Web(cloud_run, image)
+    made.deploy("a")
+    made.deploy("b", tag="candidate")
+    made.shift({"a": 90, "b": 10})
+    yield made
+    made.delete()
+
+
+def test_a_split_is_seen_as_it_is_served_and_not_as_it_is_asked_for(web: Web) -> None:
+    url, probe = web.read().uri, ServiceProbeHook()
+    served = probe.observe(url, {web.name("a"): 90, web.name("b"): 10}, RULES)
+    assert (served["verdict"], served["rounds"]) == ("promote", 1)
+    web.shift({"a": 100})
+    pinned = probe.observe(url, {web.name("a"): 90, web.name("b"): 10}, RULES)
+    assert pinned["verdict"] == "rollback"
+    assert f"{web.name('b')} answered 0 of" in pinned["reason"]
+    web.shift({"b": 100})
+    leftover = probe.observe(url, {web.name("a"): 100}, RULES)
+    assert "should answer none" in leftover["reason"]
+
+
+def test_a_service_that_names_no_revision_cannot_be_verified(web: Web) -> None:
+    other = RULES.model_copy(update={"revision_header": "x-nothing"})
+    found = ServiceProbeHook().observe(web.read().uri, {web.name("a"): 90, web.name("b"): 10}, other)
+    assert found["verdict"] == "rollback"
+    assert "names its revision in x-nothing" in found["reason"]
