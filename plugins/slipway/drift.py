@@ -63,6 +63,7 @@ def refuse_drift(
     recorded: State | None,
     live: State,
     *,
+    stable: Mapping[str, int],
     goal: Mapping[str, int],
     tag: str,
 ) -> None:
@@ -71,24 +72,38 @@ def refuse_drift(
     The second happens when the step is done again: its first attempt was killed between its write and its
     record. A template that names the release's own revision is the release's: a revision cannot be changed.
 
-    :param recorded: the state on record, None for a service that did not exist.
+    :param recorded: the state on record, None when there is none.
     :param live: the state as read.
+    :param stable: the split when the release began, empty for a service that did not serve.
     :param goal: the split that this step sets.
     :param tag: the tag that the release gives its revision.
     :raises TrafficDrift: with what was changed, by whom and when.
     """
     from slipway.hooks.cloud_run_state import by_whom, template_changes, traffic_changes
 
+    own, serving = service.revisions["production"], live["traffic"]
     if recorded is None:
+        _refuse_foreign_split(service, live, stable=stable, goal=goal)
         return
-    own = service.revisions["production"]
     changes = [] if live["template"]["revision"] == own else template_changes(recorded, live)
     recorded_tags, tags = dict(recorded["tags"]), {**recorded["tags"], tag: own}
-    if live["traffic"] not in (recorded["traffic"], dict(goal)) or live["tags"] not in (recorded_tags, tags):
+    if serving not in (recorded["traffic"], dict(goal)) or live["tags"] not in (recorded_tags, tags):
         changes += traffic_changes(recorded, live)
     if changes:
         raise TrafficDrift(
             f"service {service.names['production']}: changed by {by_whom(live)} since this release left it"
             f" (etag {recorded['etag']}): {'; '.join(changes)}. Nothing was overwritten; find out who, then"
             " release again"
+        )
+
+
+def _refuse_foreign_split(
+    service: PlannedService, live: State, *, stable: Mapping[str, int], goal: Mapping[str, int]
+) -> None:
+    from slipway.hooks.cloud_run_state import by_whom
+
+    if stable and live["traffic"] not in (dict(stable), dict(goal)):
+        raise TrafficDrift(
+            f"service {service.names['production']}: serves {live['traffic']}, set by {by_whom(live)}; this"
+            f" release began at {dict(stable)}. Nothing was overwritten; find out who, then release again"
         )

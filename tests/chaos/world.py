@@ -20,7 +20,11 @@ SERVICE = "web"
 VERSION = "1.1.0"
 SECONDS = 30.0
 STABLE, CANARY = {"web-a": 100}, {"web-a": 90, "web-b": 10}
-KEYS = {"deploy": "deployed/production", "shift": "shifted/canary", "roll back": "rolled_back/traffic"}
+KEYS = {
+    "deploy": "deployed/production/backend",
+    "shift": "shifted/canary",
+    "roll back": "rolled_back/traffic",
+}
 
 
 class World:
@@ -152,7 +156,8 @@ class World:
         assert self.serving() == split, log
         entries = self.ledger.entries(self._release.release_id)
         wanted = [KEYS[task] for task in tasks]
-        assert [entry.key for entry in entries] == ["opened", "configured/production", *wanted], log
+        keys = [entry.key for entry in entries if not entry.key.startswith("drift/")]
+        assert keys == ["opened", "configured/production", *wanted], log
         assert self.ledger.verify(self._release.release_id)
         for key in wanted:
             assert f"entry={key}" in log, log
@@ -169,6 +174,7 @@ def _policy() -> Policy:
         "backend": document["services"]["backend"]
         | {"names": names, "env": {}, "secrets": {}, "min_instances": 0, "max_instances": 1}
     }
-    document |= {"deploy_timeout_seconds": 6, "traffic_timeout_seconds": 3}
+    document |= {"deploy_timeout_seconds": 6, "deploy_inline_seconds": 3, "traffic_timeout_seconds": 3}
+    document |= {"warm_up": None, "verification": None}
     document["rollback_deadlines"]["traffic_seconds"] = 3
     return parse_policy(document, source="chaos")

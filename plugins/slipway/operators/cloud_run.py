@@ -87,6 +87,7 @@ class ServicesOperator(ReleaseOperator):
                 service,
                 last_state(entries, service.names["production"]),
                 state_of(live),
+                stable=release.stable[service.names["production"]],
                 goal=goal,
                 tag=release.policy.environments["production"].tag,
             )
