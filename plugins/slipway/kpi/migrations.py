@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from slipway.kpi.cluster import Cluster
 from slipway.kpi.errors import MigrationConflict
 from slipway.statements import SQL_DIRECTORY, statement
 
@@ -58,13 +59,16 @@ def load(folder: Path = MIGRATIONS) -> list[Migration]:
     return found
 
 
-def apply(client: Client, migrations: Sequence[Migration]) -> list[str]:
+def apply(client: Client, migrations: Sequence[Migration], *, cluster: str | None = None) -> list[str]:
     """Apply what is not applied yet.
 
+    :param cluster: name of the cluster to define everything on; None for a single server.
     :returns: the names applied now.
     :raises MigrationConflict: when an applied file was changed or removed afterwards.
     """
-    client.command(statement("clickhouse/migration_table"))
+    texts = [text for migration in migrations for text in migration.statements]
+    target = None if cluster is None else Cluster.of(cluster, texts)
+    _define(client, statement("clickhouse/migration_table"), target)
     recorded = {
         str(name): str(checksum)
         for name, checksum in client.query(statement("clickhouse/read_migrations")).result_rows
@@ -82,10 +86,15 @@ def apply(client: Client, migrations: Sequence[Migration]) -> list[str]:
         if migration.name in recorded:
             continue
         for text in migration.statements:
-            client.command(text)
+            _define(client, text, target)
         client.command(
             statement("clickhouse/record_migration"),
             parameters={"name": migration.name, "checksum": migration.checksum},
         )
         applied.append(migration.name)
     return applied
+
+
+def _define(client: Client, sql: str, cluster: Cluster | None) -> None:
+    for text in [sql] if cluster is None else cluster.statements(sql):
+        client.command(text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+from slipway.kpi.cluster import Cluster
 from slipway.kpi.warehouse import Warehouse
 from slipway.statements import statement
 
@@ -20,5 +21,8 @@ def define(warehouse: Warehouse) -> list[str]:
     mark = hashlib.sha256(sql.encode()).hexdigest()
     if (mark,) in warehouse.rows("clickhouse/kpi_view_mark"):
         return []
-    warehouse.client.command(sql.replace("<mark>", mark))
+    marked = sql.replace("<mark>", mark)
+    cluster = warehouse.cluster
+    for text in [marked] if cluster is None else Cluster(cluster, frozenset()).statements(marked):
+        warehouse.client.command(text)
     return ["kpi"]

@@ -32,10 +32,14 @@ def clickhouse_hook(connection_id: str) -> ClickHouseHook:
 
 
 class Warehouse:
-    """A ClickHouse client that runs statements of ``include/sql`` by name."""
+    """A ClickHouse client that runs statements of ``include/sql`` by name.
 
-    def __init__(self, client: Any) -> None:
+    :param cluster: name of the cluster to define tables on; None for a single server.
+    """
+
+    def __init__(self, client: Any, cluster: str | None = None) -> None:
         self.client = client
+        self.cluster = cluster
 
     def run(
         self,
@@ -78,9 +82,11 @@ def _bound(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
 
 @contextmanager
 def open_warehouse(connection_id: str = CLICKHOUSE_CONNECTION) -> Iterator[Warehouse]:
-    """Open a client, and close it at the end."""
-    client = clickhouse_hook(connection_id).get_client()
+    """Open a client, and close it at the end; ``cluster`` in the connection's extra names a cluster."""
+    hook = clickhouse_hook(connection_id)
+    cluster = hook.get_connection(connection_id).extra_dejson.get("cluster")
+    client = hook.get_client()
     try:
-        yield Warehouse(client)
+        yield Warehouse(client, cluster)
     finally:
         client.close()

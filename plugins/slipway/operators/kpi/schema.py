@@ -24,7 +24,7 @@ class MigrateClickHouseOperator(WarehouseOperator):
         :returns: names of what was applied.
         """
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            applied = migrations.apply(warehouse.client, migrations.load())
+            applied = migrations.apply(warehouse.client, migrations.load(), cluster=warehouse.cluster)
             applied += views.define(warehouse)
         self.log.info("kpi_schema_migrated", applied=applied)
         return applied

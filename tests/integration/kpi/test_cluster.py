@@ -1,0 +1,72 @@
+"""The schema on a cluster, read by ClickHouse's own parser. It is not run: that takes a Keeper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from slipway.kpi import migrations
+from slipway.kpi.cluster import Cluster
+from slipway.statements import statement
+
+from sandbox import credentials
+from sandbox.databases.clickhouse.program import program
+from sandbox.settings import HOST
+from tests.integration.database_servers import running
+from tests.own_sandbox import own_sandbox
+
+pytestmark = pytest.mark.sandbox
+DEFINITIONS = [text for migration in migrations.load() for text in migration.statements]
+
+
+class Recorder:
+    """A client that runs nothing."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def command(self, cmd: str, parameters: Any = None) -> None:
+        self.ran.append(cmd)
+
+    def query(self, query: str) -> Any:
+        class Nothing:
+            result_rows: tuple[Any, ...] = ()
+
+        return Nothing()
+
+
+@pytest.fixture(scope="module")
+def parser() -> Iterator[Any]:
+    """A ClickHouse, for its parser."""
+    with own_sandbox() as own, running(program(own), own):
+        client = clickhouse_connect.get_client(
+            host=HOST,
+            port=own.clickhouse_port,
+            username="slipway",
+            password=credentials.load(own).clickhouse_password,
+            autogenerate_session_id=False,
+        )
+        yield client
+        client.close()
+
+
+def test_clickhouse_reads_every_definition_as_one_for_a_cluster(parser: Any) -> None:
+    recorder = Recorder()
+    migrations.apply(recorder, migrations.load(), cluster="netra")
+    recorder.ran += Cluster.of("netra", DEFINITIONS).statements(statement("clickhouse/kpi_view"))
+    definitions = [text for text in recorder.ran if not text.lstrip().startswith("INSERT")]
+    assert len(definitions) > len(DEFINITIONS)
+    for text in definitions:
+        assert "ON CLUSTER 'netra'" in text
+        tree = str(parser.command(f"EXPLAIN AST {text}"))
+        assert "ReplicatedMergeTree" in tree or " = MergeTree" not in text
+    whole = "\n".join(definitions)
+    assert " MergeTree" not in whole
+    for table in ("usage_fact", "kpi_daily", "target_review"):
+        assert (
+            f"CREATE TABLE IF NOT EXISTS {table}_all ON CLUSTER 'netra' AS {table} "
+            f"ENGINE = Distributed('netra', currentDatabase(), '{table}')"
+        ) in whole
+    assert "usage_totals_all" not in whole
