@@ -14,9 +14,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from slipway.policy import load_policy
 from slipway.policy_targets import load_targets
+from slipway.statements import SQL_DIRECTORY
 
 from sandbox.settings import REPOSITORY
-from tests.grafana_panels import CLICKHOUSE, DASHBOARDS, GRAFANA, PROMETHEUS, dashboard, panels
+from tests.grafana_panels import CLICKHOUSE, DASHBOARDS, GRAFANA, PROMETHEUS, dashboard, panels, queries
 
 # The strategy's dashboards and what it lists for each: the headings of ours.
 STRATEGY = {
@@ -125,6 +126,23 @@ def test_compose_mounts_what_provisioning_reads() -> None:
     rules = dict(volume.split(":")[:2] for volume in compose["prometheus"]["volumes"])
     configuration = yaml.safe_load((REPOSITORY / "include/monitoring/prometheus.yml").read_text())
     assert configuration["rule_files"] == [f"{rules['./include/monitoring/prometheus']}/*.yaml"]
+
+
+def test_every_kpi_that_is_shown_is_defined() -> None:
+    defined = {
+        match[1]
+        for path in (SQL_DIRECTORY / "kpi").rglob("*.sql")
+        if (match := re.match(r"-- kpi: (\w+)", path.read_text()))
+    }
+    shown = {
+        name
+        for _, _, target in queries(CLICKHOUSE)
+        for name in re.findall(r"kpi = '(\w+)'", target["rawSql"])
+    }
+    assert shown - defined == set()
+    assert {target.kpi for h in load_targets().horizons.values() for target in h.targets.values()} - {
+        None
+    } <= defined
 
 
 def lines(title: str) -> list[float]:
