@@ -15,7 +15,6 @@ from slipway.policy import load_policy
 
 from sandbox.databases import postgres
 from sandbox.settings import Settings
-from tests.integration.kpi.ground_truth import insert, make_usage, users
 from tests.integration.kpi.rollup import Rollup
 
 pytestmark = pytest.mark.sandbox
@@ -51,32 +50,52 @@ def reviews(rollup: Rollup, day: date) -> dict[tuple[str, str], tuple[Any, ...]]
     return {(row[0], row[1]): row[2:] for row in rows}
 
 
-def test_a_day_is_judged_from_what_is_published(
-    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
-) -> None:
-    days = [DAY + timedelta(days=index) for index in range(3)]
-    people = users(source)
-    for day in days:
-        insert(source, make_usage(day.day, day, 300, people))
-    for number in range(3):
-        source.execute("UPDATE users SET converted_at = %s WHERE id = %s", (days[1], people[number][0]))
-    assert rollup.run(DAY.isoformat(), skip=WITHOUT_QUALITY)["review_targets"]["release"] is None
-    assert reviews(rollup, DAY) == {}
+def publish(rollup: Rollup, day: date, kpi: str, value: str) -> None:
+    """Publish one KPI of a day, as the rollup would."""
+    rollup.command(
+        "INSERT INTO kpi.kpi_daily (as_of, kpi, dim, value, n, unit, definition_version, run_id) "
+        f"VALUES ('{day}', '{kpi}', 'all', {value}, 1, 'any', 1, 'run')"
+    )
 
-    release = promote(ledger, postgres_server, days[0])
-    promote(ledger, postgres_server, days[2], version="1.2.0")
-    for day in days:
-        told = rollup.run(day.isoformat(), skip=WITHOUT_QUALITY)["review_targets"]
+
+def review(day: date, attempt: int = 1) -> dict[str, Any]:
+    """Run the DAG's task."""
+    from slipway.operators.targets import ReviewTargetsOperator
+
+    task = ReviewTargetsOperator(task_id="review_targets", day=day.isoformat())
+    context = {"run_id": f"run-{day}", "ti": SimpleNamespace(try_number=attempt)}
+    told: dict[str, Any] = ReviewTargetsOperator.execute.__wrapped__(task, context)
+    return told
+
+
+@pytest.fixture
+def three_days(rollup: Rollup) -> list[date]:
+    """Three published days."""
+    rollup.run(DAY.isoformat(), until="migrate")
+    days = [DAY + timedelta(days=index) for index in range(3)]
+    for day, saved, conversions in zip(days, ("10.000001", "20", "30"), (0, 3, 0), strict=True):
+        publish(rollup, day, "cost_savings_usd", saved)
+        publish(rollup, day, "free_to_paid_conversions", str(conversions))
+    return days
+
+
+def test_a_day_is_judged_from_what_is_published(
+    three_days: list[date], rollup: Rollup, ledger: Ledger, postgres_server: Settings
+) -> None:
+    assert review(three_days[0])["release"] is None
+    assert reviews(rollup, three_days[0]) == {}
+
+    release = promote(ledger, postgres_server, three_days[0])
+    promote(ledger, postgres_server, three_days[2], version="1.2.0")
+    for day in three_days:
+        told = review(day)
         assert told["release"] == release
         assert sum(told["statuses"].values()) == len(reviews(rollup, day)) == 16
-    found = reviews(rollup, days[2])
+    found = reviews(rollup, three_days[2])
     assert found["week_1", "conversions"][:4] == ("met", Decimal(3), 3, DAY + timedelta(days=6))
-    assert reviews(rollup, days[0])["week_1", "conversions"][0] == "insufficient_data"
-    (saved,) = rollup.query(
-        "SELECT sum(value) FROM kpi.kpi_daily WHERE kpi = 'cost_savings_usd' AND dim = 'all'"
-    )
+    assert reviews(rollup, DAY)["week_1", "conversions"][0] == "insufficient_data"
     status, value, n, due, reason, _, promoted_on = found["year_1", "savings"]
-    assert (status, value, n) == ("behind", saved[0], 3)
+    assert (status, value, n) == ("behind", Decimal("60.000001"), 3)
     assert (due, promoted_on) == (DAY + timedelta(days=364), DAY)
     assert "expected by the date" in reason
     assert found["quarter_1", "value_proposition"][0] == "insufficient_data"
@@ -84,21 +103,16 @@ def test_a_day_is_judged_from_what_is_published(
 
 
 def test_reviewed_again_it_is_the_same_and_before_the_promotion_there_is_none(
-    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
+    three_days: list[date], rollup: Rollup, ledger: Ledger, postgres_server: Settings
 ) -> None:
-    insert(source, make_usage(1, DAY, 50, users(source)))
     release = promote(ledger, postgres_server, DAY)
     for attempt in (1, 2):
-        rollup.run(DAY.isoformat(), skip=WITHOUT_QUALITY, attempt=attempt)
+        review(DAY, attempt)
     before = reviews(rollup, DAY)
     assert len(before) == 16
     assert {row[5] for row in before.values()} == {release}
     # Moved to the day after: what was said about this day goes.
     with psycopg.connect(postgres.uri(postgres_server, "slipway"), autocommit=True) as connection:
         connection.execute("UPDATE release SET closed_at = closed_at + interval '1 day'")
-    from slipway.operators.targets import ReviewTargetsOperator
-
-    task = ReviewTargetsOperator(task_id="review", day=DAY.isoformat())
-    context = {"run_id": "again", "ti": SimpleNamespace(try_number=1)}
-    assert ReviewTargetsOperator.execute.__wrapped__(task, context)["statuses"] == {}
+    assert review(DAY)["statuses"] == {}
     assert reviews(rollup, DAY) == {}
