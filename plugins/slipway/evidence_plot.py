@@ -18,6 +18,7 @@ from slipway.analysis.evidence_series import Point, Series, series_of
 from slipway.analysis.record import EvidenceRecord
 from slipway.exceptions import SlipwayError
 from slipway.policy import Policy
+from slipway.watches import recorded_watches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,13 +138,16 @@ def main() -> int:
     ledger, written = Ledger(arguments.connection), 0
     try:
         release = ledger.release(arguments.release)
-        for phase in release.policy.phases:
-            evidence = ledger.entry(release.release_id, f"evidence/{phase}")
-            decision = ledger.entry(release.release_id, f"baked/{phase}")
-            if evidence is None or decision is None:
+        recorded = (
+            watch
+            for phase in release.policy.phases
+            for watch in recorded_watches(ledger, release.release_id, phase)
+        )
+        for watch, evidence, decision in recorded:
+            if evidence is None:
                 continue
-            title = f"Release {release.version}, phase {phase}"
-            path = arguments.folder / f"{release.release_id}-{phase}.svg"
+            title = f"Release {release.version}, phase {watch.title}"
+            path = arguments.folder / f"{release.release_id}-{watch.evidence_key.replace('/', '-')}.svg"
             arguments.folder.mkdir(parents=True, exist_ok=True)
             path.write_text(draw(title, EvidenceRecord.of(evidence), release.policy, decision))
             print(path)

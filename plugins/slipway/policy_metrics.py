@@ -30,6 +30,9 @@ class Decision(Section):
         strategy's literal reading: an outage of a shared dependency rolls the release back.
     :param quarantine_seconds: quarantine in all, per metric and phase; then the phase is frozen: on hold, and
         a person is called.
+    :param person_seconds: how long a person who was called has for an answer; without one the release is
+        rolled back. Every further watch that a person asks for has the phase's part of
+        ``false_rollback_probability`` once more.
     :param burst_seconds: a burst of bad events of this length is never enough for a rollback: each stretch of
         it gives at most a third of the evidence. Longer is more robust and that much later.
     :param trailing_seconds: window in which a late regression must show a share over the trigger.
@@ -51,6 +54,7 @@ class Decision(Section):
     rollback_null: Literal["guard", "strict"] = "guard"
     quarantine: bool = True
     quarantine_seconds: Annotated[float, Field(gt=0, le=900)] = 900
+    person_seconds: Seconds = 1800
     burst_seconds: Seconds = 45
     trailing_seconds: Seconds = 300
     comparison_seconds: Seconds = 600

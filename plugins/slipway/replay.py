@@ -7,37 +7,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator
 
 from slipway.analysis.record import EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.exceptions import SlipwayError
 from slipway.policy import Policy, load_policy
-
-
-class Entries(Protocol):
-    """The part of the ledger that a replay reads."""
-
-    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
-        """Return the payload of an entry, None when there is none."""
+from slipway.watches import Entries, recorded_watches
 
 
 def report(
     entries: Entries, release_id: str, own: Policy, other: Policy | None
 ) -> Iterator[tuple[bool, str]]:
-    """Yield, per phase with evidence, whether all is well and one line.
+    """Yield, per watched phase, whether all is well and one line.
 
     :param entries: the ledger.
     :param own: the policy that the release was opened with.
     :param other: a policy to compare with; None replays the release's own.
     """
-    for phase in own.phases:
-        evidence = entries.entry(release_id, f"evidence/{phase}")
-        verdict = entries.entry(release_id, f"baked/{phase}")
-        if evidence is None or verdict is None:
-            if verdict is not None:
-                yield False, f"{phase}: verdict {verdict['verdict']} on record, but no evidence to replay"
+    recorded = (watch for phase in own.phases for watch in recorded_watches(entries, release_id, phase))
+    for watch, evidence, verdict in recorded:
+        phase = watch.title
+        if evidence is None:
+            yield False, f"{phase}: verdict {verdict['verdict']} on record, but no evidence to replay"
             continue
         made = replay(EvidenceRecord.of(evidence), other or own)
         said = f"{made.decision.verdict} at {made.decision.seconds:.0f} s: {made.decision.reason}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.record import EvidenceRecord
-from slipway.analysis.verdict import Decision, Verdict
+from slipway.analysis.verdict import Decision
 from slipway.policy import Policy
 
 
@@ -64,7 +64,7 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         else:
             analysis.add(canary, stable, at=at)
             decision = analysis.decision(at=at)
-        is_over = decision.verdict is not Verdict.HOLD or at > deadline
+        is_over = decision.ends_the_watch or at > deadline
         if is_over:
             break
     return Replay(decision, is_over, missing)

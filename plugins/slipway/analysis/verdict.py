@@ -81,6 +81,11 @@ class Decision:
         """True when the phase is frozen: nothing that the analysis may decide on its own is left."""
         return any(finding.cause is Cause.FROZEN for finding in self.findings)
 
+    @property
+    def ends_the_watch(self) -> bool:
+        """True when watching on cannot change it: it is decided, or a person must decide."""
+        return self.verdict is not Verdict.HOLD or self.needs_a_person
+
     def as_payload(self) -> dict[str, Any]:
         """Return plain data for the ledger, XCom and the task log."""
         return {

@@ -9,6 +9,8 @@ from airflow.providers.standard.operators.branch import BranchMixIn
 
 from slipway.analysis.staging import judge_staging
 from slipway.operators.release import ReleaseOperator
+from slipway.policy import PhaseName
+from slipway.watches import current_watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,14 +83,23 @@ class PreparationGateOperator(GateOperator):
 
 
 class BakeGateOperator(GateOperator):
-    """Follow the verdict of the phase's bake; a phase still on hold at its deadline is rolled back."""
+    """Follow the verdict of the phase's last watch; a phase still on hold at its end is rolled back.
+
+    :param phase: ``canary``, ``half`` or ``full``.
+    """
+
+    phase: PhaseName
 
     def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
         """Return the verdict on record."""
-        verdict = self.ledger.entry(release.release_id, f"baked/{self.phase}")
+        watch, _ = current_watch(self.ledger, release.release_id, self.phase)
+        verdict = self.ledger.entry(release.release_id, watch.verdict_key)
         if verdict is None:
             return {"verdict": "hold", "reason": "no verdict on record", "findings": []}
         words = "on hold at the deadline: " if verdict["verdict"] == "hold" else ""
+        answer = self.ledger.entry(release.release_id, watch.answer_key)
+        if answer is not None:
+            words = f"{answer['reason']}: "
         return {
             "verdict": verdict["verdict"],
             "reason": words + verdict["reason"],

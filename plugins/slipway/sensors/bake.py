@@ -1,29 +1,41 @@
-"""The bake sensor: waits for a phase's verdict."""
+"""The bake sensor: waits for a phase's verdict, and calls a person where the evidence cannot give one."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
 from slipway.drift import stable_revision
 from slipway.exceptions import ReleaseConflict
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
 from slipway.triggers.bake import BakeTrigger
+from slipway.watches import Watch, current_watch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.ledger import Release
 
+WATCH_ON = "Watch on"
+ROLL_BACK = "Roll back"
 _MARGIN_SECONDS = 300
 
 
 class BakeSensor(ReleaseOperator):
     """Watch a phase in the triggerer until the evidence decides or the time is over.
 
+    A frozen phase is put before a person in Airflow's required actions: stable itself has been over the
+    trigger for so long that nothing can be told from the comparison. The traffic stays as it is meanwhile.
+    *Watch on* begins a further watch, with a quarantine of its own; *Roll back*, or no answer within the
+    policy's time, rolls back. Nobody can promote by answering: that takes evidence.
+
     :param phase: ``canary``, ``half`` or ``full``.
     :param promql_conn_id: connection to the PromQL API.
+    :raises ReleaseConflict: when the release is closed, or the phase's traffic was not shifted.
     """
 
     def __init__(self, *, phase: PhaseName, promql_conn_id: str = "slipway_promql", **kwargs: Any) -> None:
@@ -48,10 +60,42 @@ class BakeSensor(ReleaseOperator):
         if phase.traffic_percent < 100 and stable_revision(release, release.plan.progressive) is None:
             self._skip(release)
             return
+        watch, answer = current_watch(self.ledger, release.release_id, self.phase)
+        self._watch(release, watch, started_at=str((answer or shifted)["at"]))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """Record the verdict and return it, or call a person."""
+        release = self.release(context)
+        watch, _ = current_watch(self.ledger, release.release_id, self.phase)
+        self.record(release, watch.verdict_key, **event)
+        if event["needs_a_person"]:
+            self._call_person(context, release, event["reason"])
+        return str(event["verdict"])
+
+    def person_answered(self, context: Context, event: dict[str, Any]) -> str:
+        """Record who answered what, and watch on where that was the answer.
+
+        :param event: Airflow's: ``chosen_options``, ``responded_at``, and ``responded_by_user``, None
+            when nobody answered in time.
+        """
+        release = self.release(context)
+        watch, _ = current_watch(self.ledger, release.release_id, self.phase)
+        user, (option,) = event["responded_by_user"], event["chosen_options"]
+        who = f"{user['name']} answered {option!r}" if user else "nobody answered in time"
+        at = event["responded_at"].isoformat()
+        watch_on = option == WATCH_ON
+        self.record(release, watch.answer_key, reason=who, user=user, watch_on=watch_on, at=at)
+        if watch_on:
+            self._watch(release, Watch(self.phase, watch.number + 1), started_at=at)
+        return str(option)
+
+    def _watch(self, release: Release, watch: Watch, *, started_at: str) -> None:
+        phase = release.policy.phases[self.phase]
         self.log.info(
             "audit",
             release=release.release_id,
             entry=f"watching/{self.phase}",
+            watch=watch.number,
             traffic_percent=phase.traffic_percent,
             bake_seconds=phase.bake_seconds,
             extension_seconds=phase.extension_seconds,
@@ -61,7 +105,8 @@ class BakeSensor(ReleaseOperator):
             trigger=BakeTrigger(
                 release_id=release.release_id,
                 phase=self.phase,
-                started_at=shifted["at"],
+                watch=watch.number,
+                started_at=started_at,
                 ledger_conn_id=self.ledger_conn_id,
                 gcp_conn_id=self.gcp_conn_id,
                 promql_conn_id=self.promql_conn_id,
@@ -69,6 +114,22 @@ class BakeSensor(ReleaseOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=phase.bake_seconds + phase.extension_seconds + _MARGIN_SECONDS),
         )
+
+    def _call_person(self, context: Context, release: Release, reason: str) -> None:
+        seconds = release.policy.decision.person_seconds
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            options=[WATCH_ON, ROLL_BACK],
+            subject=f"Release {release.version}: the {self.phase} phase is frozen",
+            body=f"{reason}.\n\nThe traffic stays as it is. **{WATCH_ON}** watches the phase from its "
+            f"beginning; **{ROLL_BACK}** brings back what served before. Without an answer within "
+            f"{seconds / 60:g} minutes the release is rolled back.",
+            defaults=[ROLL_BACK],
+        )
+        self.log.info(
+            "audit", release=release.release_id, entry=f"called/{self.phase}", reason=reason, seconds=seconds
+        )
+        raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
 
     def _skip(self, release: Release) -> None:
         """Promote a phase that has nothing to watch: without a stable there is no share to give."""
@@ -80,9 +141,3 @@ class BakeSensor(ReleaseOperator):
             " is judged in the last phase",
             findings=[],
         )
-
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
-        """Record the verdict and return it."""
-        release = self.release(context)
-        self.record(release, f"baked/{self.phase}", **event)
-        return str(event["verdict"])

@@ -16,6 +16,7 @@ from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger import Ledger, Release
 from slipway.policy import PhaseName
 from slipway.rollback import restore_stable_traffic
+from slipway.watches import Watch
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
@@ -35,7 +36,8 @@ class BakeTrigger(BaseTrigger):
 
     :param release_id: the release.
     :param phase: ``canary``, ``half`` or ``full``.
-    :param started_at: ISO moment at which the phase's traffic was in force.
+    :param watch: which watch of the phase this is; 1 for the first.
+    :param started_at: ISO moment at which the phase's traffic was in force, or the further watch began.
     :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
     :param promql_conn_id: connection to the PromQL API.
@@ -46,6 +48,7 @@ class BakeTrigger(BaseTrigger):
         *,
         release_id: str,
         phase: PhaseName,
+        watch: int,
         started_at: str,
         ledger_conn_id: str,
         gcp_conn_id: str,
@@ -54,6 +57,7 @@ class BakeTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.release_id = release_id
         self.phase = phase
+        self.watch = watch
         self.started_at = started_at
         self.ledger_conn_id = ledger_conn_id
         self.gcp_conn_id = gcp_conn_id
@@ -61,7 +65,15 @@ class BakeTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that make the same trigger again."""
-        names = ("release_id", "phase", "started_at", "ledger_conn_id", "gcp_conn_id", "promql_conn_id")
+        names = (
+            "release_id",
+            "phase",
+            "watch",
+            "started_at",
+            "ledger_conn_id",
+            "gcp_conn_id",
+            "promql_conn_id",
+        )
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             name: getattr(self, name) for name in names
         }
@@ -81,7 +93,8 @@ class BakeTrigger(BaseTrigger):
 
     def _keep(self, record: EvidenceRecord) -> None:
         """Put every look on record, after the brake: the verdict can be replayed from it."""
-        Ledger(self.ledger_conn_id).append(self.release_id, f"evidence/{self.phase}", record.as_payload())
+        key = Watch(self.phase, self.watch).evidence_key
+        Ledger(self.ledger_conn_id).append(self.release_id, key, record.as_payload())
 
     async def _watch(self, release: Release) -> tuple[Decision, EvidenceRecord]:
         from slipway.analysis.bake import BakeAnalysis
@@ -112,7 +125,7 @@ class BakeTrigger(BaseTrigger):
                 await _until(started + at + policy.decision.ingestion_seconds)
                 decision = await self._look(reader, analysis, record, started=started, at=at)
                 self._audit(decision, at)
-                if decision.verdict is not Verdict.HOLD or at > deadline:
+                if decision.ends_the_watch or at > deadline:
                     return decision, record
                 at += policy.decision.poll_seconds
 

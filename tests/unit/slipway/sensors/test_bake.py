@@ -1,0 +1,141 @@
+"""The bake sensor: a frozen phase is put before a person, who cannot promote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
+from slipway.operators.gates import BakeGateOperator
+from slipway.policy import load_policy
+from slipway.sensors import bake
+from slipway.sensors.bake import ROLL_BACK, WATCH_ON, BakeSensor
+from slipway.watches import recorded_watches
+
+FROZEN = {"verdict": "hold", "reason": "Error rate frozen", "findings": [], "needs_a_person": True}
+PROMOTED = {"verdict": "promote", "reason": "all well", "findings": [], "needs_a_person": False}
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+POLICY = load_policy("release.yaml")
+RELEASE: Any = SimpleNamespace(
+    release_id="r", version="1.1.0", policy=POLICY, outcome=None, plan=SimpleNamespace(progressive=None)
+)
+
+
+class Kept:
+    """A ledger that only keeps entries."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Mapping[str, Any]] = {"shifted/half": {"at": "2026-01-31T11:00:00+00:00"}}
+
+    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
+        return self.kept.get(key)
+
+    def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
+        return self.kept.setdefault(key, payload) is payload
+
+
+class Frozen(BakeSensor):
+    """The sensor of a release that nothing but a ledger knows."""
+
+    def release(self, context: Any) -> Any:
+        return RELEASE
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a person is asked."""
+    questions: list[dict[str, Any]] = []
+    monkeypatch.setattr(bake, "upsert_hitl_detail", lambda **question: questions.append(question))
+    monkeypatch.setattr(bake, "stable_revision", lambda *_: "stable")
+    return questions
+
+
+@pytest.fixture
+def sensor() -> BakeSensor:
+    """A sensor of the second phase with a ledger of its own."""
+    made = Frozen(task_id="bake", phase="half")
+    made.__dict__["ledger"] = Kept()
+    return made
+
+
+def answer(option: str, user: str | None = "jo") -> dict[str, Any]:
+    by = None if user is None else {"id": user, "name": user}
+    return {"chosen_options": [option], "responded_at": NOW, "responded_by_user": by}
+
+
+def gate(sensor: BakeSensor) -> Mapping[str, Any]:
+    """Judge the phase from what the sensor left on record."""
+    made = BakeGateOperator(task_id="gate", phase="half", go="on", call_off="off")
+    made.__dict__["ledger"] = sensor.ledger
+    return made.judge(RELEASE, {})  # type: ignore[typeddict-item]
+
+
+CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
+
+
+def freeze(sensor: BakeSensor) -> TaskAwaitingInput:
+    with pytest.raises(TaskAwaitingInput) as parked:
+        sensor.execute_complete(CONTEXT, dict(FROZEN))
+    return parked.value
+
+
+def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
+    sensor: BakeSensor, asked: list[dict[str, Any]]
+) -> None:
+    parked = freeze(sensor)
+    assert parked.method_name == "person_answered"
+    assert parked.timeout.total_seconds() == POLICY.decision.person_seconds
+    (question,) = asked
+    assert question["options"] == [WATCH_ON, ROLL_BACK]
+    assert question["defaults"] == [ROLL_BACK]
+    assert "Error rate frozen" in question["body"]
+
+
+@pytest.mark.parametrize(("user", "words"), [("jo", "jo answered 'Roll back'"), (None, "nobody answered")])
+def test_without_the_answer_to_watch_on_the_phase_is_rolled_back(
+    sensor: BakeSensor, asked: list[dict[str, Any]], user: str | None, words: str
+) -> None:
+    freeze(sensor)
+    assert sensor.person_answered(CONTEXT, answer(ROLL_BACK, user)) == ROLL_BACK
+    decision = gate(sensor)
+    assert decision["verdict"] == "hold"
+    assert words in decision["reason"]
+
+
+def test_watching_on_takes_new_evidence_from_the_answer_on(
+    sensor: BakeSensor, asked: list[dict[str, Any]]
+) -> None:
+    freeze(sensor)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.person_answered(CONTEXT, answer(WATCH_ON))
+    _, arguments = deferred.value.trigger.serialize()
+    assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
+    assert gate(sensor)["verdict"] == "hold", "an answer alone promotes nothing"
+    assert sensor.execute_complete(CONTEXT, dict(PROMOTED)) == "promote"
+    assert gate(sensor)["verdict"] == "promote"
+    assert [watch.number for watch, _, _ in recorded_watches(sensor.ledger, "r", "half")] == [1, 2]
+
+
+def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
+    sensor: BakeSensor, asked: list[dict[str, Any]]
+) -> None:
+    freeze(sensor)
+    with pytest.raises(TaskDeferred):
+        sensor.person_answered(CONTEXT, answer(WATCH_ON))
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(CONTEXT)
+    _, arguments = deferred.value.trigger.serialize()
+    assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
+
+
+def test_a_phase_that_freezes_again_asks_again(sensor: BakeSensor, asked: list[dict[str, Any]]) -> None:
+    freeze(sensor)
+    with pytest.raises(TaskDeferred):
+        sensor.person_answered(CONTEXT, answer(WATCH_ON))
+    freeze(sensor)
+    assert len(asked) == 2
+    sensor.person_answered(CONTEXT, answer(ROLL_BACK))
+    assert "jo answered 'Roll back'" in gate(sensor)["reason"]
