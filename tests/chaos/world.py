@@ -108,11 +108,13 @@ class World:
         self.runs = []
 
     def end(self) -> None:
-        """Close the release and forget every fault."""
+        """Close the release, on the service too, and forget every fault."""
         self.api.reset()
         self.database.reset()
         if self._release is not None:
-            self.ledger.close(self._release.release_id, outcome="rolled_back", reason="the case is over")
+            release = self._release.release_id
+            self.ledger.close(release, outcome="rolled_back", reason="the case is over")
+            self.hook.free_lease(**self.where, release=release, timeout=SECONDS)
             self._release = None
 
     def run(self, task: str) -> Ended:
