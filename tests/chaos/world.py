@@ -48,7 +48,7 @@ class World:
         folder: Path,
     ) -> None:
         self.api, self.database, self.hook, self.ledger = api, database, hook, ledger
-        self._image, self._folder = image, folder
+        self._image, self._folder, self._policy = image, folder, _policy()
         self._numbers = itertools.count(1)
         self._release: Release | None = None
         self._process: TaskProcess | None = None
@@ -103,7 +103,7 @@ class World:
             policy_name="chaos",
             services={"backend": service},
         )
-        self._release = self.ledger.open_release(plan, _policy(), {SERVICE: STABLE}, actor="ada")
+        self._release = self.ledger.open_release(plan, self._policy, {SERVICE: STABLE}, actor="ada")
         self.ledger.append(plan.release_id, "configured/production", {"versions": {}})
         self.runs = []
 
