@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis bench-traffic bench-schema
+.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -47,6 +47,9 @@ bench-traffic: setup ## Move traffic to and fro under load: what fails, what clo
 
 bench-schema: setup ## Migrate a table of ten million rows under load, beside the naive way
 	@$(PY) -m bench.schema
+
+bench-kpi: setup ## Measure the KPI rollup against the bare engine (ROWS="1000000 10000000", FACTS=, DAYS=)
+	@$(PY) -m bench.kpi $(if $(ROWS),--rows $(ROWS)) $(if $(FACTS),--facts $(FACTS)) $(if $(DAYS),--days $(DAYS))
 
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock
