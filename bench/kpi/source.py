@@ -38,12 +38,17 @@ FROM generate_series(0, %(rows)s::bigint - 1) AS n
 def create(own: Servers) -> None:
     """Make the product's tables and people, and the ledger's tables."""
     with psycopg.connect(own.source(), autocommit=True) as connection:
-        connection.execute((SQL / "postgres" / "seed" / "0001_users.sql").read_text().encode())
-        connection.execute(_PEOPLE, (USERS,))
+        add_people(connection)
         _migrate(connection, "postgres")
         connection.execute(_PRICES)
     with psycopg.connect(postgres.uri(own.settings, "slipway"), autocommit=True) as connection:
         _migrate(connection, "ledger")
+
+
+def add_people(connection: psycopg.Connection) -> None:
+    """Make the table of people that a product has before any release, and fill it."""
+    connection.execute((SQL / "postgres" / "seed" / "0001_users.sql").read_text().encode())
+    connection.execute(_PEOPLE, (USERS,))
 
 
 def fill(own: Servers, first: date, *, days: int, rows: int) -> None:

@@ -24,7 +24,7 @@ from slipway.hooks.schema import SchemaHook
 from slipway.hooks.schema_session import DatabaseIdentity
 from slipway.policy import load_policy
 
-from bench.kpi_rollup import PEOPLE, SQL
+from bench.kpi.source import SQL, add_people
 from bench.schema.load import Load
 from sandbox.databases import postgres
 from sandbox.processes import launch, wait_ready
@@ -50,7 +50,7 @@ INSERT INTO token_usage_tracking (
     id, user_id, session_key, agent_name, tokens_used, cost_usd, optimization_applied, created_at,
     tokens_original
 )
-SELECT gen_random_uuid(), md5((n % 400)::text)::uuid, 'session-' || n % 5000, 'agent-' || n % 8,
+SELECT gen_random_uuid(), md5((1 + n % 400)::text)::uuid, 'session-' || n % 5000, 'agent-' || n % 8,
        100 + n % 900, (100 + n % 900) * 0.00003, true,
        timestamp '2026-01-31' + n * interval '86400 seconds' / {rows}, 130 + n % 900
   FROM generate_series(1, {rows}) AS n
@@ -143,8 +143,7 @@ def _line(row: Row) -> str:
 
 def _fill(settings: Settings, rows: int) -> None:
     with psycopg.connect(postgres.uri(settings, "netra_production"), autocommit=True) as connection:
-        connection.execute((SQL / "postgres" / "seed" / "0001_users.sql").read_text().encode())
-        connection.execute(PEOPLE.encode())
+        add_people(connection)
         for path in sorted((SQL / "postgres" / "migrations").glob("000*.sql")):
             if not path.stem.endswith(".rollback"):
                 connection.execute(path.read_text().encode())
