@@ -28,6 +28,7 @@
         ├── DatabaseNotReady            the database is in no state to be migrated now
         ├── DatabaseMistaken            the connection leads to another database than the one meant
         ├── SchemaContractBroken        a version would meet a schema that it cannot run on
+        ├── NotificationFailed          nobody could be told
         ├── CommandFailed               a command on the worker could not run to its end
         └── ReleaseUnknown              no release with this id was opened
 """
@@ -135,6 +136,10 @@ class DatabaseMistaken(SlipwayError):
 
 class SchemaContractBroken(SlipwayError):
     """An application version would meet a schema that it cannot run on; nothing was changed."""
+
+
+class NotificationFailed(SlipwayError):
+    """Nobody could be told: the connection is missing or unusable, or what is behind it refuses."""
 
 
 class CommandFailed(SlipwayError):

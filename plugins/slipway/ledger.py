@@ -241,6 +241,17 @@ class Ledger:
             row = cursor.fetchone()
         return None if row is None else row[0]
 
+    def newest(self, key: str, having: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime] | None:
+        """Return the newest entry of any release under a key, and when it was written; None without one.
+
+        :param key: what happened.
+        :param having: fields that its payload must have.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(statement("ledger/newest_entry"), {"key": key, "having": canonical(having)})
+            row = cursor.fetchone()
+        return None if row is None else (row[0], row[1])
+
     def close(self, release_id: str, *, outcome: str, reason: str) -> bool:
         """End a release and free its services.
 

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
+from slipway.policy_checklist import Checklist
 from slipway.policy_errors import describe
 from slipway.policy_metrics import Decision, Metric
 from slipway.policy_migrations import Migrations
@@ -168,6 +169,7 @@ class Policy(Section):
     services: Mapping[str, Service]
     staging_min_instances: Annotated[int, Field(ge=1)]
     configuration: Mapping[str, Document]
+    checklist: Checklist
     migrations: Migrations
     backup_timeout_seconds: Seconds
     staging_validation: StagingValidation

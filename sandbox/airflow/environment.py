@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox import credentials, repository
+from sandbox.cloud import team_room
 from sandbox.credentials import Credentials
 from sandbox.databases import postgres
 from sandbox.settings import HOST, REPOSITORY, Settings
@@ -163,5 +164,6 @@ def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[
             "schema": CLICKHOUSE_DATABASE,
         },
         "slipway_promql": {"conn_type": "http", "host": settings.prometheus_url},
+        "slipway_team": {"conn_type": "http", "host": f"{google}{team_room.PATH}"},
         "slipway_git": {"conn_type": "git", "host": str(repository.path(settings))},
     }

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.cloud import exporter, registry
+from sandbox.cloud import exporter, registry, team_room
 from sandbox.cloud.container import process_environment
 from sandbox.cloud.data_plane import DataPlane
 from sandbox.cloud.federation import Target
@@ -100,6 +100,7 @@ class Cloud:
                 *RunApi(store, operations, self._reconciler).routes(),
                 *secrets.routes(),
                 *CloudSql(settings).routes(),
+                team_room.route(settings),
             ]
         )
 

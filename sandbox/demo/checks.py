@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sandbox.cloud import team_room
 from sandbox.demo.airflow_client import RunState
 from sandbox.demo.kpi import KpiRow
 from sandbox.demo.record import traffic_steps
@@ -33,6 +34,8 @@ def check_good(report: ReleaseReport, settings: Settings) -> Iterator[Check]:
         steps = traffic_steps(settings, name)
         share = steps[-1].split.get(revision, 0) if steps else 0
         yield Check(share == 100, f"{key}: {share} % of the traffic on {revision}")
+    told = [m for m in team_room.messages(settings) if m.get("release") == report.plan["release_id"]]
+    yield Check(len(told) == 1, f"the team was told: {len(told)} message in its room")
     migrated = report.run.tasks.get("phase_2_production_preparation.migrate_schema")
     yield Check(migrated == "success", f"schema migration: {migrated}")
     yield _no_loss(report, blamed=None)

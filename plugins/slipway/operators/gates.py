@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 
+from slipway.analysis.checklist import go_or_no_go
 from slipway.analysis.staging import judge_staging
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
+from slipway.policy_checklist import ITEMS
 from slipway.watches import current_watch
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class StagingGateOperator(GateOperator):
 
 
 class PreparationGateOperator(GateOperator):
-    """Let production go ahead only when everything that a rollback would need is on record.
+    """Let production go ahead only when everything that a rollback would need is on record, and every item
+    of the pre-deployment checklist is fulfilled.
 
     :param required: ledger keys that must be there.
     """
@@ -74,12 +77,16 @@ class PreparationGateOperator(GateOperator):
         self.required = required
 
     def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
-        """Look for every required entry."""
-        present = {entry.key for entry in self.ledger.entries(release.release_id)}
-        missing = [key for key in self.required if key not in present]
+        """Look for every required entry, then go through the checklist."""
+        entries = {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)}
+        missing = [key for key in self.required if key not in entries]
         if missing:
             return {"verdict": "rollback", "reason": f"not on record: {', '.join(missing)}", "findings": []}
-        return {"verdict": "promote", "reason": f"on record: {', '.join(self.required)}", "findings": []}
+        decision = go_or_no_go(
+            release.policy.checklist, {name: entries.get(f"checklist/{name}") for name in ITEMS}
+        )
+        self.log.info("checklist:\n%s", "\n".join(finding.reason for finding in decision.findings))
+        return decision.as_payload()
 
 
 class BakeGateOperator(GateOperator):

@@ -22,6 +22,7 @@ from slipway.operators.database import (
     MigrateSchemaOperator,
     RehearseMigrationsOperator,
 )
+from slipway.operators.drill import RehearseRollbackOperator
 from slipway.operators.gates import (
     BakeGateOperator,
     GateOperator,
@@ -34,12 +35,13 @@ from slipway.operators.validation import LoadTestOperator, TestSuiteOperator
 from slipway.operators.warm_up import WarmUpOperator
 from slipway.policy import PhaseName
 from slipway.sensors.bake import BakeSensor
+from slipway.task_groups.checklist import pre_deployment_checklist
 
 SUITES = ("mission_critical", "integration", "e2e")
 
 
 def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
-    """Phase 1: deploy to staging, test it, load it.
+    """Phase 1: deploy to staging, rehearse the way back, test it, load it.
 
     :param then: tasks that begin the next phase.
     """
@@ -47,6 +49,7 @@ def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging")
         migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging")
         deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="staging")
+        rehearse = RehearseRollbackOperator(task_id="rehearse_rollback")
         serve = ServeStagingOperator(task_id="serve_staging")
         suites = [
             TestSuiteOperator(task_id=f"run_{suite}_tests", suite=suite, execution_timeout=timedelta(hours=1))
@@ -54,12 +57,12 @@ def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         ]
         load = LoadTestOperator(task_id="load_test", execution_timeout=timedelta(hours=2))
         gate, call_off = _gate(StagingGateOperator, "staging", group_id, then)
-        [configure, migrate] >> deploy >> serve >> suites >> load >> gate >> call_off
+        [configure, migrate] >> deploy >> rehearse >> serve >> suites >> load >> gate >> call_off
     return group
 
 
 def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
-    """Phase 2: configuration and secrets; a backup, its restore and migration elsewhere, the migration.
+    """Phase 2: configuration; a backup, its restore and migration elsewhere, the migration; the checklist.
 
     :param then: tasks that begin the next phase.
     """
@@ -96,7 +99,7 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         )
         back_up >> rehearse
         [check, rehearse] >> migrate
-        [configure, migrate] >> gate >> call_off
+        [configure, migrate] >> pre_deployment_checklist() >> gate >> call_off
     return group
 
 
