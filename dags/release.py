@@ -6,8 +6,8 @@ Releases a version of the platform to production, step by step, and rolls it bac
 | Phase | What happens | Ends with |
 |-|-|-|
 | preflight | the request is checked, the way back is recorded, the services are leased | refused, or opened |
-| 1 staging validation | deploy to staging, test suites, load test | go or rollback |
-| 2 production preparation | configuration, backup and its rehearsal, schema migration | go or rollback |
+| 1 staging validation | deploy to staging, a rehearsed rollback, test suites, load test | go or rollback |
+| 2 production preparation | configuration, backup and rehearsal, migration, the checklist | go or rollback |
 | 3 canary | the first share of the traffic, watched | go or rollback |
 | 4 gradual increase | half of the traffic, watched | go or rollback |
 | 5 full rollout | all of the traffic and the supporting services, watched; the release tag | promoted |
@@ -23,7 +23,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, TriggerRule
 from slipway.assets import RELEASE_PROMOTED
-from slipway.operators.release import CloseReleaseOperator, ReconcileOperator, VerdictOperator
+from slipway.operators.closing import ClosePromotedOperator
+from slipway.operators.release import ReconcileOperator, VerdictOperator
 from slipway.plan import VERSION_PATTERN
 from slipway.policy import policy_names
 from slipway.task_groups.phases import (
@@ -126,9 +127,7 @@ with DAG(
     )
     phase_5 = full_rollout(group_id="phase_5_full_rollout", then=["tag_release"])
     tag = tag_release()
-    promote = CloseReleaseOperator(
-        task_id="close_promoted", outcome="promoted", retries=3, outlets=[RELEASE_PROMOTED]
-    )
+    promote = ClosePromotedOperator(task_id="close_promoted", retries=3, outlets=[RELEASE_PROMOTED])
     undo = rollback(group_id="rollback")
     verdict = VerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0)
     reconcile = ReconcileOperator(task_id="reconcile", retries=5).as_teardown()

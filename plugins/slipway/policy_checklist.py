@@ -61,6 +61,17 @@ class Dashboards(Section):
     titles: Annotated[Sequence[str], Field(min_length=1)]
 
 
+class Alerts(Section):
+    """The Prometheus alerts that must be configured.
+
+    :param directory: folder of the rule files, below ``include``.
+    :param names: of the alerts.
+    """
+
+    directory: str
+    names: Annotated[Sequence[str], Field(min_length=1)]
+
+
 class RollbackDrill(Section):
     """How old the last successful rehearsal of a rollback may be."""
 
@@ -74,13 +85,14 @@ class Notification(Section):
 
 
 class Checklist(Section):
-    """The strategy's pre-deployment checklist.
+    """The strategy's deployment checklist; every item before the deployment must be fulfilled.
 
     :param optional: items that are told, but hold nothing when they are not fulfilled.
     """
 
     business_value: BusinessValue
     dashboards: Dashboards
+    alerts: Alerts
     rollback_drill: RollbackDrill
     notification: Notification
     optional: Sequence[ItemName] = ()

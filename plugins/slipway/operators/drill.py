@@ -20,8 +20,8 @@ DRILL = "drill/staging"
 class RehearseRollbackOperator(ReleaseOperator):
     """Give staging's traffic to the new revision and take it back, as a rollback does, against the clock.
 
-    Rehearsed with the progressive service, whose traffic an immediate rollback moves. The revision that served
-    before has lost its instances by then: the time includes their start, as after a full rollout.
+    Rehearsed with the progressive service, whose traffic an immediate rollback moves. The revision that
+    served before has lost its instances by then: the time includes their start, as after a full rollout.
 
     What served before is recorded first, so that a rehearsal that was killed is taken up again and ends in
     the same state. A rehearsal that fails is put on record with its reason and does not fail the task: the

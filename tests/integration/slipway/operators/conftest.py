@@ -47,6 +47,7 @@ class Product:
         flags = json.dumps({"token_optimization": False}).encode()
         secrets.add_version(project_id=PROJECT, secret=self.secret, data=flags)
         web.deploy("stable", secrets={"FEATURE_FLAGS": SecretVersion(self.secret, "1")})
+        self._opened: list[Release] = []
         self.start_run()
 
     def start_run(self) -> None:
@@ -60,9 +61,10 @@ class Product:
         :param changes: parts of the policy to lay over.
         """
         plan, policy = self.plan(**changes)
-        return self.ledger.open_release(
-            plan, policy, {self.web.where["service"]: {self.stable: 100}}, actor="the tests"
-        )
+        stable = {self.web.where["service"]: {self.stable: 100}}
+        release = self.ledger.open_release(plan, policy, stable, actor="the tests")
+        self._opened.append(release)
+        return release
 
     def plan(self, **changes: Any) -> tuple[ReleasePlan, Policy]:
         """Plan the release.
@@ -89,6 +91,12 @@ class Product:
             resolve_digest=lambda _: self.web.image(IMAGE),
         )
         return plan, parsed
+
+    def open_next(self) -> Release:
+        """Roll back what is open, and open the next release."""
+        for release in self._opened:
+            self.ledger.close(release.release_id, outcome="rolled_back", reason="the tests")
+        return self.open()
 
     def flags(self, version: int | str) -> Any:
         """Read a version of the flags."""

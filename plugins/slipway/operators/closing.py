@@ -1,0 +1,62 @@
+"""The operator that closes a promoted release with the deployment checklist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slipway.alert_rules import read_alerts
+from slipway.analysis.deployment_checklist import Line, Live, deployment_checklist
+from slipway.operators.release import CloseReleaseOperator
+from slipway.paths import INCLUDE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+
+
+class ClosePromotedOperator(CloseReleaseOperator):
+    """Write that the release was promoted, then what its deployment checklist shows.
+
+    In this order: a checklist that cannot be read must not keep a promoted release open, which would be
+    rolled back.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(outcome="promoted", **kwargs)
+
+    def execute(self, context: Context) -> str:
+        """Return the reason, in one line."""
+        reason = super().execute(context)
+        release = self.release(context)
+        lines = self._checklist(release)
+        self.log.info("deployment checklist:\n%s", "\n".join(map(str, lines)))
+        self.record(release, "checklist/deployment", lines=[line.as_payload() for line in lines])
+        return reason
+
+    def _checklist(self, release: Release) -> Sequence[Line]:
+        revisions = {s.names["production"]: s.revisions["production"] for s in release.plan.services.values()}
+        return deployment_checklist(
+            release.policy,
+            {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)},
+            {name: self._live(release, name, revision) for name, revision in revisions.items()},
+            revisions,
+            read_alerts(INCLUDE / release.policy.checklist.alerts.directory),
+        )
+
+    def _live(self, release: Release, service: str, revision: str) -> Live:
+        from slipway.hooks.cloud_run import serving_split
+        from slipway.hooks.cloud_run_revision import readiness
+
+        production = release.policy.environments["production"]
+        where: dict[str, Any] = {
+            "project_id": production.project_id,
+            "location": production.location,
+            "service": service,
+        }
+        found = self.cloud_run.get_service(**where)
+        state = readiness(self.cloud_run.get_revision(**where, revision=revision), found, revision).state
+        split = {name: percent for name, percent in serving_split(found).items() if percent}
+        return Live(split, state == "ready")
