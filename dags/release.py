@@ -26,7 +26,7 @@ from slipway.assets import RELEASE_PROMOTED
 from slipway.operators.closing import ClosePromotedOperator
 from slipway.operators.release import ReconcileOperator, VerdictOperator
 from slipway.plan import VERSION_PATTERN
-from slipway.policy import policy_names
+from slipway.policy_files import policy_names
 from slipway.task_groups.phases import (
     canary,
     full_rollout,

@@ -6,31 +6,22 @@ reference is refused with the file, the field, the value and what is allowed, be
 
 from __future__ import annotations
 
-import os
-import re
-import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.paths import INCLUDE
 from slipway.policy_checklist import Checklist
 from slipway.policy_errors import describe
+from slipway.policy_files import POLICY_DIRECTORY, read_document
 from slipway.policy_metrics import Decision, Metric
 from slipway.policy_migrations import Migrations
 from slipway.policy_section import Percent, Seconds, Section
 from slipway.policy_serving import Verification, WarmUp
 from slipway.policy_traffic import TrafficShare
-from slipway.product_configuration import Document, read_documents
-
-POLICY_DIRECTORY = INCLUDE / "policy"
-
-# A release policy says its phases, or which policy it extends.
-_OF_A_RELEASE = re.compile(r"^(phases|extends):", re.MULTILINE)
+from slipway.product_configuration import Document
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
@@ -249,13 +240,6 @@ class Policy(Section):
         return parse_policy(document, source="stable_is_broken")
 
 
-def policy_names() -> list[str]:
-    """Names of the release policies in ``include/policy``, for the trigger form."""
-    return sorted(
-        path.name for path in POLICY_DIRECTORY.glob("*.yaml") if _OF_A_RELEASE.search(path.read_text())
-    )
-
-
 def parse_policy(document: Mapping[str, Any], *, source: str) -> Policy:
     """Check a policy document.
 
@@ -277,43 +261,4 @@ def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
     :param name: file name in ``directory``.
     :raises PolicyError: when the file is missing, is not YAML, or a field is wrong.
     """
-    return parse_policy(_read(name, directory), source=name)
-
-
-def _read(name: str, directory: Path) -> dict[str, Any]:
-    path = directory / name
-    if path.parent != directory or not path.is_file():
-        raise PolicyError(f"policy {name}: no such file; have {', '.join(policy_names())}")
-    try:
-        document = yaml.safe_load(_with_environment(name, path.read_text()))
-    except yaml.YAMLError as error:
-        raise PolicyError(f"policy {name}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict):
-        raise PolicyError(f"policy {name}: must be a mapping at the top")
-    if isinstance(folder := document.get("configuration"), str):
-        document["configuration"] = read_documents(directory / folder)
-    base = document.pop("extends", None)
-    return document if base is None else _overlaid(_read(base, directory), document)
-
-
-def _with_environment(name: str, text: str) -> str:
-    try:
-        return _Braced(text).substitute(os.environ)
-    except KeyError as error:
-        raise PolicyError(f"policy {name}: environment variable {error.args[0]} is not set") from error
-
-
-class _Braced(string.Template):
-    """Only ``${NAME}``: a bare ``$name`` belongs to the metric queries."""
-
-    pattern = r"\$\{(?P<braced>[A-Z_][A-Z0-9_]*)\}|(?P<escaped>(?!))|(?P<named>(?!))|(?P<invalid>(?!))"  # type: ignore[assignment]
-
-
-def _overlaid(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in overlay.items():
-        inner = merged.get(key)
-        merged[key] = (
-            _overlaid(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-        )
-    return merged
+    return parse_policy(read_document(name, directory), source=name)

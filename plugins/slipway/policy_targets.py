@@ -12,8 +12,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.policy import POLICY_DIRECTORY
 from slipway.policy_errors import describe
+from slipway.policy_files import POLICY_DIRECTORY
 from slipway.policy_section import Section
 
 Measure = Literal[

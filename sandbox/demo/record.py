@@ -95,6 +95,13 @@ def gates(settings: Settings, release_id: str) -> Sequence[Mapping[str, Any]]:
     return [row["payload"] for row in _ledger(settings, query, release_id)]
 
 
+def entry(settings: Settings, release_id: str, key: str) -> Mapping[str, Any] | None:
+    """Return what a release has on record under a key."""
+    query = "SELECT payload FROM ledger_entry WHERE release_id = %s AND key = %s"
+    rows = _ledger(settings, query, release_id, key)
+    return rows[0]["payload"] if rows else None
+
+
 def _ledger(settings: Settings, query: str, *parameters: str) -> list[dict[str, Any]]:
     with (
         psycopg.connect(postgres.uri(settings, "slipway"), row_factory=dict_row) as connection,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
+from slipway.policy_checklist import ITEMS
 
+from include.load_test.prompts import corpus
+from sandbox import credentials
 from sandbox.demo import checks, record, story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.memory import MemoryWatch
+from sandbox.platform.identity import issue
 from sandbox.settings import Settings
 from tests.e2e.conftest import Intruder
 
@@ -60,6 +68,51 @@ def test_the_bad_version_is_rolled_back_from_the_canary(
     assert "Error rate over the trigger" in last["reason"]
     assert bad.reason is not None
     assert "\n" not in bad.reason
+
+
+def test_what_a_release_changes_and_its_checklists_are_on_record(
+    good: story.ReleaseReport, settings: Settings
+) -> None:
+    def entry(key: str) -> Mapping[str, Any]:
+        found = record.entry(settings, good.plan["release_id"], key)
+        assert found is not None, key
+        return found
+
+    configured = entry("configured/production")
+    assert [(c["key"], c["before"], c["after"]) for c in configured["changes"]] == [
+        ("TOKEN_OPTIMIZATION_ENABLED", "false", "true")
+    ]
+    assert configured["versions"] == {
+        "feature-flags": 1,
+        "pricing-config": 1,
+        "token-optimization-config": 2,
+    }, "what stays the same gets no new version"
+    assert [name for name in ITEMS if not entry(f"checklist/{name}")["passed"]] == []
+    assert [line["title"] for line in entry("checklist/deployment")["lines"] if line["passed"] is False] == []
+
+
+def test_the_flags_of_the_rollback_reach_what_serves_again(
+    bad: story.ReleaseReport, settings: Settings
+) -> None:
+    flags = record.entry(settings, bad.plan["release_id"], "rolled_back/flags/production")
+    assert flags is not None
+    assert flags["serving_follows"] == {"feature-flags": True}
+    url = json.loads((settings.run / "endpoints.json").read_text())["production"]["backend"]
+    token = issue(uuid4(), credentials.load(settings).auth_signing_key)
+    prompt = corpus(1)[0]
+    body = {"session_key": "s", "agent_name": prompt.agent_name, "model": prompt.model, "prompt": prompt.text}
+    # Every instance looks on its own, every few seconds.
+    deadline, untouched = time.monotonic() + 60, 0
+    while untouched < 10:
+        assert time.monotonic() < deadline, "the feature is still on"
+        answer = httpx.post(
+            f"{url}/v1/optimize",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+            trust_env=False,
+        )
+        untouched = 0 if answer.raise_for_status().json()["optimization_applied"] else untouched + 1
 
 
 def test_the_kpis_of_today_are_in_clickhouse(

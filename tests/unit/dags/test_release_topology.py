@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from airflow.sdk import TriggerRule
+from slipway.policy_checklist import ITEMS
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -61,6 +62,19 @@ def test_the_rollback_moves_traffic_first(release: DAG) -> None:
     assert release.get_task("rollback.roll_back_feature_flags").upstream_task_ids == {
         "rollback.roll_back_traffic"
     }
+
+
+def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_last(release: DAG) -> None:
+    rehearse = release.get_task("phase_1_staging_validation.rehearse_rollback")
+    assert rehearse.upstream_task_ids == {"phase_1_staging_validation.deploy_revisions"}
+    assert rehearse.downstream_task_ids == {"phase_1_staging_validation.serve_staging"}
+    checklist = release.get_task("phase_2_production_preparation.checklist")
+    assert checklist.downstream_task_ids == {"phase_2_production_preparation.go_or_rollback"}
+    assert checklist.expand_input.value == {"item": list(ITEMS)}
+    gate = release.get_task("phase_2_production_preparation.go_or_rollback")
+    assert gate.get_flat_relative_ids(upstream=True) >= {
+        task for task in release.task_ids if task.startswith("phase_2") and "_or_" not in task
+    } - {"phase_2_production_preparation.call_off"}
 
 
 def test_the_verdict_is_the_only_leaf_that_counts(release: DAG) -> None:

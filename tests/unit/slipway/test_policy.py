@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import PolicyError
-from slipway.policy import load_policy, parse_policy, policy_names
+from slipway.policy import load_policy, parse_policy
+from slipway.policy_files import policy_names
 
 
 @pytest.fixture(autouse=True)

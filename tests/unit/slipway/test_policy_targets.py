@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from slipway.exceptions import PolicyError
-from slipway.policy import POLICY_DIRECTORY
+from slipway.policy_files import POLICY_DIRECTORY
 from slipway.policy_targets import load_targets
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from slipway.exceptions import PolicyError
-from slipway.policy import POLICY_DIRECTORY, load_policy
+from slipway.policy import load_policy
+from slipway.policy_files import POLICY_DIRECTORY
 from slipway.product_configuration import Document, read_documents
 
 TOKENS = "token-optimization-config"
