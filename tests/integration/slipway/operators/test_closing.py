@@ -1,0 +1,36 @@
+"""A promoted release is closed first, and then its deployment checklist is put on record."""
+
+from __future__ import annotations
+
+import pytest
+from slipway.operators.closing import ClosePromotedOperator
+from slipway.operators.cloud_run import DeployRevisionsOperator
+from slipway.operators.configuration import WriteConfigurationOperator
+
+from tests.integration.slipway.operators.conftest import Product
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_the_checklist_tells_what_the_services_show(product: Product) -> None:
+    release = product.open()
+    WriteConfigurationOperator(task_id="write", environment="production").execute(product.context)
+    DeployRevisionsOperator(task_id="deploy", environment="production").execute(product.context)
+    close = ClosePromotedOperator(task_id="close_promoted")
+    assert close.execute(product.context) == close.execute(product.context) == "every phase was promoted"
+    assert product.ledger.release(release.release_id).outcome == "promoted"
+    entry = product.ledger.entry(release.release_id, "checklist/deployment")
+    assert entry is not None
+    found = {line["title"]: (line["passed"], line["reason"]) for line in entry["lines"]}
+    service = product.web.where["service"]
+    assert found["Monitoring alerts configured"][0]
+    assert found["All services healthy"] == (True, f"{service} are ready")
+    # The traffic was never moved: promoted or not, the list says what is.
+    assert found["Full traffic migration successful"] == (
+        False,
+        f"not on the new revision alone: {service}",
+    )
+    assert [entry.key for entry in product.ledger.entries(release.release_id)][-2:] == [
+        "closed",
+        "checklist/deployment",
+    ]
