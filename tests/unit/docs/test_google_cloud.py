@@ -51,6 +51,7 @@ def test_the_connections_are_those_of_the_code_and_the_policy() -> None:
     used = set().union(*(texts(path) for path in SOURCES))
     used |= {environment.database.connection for environment in policy.environments.values()}
     used |= {policy.git_connection, policy.migrations.rehearsal.connection}
+    used |= {policy.checklist.notification.connection}
     assert set(re.findall(r"^\| `(\w+)` \|", section("Connections"), re.MULTILINE)) == used
 
 
