@@ -178,7 +178,7 @@ def _validation() -> list[Scenario]:
     ]
 
 
-def _reporting() -> list[Scenario]:
+def _second_validation() -> list[Scenario]:
     """One narrow latency mode, fixed bursts and long weak spells, outages of other lengths."""
     errors = 0.0003
     good, held = Shape([(1, 0.18, 0.5)]), Shape([(1, 0.7467, 0.5)])
@@ -222,4 +222,58 @@ def _reporting() -> list[Scenario]:
     ]
 
 
-SETS = {"tuning": _tuning(), "validation": _validation(), "reporting": _reporting()}
+def _reporting() -> list[Scenario]:
+    """Another two-mode latency, strong single looks, longer spells, regressions from the start and later."""
+    errors = 0.0004
+    good = Shape([(0.9, 0.09, 0.4), (0.1, 0.3, 0.4)])
+    held = Shape([(0.9, 0.09, 0.4), (0.1, 1.75, 0.25)])
+    mild = Shape([(0.92, 0.09, 0.4), (0.08, 2.795, 0.35)])
+    severe = Shape([(0.8, 0.09, 0.4), (0.2, 3.57, 0.5)])
+    spells = Bursts(0.02, 1, 75, is_geometric=True)
+    shared = Bursts(0.03, 2, 60, both=True, is_geometric=True)
+    return [
+        Scenario("good", "good", errors, good),
+        Scenario("good, errors of a tick correlated (ICC 0.01)", "good", errors, good, icc=0.01),
+        Scenario("good, spells of 2 % (75 s, 1 an hour)", "good", errors, good, bursts=spells),
+        Scenario("good, 15 s bursts of 25 %", "good", errors, good, bursts=Bursts(0.25, 1, 15)),
+        Scenario("good, 60 s bursts of 3 % in both", "good", errors, good, bursts=shared),
+        Scenario(
+            "good, outage of both: 3 %, minutes 30 to 42", "good", errors, good, outage=(1800, 2520, 0.03)
+        ),
+        Scenario(
+            "good, outage of both: 30 % and slow, minutes 5 to 8",
+            "good",
+            errors,
+            good,
+            outage=(300, 480, 0.3),
+            outage_latency=severe,
+        ),
+        Scenario("hold: errors 0.45 %", "hold", errors, good, bad_errors=0.0045),
+        Scenario("hold: P95 1.75 s", "hold", errors, good, bad_latency=held),
+        Scenario("bad: errors 2 %", "bad", errors, good, bad_errors=0.02),
+        Scenario("bad: errors 5 %", "bad", errors, good, bad_errors=0.05),
+        Scenario("bad: errors 20 %", "bad", errors, good, bad_errors=0.2),
+        Scenario("bad: errors 2 % from minute 12", "bad", errors, good, bad_errors=0.02, onset=720),
+        Scenario("bad: errors 5 % from minute 40", "bad", errors, good, bad_errors=0.05, onset=2400),
+        Scenario("bad: errors 20 % from minute 7", "bad", errors, good, bad_errors=0.2, onset=420),
+        Scenario("bad: errors 5 %, correlated (ICC 0.02)", "bad", errors, good, bad_errors=0.05, icc=0.02),
+        Scenario("bad: P95 2.5 s", "bad", errors, good, bad_latency=mild),
+        Scenario("bad: P95 2.5 s from minute 20", "bad", errors, good, bad_latency=mild, onset=1200),
+        Scenario("bad: P95 5 s", "bad", errors, good, bad_latency=severe),
+        Scenario(
+            "bad: ramp to 6 % in 30 minutes from minute 3",
+            "bad",
+            errors,
+            good,
+            ramp=lambda part: 0.0004 + 0.0596 * min(1.0, 2 * part),
+            onset=180,
+        ),
+    ]
+
+
+SETS = {
+    "tuning": _tuning(),
+    "validation": _validation(),
+    "second validation": _second_validation(),
+    "reporting": _reporting(),
+}
