@@ -15,7 +15,7 @@ Method = Callable[[Traffic], Outcome]
 OURS = "slipway"
 
 #: Variants of our own: what the policy's choices cost.
-VARIANTS = ("slipway strict", "slipway 60 s", "slipway burst 15 s")
+VARIANTS = ("slipway strict", "slipway 60 s", "slipway burst 90 s")
 
 
 def methods(policy: Policy) -> Mapping[str, Method]:
@@ -24,12 +24,12 @@ def methods(policy: Policy) -> Mapping[str, Method]:
     :param policy: Slipway's policy.
     """
     strict = _changed(policy, rollback_null="strict")
-    quick = _changed(policy, burst_seconds=15)
+    robust = _changed(policy, burst_seconds=90)
     return {
         OURS: lambda traffic: slipway_method.decide(traffic, policy),
         "slipway strict": lambda traffic: slipway_method.decide(traffic, strict),
         "slipway 60 s": lambda traffic: slipway_method.decide(traffic, policy, look_every=4),
-        "slipway burst 15 s": lambda traffic: slipway_method.decide(traffic, quick),
+        "slipway burst 90 s": lambda traffic: slipway_method.decide(traffic, robust),
         "flagger": flagger.documented,
         "flagger, our limits": flagger.with_policy_limits,
         "argo": argo_rollouts.documented,

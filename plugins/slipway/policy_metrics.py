@@ -33,8 +33,10 @@ class Decision(Section):
     :param person_seconds: how long a person who was called has for an answer; without one the release is
         rolled back. Every further watch that a person asks for has the phase's part of
         ``false_rollback_probability`` once more.
-    :param burst_seconds: a burst of bad events of this length is never enough for a rollback: each stretch of
-        it gives at most a third of the evidence. Longer is more robust and that much later.
+    :param burst_seconds: a burst of bad events shorter than this, later than 3 1/3 times this into the phase,
+        is never enough for a rollback where traffic is high; nor is a spell whose length times its share over
+        the guard is under a ninth of it. Before that less is enough: a release's own fault is mostly there
+        from its first request. Longer is more robust, and a late regression is seen that much later.
     :param trailing_seconds: window in which a late regression must show a share over the trigger.
     :param comparison_seconds: window over which canary and stable are compared.
     :param when_blind: what to do before a phase that cannot see the trigger at its traffic: ``extend``
@@ -56,7 +58,7 @@ class Decision(Section):
     quarantine_seconds: Annotated[float, Field(gt=0, le=900)] = 900
     person_seconds: Seconds = 1800
     burst_seconds: Seconds = 45
-    trailing_seconds: Seconds = 300
+    trailing_seconds: Seconds = 375
     comparison_seconds: Seconds = 600
     when_blind: Literal["extend", "hold"] = "extend"
     power_percent: Annotated[float, Field(gt=0, lt=100)] = 80

@@ -8,7 +8,7 @@ from slipway.policy import PhaseName, Policy
 from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 #: Parts of a metric's budget: the test against the guard sees most regressions, so it gets most.
-GUARD_PART, RELATIVE_PART, DEADLINE_PART = 0.7, 0.15, 0.15
+GUARD_PART, RELATIVE_PART, DEADLINE_PART = 0.8, 0.1, 0.1
 
 
 @dataclass(frozen=True)

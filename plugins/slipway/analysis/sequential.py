@@ -19,15 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: Multiples of the null share that are bet on; the nearest one costs most requests, the last is an outage.
-WORSE = (2.0, 4.0, 10.0, 30.0)
 #: Multiples of the null share that a promotion bets on.
 BETTER = (0.8, 0.6, 0.4, 0.25, 0.12, 0.05, 0.02)
 #: Odds ratios of canary to stable that are bet on.
 ODDS = (1.5, 2.0, 3.0, 5.0, 9.0, 16.0, 30.0, 60.0)
 
-_ALMOST_ALWAYS = 0.95
-_WORST = 0.9
 _NEVER = -1e300
 
 
@@ -86,7 +82,7 @@ class FreshStarts:
             self._start(block * self._burst)
         self._gain = self._gain + gain
         mass = self._log_mass + np.minimum(self._gain, self._cap)
-        mean = _log_sum(mass) - math.log(mass.shape[-1])
+        mean = log_sum(mass) - math.log(mass.shape[-1])
         self._log_e = np.logaddexp(mean, math.log(max(self._weight_left, 1e-300)))
 
     def _start(self, moment: float) -> None:
@@ -105,47 +101,6 @@ class FreshStarts:
     def rejects(self) -> Mask:
         """True where the null is refuted beyond the stated doubt."""
         return np.asarray(self._log_e >= self.log_threshold)
-
-
-class WorseThan(FreshStarts):
-    """Evidence that a share is over ``p0``.
-
-    :param p0: null share, 0..1: every interval's share is at most this.
-    """
-
-    def __init__(
-        self,
-        p0: float,
-        *,
-        log_threshold: float,
-        restart_every: float,
-        burst: float,
-        horizon: float,
-        shape: tuple[int, ...] = (),
-    ) -> None:
-        grid = [p0 * factor for factor in WORSE if p0 * factor < _WORST] + [_ALMOST_ALWAYS]
-        alternatives = np.array([p for p in grid if p > p0])
-        self._hit: Vector = np.log(alternatives / p0)
-        self._miss: Vector = np.log((1 - alternatives) / (1 - p0))
-        super().__init__(
-            len(alternatives),
-            log_threshold=log_threshold,
-            restart_every=restart_every,
-            burst=burst,
-            horizon=horizon,
-            floor=self._hit,
-            shape=shape,
-        )
-
-    def add(self, bad: ArrayLike, total: ArrayLike, *, at: float) -> None:
-        """Take an interval into account.
-
-        :param bad: events over the limit.
-        :param total: all events; 0 changes nothing.
-        :param at: seconds since the first look.
-        """
-        k, n = _column(bad), _column(total)
-        self.bet(k * self._hit + (n - k) * self._miss, at=at)
 
 
 class WorseThanStable(FreshStarts):
@@ -187,7 +142,7 @@ class WorseThanStable(FreshStarts):
         :param stable_total: all events of the stable revision.
         :param at: seconds since the first look.
         """
-        k, n, stable_k, stable_n = (_column(v) for v in (bad, total, stable_bad, stable_total))
+        k, n, stable_k, stable_n = (column(v) for v in (bad, total, stable_bad, stable_total))
         both = (n > 0) & (stable_n > 0)
         part = np.where(both, n, 1) / np.where(both, n + stable_n, 2)
         mixed = self._odds * part + (1 - part)
@@ -221,14 +176,16 @@ class BetterThan:
     @property
     def log_e(self) -> Vector:
         """Natural logarithm of the e-value."""
-        k, n = _column(self._bad), _column(self._total)
-        return _log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
+        k, n = column(self._bad), column(self._total)
+        return log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
 
 
-def _column(counts: ArrayLike) -> Vector:
+def column(counts: ArrayLike) -> Vector:
+    """Return counts with a last axis for alternatives."""
     return np.asarray(counts, dtype=np.float64)[..., np.newaxis]
 
 
-def _log_sum(values: Vector) -> Vector:
+def log_sum(values: Vector) -> Vector:
+    """Return the logarithm of the sum of exponentials over the last axis."""
     top = values.max(axis=-1)
     return np.asarray(top + np.log(np.exp(values - top[..., np.newaxis]).sum(axis=-1)))

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 
 from slipway.analysis.budget import Budget
 from slipway.analysis.quarantine import Quarantine
-from slipway.analysis.sequential import BetterThan, Mask, Vector, WorseThan, WorseThanStable
+from slipway.analysis.sequential import BetterThan, Mask, Vector, WorseThanStable
 from slipway.analysis.trailing import Trailing
+from slipway.analysis.worse import WorseThan
 from slipway.policy_metrics import Decision, QuantileMetric, ShareMetric
 
 _FEWEST_RECENT = 5

@@ -16,7 +16,7 @@ RATE = 20
 def policy() -> Policy:
     loaded = load_policy("release.yaml")
     # A look a second, and an hour in a minute: bursts are shortened with them.
-    rules = loaded.decision.model_copy(update={"burst_seconds": 2})
+    rules = loaded.decision.model_copy(update={"burst_seconds": 6})
     return loaded.model_copy(update={"decision": rules})
 
 

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence import Counts, Increments
-from slipway.analysis.sequential import WorseThan, WorseThanStable
+from slipway.analysis.sequential import WorseThanStable
+from slipway.analysis.worse import WorseThan
 from slipway.policy import Policy, load_policy
 
 Interval = tuple[int, int]
@@ -26,7 +27,7 @@ intervals = st.lists(
 
 
 def worse(counts: Sequence[Interval], *, at: float = 0.0) -> float:
-    test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=15, horizon=3600)
+    test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=45, horizon=3600)
     for bad, total in counts:
         test.add(bad, total, at=at)
     return float(test.log_e)
@@ -56,7 +57,7 @@ def test_intervals_of_a_block_may_be_split(counts: list[Interval], data: st.Data
 @given(bad=st.lists(st.integers(0, 20), min_size=4, max_size=24), every=st.sampled_from([1, 3, 5, 15]))
 def test_how_often_one_looks_does_not_change_the_evidence_of_whole_blocks(bad: list[int], every: int) -> None:
     def log_e(seconds: int) -> float:
-        test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=15, horizon=3600)
+        test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=45, horizon=3600)
         for block, count in enumerate(bad):
             looks = 15 // seconds
             for look in range(looks):
@@ -68,10 +69,10 @@ def test_how_often_one_looks_does_not_change_the_evidence_of_whole_blocks(bad: l
 
 
 def test_a_burst_counts_less_in_one_block_than_spread_over_two() -> None:
-    one = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=15, horizon=3600)
+    one = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=45, horizon=3600)
     one.add(20, 200, at=15)
     one.add(0, 200, at=30)
-    two = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=15, horizon=3600)
+    two = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=45, horizon=3600)
     two.add(10, 200, at=15)
     two.add(10, 200, at=30)
     assert float(one.log_e) < float(two.log_e)
@@ -79,7 +80,7 @@ def test_a_burst_counts_less_in_one_block_than_spread_over_two() -> None:
 
 def test_a_fresh_start_makes_later_evidence_count_more() -> None:
     def at_two_moments(first: Interval, second: Interval) -> float:
-        test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=15, horizon=3600)
+        test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=45, horizon=3600)
         test.add(*first, at=0)
         test.add(*second, at=600)
         return float(test.log_e)
@@ -93,7 +94,7 @@ def test_the_comparison_with_stable_does_not_depend_on_order(
     counts: list[Interval], data: st.DataObject
 ) -> None:
     def relative(pairs: Sequence[Interval]) -> float:
-        test = WorseThanStable(log_threshold=5, restart_every=60, burst=15, horizon=3600)
+        test = WorseThanStable(log_threshold=5, restart_every=60, burst=45, horizon=3600)
         for bad, total in pairs:
             test.add(bad, total, 3, 1000, at=0)
         return float(test.log_e)

@@ -8,40 +8,43 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slipway.analysis.sequential import BetterThan, WorseThan
+from slipway.analysis.sequential import BetterThan
+from slipway.analysis.worse import WorseThan
 
 ALPHA = 0.01
 LOOKS = 240
 REQUESTS = 15
 
 
-def worse_than(p0: float) -> WorseThan:
-    return WorseThan(p0, log_threshold=math.log(1 / ALPHA), restart_every=60, burst=15, horizon=3600)
+def worse_than(p0: float, *, runs: tuple[int, ...] = ()) -> WorseThan:
+    return WorseThan(
+        p0, log_threshold=math.log(1 / ALPHA), restart_every=60, burst=45, horizon=3600, shape=runs
+    )
 
 
-def rejects(rng: np.random.Generator, share: float, p0: float) -> int | None:
-    """Return the look at which the test rejects, or None."""
-    test = worse_than(p0)
-    for look, bad in enumerate(rng.binomial(REQUESTS, share, LOOKS)):
-        test.add(int(bad), REQUESTS, at=15 * look)
-        if test.rejects:
-            return look
-    return None
+def looks_until_rejection(
+    share: float, p0: float, *, runs: int, looks: int, seed: int, requests: int = REQUESTS
+) -> np.ndarray:
+    """Return the look at which each run rejects, infinite where it does not."""
+    rng, test, first = np.random.default_rng(seed), worse_than(p0, runs=(runs,)), np.full(runs, np.inf)
+    for look in range(looks):
+        test.add(rng.binomial(requests, share, runs), np.full(runs, requests), at=15 * (look + 1))
+        first = np.where(np.isinf(first) & test.rejects, look, first)
+    return first
 
 
-def test_false_alarms_stay_under_alpha_whenever_one_looks() -> None:
-    rng = np.random.default_rng(1)
-    alarms = sum(rejects(rng, 0.01, 0.01) is not None for _ in range(400))
-    # Ville: at most 1 %; five standard deviations above that for 400 runs.
-    assert alarms <= 400 * ALPHA + 5 * math.sqrt(400 * ALPHA * (1 - ALPHA))
+@pytest.mark.parametrize("requests", [2, REQUESTS, 600])
+def test_false_alarms_stay_under_alpha_whenever_one_looks(requests: int) -> None:
+    first = looks_until_rejection(0.01, 0.01, runs=1000, looks=LOOKS, seed=1, requests=requests)
+    # Ville: at most 1 %; five standard deviations above that for 1000 runs.
+    assert np.isfinite(first).mean() <= ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / 1000)
 
 
-@pytest.mark.parametrize(("share", "looks"), [(0.05, 12), (0.2, 4)])
+@pytest.mark.parametrize(("share", "looks"), [(0.05, 12), (0.2, 3)])
 def test_a_bad_share_is_seen_soon(share: float, looks: int) -> None:
-    rng = np.random.default_rng(2)
-    seen = [rejects(rng, share, 0.00316) for _ in range(100)]
-    assert all(look is not None for look in seen)
-    assert np.median([look for look in seen if look is not None]) <= looks
+    first = looks_until_rejection(share, 0.00316, runs=100, looks=60, seed=2)
+    assert np.isfinite(first).all()
+    assert np.median(first) <= looks
 
 
 def test_a_late_regression_is_not_hidden_by_a_good_past() -> None:
@@ -55,10 +58,38 @@ def test_a_late_regression_is_not_hidden_by_a_good_past() -> None:
         assert late < 40
 
 
-def test_one_burst_is_never_enough() -> None:
+def is_rejected_by_spell(share: float, *, looks: int, quiet: int) -> bool:
+    """Say whether a spell of high traffic after quiet looks rejects at any of its looks."""
     test = worse_than(0.00316)
-    test.add(REQUESTS, REQUESTS, at=0)
-    assert not test.rejects
+    for look in range(quiet):
+        test.add(0, 1500, at=15 * (look + 1))
+    ever = False
+    for look in range(quiet, quiet + looks):
+        test.add(round(1500 * share), 1500, at=15 * (look + 1))
+        ever |= bool(test.rejects)
+    return ever
+
+
+@pytest.mark.parametrize(
+    ("share", "quiet", "passes", "rejects"),
+    [(1.0, 40, 2, 5), (0.1, 40, 3, 8), (0.04, 40, 7, 12), (0.2, 0, 1, 2)],
+)
+def test_a_burst_is_never_enough_and_what_persists_is(
+    share: float, quiet: int, passes: int, rejects: int
+) -> None:
+    assert not is_rejected_by_spell(share, looks=passes, quiet=quiet)
+    assert is_rejected_by_spell(share, looks=rejects, quiet=quiet)
+
+
+def test_a_ramp_is_followed_although_the_past_was_good() -> None:
+    test = worse_than(0.00316)
+    for look in range(60):
+        test.add(0, 150, at=15 * (look + 1))
+    late = 0
+    while not test.rejects:
+        late += 1
+        test.add(150 * min(0.03, 0.0005 * late), 150, at=15 * (60 + late))
+        assert late < 40
 
 
 def test_without_events_there_is_no_evidence() -> None:

@@ -17,7 +17,7 @@ LOOK = 15.0
 
 
 def rules(**changed: Any) -> Decision:
-    return load_policy("release.yaml").decision.model_copy(update={"burst_seconds": LOOK} | changed)
+    return load_policy("release.yaml").decision.model_copy(update={"burst_seconds": 3 * LOOK} | changed)
 
 
 def share_test(decision: Decision | None = None, *, runs: tuple[int, ...] = ()) -> ShareTest:
@@ -48,7 +48,7 @@ def test_an_outage_of_both_is_quarantined_and_rolls_nothing_back() -> None:
 def test_a_canary_that_is_worse_than_a_broken_stable_is_rolled_back() -> None:
     test = share_test()
     feed(test, 4, (150, 0), (1350, 1))
-    feed(test, 8, (150, 45), (1350, 68))
+    feed(test, 20, (150, 45), (1350, 68))
     assert test.quarantine.active
     assert test.rolls_back
 
