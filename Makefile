@@ -33,8 +33,7 @@ lint: setup ## Check style and types
 	@bin/lint
 
 test: setup ## Check style and types, run every test
-	@bin/lint
-	@$(PY) -m pytest
+	@bin/test
 
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
 	@$(PY) -m pytest tests/chaos --quiet

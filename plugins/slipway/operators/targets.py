@@ -72,7 +72,7 @@ class ReviewTargetsOperator(DayOperator):
             "target_reviewed",
             day=day.isoformat(),
             horizon=review.horizon,
-            target=review.target,
+            business_target=review.target,
             status=review.status,
             value=None if review.value is None else str(review.value),
             due=review.due.isoformat(),

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS budget_alert (
     id UUID PRIMARY KEY,
     user_id UUID NOT NULL,
     revision VARCHAR(128) NOT NULL,
-    level VARCHAR(16) NOT NULL CHECK (level IN ('low', 'medium', 'high', 'exceeded')),
+    level TEXT NOT NULL CHECK (level IN ('low', 'medium', 'high', 'exceeded')),
     spent_usd NUMERIC(12,6) NOT NULL,
     created_at TIMESTAMP NOT NULL
 );
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS platform_incident (
     user_id UUID,
     revision VARCHAR(128) NOT NULL,
     kind VARCHAR(64) NOT NULL,
-    severity VARCHAR(16) NOT NULL CHECK (severity IN ('warning', 'critical')),
+    severity TEXT NOT NULL CHECK (severity IN ('warning', 'critical')),
     created_at TIMESTAMP NOT NULL
 );
 

@@ -7,7 +7,7 @@
 CREATE TABLE IF NOT EXISTS subscription_event (
     id UUID PRIMARY KEY,
     user_id UUID NOT NULL,
-    kind VARCHAR(16) NOT NULL CHECK (kind IN ('started', 'changed', 'cancelled')),
+    kind TEXT NOT NULL CHECK (kind IN ('started', 'changed', 'cancelled')),
     plan VARCHAR(32) NOT NULL,
     mrr_usd NUMERIC(12,2) NOT NULL CHECK (mrr_usd >= 0),
     occurred_at TIMESTAMP NOT NULL
