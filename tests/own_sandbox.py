@@ -32,7 +32,7 @@ def unused_sandbox() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="slipway-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with _free_base() as base:
+        with free_ports() as base:
             settings = Settings(home=folder / "home", port_base=base)
             yield settings
             shutdown.stop(settings)
@@ -49,7 +49,7 @@ def own_sandbox() -> Iterator[Settings]:
 
 
 @contextmanager
-def _free_base() -> Iterator[int]:
+def free_ports() -> Iterator[int]:
     """Hold 300 free ports; every other test run on this machine holds its own in the same way."""
     for base in range(26100, 32400, _BLOCK):
         with (_LOCKS / f"slipway-test-ports-{base}.lock").open("w") as lock:

@@ -95,4 +95,4 @@ class Checklist(Section):
     alerts: Alerts
     rollback_drill: RollbackDrill
     notification: Notification
-    optional: Sequence[ItemName] = ()
+    optional: tuple[ItemName, ...] = ()

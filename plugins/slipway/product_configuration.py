@@ -143,8 +143,8 @@ class Document(Section):
     """
 
     settings: Mapping[str, Setting]
-    rising: Sequence[Sequence[str]] = ()
-    equal: Sequence[Sequence[str]] = ()
+    rising: tuple[tuple[str, ...], ...] = ()
+    equal: tuple[tuple[str, ...], ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Document:

@@ -163,7 +163,7 @@ def test_a_row_lost_on_the_way_publishes_nothing(usage: list[Usage], rollup: Rol
     rollup.run(TEXT, skip=WITHOUT_QUALITY)
     before = rollup.published(TEXT)
     rollup.run(TEXT, until="migrate")
-    tables = rollup.run(TEXT, until="rollup.kpis")
+    tables = rollup.run(TEXT, until="rollup.kpis", skip=WITHOUT_QUALITY)
     victim = tables["rollup.facts"]["usage_fact"]
     rollup.command(f"ALTER TABLE kpi.{victim} DELETE WHERE id = '{usage[0].id}' SETTINGS mutations_sync = 2")
     from slipway.operators.kpi.checks import ReconcileOperator
@@ -241,7 +241,7 @@ def test_killing_clickhouse_in_the_middle_loses_nothing(
 ) -> None:
     rollup.run(TEXT, skip=WITHOUT_QUALITY)
     before = rollup.published(TEXT)
-    rollup.run(TEXT, until="rollup.totals", attempt=2)
+    rollup.run(TEXT, until="rollup.totals", skip=WITHOUT_QUALITY, attempt=2)
     left_behind = rollup.staging_tables()
     assert left_behind
     threading.Timer(0.05, clickhouse.kill).start()

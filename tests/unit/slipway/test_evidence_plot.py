@@ -32,7 +32,7 @@ def test_every_metric_has_a_panel_and_nothing_is_loaded_from_elsewhere() -> None
 
 def test_a_phase_without_evidence_says_so() -> None:
     policy = load_policy("release.yaml")
-    record = EvidenceRecord("canary", ["error_rate"])
+    record = EvidenceRecord("canary", list(policy.metrics))
     record.add_unanswered("connection refused", at=0.0)
     text = draw("x", record, policy, {"verdict": "hold", "seconds": 0.0, "reason": "no evidence"})
     assert (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from google.api_core import exceptions
 from bench.running_cloud import PROJECT, Clients, CloudProcess, done
 from sandbox.settings import REPOSITORY, Settings
 from tests.integration.sandbox.cloud import conformance
+from tests.own_sandbox import free_ports
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +27,17 @@ def conforming(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def port_base() -> int:
-    """First port of the tests' clouds; they use 600."""
-    return int(os.environ.get("SLIPWAY_PORT_BASE", "21000"))
+def port_base() -> Iterator[int]:
+    """First port of the cloud that all tests share."""
+    with free_ports() as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def other_port_base(port_base: int) -> Iterator[int]:
+    """First port of a cloud beside it."""
+    with free_ports() as base:
+        yield base
 
 
 @pytest.fixture(scope="session")

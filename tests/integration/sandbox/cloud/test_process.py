@@ -19,9 +19,9 @@ pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def other(tmp_path: Path, images: Path, port_base: int) -> Iterator[CloudProcess]:
+def other(tmp_path: Path, images: Path, other_port_base: int) -> Iterator[CloudProcess]:
     """A cloud of its own, beside the shared one; not started yet."""
-    made = CloudProcess(Settings(tmp_path, port_base + 300), images)
+    made = CloudProcess(Settings(tmp_path, other_port_base), images)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.stop()
@@ -75,9 +75,9 @@ def test_port_in_use(other: CloudProcess, offset: int) -> None:
     assert "Traceback" not in other.output
 
 
-def test_second_start_is_refused(cloud: CloudProcess, images: Path) -> None:
+def test_second_start_is_refused(cloud: CloudProcess, images: Path, other_port_base: int) -> None:
     before = {process.pid for process in cloud.children()}
-    second = CloudProcess(Settings(cloud.settings.home, cloud.settings.port_base + 300), images)
+    second = CloudProcess(Settings(cloud.settings.home, other_port_base), images)
     assert second.launch().wait(30) == 1
     assert "runs already" in second.output
     assert before <= {process.pid for process in cloud.children()}

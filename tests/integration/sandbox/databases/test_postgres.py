@@ -57,8 +57,9 @@ def test_server_listens_on_loopback_alone(settings: Settings) -> None:
 def test_root_does_not_run_the_server(settings: Settings) -> None:
     (server,) = [
         process
-        for process in psutil.process_iter()
-        if str(settings.home) in " ".join(process.cmdline()) and process.name() == "postgres"
+        for process in psutil.process_iter(["cmdline", "name"])
+        if process.info["name"] == "postgres"
+        and str(settings.home) in " ".join(process.info["cmdline"] or ())
     ]
     assert server.username() == "nobody"
 
