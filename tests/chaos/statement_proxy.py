@@ -76,6 +76,9 @@ class _Connection:
     def __init__(self, proxy: StatementProxy, client: socket.socket) -> None:
         self._proxy, self._client = proxy, client
         self._server = socket.create_connection(("127.0.0.1", proxy.upstream))
+        for side in (self._client, self._server):
+            # A statement and its answer are several small messages: none may wait for the one before.
+            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting = False
 
     def run(self) -> None:

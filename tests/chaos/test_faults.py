@@ -45,7 +45,7 @@ PASSING = {
     **{f"poll answered {status}": Fault(*POLL, status=status) for status in (409, 412, 429, 500, 503)},
     "write times out before it is applied": Fault(*WRITE, lost="request", delay=2.0),
     "write times out once it is applied": Fault(*WRITE, lost="answer", delay=2.0),
-    "read times out": Fault(*READ, lost="answer", delay=4.0),
+    "read times out": Fault(*READ, skip=1, lost="answer", delay=2.7),
     "answer of the write lost": Fault(*WRITE, lost="answer"),
     "answer of the read lost": Fault(*READ, lost="answer"),
     "answer of the poll lost": Fault(*POLL, lost="answer"),
