@@ -1,12 +1,16 @@
 """Every method on the same simulated traffic: false rollbacks, misses, delay, and where ours loses.
 
-python -m bench.analysis [--runs 1000] [--set tuning|validation|reporting|all] [--seed 1]
+python -m bench.analysis [--runs 1000] [--set reporting|tuning|validation] [--rates 1 10 100 1000] [--seed 1]
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from slipway.analysis.budget import budget_of
@@ -16,51 +20,80 @@ from slipway.policy_metrics import QuantileMetric, ShareMetric
 
 from bench.analysis.cell import Cell, measure
 from bench.analysis.methods import methods
-from bench.analysis.scenarios import SETS
-from bench.analysis.table import lines
+from bench.analysis.sets import SETS
+from bench.analysis.table import at_rate, losses, misses
 from bench.analysis.traffic import simulate
 
 RATES = (1.0, 10.0, 100.0, 1000.0)
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What is measured.
+
+    :param which: the set of scenarios.
+    :param runs: simulated releases per cell.
+    """
+
+    which: str
+    runs: int
+    seed: int
+
+    def cells(self, number: int, *, rate: float) -> dict[tuple[str, float, str], Cell]:
+        """Measure every method on one scenario; the same whatever else is run, and in which process.
+
+        :param number: of the scenario in its set.
+        :param rate: requests/s in total.
+        """
+        scenario = SETS[self.which][number]
+        rng = np.random.default_rng([self.seed, list(SETS).index(self.which), number, round(1000 * rate)])
+        traffic = simulate(scenario, rate=rate, runs=self.runs, rng=rng)
+        return {
+            (scenario.name, rate, name): measure(decide(traffic), traffic, scenario)
+            for name, decide in methods(load_policy("release.yaml")).items()
+        }
+
+
 def main() -> None:
-    """Simulate, decide, print."""
+    """Simulate, decide, print; each rate as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=1000, help="simulated releases per cell")
-    parser.add_argument("--set", choices=[*SETS, "all"], default="all", dest="which")
+    parser.add_argument("--set", choices=SETS, default="reporting", dest="which")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="requests/s in total")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    policy = load_policy("release.yaml")
-    for name in SETS if arguments.which == "all" else [arguments.which]:
-        _one_set(name, policy, rates=arguments.rates, runs=arguments.runs, seed=arguments.seed)
+    bench = Bench(arguments.which, arguments.runs, arguments.seed)
+    for line in report(bench, arguments.rates, load_policy("release.yaml")):
+        print(line, flush=True)
 
 
-def _one_set(name: str, policy: Policy, *, rates: list[float], runs: int, seed: int) -> None:
+def report(bench: Bench, rates: Sequence[float], policy: Policy) -> Iterator[str]:
+    """Yield the table, then the cells in which ours does worse.
+
+    :param policy: Slipway's.
+    """
     began = time.monotonic()
-    table: dict[tuple[str, float, str], Cell] = {}
-    compared = methods(policy)
-    for number, scenario in enumerate(SETS[name]):
-        for rate in rates:
-            # Named by set, scenario and rate, so that a cell is the same whatever else is run.
-            rng = np.random.default_rng([seed, list(SETS).index(name), number, round(1000 * rate)])
-            traffic = simulate(scenario, rate=rate, runs=runs, rng=rng)
-            for method, decide in compared.items():
-                table[scenario.name, rate, method] = measure(decide(traffic), traffic, scenario)
-    budget = budget_of(policy, "canary")
-    print(f"\n== {name} scenarios, {runs} releases per cell; an hour at 10 %, metrics without delay")
-    print(
-        f"policy: false rollbacks at most {100 * policy.decision.false_rollback_probability:g} % per release "
-        f"with every share at most its guard; per metric and phase {budget.guard:.5f}"
-    )
+    alpha, scenarios, names = budget_of(policy, "canary").guard, SETS[bench.which], list(methods(policy))
     limits = {
         key: Limits.of(metric, null=policy.decision.rollback_null)
         for key, metric in policy.metrics.items()
         if isinstance(metric, ShareMetric | QuantileMetric)
     }
-    for line in lines(table, SETS[name], rates, list(compared), alpha=budget.guard, limits=limits):
-        print(line, flush=True)
-    print(f"{time.monotonic() - began:.0f} s")
+    yield f"{bench.which} scenarios, {bench.runs} releases per cell; an hour at 10 %, metrics without delay"
+    yield (
+        f"policy: false rollbacks at most {100 * policy.decision.false_rollback_probability:g} % per release "
+        f"with every share at most its guard; per metric and phase {alpha:.5f}"
+    )
+    table: dict[tuple[str, float, str], Cell] = {}
+    with ProcessPoolExecutor() as pool:
+        for rate in rates:
+            for cells in pool.map(partial(bench.cells, rate=rate), range(len(scenarios))):
+                table |= cells
+            yield from at_rate(table, scenarios, rate, names, alpha=alpha, limits=limits)
+    yield ""
+    yield from losses(table, scenarios, rates, names)
+    yield from misses(table, scenarios, rates, names)
+    yield f"{time.monotonic() - began:.0f} s"
 
 
 if __name__ == "__main__":

@@ -17,26 +17,23 @@ Cells = Mapping[tuple[str, float, str], Cell]
 _WIDTH = 22
 
 
-def lines(
+def at_rate(
     cells: Cells,
     scenarios: Sequence[Scenario],
-    rates: Sequence[float],
+    rate: float,
     names: Sequence[str],
     *,
     alpha: float,
     limits: Mapping[str, Limits],
 ) -> Iterator[str]:
-    """Yield the lines of one set's table.
+    """Yield the lines of one rate.
 
     :param alpha: our error probability per metric and phase, for the bound on the delay.
     :param limits: our limits by key of the policy.
     """
-    for rate in rates:
-        yield f"\n-- {rate:g} requests/s in total, {rate / 10:g} on the canary"
-        yield from _false(cells, scenarios, rate, names)
-        yield from _bad(cells, scenarios, rate, names, alpha, limits)
-    yield ""
-    yield from losses(cells, scenarios, rates, names)
+    yield f"\n-- {rate:g} requests/s in total, {rate / 10:g} on the canary"
+    yield from _false(cells, scenarios, rate, names)
+    yield from _bad(cells, scenarios, rate, names, alpha, limits)
 
 
 def losses(
@@ -62,6 +59,22 @@ def losses(
         f"{lost} of {compared} comparisons lost to a peer whose false rollbacks, on good and on hold-band "
         "releases, are at most ours at that rate"
     )
+
+
+def misses(
+    cells: Cells, scenarios: Sequence[Scenario], rates: Sequence[float], names: Sequence[str]
+) -> Iterator[str]:
+    """Yield the cells in which any peer, however trigger-happy, promotes fewer bad releases, then the sum."""
+    bad = [scenario.name for scenario in scenarios if scenario.kind == "bad"]
+    peers = [name for name in names if name != OURS and name not in VARIANTS]
+    for rate in rates:
+        for name in bad:
+            ours = cells[name, rate, OURS].promoted
+            fewer = [peer for peer in peers if cells[name, rate, peer].promoted < ours]
+            if fewer:
+                yield f"MISSES {ours:.1f} % at {rate:g}/s, {name}: more than {', '.join(fewer)}"
+    worst = max(cells[name, rate, OURS].promoted for rate in rates for name in bad)
+    yield f"ours promotes at most {worst:.1f} % of the bad releases of any cell"
 
 
 def worst_false(cells: Cells, scenarios: Sequence[Scenario], rate: float, name: str) -> tuple[float, float]:

@@ -37,7 +37,9 @@ class Decision(Section):
         is never enough for a rollback where traffic is high; nor is a spell whose length times its share over
         the guard is under a ninth of it. Before that less is enough: a release's own fault is mostly there
         from its first request. Longer is more robust, and a late regression is seen that much later.
-    :param trailing_seconds: window in which a late regression must show a share over the trigger.
+    :param lately_seconds: a late regression must be over the trigger within this window.
+    :param lost_seconds: and must have lost, within ``comparison_seconds``, more than as much as this time at
+        the trigger would.
     :param comparison_seconds: window over which canary and stable are compared.
     :param when_blind: what to do before a phase that cannot see the trigger at its traffic: ``extend``
         begins it where the proof that a promotion needs can be had within the extension, and does not start
@@ -58,10 +60,20 @@ class Decision(Section):
     quarantine_seconds: Annotated[float, Field(gt=0, le=900)] = 900
     person_seconds: Seconds = 1800
     burst_seconds: Seconds = 45
-    trailing_seconds: Seconds = 375
+    lately_seconds: Seconds = 150
+    lost_seconds: Seconds = 430
     comparison_seconds: Seconds = 600
     when_blind: Literal["extend", "hold"] = "extend"
     power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
+
+    @model_validator(mode="after")
+    def _windows_in_order(self) -> Decision:
+        if not self.lately_seconds <= self.lost_seconds <= self.comparison_seconds:
+            raise ValueError(
+                f"lately_seconds={self.lately_seconds:g}, lost_seconds={self.lost_seconds:g}, "
+                f"comparison_seconds={self.comparison_seconds:g}: none may be over the next"
+            )
+        return self
 
 
 class Measured(Section):

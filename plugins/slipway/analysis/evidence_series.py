@@ -56,13 +56,13 @@ class Series:
 def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
     """Return every metric that the record and the policy both have, in the record's order.
 
-    Shares and bands are those of the policy's ``trailing_seconds`` up to each look; levels and counts that
+    Shares and bands are those of the policy's ``comparison_seconds`` up to each look; levels and counts that
     must stay zero are what they are at it. A quantile with two limits has a series for each.
 
     :param record: the phase's evidence.
     :param policy: the policy of the release.
     """
-    window = policy.decision.trailing_seconds
+    window = policy.decision.comparison_seconds
     made = []
     for key in record.metrics:
         metric = policy.metrics.get(key)

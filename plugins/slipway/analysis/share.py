@@ -57,8 +57,8 @@ class Limits:
 class ShareTest:
     """Weighs one share of a phase, and at every look says what follows.
 
-    Rolls back when the test against the null rejects, the share is over the trigger (since the start, or
-    lately with at least five bad events) and the canary is ``relative_to_stable`` times worse than stable.
+    Rolls back when the test against the null rejects, the share is over the trigger (since the start; or
+    lately, with at least five bad events and as many as ``lost_seconds`` at the trigger make) and the canary is ``relative_to_stable`` times worse than stable.
     While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
     than stable rolls back.
 
@@ -157,9 +157,7 @@ class ShareTest:
     @property
     def rolls_back_in_quarantine(self) -> Mask:
         """True where the canary is over the trigger and proven worse than stable."""
-        n, hard, _, _ = self._all.over(self._rules.trailing_seconds)
-        over = (hard >= _FEWEST_RECENT) & (hard > self.limits.trigger * n)
-        return np.asarray(self.relative.rejects & over & self.is_worse_than_stable)
+        return np.asarray(self.relative.rejects & self._is_over_lately & self.is_worse_than_stable)
 
     @property
     def rolls_back_at_deadline(self) -> Mask:
@@ -175,9 +173,7 @@ class ShareTest:
     @property
     def is_over_trigger(self) -> Mask:
         """True where the share is over the trigger since the start, or lately."""
-        n, hard, _, _ = self._all.over(self._rules.trailing_seconds)
-        lately = (hard >= _FEWEST_RECENT) & (hard > self.limits.trigger * n)
-        return np.asarray(self._is_over_in_all | lately)
+        return np.asarray(self._is_over_in_all | self._is_over_lately)
 
     @property
     def is_worse_than_stable(self) -> Mask:
@@ -209,6 +205,14 @@ class ShareTest:
         """True where everything a promotion needs is there. Without events nothing is proven."""
         stopped = self.degraded | self.quarantine.active | self.quarantine.frozen | self.is_behind_stable
         return self.is_proven_better & self.is_within_target & ~stopped & ~self.rolls_back
+
+    @property
+    def _is_over_lately(self) -> Mask:
+        rules, trigger = self._rules, self.limits.trigger
+        n, hard, _, _ = self._all.over(rules.lately_seconds)
+        enough = trigger * self._all.over(rules.lost_seconds)[0]
+        lost = self._all.over(rules.comparison_seconds)[1]
+        return np.asarray((hard > trigger * n) & (lost >= _FEWEST_RECENT) & (lost > enough))
 
     @property
     def _is_over_in_all(self) -> Mask:

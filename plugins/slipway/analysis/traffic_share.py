@@ -72,7 +72,7 @@ class TrafficShareJudge:
             horizon=horizon,
         )
         self._requests = Trailing(2)
-        self._window = decision.trailing_seconds
+        self._window = decision.lately_seconds
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
         """Take an interval into account: the requests of both revisions.

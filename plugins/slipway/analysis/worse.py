@@ -8,11 +8,13 @@ part below only ever makes an e-value of an e-value, hence the bound holds for t
 * *Fixed alternatives*, most of whose weight starts with the phase, since a release's own fault is mostly
   there from its first request; the rest starts afresh all along, so that a good past does not hide a later
   one (a mixture; Shin, Ramdas & Rinaldo, "E-detectors", 2022).
+* *Rising alternatives*: a share that has risen steadily since the phase began, as a leak's does. Where it
+  stands at each block is fixed beforehand.
 * *Following alternatives*: the share of the last minutes, fixed before the block that it bets on, and no
   bet while that is near the null (predictable plug-in; Waudby-Smith & Ramdas, "Estimating means of bounded
   random variables by betting", 2024). They follow a ramp, and cost less than a fresh start.
 * *Stakes*: a block is bet on with a power of its likelihood ratio, fixed before it begins, such that it
-  counts as about 100 events at most. By Jensen's inequality a power below 1 of an e-value is one. Errors of
+  counts as about 150 events at most. By Jensen's inequality a power below 1 of an e-value is one. Errors of
   one moment are never as independent as their number suggests; so gains and losses shrink alike.
 * *Limits*: a block's gain is cut. Less than an e-value is one.
 
@@ -28,6 +30,7 @@ full.
 from __future__ import annotations
 
 import math
+from types import EllipsisType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,13 +41,15 @@ from slipway.analysis.sequential import Mask, Vector, column, log_sum
 FIXED = ((2.0, 0.2, 4), (6.0, 0.3, 4), (16.0, 0.25, 1), (60.0, 0.15, 1))
 #: Share of an outage, with the same.
 OUTAGE = (0.95, 0.1, 1)
+#: Seconds in which the rising alternatives rise by the null share, with the same.
+RISING = ((250.0, 0.2, 4),)
 #: Windows in units of the alternatives that follow the share, with the same.
 FOLLOWING = ((4, 0.1, 1), (16, 0.1, 4))
 #: Weights of the fixed alternatives that start with the phase, and of those that start later.
-FROM_START, LATER = 0.65, 0.15
+FROM_START, LATER = 0.46, 0.14
 
 _MOST = 0.9
-_EVENTS = 100
+_EVENTS = 150
 _LONGEST_BLOCK = 4
 _PRIOR_EVENTS = 60.0
 _LEAST_MULTIPLE = 1.5
@@ -81,17 +86,17 @@ class WorseThan:
         bets = [bet for bet in (*bets, OUTAGE) if bet[0] > p0]
         self._fixed = len(bets)
         fixed = np.array([weight for _, weight, _ in bets])
-        following = np.log([weight for _, weight, _ in FOLLOWING])
+        moving = np.log([weight for _, weight, _ in (*RISING, *FOLLOWING)])
         fixed = np.log(fixed / fixed.sum())
         self._starts = max(1, math.ceil(horizon / restart_every))
         later = fixed + math.log(LATER)
-        self._log_first: Vector = np.concatenate([fixed + math.log(FROM_START), following])
-        never = np.full(len(following), _NEVER)
+        self._log_first: Vector = np.concatenate([fixed + math.log(FROM_START), moving])
+        never = np.full(len(moving), _NEVER)
         self._log_later: Vector = np.concatenate([later - math.log(self._starts), never])
         self._need_first = log_threshold - self._log_first
         half = math.log(max(1, self._starts / 2))
-        self._need_later = log_threshold - np.concatenate([later - half, following])
-        self._units: Vector = np.array([units for *_, units in (*bets, *FOLLOWING)], dtype=np.float64)
+        self._need_later = log_threshold - np.concatenate([later - half, moving])
+        self._units: Vector = np.array([units for *_, units in (*bets, *RISING, *FOLLOWING)], dtype=np.float64)
         self._memory: Vector = np.exp([-units / window for window, _, units in FOLLOWING])
 
         size = (*shape, len(self._units))
@@ -147,6 +152,7 @@ class WorseThan:
         ended = (block // self._units > self._block // self._units) | (self._block < 0)
         self._log_mass = np.where(ended, self._log_mass + self._gain(), self._log_mass)
         self._follow(ended)
+        self._rise(ended, block)
         was_seen = self._total[..., self._fixed - 1 : self._fixed] > 0
         self._last_seen = np.where(was_seen, float(self._block), self._last_seen)
         length = np.maximum(self._units, np.clip(block - self._last_seen, 1, _LONGEST_BLOCK))
@@ -160,15 +166,26 @@ class WorseThan:
 
     def _follow(self, ended: Mask) -> None:
         """Let the following alternatives bet on the share of the blocks that are over."""
-        over, mine = ended[self._fixed :], np.s_[..., self._fixed :]
+        over, mine = ended[-len(FOLLOWING) :], np.s_[..., -len(FOLLOWING) :]
         events = np.stack([self._bad[mine], self._total[mine]])
         self._recent = np.where(over, (self._recent + events) * self._memory, self._recent)
         bad, total = self._recent
         share = (bad + _PRIOR_EVENTS * self._p0) / (total + _PRIOR_EVENTS)
-        share = np.where(share < _LEAST_MULTIPLE * self._p0, self._p0, np.minimum(share, OUTAGE[0]))
-        self._share[mine] = np.where(over, np.maximum(share, self._p0), self._share[mine])
-        self._hit[mine] = np.log(self._share[mine] / self._p0)
-        self._miss[mine] = np.log((1 - self._share[mine]) / (1 - self._p0))
+        share = np.where(share < _LEAST_MULTIPLE * self._p0, self._p0, share)
+        self._bet_on(mine, np.where(over, share, self._share[mine]))
+
+    def _rise(self, ended: Mask, block: int) -> None:
+        """Let the rising alternatives bet on the share that they reach in the middle of their next block."""
+        mine = np.s_[self._fixed : -len(FOLLOWING)]
+        middle = (block + self._units[mine] / 2) * self._unit
+        share = self._p0 * middle / [seconds for seconds, *_ in RISING]
+        self._bet_on((..., mine), np.where(ended[mine], share, self._share[..., mine]))
+
+    def _bet_on(self, alternatives: tuple[EllipsisType | slice, ...], share: Vector) -> None:
+        share = np.clip(share, self._p0, max(self._p0, OUTAGE[0]))
+        self._share[alternatives] = share
+        self._hit[alternatives] = np.log(share / self._p0)
+        self._miss[alternatives] = np.log((1 - share) / (1 - self._p0))
 
     def _limits(self, length: Vector, *, is_first: bool) -> Vector:
         """Return the most that a block of so many bursts may add, natural logarithms."""

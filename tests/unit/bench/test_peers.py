@@ -12,8 +12,9 @@ from bench.analysis import argo_rollouts, flagger, kayenta, release_manager
 from bench.analysis.cell import Cell, bound
 from bench.analysis.methods import OURS
 from bench.analysis.root import roots
-from bench.analysis.scenarios import EDGES, SETS, TICKS, Shape
-from bench.analysis.table import losses
+from bench.analysis.scenarios import EDGES, TICKS, Shape
+from bench.analysis.sets import SETS
+from bench.analysis.table import losses, misses
 from bench.analysis.traffic import Arm, Traffic, quantile, simulate
 
 
@@ -126,4 +127,7 @@ def test_a_peer_that_is_no_more_trigger_happy_and_faster_is_named() -> None:
     named = list(losses(cells(quiet), scenarios, [10.0], [OURS, "peer"]))
     assert named[0] == "LOSES to peer at 10/s, bad: errors 2 %: median s 60 < 90"
     assert named[1].startswith("1 of 1 comparisons lost")
+    assert list(misses(cells(quiet), scenarios, [10.0], [OURS, "peer"])) == [
+        "ours promotes at most 0.0 % of the bad releases of any cell"
+    ]
     assert next(losses(cells(loud), scenarios, [10.0], [OURS, "peer"])).startswith("0 of 0")
