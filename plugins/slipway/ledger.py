@@ -17,7 +17,8 @@ from typing import Any
 
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
 from slipway.plan import ReleasePlan
-from slipway.policy import Policy, parse_policy
+from slipway.policy import Policy
+from slipway.policy_formats import parse_recorded_policy
 from slipway.statements import statement
 
 GENESIS = "0" * 64
@@ -171,7 +172,7 @@ class Ledger:
                 raise ReleaseUnknown(f"release {release_id}: was never opened")
             values = dict(zip([column[0] for column in cursor.description], row, strict=True))
         values["plan"] = ReleasePlan.model_validate(values["plan"])
-        values["policy"] = parse_policy(values["policy"], source=f"of release {release_id}")
+        values["policy"] = parse_recorded_policy(values["policy"], source=f"of release {release_id}")
         return Release(**values)
 
     def launch(self, version: str | None) -> Release | None:

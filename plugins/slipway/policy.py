@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -22,6 +22,9 @@ from slipway.policy_section import Percent, Seconds, Section
 from slipway.policy_serving import Verification, WarmUp
 from slipway.policy_traffic import TrafficShare
 from slipway.product_configuration import Document
+
+#: What the fields of a policy are called; see ``policy_formats``.
+FORMAT: Final = 2
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
@@ -145,6 +148,7 @@ class RollbackDeadlines(Section):
 class Policy(Section):
     """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part.
 
+    :param format: see :mod:`slipway.policy_formats`.
     :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
     :param lease_seconds: how long a service stays leased after a release last touched it; longer than the
         longest time between two steps that touch it.
@@ -152,6 +156,7 @@ class Policy(Section):
     :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
     """
 
+    format: Literal[2] = FORMAT
     name: str
     release_tag: str
     git_connection: str

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.record import METHOD, EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.exceptions import SlipwayError
 from slipway.policy import Policy, load_policy
@@ -31,7 +31,8 @@ def report(
         if evidence is None:
             yield False, f"{phase}: verdict {verdict['verdict']} on record, but no evidence to replay"
             continue
-        made = replay(EvidenceRecord.of(evidence), other or own)
+        record = EvidenceRecord.of(evidence)
+        made = replay(record, other or own)
         said = f"{made.decision.verdict} at {made.decision.seconds:.0f} s: {made.decision.reason}"
         unfinished = "" if made.is_complete else " (the record ends before this policy decides)"
         unseen = f" (not on record: {', '.join(made.missing)})" if made.missing else ""
@@ -40,6 +41,8 @@ def report(
             yield True, f"{phase}: was {was}; with {other.name} {said}{unfinished}{unseen}"
             continue
         differences = made.differences(verdict)
+        if differences and record.method != METHOD:
+            differences.append(f"decided by method {record.method}, replayed by method {METHOD}")
         yield (
             not differences,
             f"{phase}: {'DIFFERENT: ' + '; '.join(differences) if differences else 'same'}: {said}",

@@ -113,6 +113,15 @@ class AirflowClient:
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 
+    def answer(self, dag: str, run_id: str, task: str, option: str) -> None:
+        """Answer the question that a task waits on, as under Required Actions.
+
+        :param option: one of its options.
+        :raises httpx.HTTPStatusError: when Airflow refuses it.
+        """
+        path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"
+        self._http.patch(path, json={"chosen_options": [option]}).raise_for_status()
+
     def look(self, dag: str, run_id: str) -> RunState:
         """Return the state of a run and of its tasks."""
         run = self.get(f"/dags/{dag}/dagRuns/{run_id}")

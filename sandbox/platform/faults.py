@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Faults:
     :param session_leak_rate: share of requests answered with another user's session.
     :param no_optimization: attempts cut nothing.
     :param crash_on_start: the process exits with 1 at once.
+    :param outage: while this file exists every API request and handshake is answered with 500.
     """
 
     error_rate: float = 0.0
@@ -36,6 +38,7 @@ class Faults:
     session_leak_rate: float = 0.0
     no_optimization: bool = False
     crash_on_start: bool = False
+    outage: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Faults:
@@ -58,7 +61,12 @@ class Faults:
             session_leak_rate=_number(environment, "FAULT_SESSION_LEAK_RATE", 1),
             no_optimization=_switch(environment, "FAULT_NO_OPTIMIZATION"),
             crash_on_start=_switch(environment, "FAULT_CRASH_ON_START"),
+            outage=_file(environment, "FAULT_OUTAGE_FILE"),
         )
+
+    def fails(self) -> bool:
+        """Tell whether the present request is answered with an error."""
+        return strikes(self.error_rate) or (self.outage is not None and self.outage.exists())
 
 
 def strikes(share: float) -> bool:
@@ -86,6 +94,12 @@ def _factor(environment: Mapping[str, str], name: str) -> Decimal:
     if not factor.is_finite() or factor < 0:
         raise ValueError(f"{name}={value}: must not be negative")
     return factor
+
+
+def _file(environment: Mapping[str, str], name: str) -> Path | None:
+    """Return a file of the sandbox's home."""
+    value = environment.get(name)
+    return Path(environment.get("SLIPWAY_HOME", ".")) / value if value else None
 
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:

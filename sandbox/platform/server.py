@@ -88,7 +88,7 @@ class ServiceMiddleware:
             self._leaked.append(b"\x01" * self._faults.memory_leak_bytes)
         if strikes(self._faults.latency_share):
             await asyncio.sleep(self._faults.latency_seconds)
-        if strikes(self._faults.error_rate):
+        if self._faults.fails():
             await JSONResponse({"error": "internal error"}, 500)(scope, receive, send)
             return
         await self._application(scope, receive, send)

@@ -2,7 +2,7 @@
 
 As plain data (JSON), with one row per look::
 
-    {"format": 1, "phase": "canary", "metrics": ["error_rate", ...],
+    {"format": 1, "method": 2, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null
@@ -20,6 +20,8 @@ from slipway.analysis.evidence import Counts
 from slipway.policy import PhaseName
 
 FORMAT = 1
+#: Raised whenever the same evidence under the same policy may be decided otherwise than before.
+METHOD = 2
 
 #: Counts per metric at one revision.
 Look = Mapping[str, Counts]
@@ -31,11 +33,13 @@ class EvidenceRecord:
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param metrics: keys of the metrics, in the order of the rows.
+    :param method: number of the analysis that decided.
     """
 
     phase: PhaseName
     metrics: Sequence[str]
     rows: list[list[Any]] = field(default_factory=list)
+    method: int = METHOD
 
     def add(self, canary: Look, stable: Look, *, at: float) -> None:
         """Keep a look.
@@ -73,6 +77,7 @@ class EvidenceRecord:
         """Return plain data for the ledger or a file."""
         return {
             "format": FORMAT,
+            "method": self.method,
             "phase": self.phase,
             "metrics": list(self.metrics),
             "looks": self.rows,
@@ -94,7 +99,9 @@ class EvidenceRecord:
                 raise ValueError(
                     f"evidence record: look {number} has {len(row) - 1} metrics: must have {len(metrics)}"
                 )
-        return cls(payload["phase"], metrics, [list(row) for row in payload["looks"]])
+        return cls(
+            payload["phase"], metrics, [list(row) for row in payload["looks"]], payload.get("method", 1)
+        )
 
 
 def _packed(counts: Counts) -> list[float]:

@@ -27,7 +27,29 @@ ODDS = (1.5, 2.0, 3.0, 5.0, 9.0, 16.0, 30.0, 60.0)
 _NEVER = -1e300
 
 
-class FreshStarts:
+class EValue:
+    """An e-value against a null, with the threshold that rejects it.
+
+    :param log_threshold: natural logarithm of the e-value that rejects.
+    :param shape: ``()`` for one release, ``(runs,)`` for many.
+    """
+
+    def __init__(self, log_threshold: float, shape: tuple[int, ...]) -> None:
+        self.log_threshold = log_threshold
+        self._log_e: Vector = np.zeros(shape)
+
+    @property
+    def log_e(self) -> Vector:
+        """Natural logarithm of the e-value."""
+        return self._log_e
+
+    @property
+    def rejects(self) -> Mask:
+        """True where the null is refuted beyond the stated doubt."""
+        return np.asarray(self._log_e >= self.log_threshold)
+
+
+class FreshStarts(EValue):
     """A mixture over alternatives and over fresh starts, with the gain of any burst limited.
 
     Half of the prior weight starts at once, the rest at every ``restart_every`` seconds, so that a regression
@@ -56,7 +78,7 @@ class FreshStarts:
         floor: Vector,
         shape: tuple[int, ...] = (),
     ) -> None:
-        self.log_threshold = log_threshold
+        super().__init__(log_threshold, shape)
         self._cap = np.maximum(log_threshold / 3, floor)
         self._log_mass: Vector = np.full((*shape, alternatives), _NEVER)
         self._gain: Vector = np.zeros((*shape, alternatives))
@@ -66,7 +88,6 @@ class FreshStarts:
         self._starts = max(1, math.ceil(horizon / restart_every))
         self._started = 0
         self._weight_left = 1.0
-        self._log_e: Vector = np.zeros(shape)
 
     def bet(self, gain: Vector, *, at: float) -> None:
         """Take the log-likelihood ratios of an interval into account.
@@ -91,16 +112,6 @@ class FreshStarts:
             self._weight_left -= weight
             self._log_mass = np.logaddexp(self._log_mass, math.log(weight))
             self._started += 1
-
-    @property
-    def log_e(self) -> Vector:
-        """Natural logarithm of the e-value."""
-        return self._log_e
-
-    @property
-    def rejects(self) -> Mask:
-        """True where the null is refuted beyond the stated doubt."""
-        return np.asarray(self._log_e >= self.log_threshold)
 
 
 class WorseThanStable(FreshStarts):

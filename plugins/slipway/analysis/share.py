@@ -58,7 +58,8 @@ class ShareTest:
     """Weighs one share of a phase, and at every look says what follows.
 
     Rolls back when the test against the null rejects, the share is over the trigger (since the start; or
-    lately, with at least five bad events and as many as ``lost_seconds`` at the trigger make) and the canary is ``relative_to_stable`` times worse than stable.
+    lately, with at least five bad events and more than ``lost_seconds`` at the trigger would make) and the
+    canary is ``relative_to_stable`` times worse than stable.
     While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
     than stable rolls back.
 

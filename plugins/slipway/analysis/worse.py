@@ -35,7 +35,7 @@ from types import EllipsisType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from slipway.analysis.sequential import Mask, Vector, column, log_sum
+from slipway.analysis.sequential import EValue, Mask, Vector, column, log_sum
 
 #: Multiples of the null share that are bet on, with their weights and how many units make a block.
 FIXED = ((2.0, 0.2, 4), (6.0, 0.3, 4), (16.0, 0.25, 1), (60.0, 0.15, 1))
@@ -57,7 +57,7 @@ _FIRST_UNITS = 10
 _NEVER = -1e300
 
 
-class WorseThan:
+class WorseThan(EValue):
     """Evidence that a share is over ``p0``.
 
     Works on one release or on many at once, as :mod:`slipway.analysis.sequential` does.
@@ -80,7 +80,7 @@ class WorseThan:
         horizon: float,
         shape: tuple[int, ...] = (),
     ) -> None:
-        self.log_threshold = log_threshold
+        super().__init__(log_threshold, shape)
         self._p0, self._unit, self._restart_every = p0, burst / 3, restart_every
         bets = [(p0 * times, *rest) for times, *rest in FIXED if p0 * times < _MOST]
         bets = [bet for bet in (*bets, OUTAGE) if bet[0] > p0]
@@ -96,7 +96,8 @@ class WorseThan:
         self._need_first = log_threshold - self._log_first
         half = math.log(max(1, self._starts / 2))
         self._need_later = log_threshold - np.concatenate([later - half, moving])
-        self._units: Vector = np.array([units for *_, units in (*bets, *RISING, *FOLLOWING)], dtype=np.float64)
+        units = [units for *_, units in (*bets, *RISING, *FOLLOWING)]
+        self._units: Vector = np.array(units, dtype=np.float64)
         self._memory: Vector = np.exp([-units / window for window, _, units in FOLLOWING])
 
         size = (*shape, len(self._units))
@@ -114,7 +115,6 @@ class WorseThan:
         self._started: Vector = np.zeros(len(self._units))
         self._block = -1
         self._log_left = 0.0
-        self._log_e: Vector = np.zeros(shape)
 
     def add(self, bad: ArrayLike, total: ArrayLike, *, at: float) -> None:
         """Take an interval into account.
@@ -130,16 +130,6 @@ class WorseThan:
         self._total = self._total + column(total)
         mass = self._log_mass + self._gain()
         self._log_e = np.logaddexp(log_sum(mass), self._log_left)
-
-    @property
-    def log_e(self) -> Vector:
-        """Natural logarithm of the e-value."""
-        return self._log_e
-
-    @property
-    def rejects(self) -> Mask:
-        """True where the null is refuted beyond the stated doubt."""
-        return np.asarray(self._log_e >= self.log_threshold)
 
     def _gain(self) -> Vector:
         """Return what the open block adds, natural logarithms: its bet, at its stake, up to its limit."""

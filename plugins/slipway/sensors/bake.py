@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from slipway.drift import stable_revision
-from slipway.exceptions import ReleaseConflict
+from slipway.exceptions import NotificationFailed, ReleaseConflict
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
 from slipway.triggers.bake import BakeTrigger
@@ -28,8 +28,8 @@ _MARGIN_SECONDS = 300
 class BakeSensor(ReleaseOperator):
     """Watch a phase in the triggerer until the evidence decides or the time is over.
 
-    A frozen phase is put before a person in Airflow's required actions: stable itself has been over the
-    trigger for so long that nothing can be told from the comparison. The traffic stays as it is meanwhile.
+    A frozen phase is put before a person in Airflow's required actions, and the team is told: stable itself
+    has been over the trigger for so long that nothing follows from the comparison. The traffic stays.
     *Watch on* begins a further watch, with a quarantine of its own; *Roll back*, or no answer within the
     policy's time, rolls back. Nobody can promote by answering: that takes evidence.
 
@@ -127,9 +127,32 @@ class BakeSensor(ReleaseOperator):
             defaults=[ROLL_BACK],
         )
         self.log.info(
-            "audit", release=release.release_id, entry=f"called/{self.phase}", reason=reason, seconds=seconds
+            "audit",
+            release=release.release_id,
+            entry=f"called/{self.phase}",
+            reason=reason,
+            seconds=seconds,
+            team=self._tell_team(context, release, reason),
         )
         raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
+
+    def _tell_team(self, context: Context, release: Release, reason: str) -> str:
+        """Return how the team was told, or why it was not: the question stands in Airflow either way."""
+        from slipway.notifiers.team import TeamNotifier
+
+        connection = release.policy.checklist.notification.connection
+        subject = f"Release {release.version}: the {self.phase} phase is frozen and waits for an answer"
+        notifier = TeamNotifier(
+            message=f"{subject}.\n{reason}.\nAnswer under Required Actions: {WATCH_ON}, or {ROLL_BACK}.",
+            subject=subject,
+            conn_id=connection,
+            details={"release": release.release_id, "event": f"called/{self.phase}"},
+        )
+        try:
+            notifier.notify(context)
+        except NotificationFailed as error:
+            return f"not told: {error}"
+        return f"told through {connection}"
 
     def _skip(self, release: Release) -> None:
         """Promote a phase that has nothing to watch: without a stable there is no share to give."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +62,12 @@ def test_a_share_is_how_often_a_fault_strikes() -> None:
     assert not any(strikes(0.0) for _ in range(100))
     assert all(strikes(1.0) for _ in range(100))
     assert 350 < sum(strikes(0.5) for _ in range(1000)) < 650
+
+
+def test_an_outage_lasts_while_its_file_exists(tmp_path: Path) -> None:
+    faults = Faults.from_environment({"FAULT_OUTAGE_FILE": "outage", "SLIPWAY_HOME": str(tmp_path)})
+    assert not faults.fails()
+    (tmp_path / "outage").touch()
+    assert faults.fails()
+    (tmp_path / "outage").unlink()
+    assert not faults.fails()

@@ -34,7 +34,7 @@ def test_a_share_is_that_of_the_last_minutes_with_its_interval(policy: Policy) -
     assert (errors.target, errors.trigger, errors.unit) == (0.1, 1, "% bad of requests, last 600 s")
     assert len(errors.canary) == 39
     assert [point.value for point in errors.canary[:5]] == [0] * 5
-    # Forty looks of 15 s are the window, one was not answered: at the end, twenty of thirty-nine are bad ones.
+    # Forty looks of 15 s are the window, one was not answered: twenty of thirty-nine are bad.
     share = 100 * 5 * 20 / (50 * 39)
     assert errors.canary[-1].value == pytest.approx(share)
     assert errors.canary[-1].low < share < errors.canary[-1].high

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence import Counts
-from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.record import METHOD, EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
 from slipway.policy import Policy, load_policy
@@ -156,3 +156,19 @@ def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
     ((same, line),) = report(Entries(kept), "r", policy, policy)
     assert same
     assert "with token-optimization rollback" in line
+
+
+def test_whoever_changes_what_is_decided_raises_the_methods_number(policy: Policy) -> None:
+    decisions = [watch(policy, errors=errors, seed=7)[1] for errors in (0.006, 0.012, 0.02, 0.05)]
+    made = [(str(decision.verdict), decision.seconds) for decision in decisions]
+    expected = {2: [("hold", 5415), ("rollback", 120), ("rollback", 75), ("rollback", 30)]}
+    assert made == expected[METHOD]
+
+
+def test_a_difference_names_the_method_that_decided(policy: Policy) -> None:
+    record, decision = watch(policy, errors=0.05)
+    old = {**record.as_payload(), "method": 1}
+    kept = {"evidence/canary": old, "baked/canary": {**decision.as_payload(), "seconds": 0}}
+    ((is_well, line),) = report(Entries(kept), "r", policy, None)
+    assert not is_well
+    assert f"decided by method 1, replayed by method {METHOD}" in line

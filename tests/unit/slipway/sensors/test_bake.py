@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
+from slipway.exceptions import NotificationFailed
+from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy import load_policy
 from slipway.sensors import bake
@@ -73,6 +75,14 @@ def gate(sensor: BakeSensor) -> Mapping[str, Any]:
     return made.judge(RELEASE, {})  # type: ignore[typeddict-item]
 
 
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the team is told."""
+    messages: list[str] = []
+    monkeypatch.setattr(TeamNotifier, "notify", lambda self, _: messages.append(self.message))
+    return messages
+
+
 CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
 
 
@@ -83,7 +93,7 @@ def freeze(sensor: BakeSensor) -> TaskAwaitingInput:
 
 
 def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
-    sensor: BakeSensor, asked: list[dict[str, Any]]
+    sensor: BakeSensor, asked: list[dict[str, Any]], told: list[str]
 ) -> None:
     parked = freeze(sensor)
     assert parked.method_name == "person_answered"
@@ -92,6 +102,18 @@ def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
     assert question["options"] == [WATCH_ON, ROLL_BACK]
     assert question["defaults"] == [ROLL_BACK]
     assert "Error rate frozen" in question["body"]
+    assert [message.splitlines()[1] for message in told] == ["Error rate frozen."]
+
+
+def test_a_person_is_asked_even_where_the_team_cannot_be_told(
+    sensor: BakeSensor, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise NotificationFailed("connection team: nobody answers")
+
+    monkeypatch.setattr(TeamNotifier, "notify", fails)
+    freeze(sensor)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(("user", "words"), [("jo", "jo answered 'Roll back'"), (None, "nobody answered")])

@@ -1,0 +1,78 @@
+"""An outage of both revisions: nothing can be told from it, so a person is asked, and cannot promote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from slipway.sensors.bake import ROLL_BACK, WATCH_ON
+
+from sandbox.cloud.team_room import messages
+from sandbox.demo import record, story
+from sandbox.demo.airflow_client import AirflowClient, RunState
+from sandbox.settings import Settings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+#: The same as the good version, under a number of its own.
+VERSION = "1.1.1"
+BAKE = "phase_3_canary.bake"
+
+
+class Outage:
+    """A dependency of both revisions that is down while this is in use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file: Path = settings.home / "outage"
+
+    def begin(self) -> None:
+        """Take it down."""
+        self._file.touch()
+
+    def end(self) -> None:
+        """Bring it back."""
+        self._file.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def outage(settings: Settings) -> Iterator[Outage]:
+    """The outage, over when the test is."""
+    made = Outage(settings)
+    yield made
+    made.end()
+
+
+def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
+    airflow: AirflowClient, settings: Settings, bad: story.ReleaseReport, outage: Outage
+) -> None:
+    stable = bad.stable[story.SERVICE]
+    run_id = airflow.start("release", conf={"version": VERSION, "reason": "an outage"})
+    run = airflow.follow("release", run_id, bound=story.RELEASE_BOUND_SECONDS)
+
+    def until(is_so: Callable[[str | None], bool]) -> RunState:
+        return next(state for state in run if state.has_ended or is_so(state.tasks.get(BAKE)))
+
+    assert not until(lambda bake: bake == "deferred").has_ended
+    outage.begin()
+    assert not until(lambda bake: bake == "awaiting_input").has_ended
+    split = record.traffic_steps(settings, story.SERVICE)[-1].split
+    assert sorted(split.values()) == [10, 90], "the traffic stays as it is"
+
+    airflow.answer("release", run_id, BAKE, WATCH_ON)
+    assert not until(lambda bake: bake != "awaiting_input").has_ended
+    assert not until(lambda bake: bake == "awaiting_input").has_ended, "it freezes again"
+    airflow.answer("release", run_id, BAKE, ROLL_BACK)
+    last = until(lambda _: False)
+
+    assert last.state == "failed"
+    assert record.traffic_steps(settings, story.SERVICE)[-1].split == stable
+    row = record.release_of_run(settings, run_id)
+    assert row is not None
+    assert row["outcome"] == "rolled_back"
+    answers = [record.entry(settings, row["release_id"], key) for key in ("person/canary", "person/canary/2")]
+    assert [answer["watch_on"] if answer else None for answer in answers] == [True, False]
+    assert "admin answered 'Roll back'" in row["reason"]
+    calls = [message["text"] for message in messages(settings) if message.get("event") == "called/canary"]
+    assert len(calls) == 2
+    assert "frozen, call a person: stable is over the trigger for too long" in calls[0]
