@@ -64,7 +64,7 @@ class EventStream:
         except TokenError as error:
             await websocket.send_denial_response(JSONResponse({"error": str(error)}, 401))
             return
-        if self._faults.fails():
+        if strikes(self._faults.error_rate):
             self._metrics.connections.labels("failure").inc()
             await websocket.send_denial_response(JSONResponse({"error": "internal error"}, 500))
             return

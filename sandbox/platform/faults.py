@@ -25,7 +25,7 @@ class Faults:
     :param session_leak_rate: share of requests answered with another user's session.
     :param no_optimization: attempts cut nothing.
     :param crash_on_start: the process exits with 1 at once.
-    :param outage: while this file exists every API request and handshake is answered with 500.
+    :param outage: while this file exists every API request is answered with 500.
     """
 
     error_rate: float = 0.0
@@ -65,7 +65,7 @@ class Faults:
         )
 
     def fails(self) -> bool:
-        """Tell whether the present request is answered with an error."""
+        """Tell whether the present API request is answered with an error."""
         return strikes(self.error_rate) or (self.outage is not None and self.outage.exists())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,17 +12,15 @@ import httpx
 import pytest
 
 from sandbox.databases import prometheus
-from sandbox.databases.server_user import server_folder
 from sandbox.platform.metrics import EVENT_SECONDS, REQUEST_SECONDS
 from sandbox.settings import REPOSITORY, Settings
 from tests.grafana_panels import PROMETHEUS, queries
-from tests.integration.database_servers import running
+from tests.integration.database_servers import TOOL_SECONDS, prometheus_with
 from tests.own_sandbox import own_sandbox
 
 pytestmark = pytest.mark.sandbox
 MINUTES = 10
 STEP_SECONDS = 15
-TOOL_SECONDS = 60
 QUERIES = list(queries(PROMETHEUS))
 
 
@@ -65,27 +62,13 @@ def platform() -> Iterator[str]:
         )
     yield from histogram("http_request_duration_seconds", REQUEST_SECONDS)
     yield from histogram("websocket_event_latency_seconds", EVENT_SECONDS)
-    yield "# EOF"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Settings]:
     """A Prometheus that has the metrics, as if it had scraped them."""
-    with own_sandbox() as own:
-        program = prometheus.program(own)
-        folder = server_folder(own, "prometheus")
-        text = own.home / "metrics.txt"
-        text.write_text("\n".join(platform()) + "\n")
-        made = own.home / "blocks"
-        command = [prometheus.promtool(), "tsdb", "create-blocks-from", "openmetrics", text, made]
-        subprocess.run(command, check=True, capture_output=True, timeout=TOOL_SECONDS)
-        shutil.copytree(made, folder / "series", dirs_exist_ok=True)
-        user = program.user
-        for path in [folder / "series", *(folder / "series").rglob("*")]:
-            if user is not None:
-                shutil.chown(path, user.uid, user.gid)
-        with running(program, own):
-            yield own
+    with own_sandbox() as own, prometheus_with(platform(), own):
+        yield own
 
 
 def ask(settings: Settings, expression: str) -> list[dict[str, Any]]:

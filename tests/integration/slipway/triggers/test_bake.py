@@ -1,0 +1,162 @@
+"""The watch of a phase, on a real Prometheus and a real ledger, with a triggerer that dies meanwhile."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.replay import replay
+from slipway.analysis.verdict import Decision
+from slipway.ledger import LEDGER_CONNECTION, Ledger
+from slipway.plan import plan_release
+from slipway.policy import Policy, load_policy
+from slipway.triggers.bake import BakeTrigger
+
+from sandbox.settings import Settings
+from tests.integration.database_servers import prometheus_with
+from tests.own_sandbox import own_sandbox
+
+pytestmark = pytest.mark.sandbox
+
+SECONDS = 60
+REQUESTS = 20
+#: The new revision's first instance starts again here, a second one comes here.
+RESTART, SECOND = 20, 30
+STABLE = "netra-backend-prod-old"
+NOW = int(time.time()) - 120
+
+
+@pytest.fixture(scope="module")
+def policy() -> Iterator[Policy]:
+    """The sandbox's policy: a canary is watched for forty seconds, second by second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIPWAY_REGISTRY_PORT", "5000")
+        yield load_policy("sandbox.yaml")
+
+
+@pytest.fixture
+def released(ledger: Ledger, policy: Policy) -> Any:
+    """An open release of one service."""
+    plan = plan_release(
+        {"version": "1.1.0"},
+        run_id="watched",
+        known_fields=("version",),
+        policy=policy,
+        resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
+    )
+    stable = {plan.progressive.names["production"]: {STABLE: 100}}
+    return ledger.open_release(plan, policy, stable, actor="ada")
+
+
+def counter(
+    begins: Sequence[int], named: Mapping[str, str], name: str, per_second: float, **labels: str
+) -> Iterator[str]:
+    """A counter that rises evenly from every beginning, in OpenMetrics' text format."""
+    text = ",".join(f'{key}="{value}"' for key, value in {**named, **labels}.items())
+    for second in range(begins[0], SECONDS + 1):
+        began = max(moment for moment in begins if moment <= second)
+        yield f"{name}{{{text}}} {(second - began) * per_second:g} {NOW + second}"
+
+
+def samples(revision: str, service: str) -> Iterator[str]:
+    """A healthy revision's counters, second by second; instances of the new one come and start again."""
+    # Per instance: the seconds at which it began, and began again.
+    instances = {"a": (0, RESTART), "b": (SECOND,)} if revision != STABLE else {"a": (0,)}
+    for instance, begins in instances.items():
+        named = {"service_name": service, "revision_name": revision, "instance": instance}
+        line = partial(counter, begins, named)
+        run = {"monitored_resource": "cloud_run_revision"}
+        yield from line("run_googleapis_com:request_count", REQUESTS, response_code_class="2xx", **run)
+        yield from line("run_googleapis_com:request_count", 0, response_code_class="5xx", **run)
+        yield from line("session_isolation_breaches_total", 0)
+        yield from line("cost_calculation_checks_total", REQUESTS, result="accurate")
+        yield from line("cost_calculation_checks_total", 0, result="inaccurate")
+        yield from line("token_optimization_cost_original_usd_total", 1)
+        yield from line("token_optimization_cost_usd_total", 0.8)
+        for name in ("token_optimization_attempts_total", "websocket_connections_total"):
+            yield from line(name, REQUESTS, outcome="success")
+            yield from line(name, 0, outcome="failure")
+        for name, edges in (
+            ("http_request_duration_seconds", ("0.5", "2.0", "+Inf")),
+            ("websocket_event_latency_seconds", ("0.2", "+Inf")),
+        ):
+            for edge in edges:
+                yield from line(f"{name}_bucket", REQUESTS, le=edge)
+            yield from line(f"{name}_count", REQUESTS)
+
+
+@pytest.fixture
+def metrics(released: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """What both revisions did in a minute that is over."""
+    service = released.plan.progressive
+    names = (service.revisions["production"], STABLE)
+    lines = [line for name in names for line in samples(name, service.names["production"])]
+    lines.sort(key=lambda line: line.partition("{")[0])
+    with own_sandbox() as own, prometheus_with(lines, own):
+        connection = {"conn_type": "http", "host": own.prometheus_url}
+        monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_PROMQL", json.dumps(connection))
+        yield own
+
+
+class KilledError(Exception):
+    """The triggerer dies."""
+
+
+class Mortal(BakeTrigger):
+    """A trigger whose process dies after so many looks."""
+
+    looks = 17
+
+    def _audit(self, decision: Decision, at: float) -> None:
+        super()._audit(decision, at)
+        self.looks -= 1
+        if not self.looks:
+            raise KilledError
+
+
+def arguments(release_id: str) -> dict[str, Any]:
+    return {
+        "release_id": release_id,
+        "phase": "canary",
+        "watch": 1,
+        "started_at": datetime.fromtimestamp(NOW, UTC).isoformat(),
+        "ledger_conn_id": LEDGER_CONNECTION,
+        "gcp_conn_id": "google_cloud_default",
+        "promql_conn_id": "slipway_promql",
+    }
+
+
+async def end(trigger: BakeTrigger) -> Mapping[str, Any]:
+    """Return what the trigger fires."""
+    (event,) = [event async for event in trigger.run()]
+    payload: Mapping[str, Any] = event.payload
+    return payload
+
+
+@pytest.mark.asyncio
+async def test_a_triggerer_that_dies_counts_nothing_twice(
+    released: Any, metrics: Settings, ledger: Ledger
+) -> None:
+    mortal = Mortal(**arguments(released.release_id))
+    with pytest.raises(KilledError):
+        await end(mortal)
+    assert ledger.entry(released.release_id, "evidence/canary") is None, "the dead one left nothing"
+
+    _, kept = mortal.serialize()
+    verdict = await end(BakeTrigger(**kept))
+    assert (verdict["verdict"], verdict["seconds"]) == ("promote", 40)
+    evidence = ledger.entry(released.release_id, "evidence/canary")
+    assert evidence is not None
+    record = EvidenceRecord.of(evidence)
+    looks = [(at, canary) for at, canary, _ in record.looks() if not isinstance(canary, str)]
+    assert [at for at, _ in looks] == [float(second) for second in range(41)]
+    # What the first instance served in the second of its restart is lost with it.
+    served = REQUESTS * (40 + 40 - SECOND)
+    assert sum(canary["error_rate"].total for _, canary in looks) == pytest.approx(served, abs=REQUESTS)
+    assert replay(record, ledger.release(released.release_id).policy).differences(verdict) == []
