@@ -125,6 +125,8 @@ class BakeSensor(ReleaseOperator):
             f"beginning; **{ROLL_BACK}** brings back what served before. Without an answer within "
             f"{seconds / 60:g} minutes the release is rolled back.",
             defaults=[ROLL_BACK],
+            # The API takes a mapping, and refuses the none that is the default.
+            params={},
         )
         self.log.info(
             "audit",
