@@ -37,11 +37,12 @@ from numpy.typing import ArrayLike
 
 from slipway.analysis.sequential import EValue, Mask, Vector, column, log_sum
 
-#: Multiples of the null share that are bet on, with their weights and how many units make a block.
-FIXED = ((2.0, 0.2, 4), (6.0, 0.3, 4), (16.0, 0.25, 1), (60.0, 0.15, 1))
+#: Multiples of the null share that are bet on, with their weights.
+FIXED = ((2.0, 0.2), (6.0, 0.3), (16.0, 0.25), (60.0, 0.15))
 #: Share of an outage, with the same.
-OUTAGE = (0.95, 0.1, 1)
-#: Seconds in which the rising alternatives rise by the null share, with the same.
+OUTAGE = (0.95, 0.1)
+#: Seconds in which the rising alternatives rise by the null share, with their weights and how many units make
+#: a block.
 RISING = ((250.0, 0.2, 4),)
 #: Windows in units of the alternatives that follow the share, with the same.
 FOLLOWING = ((4, 0.1, 1), (16, 0.1, 4))
@@ -51,6 +52,8 @@ FROM_START, LATER = 0.46, 0.14
 _MOST = 0.9
 _EVENTS = 150
 _LONGEST_BLOCK = 4
+#: An alternative is near the null when it is less than this over it.
+_NEAR = 0.04
 _PRIOR_EVENTS = 60.0
 _LEAST_MULTIPLE = 1.5
 _FIRST_UNITS = 10
@@ -82,10 +85,10 @@ class WorseThan(EValue):
     ) -> None:
         super().__init__(log_threshold, shape)
         self._p0, self._unit, self._restart_every = p0, burst / 3, restart_every
-        bets = [(p0 * times, *rest) for times, *rest in FIXED if p0 * times < _MOST]
+        bets = [(p0 * times, weight) for times, weight in FIXED if p0 * times < _MOST]
         bets = [bet for bet in (*bets, OUTAGE) if bet[0] > p0]
         self._fixed = len(bets)
-        fixed = np.array([weight for _, weight, _ in bets])
+        fixed = np.array([weight for _, weight in bets])
         moving = np.log([weight for _, weight, _ in (*RISING, *FOLLOWING)])
         fixed = np.log(fixed / fixed.sum())
         self._starts = max(1, math.ceil(horizon / restart_every))
@@ -96,13 +99,14 @@ class WorseThan(EValue):
         self._need_first = log_threshold - self._log_first
         half = math.log(max(1, self._starts / 2))
         self._need_later = log_threshold - np.concatenate([later - half, moving])
-        units = [units for *_, units in (*bets, *RISING, *FOLLOWING)]
+        units = [_LONGEST_BLOCK if share - p0 < _NEAR else 1 for share, _ in bets]
+        units += [units for *_, units in (*RISING, *FOLLOWING)]
         self._units: Vector = np.array(units, dtype=np.float64)
         self._memory: Vector = np.exp([-units / window for window, _, units in FOLLOWING])
 
         size = (*shape, len(self._units))
         self._share: Vector = np.full(size, p0)
-        self._share[..., : self._fixed] = [share for share, *_ in bets]
+        self._share[..., : self._fixed] = [share for share, _ in bets]
         self._hit: Vector = np.log(self._share / p0)
         self._miss: Vector = np.log((1 - self._share) / (1 - p0))
         self._log_mass: Vector = np.full(size, _NEVER)
