@@ -75,29 +75,47 @@ with DAG(
 ) as dag:
     migrate = MigrateClickHouseOperator(task_id="migrate")
 
-    with TaskGroup(
-        "source", tooltip="The source is what the rollup reads, and its day makes sense"
-    ) as source:
-        CheckSourceSchemaOperator(task_id="schema") >> QualityOperator(
+    with TaskGroup("source", tooltip="The source is what the rollup reads, and its day makes sense"):
+        schema = CheckSourceSchemaOperator(task_id="schema")
+        source_quality = QualityOperator(
             task_id="quality", subjects=["source_usage", "source_events"], database="source"
         )
 
     with TaskGroup("extract", tooltip="One UTC day of the source, pulled by ClickHouse itself") as extract:
-        usage = StageOperator(task_id="usage", tables={"usage_extract": ["kpi/stage/usage_extract"]})
         around = StageOperator(
             task_id="around",
             tables={
                 name: [f"kpi/stage/{name}"]
-                for name in ("event_extract", "person_extract", "price_extract", "release_extract")
+                for name in (
+                    "event_extract",
+                    "person_extract",
+                    "price_extract",
+                    "release_extract",
+                    "release_phase",
+                )
             },
+        )
+        usage = StageOperator(
+            task_id="usage",
+            # What arrives passes two views: one makes the facts, one keeps the trailer.
+            tables={
+                "usage_fact": [],
+                "usage_control": [],
+                "usage_arrival": [
+                    "kpi/arrival/usage_fact",
+                    "kpi/arrival/usage_control",
+                    "kpi/stage/usage_arrival",
+                ],
+            },
+            inputs={"around": around.output},
         )
     extracts = {"usage": usage.output, "around": around.output}
 
     with TaskGroup("rollup", tooltip="Facts and KPIs of the day, in staging tables") as rollup:
         facts = StageOperator(
             task_id="facts",
-            tables={name: [f"kpi/stage/{name}"] for name in ("release_phase", "usage_fact", "event_fact")},
-            inputs=extracts,
+            tables={"event_fact": ["kpi/stage/event_fact"]},
+            inputs={"around": around.output},
         )
         totals = StageOperator(
             task_id="totals",
@@ -139,4 +157,7 @@ with DAG(
     review = ReviewTargetsOperator(task_id="review_targets", outlets=[TARGET_REVIEW])
     drop_staging = DropStagingOperator(task_id="drop_staging").as_teardown()
 
-    migrate >> source >> extract >> rollup >> check >> publish >> review >> drop_staging
+    # The source is looked at while it is read: neither waits for the other, and publishing waits for both.
+    migrate >> schema >> [source_quality, extract]
+    [source_quality, rollup] >> check >> publish >> review >> drop_staging
+    [usage, facts, kpis] >> drop_staging

@@ -3,7 +3,7 @@
 --             and a conversion for every user whose converted_at does.
 -- Grain:      one row per event, then one trailer row with control_rows set.
 -- Source:     PostgreSQL kpi_event and users, through the named collection slipway_source.
--- Edge cases: as in usage_extract. The view gives every table of the product one shape and holds no personal data
+-- Edge cases: as in usage_arrival. The view gives every table of the product one shape and holds no personal data
 --             but the user's id.
 INSERT INTO {event_extract:Identifier}
 SELECT *

@@ -2,9 +2,8 @@
 -- Grain:      one row per source: the usage, the events.
 -- Source:     the trailers of this run's extracts.
 INSERT INTO {source_fingerprint:Identifier}
-SELECT {day:Date}, 'usage', assumeNotNull(control_rows), assumeNotNull(control_hash)
-FROM {usage_extract:Identifier}
-WHERE control_rows IS NOT NULL
+SELECT {day:Date}, 'usage', control_rows, control_hash
+FROM {usage_control:Identifier}
 UNION ALL
 SELECT {day:Date}, 'events', assumeNotNull(control_rows), assumeNotNull(control_hash)
 FROM {event_extract:Identifier}

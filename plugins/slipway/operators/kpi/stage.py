@@ -21,7 +21,7 @@ class StageOperator(DayOperator):
 
     :param tables: the tables they are shaped like, in order, each with its statements: names below
         ``include/sql`` that write to ``{<table>:Identifier}``, and read the tables before theirs and those of
-        the inputs in the same way.
+        the inputs in the same way. ``{<table>_view:Identifier}`` is a name for a view that fills the table.
     """
 
     def __init__(self, *, tables: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
@@ -48,6 +48,7 @@ class StageOperator(DayOperator):
                 staging = f"{staging_table(table, run_id, attempt)}_{mark}"
                 warehouse.run("clickhouse/create_like", {"table": staging, "shape": table})
                 names[table] = made[table] = staging
+                names[f"{table}_view"] = f"{staging}_view"
                 rows[table] = sum(warehouse.run(name, names, parameters) for name in statements)
         self.log.info("kpi_staged", day=day.isoformat(), staging=made, rows=rows)
         return made

@@ -68,4 +68,4 @@ def test_the_tables_of_the_migrations_that_keep_days_are_found() -> None:
     texts = [text for migration in migrations.load() for text in migration.statements]
     found = Cluster.of("netra", texts).published
     assert {"usage_fact", "usage_user_day", "kpi_daily", "target_review"} <= found
-    assert not found & {"usage_extract", "person_extract", "usage_totals"}
+    assert not found & {"usage_arrival", "person_extract", "usage_totals"}

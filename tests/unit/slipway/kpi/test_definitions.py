@@ -12,6 +12,7 @@ from slipway.statements import SQL_DIRECTORY, without_head
 DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
 WINDOWED = sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql"))
 STAGE = sorted((SQL_DIRECTORY / "kpi" / "stage").glob("*.sql"))
+ARRIVAL = sorted((SQL_DIRECTORY / "kpi" / "arrival").glob("*.sql"))
 
 
 @pytest.mark.parametrize("path", DAILY + WINDOWED, ids=lambda path: path.stem)
@@ -21,8 +22,17 @@ def test_a_kpi_states_formula_grain_unit_source_and_edge_cases(path: Path) -> No
         assert f"-- {word}" in text, word
     name = re.search(r"-- kpi: (\w+)", text)
     assert name is not None
-    assert re.search(rf"(as_of|{{day:Date}}|AS as_of), '{name.group(1)}'", text)
+    assert re.search(rf"(as_of|{{day:Date}}|AS as_of), (toLowCardinality\()?'{name.group(1)}'", text)
     assert "Float" not in without_head(text)
+
+
+@pytest.mark.parametrize("path", ARRIVAL, ids=lambda path: path.stem)
+def test_a_view_on_the_way_states_its_grain_and_source(path: Path) -> None:
+    text = path.read_text()
+    assert "-- Grain:" in text
+    assert "-- Source:" in text
+    head = f"CREATE MATERIALIZED VIEW {{{path.stem}_view:Identifier}} TO {{{path.stem}:Identifier}} AS"
+    assert text.count(head) == 1
 
 
 @pytest.mark.parametrize("path", STAGE, ids=lambda path: path.stem)

@@ -1,14 +1,15 @@
 -- One UTC day of token_usage_tracking, straight from PostgreSQL, with a trailer row of control totals.
 -- Definition: the rows whose created_at (UTC, without zone) lies in [day, day + 1).
--- Grain:      one row per request, then one trailer row with control_rows set.
+-- Grain:      one row per request, then one trailer row with control_rows set; none is kept here, see kpi/arrival.
 -- Unit:       USD with six decimals, exact; tokens.
 -- Source:     PostgreSQL token_usage_tracking, through the named collection slipway_source (host and password
 --             are kept by the server, never in a statement).
 -- Edge cases: rows and totals come from one statement and so from one snapshot: rows committed meanwhile are in
 --             both or in neither. A day without rows still has its trailer. NULLs are kept. The whole filter runs
 --             in PostgreSQL; external_table_strict_query refuses a condition that would not. control_hash covers
---             every column of every row; late/differing_days.sql works it out in the same way.
-INSERT INTO {usage_extract:Identifier}
+--             every column of every row; late/differing_days.sql works it out in the same way. Without its
+--             precision, the trailer's NULL would make every amount a number of any precision, which is slow to read.
+INSERT INTO {usage_arrival:Identifier}
 SELECT *
 FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
     SELECT
@@ -22,7 +23,7 @@ FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
     WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
     UNION ALL
     SELECT
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric(10, 6), NULL::numeric(10, 6), NULL, NULL, NULL,
         count(*),
         coalesce(sum(cost_usd), 0)::numeric(38, 6),
         coalesce(sum(cost_original_usd), 0)::numeric(38, 6),
