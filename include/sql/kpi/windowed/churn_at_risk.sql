@@ -8,20 +8,25 @@
 -- Edge cases: days that are not published are missing from it, on both sides. Nobody is at risk before there is a
 --             history. Users who asked to be forgotten are left out.
 SELECT
-    published.as_of AS as_of, 'churn_at_risk_users' AS kpi, 'all' AS dim,
-    toDecimal128(countIf(usage.before > 0 AND 8 * usage.lately < usage.before), 6) AS value, NULL AS numerator, NULL AS denominator,
-    countIf(usage.before > 0) AS n, 'users' AS unit, 1 AS definition_version,
-    any(published.run_id) AS run_id, any(published.published_at) AS published_at
-FROM (SELECT as_of, run_id, published_at FROM kpi_daily WHERE kpi = 'requests' AND dim = 'all') AS published
-LEFT JOIN
+    as_of, kpi, 'all' AS dim,
+    toDecimal128(countIf(before > 0 AND 8 * lately < before), 6) AS value, NULL AS numerator, NULL AS denominator,
+    countIf(before > 0) AS n, 'users' AS unit, 1 AS definition_version, any(run_id) AS run_id, any(published_at) AS published_at
+FROM
 (
     SELECT
-        day + age AS as_of,
-        user_id,
-        sumIf(requests, age < 7) AS lately,
-        sumIf(requests, age >= 7) AS before
-    FROM (SELECT day, user_id, requests, arrayJoin(range(35)) AS age FROM usage_user_day)
-    WHERE user_id != toUUID('00000000-0000-0000-0000-000000000000')
-    GROUP BY as_of, user_id
-) AS usage ON usage.as_of = published.as_of
-GROUP BY published.as_of
+        published.as_of AS as_of, published.kpi AS kpi, usage.user_id AS user_id,
+        sumIf(usage.requests, published.age < 7) AS lately,
+        sumIf(usage.requests, published.age >= 7) AS before,
+        any(published.run_id) AS run_id, any(published.published_at) AS published_at
+    FROM
+    (
+        SELECT day, user_id, requests FROM usage_user_day WHERE user_id != toUUID('00000000-0000-0000-0000-000000000000')
+    ) AS usage
+    RIGHT JOIN
+    (
+        SELECT as_of, toLowCardinality('churn_at_risk_users') AS kpi, run_id, published_at, arrayJoin(range(35)) AS age, as_of - age AS day
+        FROM (SELECT as_of, run_id, published_at FROM kpi_daily WHERE kpi = 'requests' AND dim = 'all')
+    ) AS published ON published.day = usage.day
+    GROUP BY as_of, kpi, user_id
+)
+GROUP BY as_of, kpi

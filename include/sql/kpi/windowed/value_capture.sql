@@ -6,22 +6,24 @@
 -- Source:     as influenced_arr_usd.
 -- Edge cases: as influenced_arr_usd.
 SELECT
-    as_of, 'value_capture_usd' AS kpi, 'all' AS dim, round(divideDecimal(influenced, toDecimal128(365, 6), 12), 6) AS value,
+    as_of, kpi, 'all' AS dim, round(divideDecimal(influenced, toDecimal128(365, 6), 12), 6) AS value,
     influenced AS numerator, toDecimal128(365, 6) AS denominator, users AS n, 'USD' AS unit, 1 AS definition_version, run_id, published_at
 FROM
 (
     SELECT
-        arr.as_of AS as_of, arr.run_id AS run_id, arr.published_at AS published_at, arr.value AS total,
-        toDecimal128(sumIf(12 * subscriber.mrr_usd, subscriber.influenced), 6) AS influenced, countIf(subscriber.influenced) AS users
-    FROM (SELECT as_of, run_id, published_at, value FROM kpi_daily WHERE kpi = 'arr_usd' AND dim = 'all') AS arr
+        arr.as_of AS as_of, arr.kpi AS kpi, arr.run_id AS run_id, arr.published_at AS published_at, arr.value AS total,
+        toDecimal128(sumIf(12 * paying.mrr_usd, first.uses > 0 AND paying.paid_since >= first.day), 6) AS influenced, countIf(first.uses > 0 AND paying.paid_since >= first.day) AS users
+    FROM subscriber_day AS paying
+    RIGHT JOIN
+    (
+        SELECT as_of, 'value_capture_usd' AS kpi, run_id, published_at, value
+        FROM (SELECT as_of, run_id, published_at, value FROM kpi_daily WHERE kpi = 'arr_usd' AND dim = 'all')
+    ) AS arr ON arr.as_of = paying.day
     LEFT JOIN
     (
-        SELECT paying.day AS day, paying.mrr_usd AS mrr_usd, first.uses > 0 AND paying.paid_since >= first.day AS influenced
-        FROM subscriber_day AS paying
-        LEFT JOIN
-        (
-            SELECT user_id, min(day) AS day, count() AS uses FROM usage_user_day WHERE successes > 0 GROUP BY user_id
-        ) AS first ON first.user_id = paying.user_id
-    ) AS subscriber ON subscriber.day = arr.as_of
-    GROUP BY arr.as_of, arr.run_id, arr.published_at, arr.value
+        SELECT kpi, user_id, min(day) AS day, count() AS uses
+        FROM (SELECT 'value_capture_usd' AS kpi, user_id, day FROM usage_user_day WHERE successes > 0)
+        GROUP BY kpi, user_id
+    ) AS first ON first.kpi = arr.kpi AND first.user_id = paying.user_id
+    GROUP BY as_of, kpi, run_id, published_at, total
 )
