@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import date, timedelta
 from typing import Any
 
+from sandbox.settings import REPOSITORY
+
+SQL_DIRECTORY = REPOSITORY / "include" / "sql"
 # By user, as the facts are, and none: the faster of the two is what the pipeline is measured against.
 ORDERS = ("(user_id, id)", "tuple()")
 _TABLE = """
@@ -45,6 +49,11 @@ FROM bench_fact
 GROUP BY user_id, session_key, plan, model, revision, version, release, phase, arm
 FORMAT Null
 """
+_READ = """
+SELECT as_of AS time, toFloat64(value) AS value FROM kpi
+WHERE kpi = '{kpi}' AND dim = 'all' AND as_of >= '{first}' AND as_of <= '{last}'
+ORDER BY time
+"""
 
 
 def insert_select(client: Any, day: date) -> float:
@@ -81,6 +90,26 @@ def rollups(warehouse: Any, day: date) -> float:
     began = time.perf_counter()
     for name in ("usage_cell", "usage_user_day", "usage_totals"):
         warehouse.run(f"kpi/stage/{name}", tables, {"day": day})
+    return time.perf_counter() - began
+
+
+def slowest_read(client: Any, day: date) -> tuple[str, float]:
+    """Read every KPI over several days as a dashboard does: the thirty days up to one, from the view.
+
+    :returns: the KPI that takes longest, and its seconds; the better of two tries.
+    """
+    times = {}
+    for path in sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql")):
+        (name,) = re.findall(r"^-- kpi: (\w+)$", path.read_text(), re.MULTILINE)
+        sql = _READ.format(kpi=name, first=day - timedelta(days=29), last=day)
+        times[name] = min(_seconds(client, sql) for _ in range(2))
+    slowest = max(times, key=lambda name: times[name])
+    return slowest, times[slowest]
+
+
+def _seconds(client: Any, sql: str) -> float:
+    began = time.perf_counter()
+    client.query(sql)
     return time.perf_counter() - began
 
 

@@ -31,6 +31,10 @@ class Table:
         self.lines.append(line)
         print(_text(line), flush=True)
 
+    def of(self, what: str) -> list[Line]:
+        """Return the lines about one thing."""
+        return [line for line in self.lines if line.what == what]
+
     def claim(self, promise: str, kept: bool) -> None:
         """Add a promise."""
         self.claims.append((promise, kept))
