@@ -134,8 +134,8 @@ with DAG(
         )
         kpis = StageOperator(
             task_id="kpis",
-            tables={"kpi_daily": ["kpi/stage/kpi_daily"]},
-            inputs={"around": around.output, "totals": totals.output},
+            tables={name: [f"kpi/stage/{name}"] for name in ("kpi_daily", "staged_day")},
+            inputs={**extracts, "facts": facts.output, "totals": totals.output},
         )
     staged = {**extracts, "facts": facts.output, "totals": totals.output, "kpis": kpis.output}
 

@@ -1,21 +1,2 @@
--- What the expectations of staged_day look at: the staged day against the source's own count, in one row.
--- Differences are in whole microdollars, so that nothing is rounded away. Repeated ids are looked for with GROUP BY,
--- because that spills to disk where a set of a very busy day would not fit into memory.
-SELECT *
-FROM
-(
-    WITH
-        (SELECT (sum(control_rows), sum(control_cost_usd), sum(control_cost_original_usd)) FROM {usage_control:Identifier}) AS source,
-        (SELECT sum(control_rows) FROM {event_extract:Identifier}) AS source_events
-    SELECT
-        toInt64(count()) - toInt64(source.1) AS rows_too_many,
-        toInt64(sum(ifNull(cost_usd, 0)) * 1000000 - source.2 * 1000000) AS microdollars_too_many,
-        toInt64(sum(ifNull(cost_original_usd, 0)) * 1000000 - source.3 * 1000000) AS original_microdollars_too_many,
-        (SELECT toInt64(count()) FROM (SELECT id FROM {usage_fact:Identifier} GROUP BY id HAVING count() > 1)) AS repeated_ids,
-        countIf(day != {day:Date}) AS rows_of_other_days,
-        countIf(plan NOT IN ('free', 'pro', 'enterprise', 'unknown')) AS rows_of_unknown_plans,
-        countIf(user_id NOT IN (SELECT user_id FROM {usage_user_day:Identifier})) AS rows_missing_in_the_user_rollup,
-        countIf((release = '') != (phase = '')) AS rows_with_half_a_release,
-        (SELECT toInt64(count()) FROM {event_fact:Identifier}) - toInt64(source_events) AS events_too_many
-    FROM {usage_fact:Identifier}
-)
+-- The figures about the staged day, in one row, as the expectations of staged_day see them.
+SELECT * FROM {staged_day:Identifier}

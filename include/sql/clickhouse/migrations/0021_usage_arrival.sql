@@ -33,4 +33,20 @@ CREATE TABLE IF NOT EXISTS usage_control
 ENGINE = MergeTree
 ORDER BY tuple();
 
+-- The shape of the figures that say whether a staged day is the source's day. Stays empty.
+CREATE TABLE IF NOT EXISTS staged_day
+(
+    rows_too_many                   Int64,
+    microdollars_too_many           Int64,
+    original_microdollars_too_many  Int64,
+    repeated_ids                    Int64,
+    rows_of_other_days              Int64,
+    rows_of_unknown_plans           Int64,
+    rows_missing_in_the_user_rollup Int64,
+    rows_with_half_a_release        Int64,
+    events_too_many                 Int64
+)
+ENGINE = MergeTree
+ORDER BY tuple();
+
 DROP TABLE IF EXISTS usage_extract;
