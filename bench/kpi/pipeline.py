@@ -85,10 +85,10 @@ def run_day(day: date, run_id: str) -> Day:
 
             answer, process = _start(execute)
             running[answer] = (task.task_id, process)
-        for answer in wait(list(running)):
-            assert isinstance(answer, Connection)
-            name, process = running.pop(answer)
-            results[name], measured[name] = _finish(answer, process)
+        for ready in wait(list(running)):
+            assert isinstance(ready, Connection)
+            name, process = running.pop(ready)
+            results[name], measured[name] = _finish(ready, process)
             if name == LAST:
                 published = time.perf_counter() - began
     return Day(published, measured)
