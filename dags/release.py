@@ -104,9 +104,10 @@ with DAG(
     },
     tags=["slipway", "release"],
 ):
-    begin = preflight()
+    begin, services = preflight()
     phase_1 = staging_validation(
         group_id="phase_1_staging_validation",
+        services=services,
         then=[
             "phase_2_production_preparation.write_configuration",
             "phase_2_production_preparation.back_up_database",
@@ -119,13 +120,15 @@ with DAG(
     )
     phase_3 = canary(
         group_id="phase_3_canary",
+        services=services,
         then=["phase_4_gradual_increase.look_ahead", "phase_4_gradual_increase.warm_up"],
     )
     phase_4 = gradual_increase(
         group_id="phase_4_gradual_increase",
+        services=services,
         then=["phase_5_full_rollout.look_ahead", "phase_5_full_rollout.warm_up"],
     )
-    phase_5 = full_rollout(group_id="phase_5_full_rollout", then=["tag_release"])
+    phase_5 = full_rollout(group_id="phase_5_full_rollout", services=services, then=["tag_release"])
     tag = tag_release()
     promote = ClosePromotedOperator(task_id="close_promoted", retries=3, outlets=[RELEASE_PROMOTED])
     undo = rollback(group_id="rollback")

@@ -26,7 +26,8 @@ class RunState:
     """A look at a run.
 
     :param state: state of the whole run.
-    :param tasks: state per task id; None for a task that has none yet.
+    :param tasks: state per task id, with its row in brackets where the task is mapped; None for a task that
+        has none yet.
     """
 
     state: str
@@ -126,7 +127,7 @@ class AirflowClient:
         """Return the state of a run and of its tasks."""
         run = self.get(f"/dags/{dag}/dagRuns/{run_id}")
         tasks = self.get(f"/dags/{dag}/dagRuns/{run_id}/taskInstances", limit=200)["task_instances"]
-        return RunState(run["state"], {task["task_id"]: task["state"] for task in tasks})
+        return RunState(run["state"], {_name(task): task["state"] for task in tasks})
 
     def follow(self, dag: str, run_id: str, *, bound: float) -> Iterator[RunState]:
         """Yield the state of a run about every second until it has ended.
@@ -153,3 +154,9 @@ class AirflowClient:
         """
         *_, last = self.follow(dag, run_id, bound=bound)
         return last
+
+
+def _name(task: Mapping[str, Any]) -> str:
+    if task["map_index"] < 0:
+        return str(task["task_id"])
+    return f"{task['task_id']}[{task['rendered_map_index'] or task['map_index']}]"

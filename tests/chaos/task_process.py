@@ -22,8 +22,9 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import supervisor as _supervisor  # noqa: F401 - likewise
 from slipway.hooks import cloud_run as _cloud_run  # noqa: F401 - likewise
-from slipway.operators.cloud_run import DeployRevisionsOperator, ShiftTrafficOperator
+from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.release import ReleaseOperator, RollBackTrafficOperator
+from slipway.operators.traffic import ShiftTrafficOperator
 
 TASKS: dict[str, Callable[[], ReleaseOperator]] = {
     "deploy": lambda: DeployRevisionsOperator(task_id="deploy_revisions", environment="production"),

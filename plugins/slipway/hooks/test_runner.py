@@ -33,10 +33,18 @@ class TestRunnerHook(CommandHook):
 
     __test__ = False
 
-    def run(self, directory: Path, *, environment: Mapping[str, str], timeout_seconds: float) -> SuiteResult:
+    def run(
+        self,
+        directory: Path,
+        *,
+        file: str | None = None,
+        environment: Mapping[str, str],
+        timeout_seconds: float,
+    ) -> SuiteResult:
         """Run a suite.
 
         :param directory: folder of the suite.
+        :param file: the one file of it to run; None for all.
         :param environment: what the tests are told, such as ``BACKEND_URL``.
         :param timeout_seconds: bound for the whole suite.
         :raises CommandFailed: when the suite could not run, or ran no test.
@@ -45,7 +53,8 @@ class TestRunnerHook(CommandHook):
             report = Path(folder) / "report.xml"
             code, output = self.run_command(
                 [
-                    sys.executable, "-m", "pytest", str(directory), f"--rootdir={directory.parent}",
+                    sys.executable, "-m", "pytest", str(directory / (file or "")),
+                    f"--rootdir={directory.parent}",
                     "--config-file=/dev/null", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
                 ],
                 environment={

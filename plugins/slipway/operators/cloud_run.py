@@ -1,18 +1,16 @@
-"""Operators that deploy revisions and move traffic."""
+"""What the operators that work on services have in common, and the one that deploys revisions."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from slipway.drift import last_state, refuse_drift, split_at
 from slipway.exceptions import CloudRunTimeout, ReleaseConflict, ServiceNotFound, TrafficDrift
 from slipway.hooks.secret_version import SecretVersion
 from slipway.operators.release import ReleaseOperator
 from slipway.outcome import is_being_undone
-from slipway.policy import EnvironmentName, PhaseName
+from slipway.policy import EnvironmentName
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 if TYPE_CHECKING:
@@ -30,6 +28,9 @@ _MARGIN_SECONDS = 300
 
 class ServicesOperator(ReleaseOperator):
     """Base of the operators that work on the release's Cloud Run services, one by one.
+
+    Mapped over the services (``.partial(...).expand(service=...)``), each service is a task of its own: a row
+    to look at, and one that fails is tried again alone.
 
     :param service: key of the one service to work on, for a mapped task; None for all. (templated)
     """
@@ -93,7 +94,11 @@ class ServicesOperator(ReleaseOperator):
             )
         except TrafficDrift as drift:
             self.record(
-                release, f"drift/{self.task_id}", phase=self.task_id, verdict="rollback", reason=str(drift)
+                release,
+                f"drift/{self.task_id}/{service.names['production']}",
+                phase=self.task_id,
+                verdict="rollback",
+                reason=str(drift),
             )
             raise
         return live
@@ -102,8 +107,8 @@ class ServicesOperator(ReleaseOperator):
 class DeployRevisionsOperator(ServicesOperator):
     """Deploy the new revision of the release's services, by digest and without traffic.
 
-    The first revision of a service serves at once: there is nothing else that could. All of the services are
-    deployed before the wait for any of them is deferred.
+    The first revision of a service serves at once: there is nothing else that could. Without ``service`` all
+    of the services are deployed before the wait for any of them is deferred.
 
     :param environment: ``staging`` or ``production``.
     """
@@ -223,91 +228,3 @@ class DeployRevisionsOperator(ServicesOperator):
             for variable, document in secrets.items()
             if release.policy.configuration[document].rolls_back
         }
-
-
-class ServeStagingOperator(ServicesOperator):
-    """Give staging's traffic to the new revisions."""
-
-    def execute(self, context: Context) -> dict[str, str]:
-        """Return the URL of every service in staging."""
-        release = self.release(context)
-        urls = {}
-        for key, service in self.chosen(release).items():
-            where = self.where(release, service, "staging")
-            self.cloud_run.set_traffic(
-                **where,
-                split={service.revisions["staging"]: 100},
-                timeout=release.policy.traffic_timeout_seconds,
-            )
-            urls[key] = self.cloud_run.get_service(**where).uri
-        self.record(release, "serving/staging", urls=urls)
-        return urls
-
-
-class ShiftTrafficOperator(ServicesOperator):
-    """Give the new revisions a phase's share of production traffic.
-
-    Before it moves anything it compares the live service with the record. The lease is renewed in the same
-    write. Afterwards it sees who answers.
-
-    :param phase: ``canary``, ``half`` or ``full``.
-    :param progressive: True for the service that moves step by step, False for the supporting ones.
-    :raises TrafficDrift: when somebody else changed a service.
-    :raises AirflowFailException: when requests show that another split is served than the one asked for.
-    """
-
-    def __init__(self, *, phase: PhaseName, progressive: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.phase = phase
-        self.progressive = progressive
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return the split per service before and after."""
-        release = self.release(context)
-        return {
-            service.names["production"]: self._shift(release, key, service)
-            for key, service in self.chosen(release).items()
-            if service.progressive is self.progressive
-        }
-
-    def _shift(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
-        name = service.names["production"]
-        split = split_at(release, service, release.policy.phases[self.phase].traffic_percent)
-        live = self.guarded(release, service, goal=split)
-        if live is None:
-            raise ReleaseConflict(f"service {name}: does not exist any more; find out who deleted it")
-        change = self.cloud_run.set_traffic(
-            **self.where(release, service),
-            split=split,
-            etag=live.etag,
-            lease=self.lease(release),
-            timeout=release.policy.traffic_timeout_seconds,
-        )
-        percent = split[service.revisions["production"]]
-        changes = {"before": change.before, "after": change.after, "percent": percent}
-        # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
-        entry = f"shifted/{self.phase}" if self.progressive else f"shifted/{self.phase}/{key}"
-        # The bake counts from the moment on record: what the verification itself asked is before it.
-        seen = self._observe(release, split, url=live.uri)
-        self.record(
-            release,
-            entry,
-            changes={name: changes},
-            states={name: change.state},
-            at=datetime.now(UTC).isoformat(),
-        )
-        if seen is not None:
-            self.record(
-                release, entry.replace("shifted/", "verified/"), phase=self.phase, service=name, **seen
-            )
-            if seen["verdict"] != "promote":
-                raise AirflowFailException(f"service {name}: {seen['reason']}")
-        return changes
-
-    @staticmethod
-    def _observe(release: Release, split: Mapping[str, int], *, url: str) -> dict[str, Any] | None:
-        """See whether the split is served, not only accepted; None when the policy does not ask for it."""
-        from slipway.hooks.service_probe import ServiceProbeHook
-
-        rules = release.policy.verification
-        return None if rules is None else ServiceProbeHook().observe(url, split, rules)

@@ -57,6 +57,8 @@ class ValidateRequestOperator(ReleaseOperator):
 class OpenReleaseOperator(ReleaseOperator):
     """Record what serves now as the rollback target and take the lease of the services.
 
+    The tasks that work on one service each are mapped over what it returns.
+
     :param validated: the XCom of :class:`ValidateRequestOperator`. (templated)
     :raises ReleaseConflict: when another release holds a service, in this deployment or in another one.
     :raises RequestRefused: when a service has no rollback target that could serve.
@@ -68,14 +70,14 @@ class OpenReleaseOperator(ReleaseOperator):
         super().__init__(**kwargs)
         self.validated = validated
 
-    def execute(self, context: Context) -> str:
-        """Return the release id."""
+    def execute(self, context: Context) -> list[str]:
+        """Return the keys of the release's services."""
         try:
             release = self.release(context)
         except ReleaseUnknown:
             release = self._open(context)
         self._take_leases(release)
-        return release.release_id
+        return list(release.plan.services)
 
     def _open(self, context: Context) -> Release:
         plan = ReleasePlan.model_validate(self.validated["plan"])

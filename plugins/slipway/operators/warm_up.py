@@ -23,10 +23,10 @@ POLL_SECONDS = 1.0
 
 
 class WarmUpOperator(ServicesOperator):
-    """See that the new revisions have their instances and work at all, before a phase moves traffic to them.
+    """See that new revisions have their instances and work at all, before a phase moves traffic to them.
 
-    The smoke tests talk to the URLs of the revisions' tags, over HTTP and WebSocket. What they find decides
-    before any user is touched: a failure rolls the release back, and is not tried again.
+    The smoke tests of a service talk to the URL of its new revision's tag, over HTTP and WebSocket. What they
+    find decides before any user is touched: a failure rolls the release back, and is not tried again.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :raises AirflowFailException: when a revision is not fit for traffic.
@@ -38,33 +38,41 @@ class WarmUpOperator(ServicesOperator):
         self.phase = phase
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the verdict with what was seen."""
+        """Return per service the verdict with what was seen."""
         release = self.release(context)
         rules = release.policy.warm_up
         if rules is None:
             return {"verdict": "promote", "reason": "the policy asks for no warm-up"}
-        key = f"warmed/{self.phase}"
-        seen = self.ledger.entry(release.release_id, key)
-        if seen is None:
-            self.record(release, key, phase=self.phase, **self._look(release, rules))
-            seen = self.ledger.entry(release.release_id, key) or {}
-        if seen["verdict"] != "promote":
-            raise AirflowFailException(f"phase {self.phase}: not started: {seen['reason']}")
-        return dict(seen)
+        return {
+            key: self._warmed(release, rules, key, service) for key, service in self.chosen(release).items()
+        }
 
     def on_kill(self) -> None:
         """Stop the smoke tests."""
         if hasattr(self, "runner"):
             self.runner.stop()
 
-    def _look(self, release: Release, rules: WarmUp) -> dict[str, Any]:
-        instances, missing = self._instances(release, rules.instances_timeout_seconds)
-        if missing:
-            reason = f"minimum instances missing: {'; '.join(missing)}"
+    def _warmed(self, release: Release, rules: WarmUp, key: str, service: PlannedService) -> dict[str, Any]:
+        entry = f"warmed/{self.phase}/{key}"
+        seen = self.ledger.entry(release.release_id, entry)
+        if seen is None:
+            looked = self._look(release, rules, key, service)
+            self.record(release, entry, phase=self.phase, service=service.names["production"], **looked)
+            seen = self.ledger.entry(release.release_id, entry) or {}
+        if seen["verdict"] != "promote":
+            raise AirflowFailException(f"phase {self.phase}: not started: {seen['reason']}")
+        return dict(seen)
+
+    def _look(self, release: Release, rules: WarmUp, key: str, service: PlannedService) -> dict[str, Any]:
+        wanted = release.policy.services[key].min_instances
+        instances = self._instances(release, service, wanted, rules.instances_timeout_seconds)
+        if instances is not None and instances < wanted:
+            reason = f"minimum instances missing: {key} has {instances} of {wanted}"
             return {"verdict": "rollback", "reason": reason, "instances": instances}
         self.runner = TestRunnerHook()
         result = self.runner.run(
             INCLUDE / rules.suite,
+            file=f"test_{key}.py",
             environment=self._environment(release),
             timeout_seconds=rules.suite_timeout_seconds,
         )
@@ -78,22 +86,18 @@ class WarmUpOperator(ServicesOperator):
             "failed": list(result.failed),
         }
 
-    def _instances(self, release: Release, seconds: float) -> tuple[dict[str, Any], list[str]]:
-        """Wait for the minimum instances of the new revisions.
+    def _instances(
+        self, release: Release, service: PlannedService, wanted: int, seconds: float
+    ) -> int | None:
+        """Wait for the minimum instances of a new revision.
 
-        :return: ready instances by service, None where Cloud Run does not report them, and what is missing.
+        :return: those that are ready; None when Cloud Run does not report them.
         """
         deadline = Deadline(seconds)
         while True:
-            ready = {key: self._ready(release, service) for key, service in release.plan.services.items()}
-            wanted = {key: release.policy.services[key].min_instances for key in ready}
-            missing = [
-                f"{key} has {count} of {wanted[key]}"
-                for key, count in ready.items()
-                if count is not None and count < wanted[key]
-            ]
-            if not missing or deadline.passed:
-                return ready, missing
+            ready = self._ready(release, service)
+            if ready is None or ready >= wanted or deadline.passed:
+                return ready
             deadline.pause(POLL_SECONDS)
 
     def _ready(self, release: Release, service: PlannedService) -> int | None:

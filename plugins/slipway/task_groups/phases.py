@@ -3,6 +3,8 @@
 Every phase ends in a gate. The gate leads to the next phase, or to the phase's ``call_off``, which sets off
 the rollback group. ``call_off`` also runs when the gate could not (``none_skipped``: its gate failed, or
 something before it), and is skipped when the gate was, because an earlier phase was called off.
+
+What is done to each service is mapped over them: one row a service, and one that fails is tried again alone.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import TaskGroup, TriggerRule
+from airflow.sdk import TaskGroup, TriggerRule, XComArg
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from slipway.operators.cloud_run import DeployRevisionsOperator, ServeStagingOperator, ShiftTrafficOperator
+from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
     BackUpDatabaseOperator,
@@ -31,24 +34,26 @@ from slipway.operators.gates import (
 )
 from slipway.operators.git import TagReleaseOperator
 from slipway.operators.metrics import LookAheadOperator
+from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
 from slipway.operators.validation import LoadTestOperator, TestSuiteOperator
 from slipway.operators.warm_up import WarmUpOperator
-from slipway.policy import PhaseName
+from slipway.policy import EnvironmentName, PhaseName
 from slipway.sensors.bake import BakeSensor
 from slipway.task_groups.checklist import pre_deployment_checklist
 
 SUITES = ("mission_critical", "integration", "e2e")
 
 
-def staging_validation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+def staging_validation(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
     """Phase 1: deploy to staging, rehearse the way back, test it, load it.
 
+    :param services: keys of the release's services, to map over.
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 1: validate in staging") as group:
         configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging")
         migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging")
-        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="staging")
+        deploy = _deploy("staging", services)
         rehearse = RehearseRollbackOperator(task_id="rehearse_rollback")
         serve = ServeStagingOperator(task_id="serve_staging")
         suites = [
@@ -103,28 +108,29 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     return group
 
 
-def canary(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+def canary(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
     """Phase 3: deploy without traffic, give the new revision its first share, watch it.
 
+    :param services: keys of the release's services, to map over.
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
-        deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
-        deploy >> _warm_up("canary") >> shift
+        _deploy("production", services) >> _warm_up("canary", services) >> shift
         _look_ahead("canary") >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
     return group
 
 
-def gradual_increase(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+def gradual_increase(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
     """Phase 4: half of the traffic, watched.
 
+    :param services: keys of the release's services, to map over.
     :param then: tasks that begin the next phase.
     """
     with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
         (
-            [_look_ahead("half"), _warm_up("half")]
+            [_look_ahead("half"), _warm_up("half", services)]
             >> shift
             >> _bake("half")
             >> _bake_gate("half", group_id, then)
@@ -132,24 +138,24 @@ def gradual_increase(*, group_id: str, then: Sequence[str]) -> TaskGroup:
     return group
 
 
-def full_rollout(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+def full_rollout(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
     """Phase 5: all of the traffic, then the supporting services, watched.
 
+    :param services: keys of the release's services, to map over.
     :param then: tasks that close a promoted release.
     """
     with TaskGroup(group_id, tooltip="Phase 5: all of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="full")
-        supporting = ShiftTrafficOperator(
-            task_id="shift_supporting_services", phase="full", progressive=False
-        )
-        bake = _bake("full")
-        (
-            [_look_ahead("full"), _warm_up("full")]
-            >> shift
-            >> supporting
-            >> bake
-            >> _bake_gate("full", group_id, then)
-        )
+        supporting = ShiftTrafficOperator.partial(
+            task_id="shift_supporting_services",
+            phase="full",
+            progressive=False,
+            map_index_template="{{ task.service }}",
+        ).expand(service=services)
+        # The row of the service that has moved already is skipped.
+        bake = _bake("full", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+        [_look_ahead("full"), _warm_up("full", services)] >> shift >> supporting
+        [shift, supporting] >> bake >> _bake_gate("full", group_id, then)
     return group
 
 
@@ -158,17 +164,25 @@ def tag_release() -> TagReleaseOperator:
     return TagReleaseOperator(task_id="tag_release", retries=2)
 
 
-def _warm_up(phase: PhaseName) -> WarmUpOperator:
-    return WarmUpOperator(task_id="warm_up", phase=phase)
+def _deploy(environment: EnvironmentName, services: XComArg) -> MappedOperator:
+    return DeployRevisionsOperator.partial(
+        task_id="deploy_revisions", environment=environment, map_index_template="{{ task.service }}"
+    ).expand(service=services)
+
+
+def _warm_up(phase: PhaseName, services: XComArg) -> MappedOperator:
+    return WarmUpOperator.partial(
+        task_id="warm_up", phase=phase, map_index_template="{{ task.service }}"
+    ).expand(service=services)
 
 
 def _look_ahead(phase: PhaseName) -> LookAheadOperator:
     return LookAheadOperator(task_id="look_ahead", phase=phase, execution_timeout=timedelta(minutes=5))
 
 
-def _bake(phase: PhaseName) -> BakeSensor:
+def _bake(phase: PhaseName, **arguments: Any) -> BakeSensor:
     # The bake ends at the policy's deadline; this bound is only for a task that lost its trigger.
-    return BakeSensor(task_id="bake", phase=phase, execution_timeout=timedelta(days=7))
+    return BakeSensor(task_id="bake", phase=phase, execution_timeout=timedelta(days=7), **arguments)
 
 
 def _bake_gate(phase: PhaseName, group_id: str, then: Sequence[str]) -> GateOperator:

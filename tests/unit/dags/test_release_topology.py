@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import TriggerRule
@@ -11,6 +11,7 @@ from slipway.policy_checklist import ITEMS
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
+    from airflow.sdk.types import Operator
 
 PHASES = (
     "phase_1_staging_validation",
@@ -19,6 +20,19 @@ PHASES = (
     "phase_4_gradual_increase",
     "phase_5_full_rollout",
 )
+MAPPED = {
+    "phase_1_staging_validation.deploy_revisions",
+    "phase_3_canary.deploy_revisions",
+    "phase_3_canary.warm_up",
+    "phase_4_gradual_increase.warm_up",
+    "phase_5_full_rollout.warm_up",
+    "phase_5_full_rollout.shift_supporting_services",
+}
+
+
+def argument(task: Operator, name: str) -> Any:
+    """Return an argument of a task, mapped or not."""
+    return task.partial_kwargs[name] if task.is_mapped else getattr(task, name)
 
 
 @pytest.fixture(scope="session")
@@ -95,8 +109,25 @@ def test_every_task_that_changes_something_is_bounded(release: DAG) -> None:
 
 
 def test_traffic_moves_in_the_strategys_steps(release: DAG) -> None:
-    shifts = [task.phase for task in release.topological_sort() if task.task_type == "ShiftTrafficOperator"]
-    assert shifts == ["canary", "half", "full", "full"]
+    shifts = [task for task in release.topological_sort() if task.task_type == "ShiftTrafficOperator"]
+    assert [argument(task, "phase") for task in shifts] == ["canary", "half", "full", "full"]
+
+
+def test_what_is_done_to_each_service_is_a_row_a_service_and_the_share_is_one_decision(release: DAG) -> None:
+    opened = release.get_task("preflight.open_release")
+    over_services = {
+        task.task_id for task in release.tasks if task.is_mapped and "service" in task.expand_input.value
+    }
+    assert over_services == MAPPED
+    for name in MAPPED:
+        assert list(release.get_task(name).iter_mapped_dependencies()) == [opened], name
+    # Nobody waits for the row of the service that has moved before.
+    bake = release.get_task("phase_5_full_rollout.bake")
+    assert bake.trigger_rule == TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+    assert bake.upstream_task_ids == {
+        "phase_5_full_rollout.shift_traffic",
+        "phase_5_full_rollout.shift_supporting_services",
+    }
 
 
 def test_every_watched_phase_states_what_it_can_see_before_its_traffic_moves(release: DAG) -> None:
@@ -123,9 +154,9 @@ def test_production_is_migrated_after_its_backup_was_restored_and_migrated_elsew
 def test_new_revisions_are_warmed_up_before_their_traffic_moves(release: DAG) -> None:
     for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
         warm_up = release.get_task(f"{phase}.warm_up")
-        assert warm_up.phase == name
+        assert argument(warm_up, "phase") == name
         assert warm_up.downstream_task_ids == {f"{phase}.shift_traffic"}
-    assert release.get_task("phase_3_canary.warm_up").upstream_task_ids == {"phase_3_canary.deploy_revisions"}
+    assert "phase_3_canary.deploy_revisions" in release.get_task("phase_3_canary.warm_up").upstream_task_ids
 
 
 def test_the_metrics_are_checked_before_the_release_is_opened(release: DAG) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.operators.cloud_run import DeployRevisionsOperator, ShiftTrafficOperator
+from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.preflight import OpenReleaseOperator
 from slipway.operators.release import CloseReleaseOperator, ReleaseOperator, RollBackTrafficOperator
+from slipway.operators.traffic import ShiftTrafficOperator
 
 if TYPE_CHECKING:
     from tests.integration.slipway.operators.conftest import Product

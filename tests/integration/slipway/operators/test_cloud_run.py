@@ -84,7 +84,7 @@ def test_somebody_elses_change_stops_a_step_and_is_named_by_the_rollback(steps: 
     with pytest.raises(TrafficDrift, match=r"traffic .*90.* -> .*60"):
         steps.shift("half")
     assert serving_split(web.read()) == {steps.product.stable: 60, steps.revision: 40}
-    assert "60" in steps.entry("drift/shift_traffic")["reason"]
+    assert "60" in steps.entry(f"drift/shift_traffic/{web.where['service']}")["reason"]
     undone = steps.roll_back()
     assert "overwritten" in undone["note"]
     assert undone["after"] == {steps.product.stable: 100, steps.revision: 0}

@@ -26,7 +26,7 @@ def test_the_new_revision_answers_at_its_tag():
 
 def suite(folder: Path, monkeypatch: pytest.MonkeyPatch, *, status: int) -> Path:
     """Write a smoke suite below an ``include/`` of the test's own."""
-    path = folder / "acceptance" / "smoke" / "test_it.py"
+    path = folder / "acceptance" / "smoke" / "test_backend.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(SMOKE.format(status=status))
     monkeypatch.setattr(warm_up, "INCLUDE", folder)
@@ -40,8 +40,8 @@ def test_a_revision_that_works_is_let_on_and_one_that_does_not_is_not(
     steps.deploy()
     suite(tmp_path, monkeypatch, status=200)
     steps.run(WarmUpOperator(task_id="warm_up", phase="canary"))
-    warmed = steps.entry("warmed/canary")
-    assert (warmed["verdict"], warmed["instances"], warmed["passed"]) == ("promote", {"backend": 1}, 1)
+    warmed = steps.entry("warmed/canary/backend")
+    assert (warmed["verdict"], warmed["instances"], warmed["passed"]) == ("promote", 1, 1)
 
     suite(tmp_path, monkeypatch, status=204)
     with pytest.raises(AirflowFailException, match=r"smoke tests failed: .*answers_at_its_tag"):

@@ -1,0 +1,121 @@
+"""Operators that move traffic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from slipway.drift import split_at
+from slipway.exceptions import ReleaseConflict
+from slipway.operators.cloud_run import ServicesOperator
+from slipway.policy import PhaseName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+    from slipway.plan import PlannedService
+
+
+class ServeStagingOperator(ServicesOperator):
+    """Give staging's traffic to the new revisions.
+
+    One task for all services: the test suites ask them together, at the URLs of one entry of the record.
+    """
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Return the URL of every service in staging."""
+        release = self.release(context)
+        urls = {}
+        for key, service in self.chosen(release).items():
+            where = self.where(release, service, "staging")
+            self.cloud_run.set_traffic(
+                **where,
+                split={service.revisions["staging"]: 100},
+                timeout=release.policy.traffic_timeout_seconds,
+            )
+            urls[key] = self.cloud_run.get_service(**where).uri
+        self.record(release, "serving/staging", urls=urls)
+        return urls
+
+
+class ShiftTrafficOperator(ServicesOperator):
+    """Give the new revisions a phase's share of production traffic.
+
+    Before it moves anything it compares the live service with the record. The lease is renewed in the same
+    write. Afterwards it sees who answers.
+
+    The service that moves step by step is one task and not mapped: its share is one decision, on one
+    evidence. The supporting services follow it, each on its own.
+
+    :param phase: ``canary``, ``half`` or ``full``.
+    :param progressive: True for the service that moves step by step, False for the supporting ones.
+    :raises AirflowSkipException: when none of the services to work on moves with this task.
+    :raises TrafficDrift: when somebody else changed a service.
+    :raises AirflowFailException: when requests show that another split is served than the one asked for.
+    """
+
+    def __init__(self, *, phase: PhaseName, progressive: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.phase = phase
+        self.progressive = progressive
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the split per service before and after."""
+        release = self.release(context)
+        moving = {
+            key: service
+            for key, service in self.chosen(release).items()
+            if service.progressive is self.progressive
+        }
+        if not moving:
+            raise AirflowSkipException(f"{self.service or 'every service'} moves in another task")
+        return {
+            service.names["production"]: self._shift(release, key, service) for key, service in moving.items()
+        }
+
+    def _shift(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
+        name = service.names["production"]
+        split = split_at(release, service, release.policy.phases[self.phase].traffic_percent)
+        live = self.guarded(release, service, goal=split)
+        if live is None:
+            raise ReleaseConflict(f"service {name}: does not exist any more; find out who deleted it")
+        change = self.cloud_run.set_traffic(
+            **self.where(release, service),
+            split=split,
+            etag=live.etag,
+            lease=self.lease(release),
+            timeout=release.policy.traffic_timeout_seconds,
+        )
+        percent = split[service.revisions["production"]]
+        changes = {"before": change.before, "after": change.after, "percent": percent}
+        # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
+        entry = f"shifted/{self.phase}" if self.progressive else f"shifted/{self.phase}/{key}"
+        # The bake counts from the moment on record: what the verification itself asked is before it.
+        seen = self._observe(release, split, url=live.uri)
+        self.record(
+            release,
+            entry,
+            changes={name: changes},
+            states={name: change.state},
+            at=datetime.now(UTC).isoformat(),
+        )
+        if seen is not None:
+            self.record(
+                release, entry.replace("shifted/", "verified/"), phase=self.phase, service=name, **seen
+            )
+            if seen["verdict"] != "promote":
+                raise AirflowFailException(f"service {name}: {seen['reason']}")
+        return changes
+
+    @staticmethod
+    def _observe(release: Release, split: Mapping[str, int], *, url: str) -> dict[str, Any] | None:
+        """See whether the split is served, not only accepted; None when the policy does not ask for it."""
+        from slipway.hooks.service_probe import ServiceProbeHook
+
+        rules = release.policy.verification
+        return None if rules is None else ServiceProbeHook().observe(url, split, rules)
