@@ -36,7 +36,7 @@ def test_the_declared_share_is_fine_and_said(policy: Policy) -> None:
     finding = after(policy, (20, 15, 135))
     assert (finding.verdict, finding.cause) == (Verdict.PROMOTE, Cause.WITHIN_TARGET)
     assert finding.reason == (
-        "Traffic share: 10.0 % of 1500 requests (300 at the new revision, 10 % declared)"
+        "Traffic share: 10.0 % of 3000 requests (300 at the new revision, 10 % declared)"
     )
 
 
@@ -44,7 +44,7 @@ def test_a_revision_without_traffic_is_told_within_minutes(policy: Policy) -> No
     finding = after(policy, (20, 0, 150))
     assert (finding.verdict, finding.cause) == (Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC)
     assert finding.reason == (
-        "Traffic share too small: 0.0 % of 3000 requests (0 at the new revision, 10 % declared)"
+        "Traffic share too small: 0.0 % of 1500 requests (0 at the new revision, 10 % declared)"
     )
 
 
