@@ -57,4 +57,6 @@ if __name__ == "__main__":
         sys.exit(3)
     if os.environ.get("HANG_ON_START"):
         time.sleep(3600)
+    while os.path.exists(os.environ.get("WAIT_WHILE_EXISTS", "")):  # noqa: PTH110 - pathlib takes "" for "."
+        time.sleep(0.05)
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning", lifespan="off")

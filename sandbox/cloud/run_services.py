@@ -9,23 +9,23 @@ from __future__ import annotations
 import base64
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from google.cloud import run_v2
-from google.protobuf import field_mask_pb2, json_format
+from google.protobuf import field_mask_pb2
 
 from sandbox.cloud import run_revisions, run_validation
 from sandbox.cloud.api_errors import (
     AbortedError,
     AlreadyExistsError,
     FailedPreconditionError,
-    NotFoundError,
 )
 from sandbox.cloud.names import ServiceName, short
 from sandbox.cloud.run_conditions import Failure, condition, failed
+from sandbox.cloud.run_records import ServiceRecords
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -48,8 +48,8 @@ class Accepted:
     only_validated: bool = False
 
 
-class ServiceStore:
-    """All services and revisions of all projects.
+class ServiceStore(ServiceRecords):
+    """All services and revisions of all projects, as requests and the reconciler change them.
 
     :param clock: current time, time zone aware.
     :param suffix: makes the random end of generated revision names.
@@ -60,47 +60,10 @@ class ServiceStore:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         suffix: Callable[[], str] = _random_suffix,
     ) -> None:
+        super().__init__()
         self._clock = clock
         self._suffix = suffix
-        self._services: dict[str, Any] = {}
-        self._revisions: dict[str, Any] = {}
-        self._revisions_made: dict[str, int] = {}
         self._running: dict[str, int] = {}
-
-    def service(self, name: str) -> Any:
-        """Return a copy of a service.
-
-        :raises NotFoundError: there is none of this name.
-        """
-        return run_v2.Service(self._service(name))
-
-    def exists(self, name: str) -> bool:
-        """Whether there is a service of this name."""
-        return name in self._services
-
-    def services(self, parent: str = "") -> list[Any]:
-        """Copies of the services of ``projects/*/locations/*`` (of all when empty), by name.
-
-        ``projects/*/locations/-`` means every location.
-        """
-        prefix = parent.removesuffix("-") + ("/services/" if parent and not parent.endswith("/-") else "")
-        return [run_v2.Service(s) for name, s in sorted(self._services.items()) if name.startswith(prefix)]
-
-    def revision(self, name: str) -> Any:
-        """Return a copy of a revision.
-
-        :raises NotFoundError: there is none of this name.
-        """
-        return run_v2.Revision(self._revision(name))
-
-    def has_revision(self, name: str) -> bool:
-        """Whether there is a revision of this name."""
-        return name in self._revisions
-
-    def revisions(self, service: str) -> list[Any]:
-        """Copies of a service's revisions, newest first."""
-        found = [r for name, r in self._revisions.items() if name.startswith(f"{service}/revisions/")]
-        return [run_v2.Revision(revision) for revision in reversed(found)]
 
     def create(self, parent: str, service_id: str, given: Any, validate_only: bool = False) -> Accepted:
         """Create a service with its first revision.
@@ -216,22 +179,6 @@ class ServiceStore:
             "Ready", failure or configuration, now, pending=service.reconciling
         )
 
-    def dump(self) -> dict[str, Any]:
-        """Everything as JSON values, for ``load``."""
-        return {
-            "services": [json_format.MessageToDict(s._pb) for s in self._services.values()],
-            "revisions": [json_format.MessageToDict(r._pb) for r in self._revisions.values()],
-            "revisions_made": self._revisions_made,
-        }
-
-    def load(self, stored: Mapping[str, Any]) -> None:
-        """Take over what ``dump`` gave."""
-        for values in stored["services"]:
-            self._services[values["name"]] = _parsed(run_v2.Service, values)
-        for values in stored["revisions"]:
-            self._revisions[values["name"]] = _parsed(run_v2.Revision, values)
-        self._revisions_made = dict(stored["revisions_made"])
-
     def _store(self, wanted: Any, current: Any | None, validate_only: bool) -> Accepted:
         run_validation.complete(wanted)
         run_validation.check(wanted, short(wanted.name))
@@ -280,24 +227,6 @@ class ServiceStore:
         order = list(self._revisions)
         return other not in self._revisions or order.index(name) > order.index(other)
 
-    def _service(self, name: str) -> Any:
-        if name not in self._services:
-            service = ServiceName.parse(name)
-            raise NotFoundError(
-                f"Resource '{service.service}' of kind 'SERVICE' in region '{service.location}' "
-                f"in project '{service.project}' does not exist."
-            )
-        return self._services[name]
-
-    def _revision(self, name: str) -> Any:
-        if name not in self._revisions:
-            service = ServiceName.parse(name)
-            raise NotFoundError(
-                f"Resource '{short(name)}' of kind 'REVISION' in region '{service.location}' "
-                f"in project '{service.project}' does not exist."
-            )
-        return self._revisions[name]
-
     def _check_etag(self, resource: Any, given: str) -> None:
         if given and given != resource.etag:
             raise AbortedError(
@@ -309,9 +238,3 @@ class ServiceStore:
 def _etag(resource: Any) -> str:
     version = base64.urlsafe_b64encode(f"{resource.uid}/{resource.generation}".encode()).decode()
     return f'"{version}"'
-
-
-def _parsed(message_class: Any, values: dict[str, Any]) -> Any:
-    message = message_class()
-    json_format.ParseDict(values, type(message).pb(message))
-    return message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
+from rich.markup import escape
 
 from sandbox.demo.airflow_client import RunState
 from sandbox.demo.record import traffic_steps
@@ -33,7 +34,7 @@ class Progress:
         """Print what is new."""
         for task, value in state.tasks.items():
             if value != self._tasks.get(task) and value in _SHOWN and value != "running":
-                self._line(f"{_SHOWN[value]} {task}")
+                self._line(f"{_SHOWN[value]} {escape(task)}")
         self._tasks = dict(state.tasks)
         steps = traffic_steps(self._settings, self._service)
         for step in steps[self._steps :]:
