@@ -1,7 +1,7 @@
 """Fixtures of the acceptance suites, which run against a deployed platform.
 
 Environment: ``BACKEND_URL``, ``AUTH_URL``, ``FRONTEND_URL``; optionally ``PRICING``, a JSON object with the
-public ``LLM_PRICING_*`` prices.
+public ``LLM_PRICING_*`` prices, and ``<SERVICE>_IDENTITY_TOKEN`` for a service that admits only some callers.
 """
 
 from __future__ import annotations

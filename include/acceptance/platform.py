@@ -30,10 +30,18 @@ def base_url(service: str) -> str:
     return os.environ[f"{service.upper()}_URL"].rstrip("/")
 
 
+def identity(service: str) -> dict[str, str]:
+    """Return the header that says to Cloud Run who calls; none for a service that admits everybody."""
+    token = os.environ.get(f"{service.upper()}_IDENTITY_TOKEN")
+    return {} if token is None else {"X-Serverless-Authorization": f"Bearer {token}"}
+
+
 @contextmanager
 def service(name: str) -> Iterator[httpx.Client]:
     """Lend an HTTP client of one service."""
-    with httpx.Client(base_url=base_url(name), timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+    with httpx.Client(
+        base_url=base_url(name), timeout=TIMEOUT_SECONDS, trust_env=False, headers=identity(name)
+    ) as client:
         yield client
 
 
@@ -99,7 +107,7 @@ class Caller:
     def events(self) -> Iterator[EventSocket]:
         """Lend an open WebSocket."""
         url = f"{base_url('backend').replace('http', 'ws', 1)}/v1/events?token={self.token}"
-        socket = websocket.create_connection(url, timeout=TIMEOUT_SECONDS)
+        socket = websocket.create_connection(url, timeout=TIMEOUT_SECONDS, header=identity("backend"))
         try:
             yield EventSocket(self, socket)
         finally:

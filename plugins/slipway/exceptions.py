@@ -148,3 +148,7 @@ class CommandFailed(SlipwayError):
 
 class ReleaseUnknown(SlipwayError):
     """No release with this id was opened."""
+
+
+class IdentityUnavailable(SlipwayError):
+    """The connection's account cannot say who it is to a service that asks."""

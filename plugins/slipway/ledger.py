@@ -1,4 +1,4 @@
-"""The append-only, hash-chained record of each release, and the lease that lets one release touch a service.
+"""The append-only, hash-chained record of each release.
 
 The ledger is the truth of a release; the state of the Airflow run is not. Every entry carries the hash of the
 one before it, so a changed or missing entry is found by :meth:`Ledger.verify`. An entry is written once per
@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slipway.exceptions import ReleaseConflict, ReleaseUnknown
+from slipway.exceptions import ReleaseUnknown
+from slipway.ledger_leases import LedgerLeases
+from slipway.ledger_operations import LedgerOperations
+from slipway.ledger_store import LEDGER_CONNECTION
 from slipway.plan import ReleasePlan
 from slipway.policy import Policy
 from slipway.policy_formats import parse_recorded_policy
 from slipway.statements import statement
 
+__all__ = ["LEDGER_CONNECTION", "Entry", "Ledger", "Release", "canonical", "entry_hash"]
+
 GENESIS = "0" * 64
-LEDGER_CONNECTION = "slipway_ledger"
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,11 @@ def canonical(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, sort_keys=True, separators=(",", ":"))
 
 
-class Ledger:
+class Ledger(LedgerLeases, LedgerOperations):
     """Reads and writes the record of releases.
 
     :param conn_id: Airflow connection to the PostgreSQL database that holds it.
     """
-
-    def __init__(self, conn_id: str = LEDGER_CONNECTION) -> None:
-        from airflow.providers.postgres.hooks.postgres import PostgresHook
-
-        self._hook = PostgresHook(postgres_conn_id=conn_id)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        with closing(self._hook.get_conn()) as connection, connection, connection.cursor() as cursor:
-            yield cursor
 
     def open_release(
         self,
@@ -129,36 +122,12 @@ class Ledger:
                 },
             )
             first = cursor.rowcount == 1
-            for service in sorted(stable) if first else ():
-                cursor.execute(
-                    statement("ledger/take_lease"), {"service": service, "release_id": plan.release_id}
-                )
-                if cursor.rowcount == 0:
-                    self._refuse(cursor, service)
             if first:
+                until = datetime.now(UTC) + timedelta(seconds=policy.lease_seconds)
+                self._take_leases(cursor, plan.release_id, stable, until=until)
                 opened = {"actor": actor, "reason": reason, "stable": stable, **(record or {})}
                 self._append(cursor, plan.release_id, "opened", opened)
         return self.release(plan.release_id)
-
-    def refuse_held(self, services: Sequence[str]) -> None:
-        """Refuse services that an open release holds; changes nothing, and promises nothing for later.
-
-        :param services: names of production services.
-        :raises ReleaseConflict: naming the release that holds the first of them.
-        """
-        with self._transaction() as cursor:
-            for service in services:
-                cursor.execute(statement("ledger/read_lease"), {"service": service})
-                if cursor.rowcount:
-                    self._refuse(cursor, service)
-
-    def _refuse(self, cursor: Any, service: str) -> None:
-        cursor.execute(statement("ledger/read_lease"), {"service": service})
-        holder, version, actor, taken_at = cursor.fetchone() or ("another release", "?", "?", "just now")
-        raise ReleaseConflict(
-            f"service {service}: release {holder} (version {version}, by {actor}) has held it "
-            f"since {taken_at}; wait until it is promoted or rolled back"
-        )
 
     def release(self, release_id: str) -> Release:
         """Read a release.

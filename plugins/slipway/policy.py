@@ -61,6 +61,8 @@ class Service(Section):
     :param image: image repository without tag; a release of version ``v`` deploys ``image:v`` by its digest.
     :param rollout: ``progressive`` moves step by step and is judged; ``supporting`` follows at full traffic.
     :param secrets: environment variable to configuration document, mounted by version number.
+    :param requires_identity: production admits only callers with the role ``roles/run.invoker``; what a
+        release asks the service goes with an identity token.
     """
 
     image: str
@@ -70,6 +72,7 @@ class Service(Section):
     max_instances: Annotated[int, Field(ge=1, le=1000)]
     env: Mapping[str, str] = {}
     secrets: Mapping[str, str] = {}
+    requires_identity: bool = False
 
     @model_validator(mode="after")
     def _instances_in_order(self) -> Service:
@@ -150,8 +153,8 @@ class Policy(Section):
 
     :param format: see :mod:`slipway.policy_formats`.
     :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
-    :param lease_seconds: how long a service stays leased after a release last touched it; longer than the
-        longest time between two steps that touch it.
+    :param lease_seconds: how long services stay leased after a release last renewed it; no shorter than the
+        longest phase, at whose beginning and end it does.
     :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
     :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
     """
@@ -186,6 +189,30 @@ class Policy(Section):
         key = self.traffic_share.counted_by
         if getattr(self.metrics.get(key), "kind", None) not in ("share", "quantile"):
             raise ValueError(f"traffic_share.counted_by={key}: must be a metric of kind share or quantile")
+        return self
+
+    @model_validator(mode="after")
+    def _leases_outlast_phases(self) -> Policy:
+        deploy = self.deploy_timeout_seconds + self.traffic_timeout_seconds
+        if self.warm_up is not None:
+            deploy += self.warm_up.instances_timeout_seconds + self.warm_up.suite_timeout_seconds
+        if self.verification is not None:
+            deploy += self.verification.settle_seconds
+        watch = self.decision.ingestion_seconds + self.decision.person_seconds
+        longest = {
+            "staging_validation": self.staging_validation.timeout_seconds,
+            "preparation": self.backup_timeout_seconds + self.migrations.rehearsal.restore_timeout_seconds,
+            **{
+                f"phases.{name}": deploy + phase.bake_seconds + phase.extension_seconds + watch
+                for name, phase in self.phases.items()
+            },
+        }
+        name = max(longest, key=longest.__getitem__)
+        if self.lease_seconds < longest[name]:
+            raise ValueError(
+                f"lease_seconds={self.lease_seconds:g}: must be at least {longest[name]:g}, which"
+                f" {name} may take"
+            )
         return self
 
     @model_validator(mode="after")

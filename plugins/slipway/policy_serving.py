@@ -33,6 +33,7 @@ class Verification(Section):
     :param false_alarm_probability: bound on refusing a split that is served as asked.
     :param leftover_percent: a revision that should get nothing and gets this share is found out.
     :param settle_seconds: how long the split may take to be served everywhere.
+    :param request_seconds: bound of one request.
     """
 
     path: Annotated[str, Field(pattern="^/")]
@@ -40,3 +41,4 @@ class Verification(Section):
     false_alarm_probability: Annotated[float, Field(gt=0, lt=0.1)]
     leftover_percent: Annotated[float, Field(gt=0, lt=100)]
     settle_seconds: Seconds
+    request_seconds: Seconds = 5

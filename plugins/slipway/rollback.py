@@ -10,10 +10,13 @@ from slipway.exceptions import ServiceNotFound
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run import CloudRunTrafficHook
     from slipway.ledger import Release
+    from slipway.ledger_operations import LedgerOperations
     from slipway.plan import PlannedService
 
 
-def restore_stable_traffic(release: Release, hook: CloudRunTrafficHook) -> dict[str, Any]:
+def restore_stable_traffic(
+    release: Release, hook: CloudRunTrafficHook, operations: LedgerOperations | None = None
+) -> dict[str, Any]:
     """Restore the recorded split of every production service; where it already serves, nothing is done.
 
     The safe direction is that nothing of the release serves. So a split that somebody else set is overwritten
@@ -22,13 +25,20 @@ def restore_stable_traffic(release: Release, hook: CloudRunTrafficHook) -> dict[
 
     :param release: the release to undo.
     :param hook: the door to Cloud Run.
+    :param operations: where the names of the operations are kept, so that another try waits for the same
+        ones; None for the brake, which has no other try and must not need the ledger.
     :return: per service the split before and after, and in ``note`` what is out of the ordinary.
     """
     services = {service.names["production"]: service for service in release.plan.services.values()}
-    return {name: _restore(release, services[name], hook) for name in release.stable}
+    return {name: _restore(release, services[name], hook, operations) for name in release.stable}
 
 
-def _restore(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> dict[str, Any]:
+def _restore(
+    release: Release,
+    service: PlannedService,
+    hook: CloudRunTrafficHook,
+    operations: LedgerOperations | None,
+) -> dict[str, Any]:
     from slipway.hooks.cloud_run import foreign_lease, serving_split, state_of
     from slipway.hooks.cloud_run_state import by_whom
 
@@ -59,8 +69,12 @@ def _restore(release: Release, service: PlannedService, hook: CloudRunTrafficHoo
     foreign = serving not in own_splits(release, service)
     if foreign and own not in serving:
         return _left(split, f"left alone: none of it is this release's; set by {by_whom(state_of(live))}")
+    step = f"rolled_back/traffic/{name}"
     change = hook.set_traffic(
-        **where, split=stable, timeout=release.policy.rollback_deadlines.traffic_seconds
+        **where,
+        split=stable,
+        operation=None if operations is None else operations.operation(release.release_id, step),
+        timeout=release.policy.rollback_deadlines.traffic_seconds,
     )
     done: dict[str, Any] = {"before": change.before, "after": change.after, "changed": change.changed}
     if foreign:

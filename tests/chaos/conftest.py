@@ -29,6 +29,8 @@ from tests.integration.slipway.hooks.fault_proxy import FaultProxy, fault_proxy
 from tests.own_sandbox import own_sandbox
 
 _DATABASE = "chaos_ledger"
+HELD = "held"
+"""A file in the sandbox's folder: while it is there, instances of the image tagged so do not start."""
 _TAGS: dict[str, dict[str, str]] = {
     "1": {},
     "crashes": {"CRASH_ON_START": "1"},
@@ -46,9 +48,10 @@ def settings() -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 def cloud(settings: Settings) -> Iterator[str]:
     """Base URL of the Google APIs."""
-    images = settings.home / "images.yaml"
+    images, held = settings.home / "images.yaml", settings.home / HELD
+    tags: dict[str, dict[str, str]] = {**_TAGS, "held": {"WAIT_WHILE_EXISTS": str(held)}}
     command = ["python", str(REPOSITORY / "bench/container_app.py")]
-    images.write_text(yaml.safe_dump({"test/app": {"command": command, "tags": _TAGS}}))
+    images.write_text(yaml.safe_dump({"test/app": {"command": command, "tags": tags}}))
     url = f"http://{HOST}:{settings.google_port}"
     program = Program(
         name="cloud",
@@ -68,6 +71,13 @@ def api(cloud: str) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="session")
+def web() -> Iterator[tuple[FaultProxy, FaultProxy]]:
+    """Proxies in front of the service and of its new revision's tag, once it is known where these are."""
+    with fault_proxy("") as service, fault_proxy("") as candidate:
+        yield service, candidate
+
+
+@pytest.fixture(scope="session")
 def database(settings: Settings) -> Iterator[StatementProxy]:
     """A proxy in front of the ledger's database."""
     with running(postgres.program(settings), settings):
@@ -83,6 +93,7 @@ def world(
     settings: Settings,
     cloud: str,
     api: FaultProxy,
+    web: tuple[FaultProxy, FaultProxy],
     database: StatementProxy,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
@@ -100,6 +111,7 @@ def world(
         hook = CloudRunTrafficHook("chaos_google")
         made = World(
             api,
+            *web,
             database,
             hook,
             Ledger("chaos_ledger"),

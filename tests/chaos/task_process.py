@@ -22,13 +22,17 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import supervisor as _supervisor  # noqa: F401 - likewise
 from slipway.hooks import cloud_run as _cloud_run  # noqa: F401 - likewise
+from slipway.hooks import identity_token as _identity_token  # noqa: F401 - likewise
+from slipway.hooks import service_probe as _service_probe  # noqa: F401 - likewise
 from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.release import ReleaseOperator, RollBackTrafficOperator
 from slipway.operators.traffic import ShiftTrafficOperator
+from slipway.operators.warm_up import WarmUpOperator
 
 TASKS: dict[str, Callable[[], ReleaseOperator]] = {
     "deploy": lambda: DeployRevisionsOperator(task_id="deploy_revisions", environment="production"),
     "shift": lambda: ShiftTrafficOperator(task_id="shift_traffic", phase="canary"),
+    "warm up": lambda: WarmUpOperator(task_id="warm_up", phase="canary", service="backend"),
     "roll back": lambda: RollBackTrafficOperator(task_id="roll_back_traffic"),
 }
 BOUND_SECONDS = 120.0

@@ -18,9 +18,13 @@ Moment = Literal["before", "after"]
 Victim = Callable[[], str | None]
 """Says at which call the task was killed; None when it was not."""
 
-BEGINNINGS = {"shift": STABLE, "roll back": CANARY}
-ENDS = {"shift": CANARY, "roll back": STABLE}
-FEWEST = {"Cloud Run": 4, "ledger": 9}
+BEGINNINGS = {"shift": STABLE, "warm up": STABLE, "roll back": CANARY}
+ENDS = {"shift": CANARY, "warm up": STABLE, "roll back": STABLE}
+WRITES = {"shift": 1, "warm up": 0, "roll back": 1}
+FEWEST = {
+    "Cloud Run": {"shift": 4, "warm up": 2, "roll back": 4},
+    "ledger": {"shift": 15, "warm up": 9, "roll back": 12},
+}
 
 
 def kill_at_api_call(world: World, number: int, moment: Moment) -> Victim:
@@ -58,7 +62,7 @@ DOORS = {"Cloud Run": kill_at_api_call, "ledger": kill_at_statement}
 )
 def test_a_killed_task_finds_its_own_work_done(world: World, task: str, door: str, moment: Moment) -> None:
     for number in itertools.count(1):
-        world.begin(BEGINNINGS[task])
+        world.begin(BEGINNINGS[task], asks=task == "warm up")
         generation = world.generation()
         victim = DOORS[door](world, number, moment)
         ended = world.run(task)
@@ -71,7 +75,37 @@ def test_a_killed_task_finds_its_own_work_done(world: World, task: str, door: st
         again = world.run(task)
         assert again.succeeded, again
         world.check(task, split=ENDS[task])
-        assert world.generation() == generation + 1, "the traffic is written once"
+        assert world.generation() == generation + WRITES[task], "the traffic is written once"
         fault_table.add(task, f"SIGKILL {moment} {door}: {call}", 2, "as asked")
-    assert number > FEWEST[door], "every call of the task was a place to be killed at"
+    assert number > FEWEST[door][task], "every call of the task was a place to be killed at"
     world.end()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", [1, 60, 120])
+def test_a_task_killed_while_it_sees_who_answers_looks_again(
+    world: World, number: int, moment: Moment
+) -> None:
+    world.begin(STABLE, asks=True)
+    generation = world.generation()
+    if moment == "before":
+        fault = Fault("GET", "/healthz", skip=number - 1, lost="request", before=world.kill)
+    else:
+        fault = Fault("GET", "/healthz", skip=number - 1, lost="answer", after=world.kill)
+    injected = world.web.inject(fault)
+    ended = world.run("shift")
+    assert (ended.code, injected.times) == (-9, 0), ended
+    assert world.run("shift").succeeded, world.runs[-1]
+    world.check("shift", "verify", split=CANARY)
+    assert world.generation() == generation + 1, "the traffic is written once"
+    fault_table.add("shift", f"SIGKILL {moment} request {number} of its verification", 2, "as asked")
+
+
+def test_a_warm_up_killed_in_its_smoke_tests_runs_them_again(world: World) -> None:
+    world.begin(STABLE, asks=True)
+    world.candidate.inject(Fault("GET", "/smoke", before=world.kill))
+    assert world.run("warm up").code == -9
+    assert world.run("warm up").succeeded, world.runs[-1]
+    world.check("warm up", split=STABLE)
+    assert world.candidate.count("GET", "/smoke") == 2
+    fault_table.add("warm up", "SIGKILL in its smoke tests", 2, "as asked")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
-from slipway.hooks.cloud_run import CloudRunTrafficHook, serving_split
+from slipway.hooks.cloud_run import CloudRunTrafficHook, revision_uri, serving_split
 from slipway.ledger import Ledger, Release
 from slipway.plan import PlannedService, ReleasePlan, release_id
 from slipway.policy import Policy, load_policy, parse_policy
@@ -18,19 +19,33 @@ from tests.integration.slipway.hooks.fault_proxy import FaultProxy
 PROJECT = "sandbox-production"
 SERVICE = "web"
 VERSION = "1.1.0"
+TAG = "candidate"
 SECONDS = 30.0
 STABLE, CANARY = {"web-a": 100}, {"web-a": 90, "web-b": 10}
 KEYS = {
     "deploy": "deployed/production/backend",
+    "warm up": "warmed/canary/backend",
     "shift": "shifted/canary",
+    "verify": "verified/canary",
     "roll back": "rolled_back/traffic",
 }
+SMOKE = """
+import os
+import urllib.request
+
+
+def test_the_new_revision_answers():
+    with urllib.request.urlopen(os.environ["BACKEND_URL"] + "/smoke") as answer:
+        assert answer.headers["x-slipway-revision"] == os.environ["BACKEND_REVISION"]
+"""
 
 
 class World:
     """What the tests share.
 
     :param api: the proxy that tasks reach Cloud Run through.
+    :param web: the proxy that they reach the service through.
+    :param candidate: the proxy that they reach its new revision's tag through.
     :param database: the proxy that they reach the ledger through.
     :param hook: a door to Cloud Run past the proxy.
     :param ledger: the ledger past the proxy.
@@ -41,14 +56,19 @@ class World:
     def __init__(
         self,
         api: FaultProxy,
+        web: FaultProxy,
+        candidate: FaultProxy,
         database: StatementProxy,
         hook: CloudRunTrafficHook,
         ledger: Ledger,
         image: str,
         folder: Path,
     ) -> None:
-        self.api, self.database, self.hook, self.ledger = api, database, hook, ledger
-        self._image, self._folder, self._policy = image, folder, _policy()
+        self.api, self.web, self.candidate = api, web, candidate
+        self.database, self.hook, self.ledger = database, hook, ledger
+        self._image, self._folder = image, folder
+        (folder / "test_backend.py").write_text(SMOKE)
+        self._policy, self._asking = _policy(), _policy(**_asking(folder))
         self._numbers = itertools.count(1)
         self._release: Release | None = None
         self._process: TaskProcess | None = None
@@ -58,7 +78,15 @@ class World:
     def build(self) -> None:
         """Make the service with a stable and a new revision."""
         self.deploy("web-a")
-        self.deploy("web-b", tag="candidate")
+        self.deploy("web-b", tag=TAG)
+        self.lead_through_proxies()
+
+    def lead_through_proxies(self) -> None:
+        """Have the tasks reach the service, and the tag of its new revision, through the proxies."""
+        live = self.hook.get_service(**self.where)
+        for proxy, url in ((self.web, live.uri), (self.candidate, revision_uri(live, TAG))):
+            proxy.upstream = url
+            self.api.rewrites[url.encode()] = proxy.url.encode()
 
     def deploy(self, revision: str, tag: str | None = None) -> None:
         """Make a revision past the proxy."""
@@ -79,10 +107,13 @@ class World:
         """Return the reference of one of the tests' images."""
         return f"{self._image}:{tag}"
 
-    def begin(self, split: dict[str, int], *, revision: str = "web-b", image: str = "1") -> None:
+    def begin(
+        self, split: dict[str, int], *, revision: str = "web-b", image: str = "1", asks: bool = False
+    ) -> None:
         """Open a release of its own and put the traffic where it is to start from.
 
         :param split: percent by revision.
+        :param asks: whether its policy has new revisions warmed up, and shifts verified by requests.
         :param revision: the release's new revision.
         :param image: tag of its image.
         """
@@ -103,13 +134,15 @@ class World:
             policy_name="chaos",
             services={"backend": service},
         )
-        self._release = self.ledger.open_release(plan, self._policy, {SERVICE: STABLE}, actor="ada")
+        policy = self._asking if asks else self._policy
+        self._release = self.ledger.open_release(plan, policy, {SERVICE: STABLE}, actor="ada")
         self.ledger.append(plan.release_id, "configured/production", {"versions": {}})
         self.runs = []
 
     def end(self) -> None:
         """Close the release, on the service too, and forget every fault."""
-        self.api.reset()
+        for proxy in (self.api, self.web, self.candidate):
+            proxy.reset()
         self.database.reset()
         if self._release is not None:
             release = self._release.release_id
@@ -147,6 +180,13 @@ class World:
         """Return the names of the service's revisions."""
         return {revision.name.rpartition("/")[2] for revision in self.hook.list_revisions(**self.where)}
 
+    def done(self) -> list[str]:
+        """Return the steps that are on record, in their order."""
+        assert self._release is not None
+        steps = {key: task for task, key in KEYS.items()}
+        entries = self.ledger.entries(self._release.release_id)
+        return [steps[entry.key] for entry in entries if entry.key in steps]
+
     def check(self, *tasks: str, split: dict[str, int]) -> None:
         """Check that the world is as the record says: who serves, one entry a task, and the line in the log.
 
@@ -167,7 +207,17 @@ class World:
             assert "changes" not in entry.payload or entry.payload["changes"], entry
 
 
-def _policy() -> Policy:
+def _asking(suite: Path) -> dict[str, Any]:
+    release = load_policy("release.yaml")
+    assert release.verification is not None
+    return {
+        "warm_up": {"suite": str(suite), "suite_timeout_seconds": 4, "instances_timeout_seconds": 1},
+        "verification": release.verification.model_dump(mode="json")
+        | {"settle_seconds": 1, "request_seconds": 0.5},
+    }
+
+
+def _policy(**changes: Any) -> Policy:
     document = load_policy("release.yaml").model_dump(mode="json")
     for environment in document["environments"].values():
         environment |= {"project_id": PROJECT, "location": LOCATION}
@@ -179,4 +229,4 @@ def _policy() -> Policy:
     document |= {"deploy_timeout_seconds": 6, "deploy_inline_seconds": 3, "traffic_timeout_seconds": 3}
     document |= {"warm_up": None, "verification": None}
     document["rollback_deadlines"]["traffic_seconds"] = 3
-    return parse_policy(document, source="chaos")
+    return parse_policy(document | changes, source="chaos")

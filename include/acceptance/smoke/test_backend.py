@@ -7,7 +7,7 @@ import json
 import httpx
 import websocket
 
-from include.acceptance.platform import TIMEOUT_SECONDS, Caller, base_url
+from include.acceptance.platform import TIMEOUT_SECONDS, Caller, base_url, identity
 from include.acceptance.smoke.asking import assert_healthy_and_new, at_least_once
 
 TOO_LITTLE = json.dumps({"type": "optimize"})
@@ -37,7 +37,7 @@ def test_a_websocket_opens_and_answers(caller: Caller) -> None:
     @at_least_once
     def ask() -> None:
         url = f"{base_url('backend').replace('http', 'ws', 1)}/v1/events?token={caller.token}"
-        socket = websocket.create_connection(url, timeout=TIMEOUT_SECONDS)
+        socket = websocket.create_connection(url, timeout=TIMEOUT_SECONDS, header=identity("backend"))
         try:
             socket.send(TOO_LITTLE)
             answer = json.loads(socket.recv())

@@ -14,6 +14,7 @@ from google.cloud import run_v2
 from slipway.exceptions import CloudRunError, CloudRunTimeout, ReleaseConflict, RevisionNotReady
 from slipway.hooks.cloud_run_client import POLL_SECONDS, Change, ServiceAddress
 from slipway.hooks.cloud_run_lease import Lease, annotations_with, foreign_lease, lease_of
+from slipway.hooks.cloud_run_operation import OperationRecord
 from slipway.hooks.cloud_run_revision import (
     Readiness,
     RevisionSpec,
@@ -80,6 +81,7 @@ class CloudRunTrafficHook(CloudRunSplits):
         tag: str | None,
         expected_etag: str | None = None,
         lease: Lease | None = None,
+        operation: OperationRecord | None = None,
         timeout: float,
     ) -> run_v2.Service:
         """Make an immutable revision that is ready and gets no requests, except through its tag.
@@ -101,6 +103,8 @@ class CloudRunTrafficHook(CloudRunSplits):
         :param tag: tag with a URL of its own, or None.
         :param expected_etag: make the revision only if the service still has this etag.
         :param lease: lease to take or renew in the same write.
+        :param operation: where the name of the write's operation is kept; a revision that an earlier try
+            began to make is waited for by that name.
         :param timeout: bound of the whole call, in seconds.
         :returns: the service with the revision ready.
         :raises ReleaseConflict: when the name is taken by another revision, the service was changed, or
@@ -116,16 +120,19 @@ class CloudRunTrafficHook(CloudRunSplits):
         spec = RevisionSpec(revision, image, env, secrets, min_instances, max_instances, labels)
         deadline = Deadline(timeout)
         current = self._find(address, deadline)
-        failure = None
-        if current is None or self._find_revision(address, revision, deadline) is None:
+        if current is not None and self._is_made(address, current, revision, deadline):
+            failure = self._resume(address, operation, deadline)
+        else:
             if expected_etag is not None and (current is None or current.etag != expected_etag):
                 raise moved(address, expected_etag, current)
-            failure = self._make_revision(address, current, spec, lease, deadline)
+            failure = self._make_revision(address, current, spec, lease, operation, deadline)
         ready = self._await_revision(address, spec, failure, deadline)
         split = only_serving(serving_split(ready)) or {revision: 100}
         tags = tags_of(ready) if tag is None else {**tags_of(ready), tag: revision}
         plan = TrafficPlan.of(split, tags)
-        return self._settle(address, ready, plan, lease=lease, fenced=False, deadline=deadline)
+        return self._settle(
+            address, ready, plan, lease=lease, fenced=False, operation=operation, deadline=deadline
+        )
 
     async def aget_service(self, *, project_id: str, location: str, service: str) -> run_v2.Service:
         """Do :meth:`get_service` in a thread with a channel of its own, for a trigger.
@@ -158,12 +165,21 @@ class CloudRunTrafficHook(CloudRunSplits):
 
         return await asyncio.to_thread(call)
 
+    def _is_made(
+        self, address: ServiceAddress, current: run_v2.Service, revision: str, deadline: Deadline
+    ) -> bool:
+        """Whether a revision is there, or is being made: its template was written, and that is under way."""
+        if self._find_revision(address, revision, deadline) is not None:
+            return True
+        return current.template.revision == revision and bool(current.reconciling)
+
     def _make_revision(
         self,
         address: ServiceAddress,
         current: run_v2.Service | None,
         spec: RevisionSpec,
         lease: Lease | None,
+        operation: OperationRecord | None,
         deadline: Deadline,
     ) -> Exception | None:
         """Write the template with what serves pinned; return the operation's error."""
@@ -174,7 +190,9 @@ class CloudRunTrafficHook(CloudRunSplits):
         def landed(latest: run_v2.Service | None) -> bool:
             return latest is not None and latest.template.revision == spec.revision
 
-        written = self._write(address, current, change, landed, fenced=False, deadline=deadline)
+        written = self._write(
+            address, current, change, landed, fenced=False, operation=operation, deadline=deadline
+        )
         if written.refusal is not None:
             raise CloudRunError(f"service {address}: cannot make revision {spec.revision}: {written.refusal}")
         return written.failure

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError as OperationTimeout
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as google_errors
-from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from slipway.exceptions import CloudRunError, ReleaseConflict, RevisionNotFound, ServiceNotFound
+from slipway.hooks.cloud_run_operation import OperationRecord, await_operation, find_operation
 from slipway.hooks.cloud_run_traffic import describe_change
 from slipway.hooks.deadline import Deadline
 from slipway.hooks.google_calls import FAILURES, READ_SECONDS, attempt_timeout, reported_as, retry_within
@@ -203,6 +202,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         landed: Callable[[run_v2.Service | None], bool],
         *,
         fenced: bool,
+        operation: OperationRecord | None = None,
         deadline: Deadline,
     ) -> Written:
         """Write a change and wait for its operation.
@@ -215,14 +215,17 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         :param change: makes the write from what was read.
         :param landed: whether a service as read holds the change.
         :param fenced: believe the first refusal for a moved etag, without a further read.
+        :param operation: where the name of the write's operation is kept before it is waited for.
         :raises ReleaseConflict: when somebody else changed the service.
         """
         base = current
         for last in (False, True):
-            operation, error, unanswered = self._send(address, change(base), base is None, deadline)
+            begun, error, unanswered = self._send(address, change(base), base is None, deadline)
             generation = 1 if base is None else base.generation + 1
             if error is None:
-                return Written(generation, failure=self._await_operation(operation, deadline))
+                if operation is not None:
+                    operation.keep(begun.operation.name)
+                return Written(generation, failure=await_operation(begun, deadline, self.log))
             conflict = isinstance(error, google_errors.Conflict)
             if conflict and fenced and not unanswered:
                 raise ReleaseConflict(f"service {address}: changed since it was read: {error}") from error
@@ -263,25 +266,19 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
             return None, error, bool(unanswered)
         return operation, None, bool(unanswered)
 
-    def _await_operation(self, operation: Any, deadline: Deadline) -> Exception | None:
-        """Wait for an operation; return its own error, None when it succeeded or its end could not be seen.
-
-        What happened is always read from the service afterwards: an operation is only a way to wait.
-        """
-        seconds = max(1.0, deadline.remaining)
-        try:
-            operation.result(
-                timeout=seconds,
-                retry=retry_within(min(seconds, READ_SECONDS)),
-                polling=DEFAULT_POLLING.with_delay(initial=0.1, maximum=2.0, multiplier=1.5),
-            )
-        except OperationTimeout:
-            self.log.info("operation %s: not done in %.0f s", operation.operation.name, seconds)
-        except FAILURES as error:
-            if operation.operation.done:
-                return error
-            self.log.info("operation %s: cannot be followed: %s", operation.operation.name, error)
-        return None
+    def _resume(
+        self, address: ServiceAddress, operation: OperationRecord | None, deadline: Deadline
+    ) -> Exception | None:
+        """Wait for the operation that an earlier try of the same step began; return its own error, if any."""
+        name = None if operation is None else operation.name()
+        if name is None:
+            return None
+        client = self._client(run_v2.ServicesClient, address.location)
+        found = find_operation(client, name, deadline, self.log)
+        if found is None:
+            return None
+        self.log.info("operation %s: begun by an earlier try; waiting for it", name)
+        return await_operation(found, deadline, self.log)
 
 
 def _what_changed(before: run_v2.Service | None, after: run_v2.Service | None) -> str:

@@ -17,6 +17,7 @@ from slipway.exceptions import (
 )
 from slipway.hooks.cloud_run_client import POLL_SECONDS, Change, ServiceAddress, Written
 from slipway.hooks.cloud_run_lease import CloudRunLeases, Lease, annotations_with
+from slipway.hooks.cloud_run_operation import OperationRecord
 from slipway.hooks.cloud_run_revision import readiness
 from slipway.hooks.cloud_run_state import state_of
 from slipway.hooks.cloud_run_traffic import (
@@ -47,6 +48,7 @@ class CloudRunSplits(CloudRunLeases):
         drop_tags: Collection[str] = (),
         etag: str | None = None,
         lease: Lease | None = None,
+        operation: OperationRecord | None = None,
         timeout: float,
     ) -> TrafficChange:
         """Split the requests between revisions by name, and wait until the service reports it.
@@ -64,6 +66,8 @@ class CloudRunSplits(CloudRunLeases):
         :param drop_tags: tags to take away of those that are kept.
         :param etag: write only if the service still has this etag.
         :param lease: lease to take or renew in the same write.
+        :param operation: where the name of the write's operation is kept; a write that an earlier try made is
+            waited for by that name.
         :param timeout: bound of the whole call, in seconds.
         :raises ValueError: when the split is not in total 100 %; nothing was called.
         :raises ServiceNotFound: when there is no such service.
@@ -82,7 +86,15 @@ class CloudRunSplits(CloudRunLeases):
         kept = tags_of(current) if tags is None else {tag: revision for revision, tag in tags.items()}
         plan = TrafficPlan.of(split, {tag: name for tag, name in kept.items() if tag not in drop_tags})
         changed = not plan.asked_of(current)
-        after = self._settle(address, current, plan, lease=lease, fenced=etag is not None, deadline=deadline)
+        after = self._settle(
+            address,
+            current,
+            plan,
+            lease=lease,
+            fenced=etag is not None,
+            operation=operation,
+            deadline=deadline,
+        )
         return TrafficChange(
             serving_split(current), serving_split(after), changed, after.etag, state_of(after)
         )
@@ -109,14 +121,18 @@ class CloudRunSplits(CloudRunLeases):
         *,
         lease: Lease | None,
         fenced: bool,
+        operation: OperationRecord | None,
         deadline: Deadline,
     ) -> run_v2.Service:
         """Bring the traffic to ``plan``, and wait until the service reports it."""
         if plan.asked_of(current) and plan.shown_by(current):
             return current
-        generation, failure = current.generation, None
-        if not plan.asked_of(current):
-            written = self._ask(address, current, plan, lease=lease, fenced=fenced, deadline=deadline)
+        if plan.asked_of(current):
+            generation, failure = current.generation, self._resume(address, operation, deadline)
+        else:
+            written = self._ask(
+                address, current, plan, lease=lease, fenced=fenced, operation=operation, deadline=deadline
+            )
             generation, failure = written.generation, written.refusal or written.failure
         while True:
             service = self._read(address, deadline)
@@ -146,6 +162,7 @@ class CloudRunSplits(CloudRunLeases):
         *,
         lease: Lease | None,
         fenced: bool,
+        operation: OperationRecord | None,
         deadline: Deadline,
     ) -> Written:
         """Write the plan, and the lease with it."""
@@ -161,7 +178,9 @@ class CloudRunSplits(CloudRunLeases):
         def landed(latest: run_v2.Service | None) -> bool:
             return latest is not None and plan.asked_of(latest)
 
-        return self._write(address, current, change, landed, fenced=fenced, deadline=deadline)
+        return self._write(
+            address, current, change, landed, fenced=fenced, operation=operation, deadline=deadline
+        )
 
     def _explain(
         self, address: ServiceAddress, plan: TrafficPlan, failure: Exception, deadline: Deadline

@@ -13,22 +13,20 @@ from slipway.analysis.serving import requests_needed, wrong_shares
 from slipway.hooks.deadline import Deadline
 from slipway.policy_serving import Verification
 
-ATTEMPT_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
 UNNAMED = "(no revision named)"
 
 
 class ServiceProbeHook(BaseHook):
-    """Sends requests to a service and counts them by the revision that answers.
+    """Sends requests to a service and counts them by the revision that answers."""
 
-    :param timeout: bound of one request, in seconds.
-    """
-
-    def __init__(self, timeout: float = ATTEMPT_SECONDS) -> None:
-        super().__init__()
-        self._timeout = timeout
-
-    def observe(self, url: str, split: Mapping[str, int], rules: Verification) -> dict[str, Any]:
+    def observe(
+        self,
+        url: str,
+        split: Mapping[str, int],
+        rules: Verification,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Send requests until the split asked for is seen to be served, or its time to settle is over.
 
         Each round is judged by itself: what was served before the change got everywhere counts for nothing.
@@ -36,6 +34,7 @@ class ServiceProbeHook(BaseHook):
         :param url: base URL of the service.
         :param split: percent by revision, in total 100.
         :param rules: what the policy asks for.
+        :param headers: sent with every request, such as who calls.
         :return: ``verdict``, ``reason``, ``counts`` of the last round and ``rounds``.
         """
         deadline, rounds = Deadline(rules.settle_seconds), 0
@@ -45,12 +44,22 @@ class ServiceProbeHook(BaseHook):
         while True:
             rounds += 1
             counts = self.count_by_revision(
-                url, path=rules.path, header=rules.revision_header, requests=requests
+                url,
+                path=rules.path,
+                header=rules.revision_header,
+                requests=requests,
+                timeout=rules.request_seconds,
+                deadline=deadline,
+                headers=headers,
             )
             named = {revision: count for revision, count in counts.items() if revision != UNNAMED}
             wrong = wrong_shares(named, split, false_alarm=rules.false_alarm_probability)
             if not named:
                 wrong = [f"no answer to {rules.path} names its revision in {rules.revision_header}"]
+            elif counts.total() < requests:
+                wrong = [
+                    f"{counts[UNNAMED]} of {counts.total()} requests got no answer, the rest was not sent"
+                ]
             if not wrong or deadline.passed:
                 break
             deadline.pause(PAUSE_SECONDS)
@@ -66,7 +75,17 @@ class ServiceProbeHook(BaseHook):
             "rounds": rounds,
         }
 
-    def count_by_revision(self, url: str, *, path: str, header: str, requests: int) -> Counter[str]:
+    def count_by_revision(
+        self,
+        url: str,
+        *,
+        path: str,
+        header: str,
+        requests: int,
+        timeout: float,
+        deadline: Deadline,
+        headers: Mapping[str, str] | None = None,
+    ) -> Counter[str]:
         """Count who answers.
 
         Cookies are not kept: with session affinity they would tie every request to the first one's revision.
@@ -76,15 +95,22 @@ class ServiceProbeHook(BaseHook):
         :param path: what is asked for.
         :param header: header in which the service names its revision.
         :param requests: how many to send, one after the other.
+        :param timeout: bound of one request, in seconds.
+        :param deadline: once it has passed, a request without an answer is the last one.
+        :param headers: sent with each.
         """
         counts: Counter[str] = Counter()
-        with httpx.Client(base_url=url, timeout=self._timeout, trust_env=False) as client:
+        with httpx.Client(
+            base_url=url, timeout=timeout, trust_env=False, headers=dict(headers or {})
+        ) as client:
             for _ in range(requests):
                 try:
                     answer = client.get(path)
                 except httpx.HTTPError as error:
                     self.log.info("%s%s: no answer: %s", url, path, error)
                     counts[UNNAMED] += 1
+                    if deadline.passed:
+                        break
                 else:
                     counts[answer.headers.get(header) or UNNAMED] += 1
                 client.cookies.clear()

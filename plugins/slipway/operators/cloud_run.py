@@ -62,6 +62,8 @@ class ServicesOperator(ReleaseOperator):
     ) -> run_v2.Service | None:
         """Read a production service, and refuse to touch it unless it is as this release left it.
 
+        The lease in the ledger is renewed; the one on the service is with what the step writes.
+
         :param goal: the split that the step sets.
         :return: the service, None when it does not exist yet.
         :raises TrafficDrift: when somebody else changed the service.
@@ -83,6 +85,8 @@ class ServicesOperator(ReleaseOperator):
         held = foreign_lease(live, release.release_id)
         if held is not None:
             raise held_by(live, held)
+        name = service.names["production"]
+        self.ledger.renew_leases(release.release_id, [name], until=self.lease(release).until)
         try:
             refuse_drift(
                 service,
@@ -176,6 +180,7 @@ class DeployRevisionsOperator(ServicesOperator):
             **self.where(release, service, self.environment),
             **self._revision(release, key, service),
             **guards,
+            operation=self.ledger.operation(release.release_id, f"deployed/{self.environment}/{key}"),
             timeout=min(release.policy.deploy_inline_seconds, release.policy.deploy_timeout_seconds),
         )
         states = {service.names["production"]: state_of(deployed)} if guards else {}

@@ -9,6 +9,8 @@ from airflow.providers.standard.operators.branch import BranchMixIn
 
 from slipway.analysis.checklist import go_or_no_go
 from slipway.analysis.staging import judge_staging
+from slipway.exceptions import ReleaseConflict
+from slipway.leases import hold_services
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
 from slipway.policy_checklist import ITEMS
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 class GateOperator(ReleaseOperator, BranchMixIn):
     """Base of the gates: only the verdict ``promote`` leads on, everything else leads to the rollback.
+
+    On the way on the release's leases are renewed: the policy sees to it that they outlast every phase. A
+    release that has lost one is rolled back.
 
     :param phase: name of the phase that ends here.
     :param go: task that begins the next phase.
@@ -45,9 +50,19 @@ class GateOperator(ReleaseOperator, BranchMixIn):
     def execute(self, context: Context) -> Any:
         """Follow the verdict."""
         release = self.release(context)
-        decision = self.judge(release, context)
+        decision = self._if_still_held(release, self.judge(release, context))
         self.record(release, f"gate/{self.phase}", phase=self.phase, **decision)
         return self.do_branch(context, self.go if decision["verdict"] == "promote" else self.call_off)
+
+    def _if_still_held(self, release: Release, decision: Mapping[str, Any]) -> Mapping[str, Any]:
+        if decision["verdict"] != "promote":
+            return decision
+        lease = self.lease(release)
+        try:
+            hold_services(release, self.ledger, self.cloud_run, lease)
+        except ReleaseConflict as lost:
+            return {**decision, "verdict": "rollback", "reason": str(lost)}
+        return {**decision, "leased_until": lease.until.isoformat()}
 
 
 class StagingGateOperator(GateOperator):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.leases import hold_services
 from slipway.operators.release import ReleaseOperator
 from slipway.plan import ReleasePlan, plan_release
 from slipway.policy import Policy, load_policy, parse_policy
@@ -150,18 +151,6 @@ class OpenReleaseOperator(ReleaseOperator):
         return findings
 
     def _take_leases(self, release: Release) -> None:
-        production, lease = release.policy.environments["production"], self.lease(release)
-        taken_over = {}
-        for name, split in sorted(release.stable.items()):
-            if not split:
-                continue  # the first deployment writes it
-            replaced = self.cloud_run.take_lease(
-                project_id=production.project_id,
-                location=production.location,
-                service=name,
-                lease=lease,
-                timeout=release.policy.traffic_timeout_seconds,
-            )
-            if replaced is not None:
-                taken_over[name] = str(replaced)
+        lease = self.lease(release)
+        taken_over = hold_services(release, self.ledger, self.cloud_run, lease)
         self.record(release, "leased", until=lease.until.isoformat(), taken_over=taken_over)

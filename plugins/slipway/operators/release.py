@@ -113,7 +113,7 @@ class RollBackTrafficOperator(ReleaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the split per service before and after."""
         release = self.release_or_skip(context)
-        changes = restore_stable_traffic(release, self.cloud_run)
+        changes = restore_stable_traffic(release, self.cloud_run, self.ledger)
         reason = rollback_reason(self.ledger.entries(release.release_id))
         self.record(release, "rolled_back/traffic", reason=reason, changes=changes)
         return changes
@@ -158,7 +158,7 @@ class ReconcileOperator(ReleaseOperator):
             self.log.info("audit", entry="reconciled", outcome="never opened")
             return "never opened"
         if release.outcome is None:
-            changes = restore_stable_traffic(release, self.cloud_run)
+            changes = restore_stable_traffic(release, self.cloud_run, self.ledger)
             reason = rollback_reason(self.ledger.entries(release.release_id))
             self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
             self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)

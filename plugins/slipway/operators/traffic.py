@@ -36,6 +36,7 @@ class ServeStagingOperator(ServicesOperator):
             self.cloud_run.set_traffic(
                 **where,
                 split={service.revisions["staging"]: 100},
+                operation=self.ledger.operation(release.release_id, f"serving/staging/{key}"),
                 timeout=release.policy.traffic_timeout_seconds,
             )
             urls[key] = self.cloud_run.get_service(**where).uri
@@ -84,11 +85,13 @@ class ShiftTrafficOperator(ServicesOperator):
         live = self.guarded(release, service, goal=split)
         if live is None:
             raise ReleaseConflict(f"service {name}: does not exist any more; find out who deleted it")
+        who = self._who(release, key, live.uri)
         change = self.cloud_run.set_traffic(
             **self.where(release, service),
             split=split,
             etag=live.etag,
             lease=self.lease(release),
+            operation=self.ledger.operation(release.release_id, f"shifted/{self.phase}/{key}"),
             timeout=release.policy.traffic_timeout_seconds,
         )
         percent = split[service.revisions["production"]]
@@ -96,7 +99,7 @@ class ShiftTrafficOperator(ServicesOperator):
         # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
         entry = f"shifted/{self.phase}" if self.progressive else f"shifted/{self.phase}/{key}"
         # The bake counts from the moment on record: what the verification itself asked is before it.
-        seen = self._observe(release, split, url=live.uri)
+        seen = self._observe(release, split, url=live.uri, who=who)
         self.record(
             release,
             entry,
@@ -112,10 +115,20 @@ class ShiftTrafficOperator(ServicesOperator):
                 raise AirflowFailException(f"service {name}: {seen['reason']}")
         return changes
 
+    def _who(self, release: Release, key: str, url: str) -> dict[str, str]:
+        """Return the header that says who calls, for a service that admits only some callers."""
+        from slipway.hooks.identity_token import IdentityToken
+
+        if release.policy.verification is None or not release.policy.services[key].requires_identity:
+            return {}
+        return IdentityToken(self.gcp_conn_id).headers(url)
+
     @staticmethod
-    def _observe(release: Release, split: Mapping[str, int], *, url: str) -> dict[str, Any] | None:
+    def _observe(
+        release: Release, split: Mapping[str, int], *, url: str, who: Mapping[str, str]
+    ) -> dict[str, Any] | None:
         """See whether the split is served, not only accepted; None when the policy does not ask for it."""
         from slipway.hooks.service_probe import ServiceProbeHook
 
         rules = release.policy.verification
-        return None if rules is None else ServiceProbeHook().observe(url, split, rules)
+        return None if rules is None else ServiceProbeHook().observe(url, split, rules, who)

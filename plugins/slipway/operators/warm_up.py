@@ -57,8 +57,9 @@ class WarmUpOperator(ServicesOperator):
         seen = self.ledger.entry(release.release_id, entry)
         if seen is None:
             looked = self._look(release, rules, key, service)
-            self.record(release, entry, phase=self.phase, service=service.names["production"], **looked)
-            seen = self.ledger.entry(release.release_id, entry) or {}
+            seen = {"phase": self.phase, "service": service.names["production"], **looked}
+        # Also where it is on record: the try that recorded it may have died before its line in the log.
+        self.record(release, entry, **{name: value for name, value in seen.items() if name != "task"})
         if seen["verdict"] != "promote":
             raise AirflowFailException(f"phase {self.phase}: not started: {seen['reason']}")
         return dict(seen)
@@ -109,10 +110,12 @@ class WarmUpOperator(ServicesOperator):
         )
 
     def _environment(self, release: Release) -> dict[str, str]:
-        """Return what the smoke tests are told: where the services are, and which revisions are expected."""
+        """Return what the smoke tests are told: the services' URLs and expected revisions, and who calls."""
         from slipway.hooks.cloud_run import revision_uri
+        from slipway.hooks.identity_token import IdentityToken
 
         production, told = release.policy.environments["production"], {}
+        identity = IdentityToken(self.gcp_conn_id)
         for key, definition in release.policy.services.items():
             live = self.cloud_run.get_service(
                 project_id=production.project_id,
@@ -123,4 +126,7 @@ class WarmUpOperator(ServicesOperator):
             told[f"{key.upper()}_URL"] = live.uri if planned is None else revision_uri(live, production.tag)
             if planned is not None:
                 told[f"{key.upper()}_REVISION"] = planned.revisions["production"]
+            token = identity.for_service(live.uri) if definition.requires_identity else None
+            if token is not None:
+                told[f"{key.upper()}_IDENTITY_TOKEN"] = token
         return told

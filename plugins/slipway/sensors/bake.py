@@ -10,6 +10,7 @@ from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from slipway.drift import stable_revision
 from slipway.exceptions import NotificationFailed, ReleaseConflict
+from slipway.leases import hold_services
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
 from slipway.triggers.bake import BakeTrigger
@@ -73,7 +74,7 @@ class BakeSensor(ReleaseOperator):
         return str(event["verdict"])
 
     def person_answered(self, context: Context, event: dict[str, Any]) -> str:
-        """Record who answered what, and watch on where that was the answer.
+        """Record who answered what, and watch on, with the leases renewed, where that was the answer.
 
         :param event: Airflow's: ``chosen_options``, ``responded_at``, and ``responded_by_user``, None
             when nobody answered in time.
@@ -86,6 +87,7 @@ class BakeSensor(ReleaseOperator):
         watch_on = option == WATCH_ON
         self.record(release, watch.answer_key, reason=who, user=user, watch_on=watch_on, at=at)
         if watch_on:
+            hold_services(release, self.ledger, self.cloud_run, self.lease(release))
             self._watch(release, Watch(self.phase, watch.number + 1), started_at=at)
         return str(option)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -121,6 +122,42 @@ def test_a_second_release_of_a_service_is_refused_before_anything_is_written(
         ledger.release(second.release_id)
     assert ledger.close(first.release_id, outcome="promoted", reason="every phase was promoted")
     assert ledger.open_release(second, policy, STABLE, actor="bob").actor == "bob"
+
+
+def test_a_lease_runs_out_unless_it_is_renewed(ledger: Ledger, policy: Policy) -> None:
+    first, second = a_plan(policy), a_plan(policy, "second", "1.2.0")
+    now = datetime.now(UTC)
+    ledger.open_release(first, policy, STABLE, actor="ada")
+    ledger.renew_leases(first.release_id, STABLE, until=now)
+    with pytest.raises(ReleaseConflict, match="until"):
+        ledger.refuse_held(list(STABLE))  # never brought forward
+    _run_out(ledger)
+    ledger.renew_leases(first.release_id, STABLE, until=now + timedelta(hours=1))
+    with pytest.raises(ReleaseConflict, match=f"release {first.release_id}"):
+        ledger.open_release(second, policy, STABLE, actor="bob")
+    _run_out(ledger)
+    ledger.refuse_held(list(STABLE))
+    assert ledger.open_release(second, policy, STABLE, actor="bob").outcome is None
+    with pytest.raises(ReleaseConflict, match=rf"release {second.release_id} \(version 1.2.0, by bob\)"):
+        ledger.renew_leases(first.release_id, STABLE, until=now + timedelta(hours=1))
+    assert ledger.close(first.release_id, outcome="rolled_back", reason="its deployment died")
+    with pytest.raises(ReleaseConflict, match=f"release {second.release_id}"):
+        ledger.refuse_held(list(STABLE))
+
+
+def test_the_operation_of_a_step_is_the_last_one_begun(ledger: Ledger, policy: Policy) -> None:
+    release = ledger.open_release(a_plan(policy), policy, STABLE, actor="ada")
+    kept = ledger.operation(release.release_id, "shifted/canary/backend")
+    assert kept.name() is None
+    kept.keep("projects/p/locations/l/operations/1")
+    kept.keep("projects/p/locations/l/operations/2")
+    assert kept.name() == "projects/p/locations/l/operations/2"
+    assert ledger.operation(release.release_id, "shifted/half/backend").name() is None
+
+
+def _run_out(ledger: Ledger) -> None:
+    with ledger._transaction() as cursor:
+        cursor.execute("UPDATE lease SET until = clock_timestamp()")
 
 
 def test_of_many_releases_at_once_one_is_opened(ledger: Ledger, policy: Policy) -> None:

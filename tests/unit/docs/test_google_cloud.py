@@ -56,7 +56,7 @@ def test_the_connections_are_those_of_the_code_and_the_policy() -> None:
 
 
 def test_a_named_connection_is_found_in_the_source() -> None:
-    assert "slipway_ledger" in texts(REPOSITORY / "plugins/slipway/ledger.py")
+    assert "slipway_ledger" in texts(REPOSITORY / "plugins/slipway/ledger_store.py")
     assert "slipway_promql" in texts(REPOSITORY / "plugins/slipway/hooks/promql.py")
 
 

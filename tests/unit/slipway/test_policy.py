@@ -117,6 +117,16 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
             "memory",
             "traffic_share.counted_by=memory: must be a metric of kind share or quantile",
         ),
+        (
+            ("lease_seconds",),
+            7200,
+            "lease_seconds=7200: must be at least 14400, which staging_validation may take",
+        ),
+        (
+            ("phases", "half", "bake_seconds"),
+            28000,
+            "lease_seconds=28800: must be at least 33220, which phases.half may take",
+        ),
         (("decision", "quarantine_seconds"), 1000, "decision.quarantine_seconds=1000: must be at most 900"),
         (("decision", "rollback_null"), "none", "decision.rollback_null=none: "),
         (("decision", "poll_seconds"), "soon", "policy x.yaml: decision.poll_seconds=soon: "),

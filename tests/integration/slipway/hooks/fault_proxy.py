@@ -67,10 +67,12 @@ class FaultProxy:
     """A running proxy.
 
     :param upstream: base URL that requests are forwarded to.
+    :param rewrites: what in every answer is replaced by what, such as another proxy's address.
     """
 
     upstream: str
     url: str = ""
+    rewrites: dict[bytes, bytes] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     seen: list[Exchange] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -150,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         kept = [(name, value) for name, value in kept if name != "content-encoding"]
         rewrite = fault.rewrite if fault else None
         content = answer.content if rewrite is None else rewrite(answer.content)
+        for found, instead in self.server.proxy.rewrites.items():
+            content = content.replace(found, instead)
         return self._send(answer.status_code, kept, content, fault.delay if fault else 0)
 
     def _send(self, status: int, headers: list[tuple[str, str]], content: bytes, delay: float) -> None:

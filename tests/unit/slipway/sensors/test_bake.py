@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,15 +22,25 @@ PROMOTED = {"verdict": "promote", "reason": "all well", "findings": [], "needs_a
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 POLICY = load_policy("release.yaml")
 RELEASE: Any = SimpleNamespace(
-    release_id="r", version="1.1.0", policy=POLICY, outcome=None, plan=SimpleNamespace(progressive=None)
+    release_id="r",
+    run_id="run",
+    version="1.1.0",
+    policy=POLICY,
+    outcome=None,
+    plan=SimpleNamespace(progressive=None),
+    stable={},
 )
 
 
 class Kept:
-    """A ledger that only keeps entries."""
+    """A ledger that only keeps entries, and until when services are leased."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Mapping[str, Any]] = {"shifted/half": {"at": "2026-01-31T11:00:00+00:00"}}
+        self.leased_until: list[datetime] = []
+
+    def renew_leases(self, release_id: str, services: Mapping[str, Any], *, until: datetime) -> None:
+        self.leased_until.append(until)
 
     def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
         return self.kept.get(key)
@@ -60,6 +70,7 @@ def sensor() -> BakeSensor:
     """A sensor of the second phase with a ledger of its own."""
     made = Frozen(task_id="bake", phase="half")
     made.__dict__["ledger"] = Kept()
+    made.__dict__["cloud_run"] = None
     return made
 
 
@@ -135,6 +146,10 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
         sensor.person_answered(CONTEXT, answer(WATCH_ON))
     _, arguments = deferred.value.trigger.serialize()
     assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
+    (until,) = sensor.ledger.leased_until
+    assert until > datetime.now(UTC) + timedelta(seconds=POLICY.lease_seconds - 60), (
+        "it may last as long again"
+    )
     assert gate(sensor)["verdict"] == "hold", "an answer alone promotes nothing"
     assert sensor.execute_complete(CONTEXT, dict(PROMOTED)) == "promote"
     assert gate(sensor)["verdict"] == "promote"

@@ -1,0 +1,2 @@
+DROP TABLE operation;
+ALTER TABLE lease DROP COLUMN until;
