@@ -27,7 +27,7 @@ FROM
         ('event trailers', toDecimal128(1, 6), toDecimal128(event_trailers, 6)),
         ('event rows', source_events, (SELECT toDecimal128(count(), 6) FROM {event_fact:Identifier})),
         ('events of other days', toDecimal128(0, 6), (SELECT toDecimal128(countIf(day != {day:Date}), 6) FROM {event_fact:Identifier})),
-        ('fingerprints', toDecimal128(2, 6), (SELECT toDecimal128(count(), 6) FROM {source_fingerprint:Identifier}))
+        ('fingerprints', toDecimal128(3, 6), (SELECT toDecimal128(count(), 6) FROM {source_fingerprint:Identifier}))
     ]) AS check
     FROM {usage_fact:Identifier}
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,12 @@ class ReviewTargetsOperator(DayOperator):
         self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Review, and publish the day's reviews in one step.
+        """Review, and publish each day's reviews in one step.
 
-        :returns: ``day``, ``release`` (None before the launch) and how many targets have which status.
+        What was said about later days rests on this day too: they are reviewed again.
+
+        :returns: ``day``, ``release`` (None before the launch), how many targets have which status, and how
+            many later days were reviewed again.
         :raises PolicyError: when the targets cannot be used as written.
         """
         from slipway.policy_targets import load_targets
@@ -55,17 +58,23 @@ class ReviewTargetsOperator(DayOperator):
         day, policy = parse_day(self.day), load_targets(self.policy)
         launch = Ledger(self.ledger_conn_id).launch(policy.launch_version)
         promoted = None if launch is None else _day_of_promotion(launch)
-        reviews: list[Review] = []
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            if promoted is not None and promoted <= day:
-                reviews = review_day(warehouse, policy, promoted=promoted, day=day)
-            self._publish(warehouse, context, day, launch, reviews)
-        for review in reviews:
+            later = [row[0] for row in warehouse.rows("kpi/target_days_after", parameters={"day": day})]
+            reviews = review_days(warehouse, policy, promoted=promoted, days=[day, *later])
+            self._publish(warehouse, context, launch, reviews)
+        for review in reviews[day]:
             self._tell(day, review)
-        statuses = dict(Counter(review.status for review in reviews))
-        release = launch.release_id if launch and reviews else None
-        self.log.info("targets_reviewed", day=day.isoformat(), release=release, statuses=statuses)
-        return {"day": day.isoformat(), "release": release, "statuses": statuses}
+        statuses = dict(Counter(review.status for review in reviews[day]))
+        release = launch.release_id if launch and reviews[day] else None
+        self.log.info(
+            "targets_reviewed", day=day.isoformat(), release=release, statuses=statuses, later_days=len(later)
+        )
+        return {
+            "day": day.isoformat(),
+            "release": release,
+            "statuses": statuses,
+            "later_days": len(later),
+        }
 
     def _tell(self, day: date, review: Review) -> None:
         self.log.info(
@@ -83,34 +92,48 @@ class ReviewTargetsOperator(DayOperator):
         self,
         warehouse: Warehouse,
         context: Context,
-        day: date,
         launch: Release | None,
-        reviews: Sequence[Review],
+        reviews: Mapping[date, Sequence[Review]],
     ) -> None:
         run_id, attempt = str(context["run_id"]), int(context["ti"].try_number)
         staging = f"{staging_table(_TABLE, run_id, attempt)}_{secrets.token_hex(3)}"
         warehouse.run("clickhouse/create_like", {"table": staging, "shape": _TABLE})
-        rows = [_row(day, launch, review, run_id) for review in reviews if launch is not None]
+        rows = [
+            _row(day, launch, review, run_id)
+            for day, said in reviews.items()
+            for review in said
+            if launch is not None
+        ]
         warehouse.insert(staging, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
-        # A day before the launch has no review, and must not keep one.
-        settings = {"allow_replace_partition_from_empty_source": int(not rows)}
-        warehouse.run("kpi/publish", {"table": _TABLE, "staging": staging}, {"day": day}, settings)
+        for day, said in reviews.items():
+            # A day before the launch has no review, and must not keep one.
+            settings = {"allow_replace_partition_from_empty_source": int(not said)}
+            warehouse.run("kpi/publish", {"table": _TABLE, "staging": staging}, {"day": day}, settings)
         warehouse.run("clickhouse/drop_table", {"table": staging})
 
 
-def review_day(warehouse: Warehouse, policy: TargetPolicy, *, promoted: date, day: date) -> list[Review]:
-    """Review every target from what is published; at most a year of days of a dozen KPIs is read.
+def review_days(
+    warehouse: Warehouse, policy: TargetPolicy, *, promoted: date | None, days: Sequence[date]
+) -> dict[date, list[Review]]:
+    """Review every target as of each day, from what is published; at most a year of a dozen KPIs is read.
 
-    :param promoted: UTC day of the promotion, on or before ``day``.
+    :param promoted: UTC day of the promotion; None when there was none yet.
+    :returns: the reviews by day; none for days before the promotion.
     """
     from slipway.analysis.series import Point
     from slipway.analysis.targets import first_day_read, review_all
 
+    reviews: dict[date, list[Review]] = {day: [] for day in days}
+    if promoted is None or promoted > max(days):
+        return reviews
     series: dict[str, list[Point]] = defaultdict(list)
-    parameters = {"kpis": policy.kpis, "first": first_day_read(promoted), "last": day}
+    parameters = {"kpis": policy.kpis, "first": first_day_read(promoted), "last": max(days)}
     for kpi, *point in warehouse.rows("kpi/target_series", parameters=parameters):
         series[kpi].append(Point(*point))
-    return review_all(policy, series, promoted=promoted, as_of=day)
+    for day in days:
+        if day >= promoted:
+            reviews[day] = review_all(policy, series, promoted=promoted, as_of=day)
+    return reviews
 
 
 def _day_of_promotion(launch: Release) -> date:

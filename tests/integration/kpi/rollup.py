@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Collection
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import clickhouse_connect
 from airflow.sdk.definitions.xcom_arg import PlainXComArg
+from slipway.kpi.policy import load_rollup_policy
+from slipway.kpi.warehouse import open_warehouse
 from slipway.operators.kpi.base import DAY
 
 from sandbox import credentials
@@ -36,16 +39,12 @@ class Rollup:
         :returns: each task's XCom by its id.
         """
         results: dict[str, Any] = {}
-        context = {"run_id": f"manual__{day}T00:00:00+00:00", "ti": SimpleNamespace(try_number=attempt)}
         with _LOADING:
             dag = load_dag()
         for task in dag.topological_sort():
             if task.task_id in skip:
                 continue
-            for field in task.template_fields:
-                setattr(task, field, _render(getattr(task, field), day, results))
-            # The undecorated execute: the decorated one warns that no task runner called it.
-            results[task.task_id] = type(task).execute.__wrapped__(task, context)
+            results[task.task_id] = _execute(task, day, attempt, results)
             if task.task_id == until:
                 break
         return results
@@ -93,6 +92,12 @@ class Rollup:
             ),
         )
 
+    def differing_days(self) -> dict[date, str]:
+        """Return the days that the DAG of late data would roll up again, and why."""
+        window = {"window_days": load_rollup_policy().late_window_days}
+        with open_warehouse() as warehouse:
+            return dict(warehouse.rows("kpi/late/differing_days", {}, window))
+
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables there are."""
         return [
@@ -118,6 +123,23 @@ def load_dag() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.dag
+
+
+def execute(task_id: str, day: str, attempt: int, results: dict[str, Any]) -> Any:
+    """Run one task.
+
+    :param results: XComs of the tasks before it.
+    :returns: its XCom.
+    """
+    return _execute(load_dag().get_task(task_id), day, attempt, results)
+
+
+def _execute(task: Any, day: str, attempt: int, results: dict[str, Any]) -> Any:
+    context = {"run_id": f"manual__{day}T00:00:00+00:00", "ti": SimpleNamespace(try_number=attempt)}
+    for field in task.template_fields:
+        setattr(task, field, _render(getattr(task, field), day, results))
+    # The undecorated execute: the decorated one warns that no task runner called it.
+    return type(task).execute.__wrapped__(task, context)
 
 
 def _render(value: Any, day: str, results: dict[str, Any]) -> Any:

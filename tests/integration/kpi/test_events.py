@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -156,25 +156,39 @@ def test_late_rows_and_forgotten_users_are_found_and_get_in(
     people = users(source)
     for day in days:
         insert(source, make_usage(day.toordinal(), day, 60, people))
-    assert differing(rollup, migrate_first=True) == dict.fromkeys(days, "usage not published")
+    rollup.run(TEXT, until="migrate")
+    assert rollup.differing_days() == dict.fromkeys(days, "usage not published")
     for day in days:
         rollup.run(day.isoformat(), skip=SKIPPED)
-    assert differing(rollup) == {}
+    assert rollup.differing_days() == {}
 
     write(source, "enterprise_enquiry", {"source": "web", "created_at": NOON})
-    assert differing(rollup) == {DAY: "events changed"}
+    assert rollup.differing_days() == {DAY: "events changed"}
     source.execute("UPDATE token_usage_tracking SET agent_name = 'other' WHERE created_at >= %s", (DAY,))
-    assert differing(rollup) == {DAY: "events changed, usage changed"}
+    assert rollup.differing_days() == {DAY: "events changed, usage changed"}
     rollup.run(TEXT, skip=SKIPPED)
-    assert differing(rollup) == {}
+    assert rollup.differing_days() == {}
+
+    # What a customer pays holds on every day from then on.
+    early = datetime(days[0].year, days[0].month, days[0].day, 9)  # noqa: DTZ001 - as the product's tables have it
+    write(
+        source,
+        "subscription_event",
+        {"user_id": people[0][0], "kind": "started", "plan": "pro", "mrr_usd": 49, "occurred_at": early},
+    )
+    assert rollup.differing_days() == {days[0]: "customers changed, events changed", DAY: "customers changed"}
+    for day in days:
+        rollup.run(day.isoformat(), skip=SKIPPED)
+        assert rollup.kpis(day.isoformat())["arr_usd", "all"][0] == 12 * 49
+    assert rollup.differing_days() == {}
 
     ((user,),) = rollup.query(f"SELECT any(user_id) FROM kpi.usage_user_day WHERE day = '{TEXT}'")
     cost = rollup.kpis(TEXT)["cost_usd", "all"]
     source.execute("INSERT INTO user_deletion VALUES (%s, now())", (user,))
-    assert differing(rollup)[DAY] == "names a forgotten user"
-    for day in differing(rollup):
+    assert rollup.differing_days()[DAY] == "names a forgotten user"
+    for day in rollup.differing_days():
         rollup.run(day.isoformat(), skip=SKIPPED)
-    assert differing(rollup) == {}
+    assert rollup.differing_days() == {}
     assert rollup.kpis(TEXT)["cost_usd", "all"] == cost
     for table in ("usage_fact", "usage_user_day", "event_fact", "subscriber_day"):
         ((named,),) = rollup.query(f"SELECT countIf(user_id = '{user}') FROM kpi.{table}")
@@ -183,15 +197,3 @@ def test_late_rows_and_forgotten_users_are_found_and_get_in(
         f"SELECT countIf(session_key != '') FROM kpi.usage_fact WHERE user_id = '{NOBODY}'"
     )
     assert sessions == 0
-
-
-def differing(rollup: Rollup, *, migrate_first: bool = False) -> dict[date, str]:
-    """Return the days that the DAG of late data would roll up again, and why."""
-    if migrate_first:
-        rollup.run(TEXT, until="migrate")
-    from slipway.kpi.policy import load_rollup_policy
-    from slipway.kpi.warehouse import open_warehouse
-
-    window = {"window_days": load_rollup_policy().late_window_days}
-    with open_warehouse() as warehouse:
-        return dict(warehouse.rows("kpi/late/differing_days", {}, window))

@@ -116,3 +116,21 @@ def test_reviewed_again_it_is_the_same_and_before_the_promotion_there_is_none(
         connection.execute("UPDATE release SET closed_at = closed_at + interval '1 day'")
     assert review(DAY)["statuses"] == {}
     assert reviews(rollup, DAY) == {}
+
+
+def test_a_day_published_again_refreshes_what_was_said_about_later_days(
+    three_days: list[date], rollup: Rollup, ledger: Ledger, postgres_server: Settings
+) -> None:
+    promote(ledger, postgres_server, three_days[0])
+    for day in three_days:
+        assert review(day)["later_days"] == 0
+    assert reviews(rollup, three_days[2])["week_1", "conversions"][1] == 3
+    publish(rollup, three_days[0] - timedelta(days=1), "free_to_paid_conversions", "7")
+    rollup.command(
+        "ALTER TABLE kpi.kpi_daily UPDATE value = 4 WHERE kpi = 'free_to_paid_conversions' "
+        f"AND as_of = '{three_days[0]}' SETTINGS mutations_sync = 2"
+    )
+    assert review(three_days[0], attempt=2)["later_days"] == 2
+    values = [reviews(rollup, day)["week_1", "conversions"][1] for day in three_days]
+    assert values == [Decimal(4), Decimal(7), Decimal(7)]
+    assert rollup.staging_tables() == []

@@ -1,7 +1,8 @@
 -- The days to roll up again: what the source says about them now is not what it said when they were published.
 -- Definition: every UTC day of the window, today excluded, whose fingerprint (rows, hash over every column) differs
 --             from the published one, or that has rows and was never published; and every published day, however
---             old, that still names a user who asked to be forgotten.
+--             old, that still names a user who asked to be forgotten. Plans, revenue and cohorts of a day rest on all
+--             that is noted about customers up to its end: a late note concerns its own day and every later one.
 -- Grain:      one row per day: the day, and why.
 -- Source:     PostgreSQL token_usage_tracking, kpi_event, users and user_deletion, through slipway_source; source_fingerprint,
 --             usage_user_day, event_fact, subscriber_day.
@@ -36,6 +37,32 @@ WITH
                 WHERE converted_at >= timestamptz ':day 00:00Z' AND converted_at < timestamptz ':today 00:00Z'
             ) AS event
             GROUP BY 1
+            UNION ALL
+            SELECT
+                day, 'customers', (sum(rows) OVER up_to_day)::bigint, bit_xor(hash) OVER up_to_day
+            FROM (
+                SELECT
+                    greatest(at, timestamp ':day')::date AS day, count(what) AS rows,
+                    coalesce(bit_xor(hash_record_extended(ROW(what, user_id, plan, mrr_usd, at), 0))
+                        FILTER (WHERE what IS NOT NULL), 0) AS hash
+                FROM (
+                    SELECT 'subscription'::text AS what, user_id, plan::text AS plan,
+                        mrr_usd::numeric(12, 2) AS mrr_usd, occurred_at AS at
+                    FROM subscription_event
+                    UNION ALL
+                    SELECT 'sign-up', id, NULL, NULL, created_at AT TIME ZONE 'UTC'
+                    FROM users
+                    UNION ALL
+                    SELECT 'conversion', id, NULL, NULL, converted_at AT TIME ZONE 'UTC'
+                    FROM users
+                    UNION ALL
+                    SELECT NULL, NULL, NULL, NULL, day
+                    FROM generate_series(timestamp ':day', timestamp ':today', interval '1 day') AS day
+                ) AS note
+                WHERE at < timestamp ':today'
+                GROUP BY 1
+            ) AS noted
+            WINDOW up_to_day AS (ORDER BY day)
         $sql$, ':day', toString(today() - {window_days:UInt16})), ':today', toString(today())))
     ),
     forgotten AS (SELECT user_id FROM postgresql(slipway_source, query = $sql$ SELECT user_id FROM user_deletion $sql$))
@@ -56,7 +83,7 @@ FROM
         )
         GROUP BY day, source
     )
-    WHERE now_rows != then_rows OR now_hash != then_hash
+    WHERE (now_rows != then_rows OR now_hash != then_hash) AND (is_published OR source != 'customers')
     UNION ALL
     SELECT DISTINCT day, 'names a forgotten user' FROM usage_user_day WHERE user_id IN (SELECT user_id FROM forgotten)
     UNION ALL

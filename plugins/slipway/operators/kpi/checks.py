@@ -58,7 +58,7 @@ class ReconcileOperator(DayOperator):
             "usage_user_day": rows,
             "event_fact": events,
             "kpi_daily": 1,
-            "source_fingerprint": 2,
+            "source_fingerprint": 3,
         }
 
 

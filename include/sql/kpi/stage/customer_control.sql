@@ -1,0 +1,25 @@
+-- What the source says about its customers up to the end of the day: every sign-up, conversion and subscription so far.
+-- Grain:      one row.
+-- Source:     PostgreSQL users and subscription_event, through the named collection slipway_source.
+-- Edge cases: read before person_extract: a note committed between the two is in the day and not in here, and so the
+--             day is found to differ and rolled up again, which harms nothing. late/differing_days.sql works it out in
+--             the same way.
+INSERT INTO {customer_control:Identifier}
+SELECT *
+FROM postgresql(slipway_source, query = replaceAll($sql$
+    SELECT count(*) AS control_rows, coalesce(bit_xor(hash_record_extended(ROW(what, user_id, plan, mrr_usd, at), 0)), 0) AS control_hash
+    FROM (
+        SELECT 'subscription'::text AS what, user_id, plan::text AS plan, mrr_usd::numeric(12, 2) AS mrr_usd, occurred_at AS at
+        FROM subscription_event
+        WHERE occurred_at < timestamp ':next_day'
+        UNION ALL
+        SELECT 'sign-up', id, NULL, NULL, created_at AT TIME ZONE 'UTC'
+        FROM users
+        WHERE created_at < timestamptz ':next_day 00:00Z'
+        UNION ALL
+        SELECT 'conversion', id, NULL, NULL, converted_at AT TIME ZONE 'UTC'
+        FROM users
+        WHERE converted_at < timestamptz ':next_day 00:00Z'
+    ) AS note
+$sql$, ':next_day', toString({day:Date} + 1)))
+SETTINGS external_table_strict_query = 1
