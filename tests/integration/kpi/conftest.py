@@ -77,6 +77,16 @@ def empty_source(postgres_server: Settings) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
+def blank_source(postgres_server: Settings) -> Iterator[psycopg.Connection]:
+    """The product's database after a release's migrations, without a row."""
+    with psycopg.connect(postgres.uri(postgres_server, "netra_production"), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        connection.execute((POSTGRES / "seed" / "0001_users.sql").read_text())
+        migrate(connection, POSTGRES / "migrations")
+        yield connection
+
+
+@pytest.fixture
 def source(empty_source: psycopg.Connection) -> psycopg.Connection:
     """The product's database after a release's migrations, with the prices that always held."""
     migrate(empty_source, POSTGRES / "migrations")
