@@ -25,23 +25,24 @@ def tell(console: Console, settings: Settings, client: AirflowClient, peak: Memo
     console.rule(f"releasing {story.GOOD_VERSION}", align="left")
     progress = Progress(console, settings, service=story.SERVICE)
     good = story.release(client, settings, story.GOOD_VERSION, progress)
-    rollup = story.roll_up_today(client)
+    rollup = story.roll_up_today(client, settings)
     console.rule(
         f"releasing {story.BAD_VERSION}, which fails 5 % of its requests in production", align="left"
     )
     progress = Progress(console, settings, service=story.SERVICE)
     bad = story.release(client, settings, story.BAD_VERSION, progress)
-    kpi_run, kpis = story.read_kpis(client, settings, rollup)
+    kpi_run, kpis, targets = story.read_kpis(client, settings, rollup)
 
     summary.print_release(console, good)
     summary.print_release(console, bad)
     summary.print_kpis(console, kpis)
+    summary.print_targets(console, targets)
     return summary.print_checks(
         console,
         [
             *checks.check_good(good, settings),
             *checks.check_bad(bad),
-            *checks.check_kpis(kpi_run, kpis),
+            *checks.check_kpis(kpi_run, kpis, targets),
             *checks.check_machine(peak_bytes=peak.peak_bytes, import_errors=client.import_errors()),
         ],
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sandbox.cloud import team_room
 from sandbox.demo.airflow_client import RunState
-from sandbox.demo.kpi import KpiRow
+from sandbox.demo.kpi import KpiRow, TargetRow
 from sandbox.demo.record import traffic_steps
 from sandbox.demo.story import ReleaseReport
 from sandbox.settings import Settings
@@ -64,11 +65,15 @@ def check_bad(report: ReleaseReport) -> Iterator[Check]:
     yield _no_loss(report, blamed=report.revision)
 
 
-def check_kpis(run: RunState, rows: Sequence[KpiRow]) -> Iterator[Check]:
-    """Check the KPI rollup."""
+def check_kpis(run: RunState, rows: Sequence[KpiRow], targets: Sequence[TargetRow]) -> Iterator[Check]:
+    """Check the KPI rollup, and that today's targets rest on something."""
     yield Check(
         run.state == "success" and bool(rows), f"KPI rollup {run.state}, {len(rows)} rows in ClickHouse"
     )
+    revenue = next((row.value for row in rows if row.kpi == "arr_usd" and not row.dimension), "0")
+    yield Check(Decimal(revenue) > 0, f"annual recurring revenue in ClickHouse: {Decimal(revenue):,.2f} USD")
+    known = sum(row.value != "none" for row in targets)
+    yield Check(known > 0, f"business targets reviewed: {len(targets)}, {known} of them with a value")
 
 
 def check_machine(*, peak_bytes: int, import_errors: Sequence[str]) -> Iterator[Check]:

@@ -1,10 +1,12 @@
-"""The KPIs of a day, as a reader of ClickHouse sees them."""
+"""The KPIs and the reviewed targets of a day, as a reader of ClickHouse sees them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import clickhouse_connect
 
@@ -12,7 +14,7 @@ from sandbox import credentials
 from sandbox.airflow.environment import CLICKHOUSE_DATABASE, CLICKHOUSE_USER
 from sandbox.settings import HOST, REPOSITORY, Settings
 
-_QUERY = REPOSITORY / "include" / "sql" / "kpi" / "report.sql"
+_QUERIES = REPOSITORY / "include" / "sql" / "kpi"
 _WHOLE_PLATFORM = "all"
 
 
@@ -29,8 +31,45 @@ class KpiRow:
     unit: str
 
 
+@dataclass(frozen=True)
+class TargetRow:
+    """What was said about one business target."""
+
+    title: str
+    status: str
+    value: str
+    due: date
+    reason: str
+
+
 def kpi_rows(settings: Settings, day: date) -> list[KpiRow]:
     """Return the KPIs of a day."""
+    return [
+        KpiRow(
+            row["kpi"],
+            "" if row["dim"] == _WHOLE_PLATFORM else row["dim"],
+            "none" if row["value"] is None else str(row["value"]),
+            row["unit"],
+        )
+        for row in _read(settings, "report", day)
+    ]
+
+
+def target_rows(settings: Settings, day: date) -> list[TargetRow]:
+    """Return what was said about the targets on a day."""
+    return [
+        TargetRow(
+            row["title"],
+            row["status"].replace("_", " "),
+            "none" if row["value"] is None else f"{row['value']:,.2f} {row['unit']}",
+            row["due"],
+            row["reason"],
+        )
+        for row in _read(settings, "target_report", day)
+    ]
+
+
+def _read(settings: Settings, query: str, day: date) -> Iterable[Mapping[str, Any]]:
     client = clickhouse_connect.get_client(
         host=HOST,
         port=settings.clickhouse_port,
@@ -39,13 +78,5 @@ def kpi_rows(settings: Settings, day: date) -> list[KpiRow]:
         database=CLICKHOUSE_DATABASE,
     )
     with closing(client):
-        result = client.query(_QUERY.read_text(), parameters={"day": day})
-    return [
-        KpiRow(
-            row["kpi"],
-            "" if row["dim"] == _WHOLE_PLATFORM else row["dim"],
-            "none" if row["value"] is None else str(row["value"]),
-            row["unit"],
-        )
-        for row in result.named_results()
-    ]
+        result = client.query((_QUERIES / f"{query}.sql").read_text(), parameters={"day": day})
+        return list(result.named_results())

@@ -10,8 +10,9 @@ from typing import Any
 
 from sandbox.demo import record
 from sandbox.demo.airflow_client import AirflowClient, RunState
+from sandbox.demo.customers import note_customers
 from sandbox.demo.display import Progress
-from sandbox.demo.kpi import KpiRow, kpi_rows
+from sandbox.demo.kpi import KpiRow, TargetRow, kpi_rows, target_rows
 from sandbox.settings import Settings
 
 SERVICE = "netra-backend-prod"
@@ -91,12 +92,16 @@ def release(client: AirflowClient, settings: Settings, version: str, progress: P
     )
 
 
-def roll_up_today(client: AirflowClient) -> str:
-    """Start today's KPI rollup and return its run id."""
+def roll_up_today(client: AirflowClient, settings: Settings) -> str:
+    """Write what is noted about the customers, start today's KPI rollup and return its run id."""
+    note_customers(settings)
     return client.start("kpi_rollup", partition_key=datetime.now(UTC).date().isoformat())
 
 
-def read_kpis(client: AirflowClient, settings: Settings, run_id: str) -> tuple[RunState, list[KpiRow]]:
-    """Wait for a KPI rollup and return its state and today's KPIs from ClickHouse."""
+def read_kpis(
+    client: AirflowClient, settings: Settings, run_id: str
+) -> tuple[RunState, list[KpiRow], list[TargetRow]]:
+    """Wait for a KPI rollup and return its state, today's KPIs and reviewed targets from ClickHouse."""
     state = client.wait("kpi_rollup", run_id, bound=KPI_BOUND_SECONDS)
-    return state, kpi_rows(settings, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    return state, kpi_rows(settings, today), target_rows(settings, today)

@@ -11,7 +11,7 @@ from rich.table import Table
 from sandbox import credentials
 from sandbox.airflow.environment import USER
 from sandbox.demo.checks import Check
-from sandbox.demo.kpi import KpiRow
+from sandbox.demo.kpi import KpiRow, TargetRow
 from sandbox.demo.story import ReleaseReport
 from sandbox.settings import HOST, Settings
 
@@ -55,6 +55,16 @@ def print_kpis(console: Console, rows: Sequence[KpiRow]) -> None:
     console.print(table)
     dimensions = sorted({row.dimension for row in rows if row.dimension})
     console.print(f"the same for {', '.join(dimensions)}", highlight=False, style="dim")
+
+
+def print_targets(console: Console, rows: Sequence[TargetRow]) -> None:
+    """Print what was said about the business targets."""
+    console.print()
+    console.rule("the business targets, as of today", align="left")
+    table = Table("target", "status", "value", "due", "why", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row.title, row.status, row.value, row.due.isoformat(), row.reason)
+    console.print(table)
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> bool:

@@ -77,9 +77,9 @@ def good(airflow: AirflowClient, settings: Settings, intruder: Intruder) -> stor
 
 
 @pytest.fixture(scope="session")
-def rollup(airflow: AirflowClient, good: story.ReleaseReport) -> str:
+def rollup(airflow: AirflowClient, settings: Settings, good: story.ReleaseReport) -> str:
     """The run of today's KPI rollup, started when the good version is out."""
-    return story.roll_up_today(airflow)
+    return story.roll_up_today(airflow, settings)
 
 
 @pytest.fixture(scope="session")

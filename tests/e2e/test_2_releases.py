@@ -118,8 +118,8 @@ def test_the_flags_of_the_rollback_reach_what_serves_again(
 def test_the_kpis_of_today_are_in_clickhouse(
     airflow: AirflowClient, settings: Settings, rollup: str, bad: story.ReleaseReport
 ) -> None:
-    run, rows = story.read_kpis(airflow, settings, rollup)
-    all_hold(checks.check_kpis(run, rows))
+    run, rows, targets = story.read_kpis(airflow, settings, rollup)
+    all_hold(checks.check_kpis(run, rows, targets))
     values = {row.kpi: row.value for row in rows if not row.dimension}
     assert len(values) >= 4
     assert float(values["cost_reduction_percent"]) == pytest.approx(20, abs=5)
