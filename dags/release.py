@@ -7,7 +7,7 @@ Releases a version of the platform to production, step by step, and rolls it bac
 |-|-|-|
 | preflight | the request is checked, the way back is recorded, the services are leased | refused, or opened |
 | 1 staging validation | deploy to staging, a rehearsed rollback, test suites, load test | go or rollback |
-| 2 production preparation | configuration, backup and rehearsal, migration, the checklist | go or rollback |
+| 2 production preparation | configuration, backup, migration, checklist, approval | go or rollback |
 | 3 canary | the first share of the traffic, watched | go or rollback |
 | 4 gradual increase | half of the traffic, watched | go or rollback |
 | 5 full rollout | all of the traffic and the supporting services, watched; the release tag | promoted |

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.policy_checklist import Checklist
+from slipway.policy_checklist import Approval, Checklist
 from slipway.policy_errors import describe
 from slipway.policy_files import POLICY_DIRECTORY, read_document
 from slipway.policy_metrics import Decision, Metric
@@ -155,6 +155,7 @@ class Policy(Section):
     :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
     :param lease_seconds: how long services stay leased after a release last renewed it; no shorter than the
         longest phase, at whose beginning and end it does.
+    :param approval: left out, nobody is asked.
     :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
     :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
     """
@@ -169,6 +170,7 @@ class Policy(Section):
     staging_min_instances: Annotated[int, Field(ge=1)]
     configuration: Mapping[str, Document]
     checklist: Checklist
+    approval: Approval | None = None
     migrations: Migrations
     backup_timeout_seconds: Seconds
     staging_validation: StagingValidation

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from slipway.policy_section import Section
+from slipway.policy_section import Seconds, Section
 
 ItemName = Literal[
     "validation_tests",
@@ -96,3 +96,16 @@ class Checklist(Section):
     rollback_drill: RollbackDrill
     notification: Notification
     optional: tuple[ItemName, ...] = ()
+
+
+class Approval(Section):
+    """Whether a person is asked before production gets traffic of a release.
+
+    :param required: without it the checklist alone decides.
+    :param by_another_person: whoever asked for the release cannot approve it.
+    :param answer_seconds: bound of the wait for the answer; without one the release is rolled back.
+    """
+
+    required: bool
+    by_another_person: bool
+    answer_seconds: Seconds

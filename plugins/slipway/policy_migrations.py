@@ -26,8 +26,7 @@ class Pace(Section):
     :param attempts: tries of one migration, in all.
     :param retry_wait_seconds: bound of the random wait before the second try, doubled for each further one,
         up to eight times as long.
-    :param batch_rows: most rows of a backfill's batch; fewer while a batch takes longer than
-        ``batch_seconds``.
+    :param batch_rows: most rows of a backfill's batch; it has as many as take about ``batch_seconds``.
     :param batch_seconds: what a batch should take: its rows are locked for so long.
     :param batch_pause_seconds: pause between two batches.
     :param maximum_replica_lag_seconds: a backfill waits while a replica is further behind than this.
@@ -60,16 +59,32 @@ class Pace(Section):
         return self.lock_timeout_seconds + self.blocking_seconds
 
 
+class Sampling(Section):
+    """How a backup is compared with what was backed up, without reading all of production for it.
+
+    :param counted_up_to_mib: a table up to this size is counted; of a bigger one, ranges of its primary key
+        are, when that is a number or a UUID.
+    :param ranges: about so many of each such table, spread evenly over its keys, and one at their end.
+    :param range_rows: of each.
+    """
+
+    counted_up_to_mib: Annotated[int, Field(ge=0)] = 256
+    ranges: Annotated[int, Field(ge=1, le=100)] = 20
+    range_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
+
 class Rehearsal(Section):
     """Where production's backup is restored and migrated before production is.
 
     :param instance: a Cloud SQL instance of staging's project that holds nothing else.
     :param connection: Airflow connection to its database.
-    :param row_tolerance_percent: how far a table's rows may be from what production had around the backup.
+    :param row_tolerance_percent: how far a table's, or a range's, rows may be from what production had around
+        the backup.
     """
 
     instance: str
     connection: str
+    sampling: Sampling = Sampling()
     row_tolerance_percent: Percent
     restore_timeout_seconds: Seconds
 

@@ -13,6 +13,7 @@ from airflow.sdk import BaseHook
 from psycopg import sql
 
 from slipway.exceptions import DatabaseNotReady
+from slipway.policy_migrations import Sampling
 from slipway.schema_expectations import Catalog, Table
 from slipway.statements import statement
 
@@ -38,6 +39,19 @@ class LongTransaction:
             f"session {self.pid} (user {self.user}, application {self.application or 'unnamed'}, "
             f"{self.state}) has held {self.table} ({self.mode}) for {self.age_seconds:.0f} s"
         )
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """A part of a table: the rows whose key is between two keys, both included."""
+
+    table: str
+    key: str
+    start: str
+    end: str
+
+    def __str__(self) -> str:
+        return f"{self.table} from {self.key} {self.start} to {self.end}"
 
 
 class DatabaseStateHook(BaseHook):
@@ -85,17 +99,47 @@ class DatabaseStateHook(BaseHook):
                     getattr(tables.setdefault(table, Table()), part)[name] = definition
         return tables
 
-    def row_counts(self) -> dict[str, int]:
-        """Count every table's rows.
+    def key_ranges(self, sampling: Sampling) -> list[KeyRange]:
+        """Choose what is counted of the tables that are too big to be counted: ranges spread over their keys.
 
+        :param sampling: which tables, and how much of them.
+        :raises DatabaseNotReady: when the database gives no answer.
+        """
+        found = []
+        with self._cursor() as cursor:
+            cursor.execute(
+                statement("postgres/schema/big_tables"), {"bytes": sampling.counted_up_to_mib * 2**20}
+            )
+            for table, key, bounds in cursor.fetchall():
+                step = max(1, (len(bounds) - 1) // sampling.ranges)
+                for start in bounds[:-1:step]:
+                    values = {"start": start, "rows": sampling.range_rows}
+                    cursor.execute(_of_keys("key_range", table, key), values)
+                    if (row := cursor.fetchone()) is not None:
+                        found.append(KeyRange(table, key, start, row[0]))
+                cursor.execute(_of_keys("last_key_range", table, key), {"rows": sampling.range_rows})
+                found.append(KeyRange(table, key, *cursor.fetchone()))
+        return found
+
+    def row_counts(self, ranges: Sequence[KeyRange] = ()) -> dict[str, int]:
+        """Count every table's rows: of a table with ranges only those within them.
+
+        :param ranges: of tables that are too big to be counted.
+        :return: rows by table or range.
         :raises DatabaseNotReady: when the database gives no answer.
         """
         counts = {}
         with self._cursor() as cursor:
             cursor.execute(statement("postgres/schema/tables"))
-            for (name,) in cursor.fetchall():
+            present = {name for (name,) in cursor.fetchall()}
+            for name in sorted(present - {found.table for found in ranges}):
                 cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name)))
                 counts[name] = int(cursor.fetchone()[0])
+            for found in ranges:
+                if found.table in present:
+                    values = {"start": found.start, "end": found.end}
+                    cursor.execute(_of_keys("count_key_range", found.table, found.key), values)
+                    counts[str(found)] = int(cursor.fetchone()[0])
         return counts
 
     @contextmanager
@@ -109,3 +153,8 @@ class DatabaseStateHook(BaseHook):
             raise DatabaseNotReady(
                 f"connection {self.postgres_conn_id}: {' '.join(str(error).split())}"
             ) from error
+
+
+def _of_keys(name: str, table: str, key: str) -> sql.Composed:
+    names = {"table": sql.Identifier(table), "key": sql.Identifier(key)}
+    return sql.SQL(statement(f"postgres/schema/{name}")).format(**names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
@@ -178,7 +179,8 @@ class BackUpDatabaseOperator(EnvironmentOperator):
         from slipway.hooks.database_state import DatabaseStateHook
 
         state = DatabaseStateHook(environment.database.connection)
-        before = state.row_counts()
+        ranges = state.key_ranges(release.policy.migrations.rehearsal.sampling)
+        before = state.row_counts(ranges)
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
             backup = cloud_sql.create_backup(
                 project_id=environment.project_id,
@@ -191,8 +193,9 @@ class BackUpDatabaseOperator(EnvironmentOperator):
             f"backed_up/{self.environment}",
             instance=environment.database.instance,
             backup=backup,
+            ranges=[asdict(found) for found in ranges],
             rows_before=before,
-            rows_after=state.row_counts(),
+            rows_after=state.row_counts(ranges),
         )
         return backup
 
@@ -215,7 +218,7 @@ class RehearseMigrationsOperator(SchemaOperator):
         if taken is None:
             raise DatabaseNotReady(f"release {release.release_id}: no backup is on record; take it first")
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.database_state import DatabaseStateHook
+        from slipway.hooks.database_state import DatabaseStateHook, KeyRange
         from slipway.hooks.schema import SchemaHook
 
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
@@ -227,7 +230,8 @@ class RehearseMigrationsOperator(SchemaOperator):
                 source_project_id=source.project_id,
                 timeout=rehearsal.restore_timeout_seconds,
             )
-        restored = DatabaseStateHook(rehearsal.connection).row_counts()
+        ranges = [KeyRange(**found) for found in taken.get("ranges", [])]
+        restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
         refuse_unlike(
             restored,
             taken["rows_before"],

@@ -11,6 +11,7 @@ from slipway.analysis.checklist import go_or_no_go
 from slipway.analysis.staging import judge_staging
 from slipway.exceptions import ReleaseConflict
 from slipway.leases import hold_services
+from slipway.operators.approval import APPROVAL
 from slipway.operators.release import ReleaseOperator
 from slipway.policy import PhaseName
 from slipway.policy_checklist import ITEMS
@@ -81,8 +82,8 @@ class StagingGateOperator(GateOperator):
 
 
 class PreparationGateOperator(GateOperator):
-    """Let production go ahead only when everything that a rollback would need is on record, and every item
-    of the pre-deployment checklist is fulfilled.
+    """Let production go ahead only when everything that a rollback would need is on record, every item of the
+    pre-deployment checklist is fulfilled, and a person has approved where the policy wants one to.
 
     :param required: ledger keys that must be there.
     """
@@ -101,6 +102,12 @@ class PreparationGateOperator(GateOperator):
             release.policy.checklist, {name: entries.get(f"checklist/{name}") for name in ITEMS}
         )
         self.log.info("checklist:\n%s", "\n".join(finding.reason for finding in decision.findings))
+        approval = entries[APPROVAL]
+        if decision.verdict == "promote" and not approval["approved"]:
+            return decision.as_payload() | {
+                "verdict": "rollback",
+                "reason": f"not approved: {approval['reason']}",
+            }
         return decision.as_payload()
 
 

@@ -17,6 +17,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule, XComArg
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
+from slipway.operators.approval import APPROVAL, ApproveProductionOperator
 from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
@@ -67,7 +68,8 @@ def staging_validation(*, group_id: str, services: XComArg, then: Sequence[str])
 
 
 def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
-    """Phase 2: configuration; a backup, its restore and migration elsewhere, the migration; the checklist.
+    """Phase 2: configuration; a backup, its restore and migration elsewhere, the migration; the checklist; a
+    person's approval.
 
     :param then: tasks that begin the next phase.
     """
@@ -100,11 +102,13 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
                 "backed_up/production",
                 "rehearsed/production",
                 "migrated/production",
+                APPROVAL,
             ],
         )
         back_up >> rehearse
         [check, rehearse] >> migrate
-        [configure, migrate] >> pre_deployment_checklist() >> gate >> call_off
+        approve = ApproveProductionOperator(task_id="approve")
+        [configure, migrate] >> pre_deployment_checklist() >> approve >> gate >> call_off
     return group
 
 

@@ -83,7 +83,9 @@ def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_l
     assert rehearse.upstream_task_ids == {"phase_1_staging_validation.deploy_revisions"}
     assert rehearse.downstream_task_ids == {"phase_1_staging_validation.serve_staging"}
     checklist = release.get_task("phase_2_production_preparation.checklist")
-    assert checklist.downstream_task_ids == {"phase_2_production_preparation.go_or_rollback"}
+    assert checklist.downstream_task_ids == {"phase_2_production_preparation.approve"}
+    approve = release.get_task("phase_2_production_preparation.approve")
+    assert approve.downstream_task_ids == {"phase_2_production_preparation.go_or_rollback"}
     assert checklist.expand_input.value == {"item": list(ITEMS)}
     gate = release.get_task("phase_2_production_preparation.go_or_rollback")
     assert gate.get_flat_relative_ids(upstream=True) >= {

@@ -1,0 +1,103 @@
+"""The operator that puts a release before a person, with what it changes, before it gets traffic."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
+from slipway.analysis.checklist import go_or_no_go
+from slipway.configuration_changes import table
+from slipway.operators.release import ReleaseOperator
+from slipway.policy_checklist import ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+    from slipway.policy_checklist import Approval
+
+APPROVE = "Approve"
+REJECT = "Reject"
+APPROVAL = "approval/production"
+
+
+class ApproveProductionOperator(ReleaseOperator):
+    """Ask a person for production, where the policy wants one to be asked; the gate that follows weighs it.
+
+    The form shows what changes in production's configuration, what was migrated, and the checklist. Whoever
+    asked for the release does not approve it, unless the policy lets them. No answer in time is a no.
+    """
+
+    def execute(self, context: Context) -> bool:
+        """Return whether production may begin, or ask."""
+        release = self.release(context)
+        answered = self.ledger.entry(release.release_id, APPROVAL)
+        if answered is not None:
+            return bool(answered["approved"])
+        approval = release.policy.approval
+        if approval is None or not approval.required:
+            return self._answer(release, True, "the policy asks for nobody's approval")
+        entries = {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)}
+        checklist = go_or_no_go(
+            release.policy.checklist, {name: entries.get(f"checklist/{name}") for name in ITEMS}
+        )
+        if checklist.verdict != "promote":
+            return self._answer(release, False, "nobody was asked: the checklist is no go")
+        return self._ask(
+            context, release, approval, _body(entries, [finding.reason for finding in checklist.findings])
+        )
+
+    def person_answered(self, context: Context, event: dict[str, Any]) -> bool:
+        """Record who answered what, and return whether production may begin.
+
+        :param event: Airflow's: ``chosen_options``, and ``responded_by_user``, None when nobody answered in
+            time.
+        """
+        release = self.release(context)
+        user, (option,) = event["responded_by_user"], event["chosen_options"]
+        if user is None:
+            return self._answer(release, False, "nobody answered in time")
+        approval, own = release.policy.approval, release.actor in (user["id"], user["name"])
+        if option == APPROVE and own and approval is not None and approval.by_another_person:
+            self.log.warning("%s asked for this release: somebody else has to approve it", user["name"])
+            # Airflow keeps the form, and takes the answer off it.
+            return self._ask(context, release, approval, "Somebody else has to approve it.")
+        return self._answer(release, option == APPROVE, f"{user['name']} answered {option!r}", user=user)
+
+    def _answer(self, release: Release, approved: bool, reason: str, **payload: Any) -> bool:
+        self.record(release, APPROVAL, approved=approved, reason=reason, **payload)
+        return approved
+
+    def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
+        seconds = approval.answer_seconds
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            options=[APPROVE, REJECT],
+            subject=f"Release {release.version}: may it go to production?",
+            body=f"Asked for by {release.actor}. Without an answer within {seconds / 60:g} minutes it is "
+            f"rolled back.\n\n{body}",
+            defaults=[REJECT],
+        )
+        raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
+
+
+def _body(entries: Mapping[str, Mapping[str, Any]], checklist: list[str]) -> str:
+    """Say in Markdown what the release changes in production before it gets traffic."""
+    configured, migrated = entries["configured/production"], entries["migrated/production"]
+    held = [f"{name}: {why}" for name, why in migrated["held"].items()]
+    return "\n\n".join(
+        (
+            "**Configuration**",
+            table(configured["changes"]),
+            "**Schema**",
+            f"applied: {', '.join(migrated['applied']) or 'nothing'}",
+            *(["held:\n\n" + "\n".join(f"- {line}" for line in held)] if held else []),
+            "**Checklist**",
+            "\n".join(f"- {line}" for line in checklist),
+        )
+    )

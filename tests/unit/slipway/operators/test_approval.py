@@ -1,0 +1,144 @@
+"""A person's approval: asked for with what changes, refused to whoever asked for the release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskAwaitingInput
+from slipway.operators import approval
+from slipway.operators.approval import APPROVAL, APPROVE, REJECT, ApproveProductionOperator
+from slipway.operators.gates import PreparationGateOperator
+from slipway.policy import Policy, load_policy
+from slipway.policy_checklist import ITEMS
+
+CHANGE = {"document": "pricing-config", "key": "markup", "before": "1.2", "after": "1.3", "unit": "x"}
+RECORD: Mapping[str, Any] = {
+    "configured/production": {"changes": [CHANGE]},
+    "migrated/production": {"applied": ["0014_column"], "held": {"0015_drop": "waits for 0014_column"}},
+    **{f"checklist/{item}": {"passed": True, "reason": f"{item} is fine"} for item in ITEMS},
+}
+CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
+POLICY = load_policy("release.yaml")
+assert POLICY.approval is not None
+ASKING = POLICY.model_copy(update={"approval": POLICY.approval.model_copy(update={"required": True})})
+
+
+class Kept:
+    """A ledger that only keeps entries."""
+
+    def __init__(self, kept: Mapping[str, Any]) -> None:
+        self.kept = dict(kept)
+
+    def entry(self, release_id: str, key: str) -> Any:
+        return self.kept.get(key)
+
+    def entries(self, release_id: str) -> Sequence[Any]:
+        return [SimpleNamespace(key=key, payload=payload) for key, payload in self.kept.items()]
+
+    def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
+        return self.kept.setdefault(key, payload) is payload
+
+
+class Asking(ApproveProductionOperator):
+    """The operator of a release that nothing but a ledger knows."""
+
+    policy: Policy = ASKING
+
+    def release(self, context: Any) -> Any:
+        return SimpleNamespace(release_id="r", version="1.2.0", actor="ada", policy=self.policy)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a person is asked."""
+    questions: list[dict[str, Any]] = []
+    monkeypatch.setattr(approval, "upsert_hitl_detail", lambda **question: questions.append(question))
+    return questions
+
+
+def operator(policy: Policy = ASKING, **changes: Any) -> Asking:
+    made = Asking(task_id="approve")
+    made.policy = policy
+    made.__dict__["ledger"] = Kept({**RECORD, **changes})
+    return made
+
+
+def answer(option: str, user: str | None) -> dict[str, Any]:
+    by = None if user is None else {"id": user, "name": user}
+    return {"chosen_options": [option], "responded_at": datetime.now(UTC), "responded_by_user": by}
+
+
+def gate(task: Asking) -> Mapping[str, Any]:
+    """Judge the phase from what the operator left on record."""
+    made = PreparationGateOperator(
+        task_id="gate", phase="preparation", go="on", call_off="off", required=[APPROVAL]
+    )
+    made.__dict__["ledger"] = task.ledger
+    return made.judge(task.release({}), {})  # type: ignore[typeddict-item]
+
+
+def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_default(
+    asked: list[dict[str, Any]],
+) -> None:
+    with pytest.raises(TaskAwaitingInput) as parked:
+        operator().execute(CONTEXT)
+    assert parked.value.timeout.total_seconds() == ASKING.approval.answer_seconds  # type: ignore[union-attr]
+    (question,) = asked
+    assert (question["options"], question["defaults"]) == ([APPROVE, REJECT], [REJECT])
+    for words in (
+        "Asked for by ada",
+        "| document | key | now | new | unit |",
+        "| pricing-config | markup | 1.2 | 1.3 | x |",
+        "applied: 0014_column",
+        "0015_drop: waits for 0014_column",
+        f"{ITEMS[0]} is fine",
+    ):
+        assert words in question["body"]
+
+
+@pytest.mark.parametrize(
+    ("option", "user", "verdict", "words"),
+    [
+        (APPROVE, "jo", "promote", ""),
+        (REJECT, "jo", "rollback", "not approved: jo answered 'Reject'"),
+        (REJECT, "ada", "rollback", "not approved: ada answered 'Reject'"),
+        (REJECT, None, "rollback", "not approved: nobody answered in time"),
+    ],
+)
+def test_the_gate_follows_the_answer(
+    asked: list[dict[str, Any]], option: str, user: str | None, verdict: str, words: str
+) -> None:
+    task = operator()
+    assert task.person_answered(CONTEXT, answer(option, user)) is (verdict == "promote")
+    decision = gate(task)
+    assert decision["verdict"] == verdict
+    assert words in decision["reason"]
+    assert task.execute(CONTEXT) is (verdict == "promote"), "run again, it does not ask again"
+    assert asked == []
+
+
+def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[dict[str, Any]]) -> None:
+    task = operator()
+    with pytest.raises(TaskAwaitingInput):
+        task.person_answered(CONTEXT, answer(APPROVE, "ada"))
+    assert len(asked) == 1
+    assert task.ledger.entry("r", APPROVAL) is None
+    alone = ASKING.approval.model_copy(update={"by_another_person": False})  # type: ignore[union-attr]
+    task = operator(ASKING.model_copy(update={"approval": alone}))
+    assert task.person_answered(CONTEXT, answer(APPROVE, "ada")) is True
+
+
+def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go(
+    asked: list[dict[str, Any]],
+) -> None:
+    assert operator(POLICY).execute(CONTEXT) is True
+    assert operator(POLICY.model_copy(update={"approval": None})).execute(CONTEXT) is True
+    task = operator(**{f"checklist/{ITEMS[0]}": {"passed": False, "reason": "it is not"}})
+    assert task.execute(CONTEXT) is False
+    assert gate(task)["verdict"] == "rollback"
+    assert "it is not" in gate(task)["reason"]
+    assert asked == []
