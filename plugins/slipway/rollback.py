@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway.drift import own_splits
 from slipway.exceptions import ServiceNotFound
+from slipway.rollback_schema import refuse_unreadable_targets
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run import CloudRunTrafficHook
-    from slipway.ledger import Release
+    from slipway.ledger import Ledger, Release
     from slipway.ledger_operations import LedgerOperations
     from slipway.plan import PlannedService
 
 
+@dataclass(frozen=True)
+class _Way:
+    """The way back of one service, before it is gone.
+
+    :param where: project, location and name of the service.
+    :param stable: the split to restore.
+    :param serving: who has traffic now.
+    :param left: what is on record when the traffic is left as it is.
+    :param note: what is out of the ordinary.
+    """
+
+    where: Mapping[str, Any]
+    stable: Mapping[str, int]
+    serving: Mapping[str, int]
+    left: Mapping[str, Any] | None = None
+    note: str | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether traffic has to move."""
+        return self.left is None and dict(self.serving) != dict(self.stable)
+
+
 def restore_stable_traffic(
-    release: Release, hook: CloudRunTrafficHook, operations: LedgerOperations | None = None
+    release: Release,
+    hook: CloudRunTrafficHook,
+    ledger: Ledger,
+    operations: LedgerOperations | None = None,
 ) -> dict[str, Any]:
     """Restore the recorded split of every production service; where it already serves, nothing is done.
 
@@ -25,20 +54,20 @@ def restore_stable_traffic(
 
     :param release: the release to undo.
     :param hook: the door to Cloud Run.
+    :param ledger: the record of the releases.
     :param operations: where the names of the operations are kept, so that another try waits for the same
         ones; None for the brake, which has no other try and must not need the ledger.
     :return: per service the split before and after, and in ``note`` what is out of the ordinary.
+    :raises SchemaContractBroken: when traffic would move to a version that cannot run on the present schema;
+        none was moved.
     """
     services = {service.names["production"]: service for service in release.plan.services.values()}
-    return {name: _restore(release, services[name], hook, operations) for name in release.stable}
+    ways = {name: _look(release, services[name], hook) for name in release.stable}
+    unchecked = refuse_unreadable_targets(release, [name for name, way in ways.items() if way.moves], ledger)
+    return {name: _go(release, way, hook, operations, unchecked.get(name)) for name, way in ways.items()}
 
 
-def _restore(
-    release: Release,
-    service: PlannedService,
-    hook: CloudRunTrafficHook,
-    operations: LedgerOperations | None,
-) -> dict[str, Any]:
+def _look(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> _Way:
     from slipway.hooks.cloud_run import foreign_lease, serving_split, state_of
     from slipway.hooks.cloud_run_state import by_whom
 
@@ -54,32 +83,45 @@ def _restore(
     except ServiceNotFound:
         if stable:
             raise
-        return _left({}, "first release: the service was never made")
+        return _Way(where, stable, {}, _left({}, "first release: the service was never made"))
     split = serving_split(live)
     serving = {revision: percent for revision, percent in split.items() if percent}
     held = foreign_lease(live, release.release_id)
     if held is not None:
-        return _left(split, f"left alone: {held} holds it")
+        return _Way(where, stable, serving, _left(split, f"left alone: {held} holds it"))
     if not stable:
-        return _left(
-            split,
+        note = (
             "first release: there is no earlier revision to give the traffic to, and a service cannot have"
-            f" none; it stays on {', '.join(serving)}. Release a fix, or delete the service",
+            f" none; it stays on {', '.join(serving)}. Release a fix, or delete the service"
         )
+        return _Way(where, stable, serving, _left(split, note))
     foreign = serving not in own_splits(release, service)
     if foreign and own not in serving:
-        return _left(split, f"left alone: none of it is this release's; set by {by_whom(state_of(live))}")
-    step = f"rolled_back/traffic/{name}"
+        note = f"left alone: none of it is this release's; set by {by_whom(state_of(live))}"
+        return _Way(where, stable, serving, _left(split, note))
+    overwritten = f"overwritten: {serving}, set by {by_whom(state_of(live))}" if foreign else None
+    return _Way(where, stable, serving, note=overwritten)
+
+
+def _go(
+    release: Release,
+    way: _Way,
+    hook: CloudRunTrafficHook,
+    operations: LedgerOperations | None,
+    unchecked: str | None,
+) -> Mapping[str, Any]:
+    if way.left is not None:
+        return way.left
+    step = f"rolled_back/traffic/{way.where['service']}"
     change = hook.set_traffic(
-        **where,
-        split=stable,
+        **way.where,
+        split=dict(way.stable),
         operation=None if operations is None else operations.operation(release.release_id, step),
         timeout=release.policy.rollback_deadlines.traffic_seconds,
     )
     done: dict[str, Any] = {"before": change.before, "after": change.after, "changed": change.changed}
-    if foreign:
-        done["note"] = f"overwritten: {serving}, set by {by_whom(state_of(live))}"
-    return done
+    notes = [note for note in (way.note, unchecked) if note]
+    return done | ({"note": "; ".join(notes)} if notes else {})
 
 
 def _left(split: dict[str, int], note: str) -> dict[str, Any]:

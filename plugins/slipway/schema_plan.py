@@ -119,9 +119,10 @@ def refuse_unreadable(
     if broken:
         which = "; ".join(f"{name} runs with {versions}" for name, versions in broken.items())
         raise SchemaContractBroken(
-            f"{who} {version}: cannot run on the present schema ({which}). Roll forward to a version that "
-            "can, or restore the backup that was taken before: the database tier of the rollback, which "
-            "gives up what was written since"
+            f"{who} {version}: cannot run on the present schema ({which}). Ways forward: release a version "
+            "that can; or take back what is in the way "
+            f"({', '.join(f'{name}.rollback.sql' for name in broken)}); or restore the backup that "
+            "was taken before, which gives up what was written since"
         )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from slipway.exceptions import ReleaseUnknown
+from slipway.exceptions import ReleaseUnknown, RevisionNotFound, ServiceNotFound
 from slipway.plan import VERSION_PATTERN
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ RELEASE_LABEL = "slipway-release"
 def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledger) -> dict[str, str]:
     """Return the version of every production revision that has traffic and uses the database.
 
-    A revision that a release made has that release's version. Any other one has its image's tag when that is
-    a version, and what the policy assumes when it is not.
+    A service that does not exist yet has none. A revision that a release made has that release's version. Any
+    other one has its image's tag when that is a version, and what the policy assumes when it is not.
 
     :param policy: names the services that use the database.
     :param cloud_run: the door to Cloud Run.
@@ -36,12 +36,46 @@ def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledg
     for key in policy.migrations.services:
         name = policy.services[key].names["production"]
         where = {"project_id": production.project_id, "location": production.location, "service": name}
-        split = _serving(cloud_run.get_service(**where))
+        try:
+            split = _serving(cloud_run.get_service(**where))
+        except ServiceNotFound:
+            continue
         for revision in split:
             who = f"stable {key}" if len(split) == 1 else f"stable {key} ({revision})"
             found[who] = _version(
                 cloud_run.get_revision(**where, revision=revision), revision, policy, ledger
             )
+    return found
+
+
+def target_versions(
+    policy: Policy,
+    targets: Mapping[str, str | None],
+    cloud_run: CloudRunTrafficHook,
+    ledger: Ledger,
+) -> dict[str, str]:
+    """Return the versions that a rollback would give the traffic to, of the services that use the database.
+
+    :param policy: names the services that use the database.
+    :param targets: by service name the revision to return to, None when there is none.
+    :param cloud_run: the door to Cloud Run.
+    :param ledger: the record of the releases.
+    :return: version by service name.
+    :raises CloudRunError: when a revision cannot be read.
+    """
+    production = policy.environments["production"]
+    names = {policy.services[key].names["production"] for key in policy.migrations.services}
+    found: dict[str, str] = {}
+    for name in sorted(names.intersection(targets)):
+        revision = targets[name]
+        if revision is None:
+            continue
+        where = {"project_id": production.project_id, "location": production.location, "service": name}
+        try:
+            seen = cloud_run.get_revision(**where, revision=revision)
+        except RevisionNotFound:
+            continue  # on record as a finding: there is nothing to return to
+        found[name] = _version(seen, revision, policy, ledger)
     return found
 
 

@@ -25,7 +25,8 @@ from slipway.hooks import cloud_run as _cloud_run  # noqa: F401 - likewise
 from slipway.hooks import identity_token as _identity_token  # noqa: F401 - likewise
 from slipway.hooks import service_probe as _service_probe  # noqa: F401 - likewise
 from slipway.operators.cloud_run import DeployRevisionsOperator
-from slipway.operators.release import ReleaseOperator, RollBackTrafficOperator
+from slipway.operators.release import ReleaseOperator
+from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.operators.traffic import ShiftTrafficOperator
 from slipway.operators.warm_up import WarmUpOperator
 

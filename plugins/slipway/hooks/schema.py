@@ -7,9 +7,10 @@ with its session, a migration and its record in one transaction, and bounds on h
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Collection
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from psycopg.errors import InterfaceError, OperationalError, QueryCanceled, Tran
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yoyo import read_migrations as read_files
 
-from slipway.exceptions import MigrationFailed
+from slipway.exceptions import MigrationFailed, MigrationInvalid
 from slipway.hooks.schema_backfill import Backfill, BackfillProgress
 from slipway.hooks.schema_session import (
     DatabaseIdentity,
@@ -40,11 +41,13 @@ class SchemaHook(BaseHook):
     """Applies schema migrations to a PostgreSQL database.
 
     :param postgres_conn_id: connection to the database.
+    :param answer_seconds: bound of connecting and of every statement; None for the connection's own.
     """
 
-    def __init__(self, postgres_conn_id: str) -> None:
+    def __init__(self, postgres_conn_id: str, *, answer_seconds: int | None = None) -> None:
         super().__init__()
         self.postgres_conn_id = postgres_conn_id
+        self.answer_seconds = answer_seconds
 
     def applied(self, identity: DatabaseIdentity | None = None) -> list[AppliedMigration]:
         """Return the migrations that the database has, in the order of their names; changes nothing.
@@ -95,9 +98,63 @@ class SchemaHook(BaseHook):
             done.append(name)
         return done
 
+    def take_back(self, directory: Path, name: str, *, pace: Pace, identity: DatabaseIdentity) -> bool:
+        """Undo a migration by its ``.rollback.sql``, as carefully as it was applied.
+
+        :param directory: folder of ``.sql`` files with ``.rollback.sql`` beside them.
+        :param name: of the migration.
+        :param pace: how much it may stand in the way, and how often it tries again.
+        :param identity: whose database it has to be.
+        :return: False when the database does not have it.
+        :raises MigrationInvalid: when there is no such file, or what depends on it is still applied.
+        :raises MigrationChanged: when a migration was changed after it was applied.
+        :raises DatabaseMistaken: when the database is another one's.
+        :raises MigrationFailed: with what the database said.
+        """
+        declared = {migration.name: migration for migration in read_migrations(directory)}
+        if name not in declared:
+            raise MigrationInvalid(f"migration {name}: there is no such file in {directory}")
+        at = [f"taking back migration {name}"]
+        with self._as_migration_failed(pace, at):
+            for attempt in self._tries(pace, at):
+                with attempt, migration_session(self._postgres, pace, identity) as session:
+                    _adopt(session, declared)
+                    present = {was.name for was in read_applied(session.connection)}
+                    needing = [m.name for m in declared.values() if name in m.depends and m.name in present]
+                    if needing:
+                        raise MigrationInvalid(
+                            f"migration {name}: {', '.join(needing)} depends on it; take that back first"
+                        )
+                    if name not in present:
+                        return False
+                    (file,) = read_files(str(directory)).filter(lambda one: one.id == name)
+                    self._undo(session, file, declared[name])
+                    return True
+        return False
+
+    def _undo(self, session: MigrationSession, file: Any, migration: Migration) -> None:
+        if migration.transactional:
+            session.wait_for_vacuum(migration)
+            session.stay_out_of_the_way()
+        else:
+            session.take_time()
+            file.process_steps(session.backend, "rollback")
+        with session.backend.transaction():
+            if migration.transactional:
+                file.process_steps(session.backend, "rollback")
+            session.backend.unmark_one(file, log=False)
+            session.forget(migration)
+        session.backend.log_migration(file, "rollback")
+
     @property
     def _postgres(self) -> PostgresHook:
-        return PostgresHook(postgres_conn_id=self.postgres_conn_id)
+        if self.answer_seconds is None:
+            return PostgresHook(postgres_conn_id=self.postgres_conn_id)
+        options = f"-c statement_timeout={self.answer_seconds}s"
+        hook = PostgresHook(postgres_conn_id=self.postgres_conn_id, options=options)
+        extra = hook.connection.extra_dejson
+        hook.connection.extra = json.dumps({"connect_timeout": self.answer_seconds, **extra})
+        return hook
 
     def _apply_one(
         self,
@@ -110,21 +167,8 @@ class SchemaHook(BaseHook):
     ) -> str | None:
         """Apply the first one that is missing and return its name, None when none is."""
         at = ["connecting"]
-        try:
-            for attempt in Retrying(
-                retry=retry_if_exception_type((OperationalError, InterfaceError, TransactionTimeout)),
-                stop=stop_after_attempt(pace.attempts),
-                wait=wait_random_exponential(
-                    multiplier=pace.retry_wait_seconds, max=8 * pace.retry_wait_seconds
-                ),
-                before_sleep=lambda state: self.log.warning(
-                    "%s: try %d: %s; trying again",
-                    at[0],
-                    state.attempt_number,
-                    _in_one_line(_error_of(state)),
-                ),
-                reraise=True,
-            ):
+        with self._as_migration_failed(pace, at):
+            for attempt in self._tries(pace, at):
                 with attempt, migration_session(self._postgres, pace, identity) as session:
                     at[0] = "reading what is applied"
                     _adopt(session, declared)
@@ -135,12 +179,29 @@ class SchemaHook(BaseHook):
                     at[0] = f"migration {todo.id}"
                     self._apply(session, todo, declared[todo.id], report)
                     return str(todo.id)
+        return None
+
+    def _tries(self, pace: Pace, at: list[str]) -> Retrying:
+        """Try again after a random wait when the server or a lock was not to be had."""
+        return Retrying(
+            retry=retry_if_exception_type((OperationalError, InterfaceError, TransactionTimeout)),
+            stop=stop_after_attempt(pace.attempts),
+            wait=wait_random_exponential(multiplier=pace.retry_wait_seconds, max=8 * pace.retry_wait_seconds),
+            before_sleep=lambda state: self.log.warning(
+                "%s: try %d: %s; trying again", at[0], state.attempt_number, _in_one_line(_error_of(state))
+            ),
+            reraise=True,
+        )
+
+    @contextmanager
+    def _as_migration_failed(self, pace: Pace, at: list[str]) -> Iterator[None]:
+        try:
+            yield
         except psycopg.Error as error:
             raise MigrationFailed(
                 f"connection {self.postgres_conn_id}: {at[0]} failed, tried at most {pace.attempts} times: "
                 f"{_in_one_line(error)}"
             ) from error
-        return None
 
     def _apply(
         self,
@@ -162,6 +223,7 @@ class SchemaHook(BaseHook):
         elif not migration.transactional:
             self._apply_alone(session, file, migration)
         else:
+            session.wait_for_vacuum(migration)
             session.stay_out_of_the_way()
         with backend.transaction():
             if migration.kind == "backfill":

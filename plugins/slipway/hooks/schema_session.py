@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
+from psycopg import sql
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
@@ -89,6 +91,22 @@ class MigrationSession:
             seconds = 0.0 if batches else self.pace.standing_in_the_way_seconds
             self.set(transaction_timeout=_milliseconds(seconds))
 
+    def wait_for_vacuum(self, migration: Migration) -> None:
+        """Let a vacuum of the tables that a migration names come to its end, or end an automatic one.
+
+        An automatic vacuum of a big table takes minutes, and gives way only to who has waited a second for it
+        (``deadlock_timeout``): longer than a migration waits for a lock that makes queries queue. This lock
+        makes none queue, so it is waited for first.
+        """
+        self.take_time()
+        names = sorted(set(re.findall(r"\w+", migration.sql)))
+        tables = self.connection.execute(statement("postgres/schema/lockable_tables"), {"names": names})
+        for (table,) in tables.fetchall():
+            with self.connection.transaction():
+                self.connection.execute(
+                    sql.SQL(statement("postgres/schema/wait_for_vacuum")).format(table=sql.Identifier(table))
+                )
+
     def take_time(self) -> None:
         """Bound what makes no query wait."""
         self.set(
@@ -109,6 +127,10 @@ class MigrationSession:
                 "checksum": migration.checksum,
             },
         )
+
+    def forget(self, migration: Migration) -> None:
+        """Take a migration off the record, and how far its backfill got."""
+        self.connection.execute(statement("postgres/schema/forget_migration"), {"name": migration.name})
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from slipway.operators.release import ReleaseOperator
 from slipway.plan import ReleasePlan, plan_release
 from slipway.policy import Policy, load_policy, parse_policy
 from slipway.rollback_target import RollbackTarget, read_target
+from slipway.serving_versions import target_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,12 @@ class OpenReleaseOperator(ReleaseOperator):
                 "findings": findings,
                 "targets": {name: target.as_payload() for name, target in targets.items()},
                 "states": {name: target.state for name, target in targets.items()},
+                "versions": target_versions(
+                    policy,
+                    {name: target.revision for name, target in targets.items()},
+                    self.cloud_run,
+                    self.ledger,
+                ),
             },
         )
         self.log.info(

@@ -1,4 +1,4 @@
-"""What every operator of a release has in common, and the operators that undo and close one.
+"""What every operator of a release has in common, and the operators that close one.
 
 Operators import hooks when they run, not when a DAG file is parsed: client libraries take seconds to load.
 """
@@ -104,21 +104,6 @@ class EnvironmentOperator(ReleaseOperator):
         self.environment = environment
 
 
-class RollBackTrafficOperator(ReleaseOperator):
-    """Give all production traffic back to the revisions that served when the release began.
-
-    Skipped when this run opened no release: there is nothing to roll back.
-    """
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Return the split per service before and after."""
-        release = self.release_or_skip(context)
-        changes = restore_stable_traffic(release, self.cloud_run, self.ledger)
-        reason = rollback_reason(self.ledger.entries(release.release_id))
-        self.record(release, "rolled_back/traffic", reason=reason, changes=changes)
-        return changes
-
-
 class CloseReleaseOperator(ReleaseOperator):
     """Write how the release ended and leave its services: without its tag, free for the next release.
 
@@ -148,6 +133,9 @@ class ReconcileOperator(ReleaseOperator):
     """Leave nothing half done: a release that is still open is rolled back, closed, and its services left.
 
     Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
+
+    :raises SchemaContractBroken: when what served before cannot run on the present schema; the release stays
+        open then, and its services held.
     """
 
     def execute(self, context: Context) -> str:
@@ -158,7 +146,7 @@ class ReconcileOperator(ReleaseOperator):
             self.log.info("audit", entry="reconciled", outcome="never opened")
             return "never opened"
         if release.outcome is None:
-            changes = restore_stable_traffic(release, self.cloud_run, self.ledger)
+            changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger)
             reason = rollback_reason(self.ledger.entries(release.release_id))
             self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
             self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from airflow.sdk import TaskGroup, TriggerRule
 
 from slipway.operators.configuration import RollBackFlagsOperator
-from slipway.operators.release import CloseReleaseOperator, RollBackTrafficOperator
+from slipway.operators.release import CloseReleaseOperator
+from slipway.operators.rollback import RollBackTrafficOperator
 
 
 def rollback(*, group_id: str) -> TaskGroup:

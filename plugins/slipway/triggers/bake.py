@@ -167,7 +167,8 @@ class BakeTrigger(BaseTrigger):
 
         try:
             hook = CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
-            changes = await asyncio.to_thread(restore_stable_traffic, release, hook)
+            ledger = Ledger(self.ledger_conn_id)
+            changes = await asyncio.to_thread(restore_stable_traffic, release, hook, ledger)
         except SlipwayError as error:
             self.log.exception("the brake failed; the rollback group will do it", release=self.release_id)
             return {"error": str(error)}

@@ -100,7 +100,8 @@ def test_a_backfill_that_the_stable_version_would_undo_waits() -> None:
 
 def test_going_back_behind_a_contract_is_refused_with_the_way_forward() -> None:
     with pytest.raises(
-        SchemaContractBroken, match=r"new backend 1.1.0: .*c_contract runs with >=1.2.0.* Roll"
+        SchemaContractBroken,
+        match=r"new backend 1.1.0: .*c_contract runs with >=1.2.0.*c_contract.rollback.sql",
     ):
         plan(has=applied(EXPAND, FILL, CONTRACT), new=OLD)
 

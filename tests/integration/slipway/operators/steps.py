@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.preflight import OpenReleaseOperator
-from slipway.operators.release import CloseReleaseOperator, ReleaseOperator, RollBackTrafficOperator
+from slipway.operators.release import CloseReleaseOperator, ReleaseOperator
+from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.operators.traffic import ShiftTrafficOperator
 
 if TYPE_CHECKING:

@@ -1,0 +1,85 @@
+"""The operator that gives production's traffic back, and asks a person where that may do more harm."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
+from slipway.exceptions import SchemaContractBroken
+from slipway.operators.release import ReleaseOperator
+from slipway.outcome import rollback_reason
+from slipway.rollback import restore_stable_traffic
+from slipway.rollback_schema import OVERRIDDEN
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from slipway.ledger import Release
+
+ALL_THE_SAME = "Roll back all the same"
+LEAVE = "Leave the traffic"
+# Nullable, as Airflow's forms want it; that there is one is checked when it is needed.
+REASON = Param(None, type=["null", "string"], maxLength=500, title="Reason", description="Kept on record")
+REFUSED = "rollback_refused/schema"
+
+
+class RollBackTrafficOperator(ReleaseOperator):
+    """Give all production traffic back to the revisions that served when the release began.
+
+    Skipped when this run opened no release: there is nothing to roll back.
+
+    Where the version that would serve again cannot run on the present schema, nothing moves, and a person is
+    asked in Airflow's required actions. *Roll back all the same* needs a reason, which goes on record; with
+    *Leave the traffic*, or no answer in time, the task fails and the release stays open: once
+    the schema is one that the version can run on, clear the task and it goes on.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the split per service before and after."""
+        release = self.release_or_skip(context)
+        try:
+            return self._roll_back(release)
+        except SchemaContractBroken as error:
+            self._call_person(context, release, str(error))
+
+    def person_answered(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Follow the answer, and record who overrode what, and why.
+
+        :param event: Airflow's: ``chosen_options``, ``params_input``, and ``responded_by_user``, None when
+            nobody answered in time.
+        :raises AirflowFailException: when the traffic stays where it is.
+        """
+        release = self.release(context)
+        user, (option,) = event["responded_by_user"], event["chosen_options"]
+        reason = str((event.get("params_input") or {}).get("reason") or "").strip()
+        if user is None or option != ALL_THE_SAME or not reason:
+            who = f"{user['name']} answered {option!r}" if user else "nobody answered in time"
+            why = " without a reason" if user and option == ALL_THE_SAME else ""
+            raise AirflowFailException(f"{who}{why}: no traffic was moved; {REFUSED} of the ledger says why")
+        self.record(release, OVERRIDDEN, reason=f"{user['name']}: {reason}", user=user)
+        return self._roll_back(release)
+
+    def _roll_back(self, release: Release) -> dict[str, Any]:
+        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger)
+        reason = rollback_reason(self.ledger.entries(release.release_id))
+        self.record(release, "rolled_back/traffic", reason=reason, changes=changes)
+        return changes
+
+    def _call_person(self, context: Context, release: Release, refused: str) -> NoReturn:
+        seconds = release.policy.decision.person_seconds
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            options=[ALL_THE_SAME, LEAVE],
+            subject=f"Release {release.version}: the rollback is refused",
+            body=f"{refused}.\n\nNo traffic was moved. **{ALL_THE_SAME}** gives it to the version that "
+            f"cannot run on the schema, and needs a reason. With **{LEAVE}**, or without an answer within "
+            f"{seconds / 60:g} minutes, the traffic stays and the release stays open.",
+            defaults=[LEAVE],
+            params={"reason": REASON.serialize()},
+        )
+        self.record(release, REFUSED, reason=refused, seconds=seconds)
+        raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
