@@ -11,14 +11,15 @@ from psycopg import sql
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from slipway.batch_size import BatchSize
 from slipway.exceptions import MigrationFailed
 from slipway.hooks.schema_session import MigrationSession
+from slipway.replica_lag import ReplicaLag
 from slipway.schema_contract import Migration
 from slipway.statements import statement
 
 REPORT_SECONDS = 5.0
 _LAG_POLL_SECONDS = 1.0
-_GROWTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class Backfill:
         self._session = session
         self._migration = migration
         self._report = report
-        self._rows = session.pace.batch_rows
+        self._size = BatchSize(most=session.pace.batch_rows, seconds=session.pace.batch_seconds)
+        self._behind = ReplicaLag()
+        self._waiting_since: float | None = None
         self._names = {
             "table": sql.Identifier(str(migration.table)),
             "key": sql.Identifier(str(migration.key)),
@@ -83,15 +86,16 @@ class Backfill:
         total = int((self._one("estimated_rows", table=self._migration.table) or (0,))[0])
         began, first, reported = time.monotonic(), rows, 0.0
         while not done:
-            lag = self._wait_for_replicas()
-            batch = self._again(upto, rows)
-            if batch is None:
+            if self._is_to_wait():
+                time.sleep(_LAG_POLL_SECONDS)
+            elif (batch := self._again(upto, rows)) is None:
                 break
-            upto, rows = batch
+            else:
+                upto, rows = batch
+                time.sleep(self._session.pace.batch_pause_seconds)
             if time.monotonic() - reported > REPORT_SECONDS:
                 reported = time.monotonic()
-                self._report(self._progress(rows, total, (rows - first) / (reported - began), lag))
-            time.sleep(self._session.pace.batch_pause_seconds)
+                self._report(self._progress(rows, total, (rows - first) / (reported - began), self._lag()))
         seconds = max(time.monotonic() - began, 1e-9)
         self._report(self._progress(rows, rows, (rows - first) / seconds, self._lag()))
 
@@ -102,7 +106,7 @@ class Backfill:
             retry=retry_if_exception_type((LockNotAvailable, QueryCanceled)),
             stop=stop_after_attempt(pace.attempts),
             wait=wait_random_exponential(multiplier=pace.retry_wait_seconds, max=8 * pace.retry_wait_seconds),
-            before_sleep=lambda _: self._shrink(),
+            before_sleep=lambda _: self._size.failed(),
             reraise=True,
         ):
             with attempt:
@@ -120,40 +124,38 @@ class Backfill:
             self._one("backfill_bounds", after=upto or "", upto=last)
             connection.execute(self._migration.sql.encode())
             self._do("backfill_advance", name=self._migration.name, upto=last, rows=rows + number)
-        self._adapt(time.monotonic() - began)
+        self._size.took(time.monotonic() - began)
         return last, rows + number
 
     def _next(self, upto: str | None) -> tuple[str, int] | None:
         name = "backfill_first_batch" if upto is None else "backfill_next_batch"
         query = sql.SQL(statement(f"postgres/schema/{name}")).format(**self._names)
-        row = self._session.connection.execute(query, {"after": upto, "rows": self._rows}).fetchone()
+        row = self._session.connection.execute(query, {"after": upto, "rows": self._size.rows}).fetchone()
         return None if row is None else (str(row[0]), int(row[1]))
 
-    def _adapt(self, seconds: float) -> None:
-        if seconds > self._session.pace.batch_seconds:
-            self._shrink()
-        elif seconds < self._session.pace.batch_seconds / 2:
-            self._rows = min(self._session.pace.batch_rows, int(self._rows * _GROWTH) + 1)
-
-    def _shrink(self) -> None:
-        self._rows = max(1, self._rows // 2)
-
-    def _wait_for_replicas(self) -> float | None:
-        pace = self._session.pace
-        deadline = time.monotonic() + pace.statement_timeout_seconds
-        while (lag := self._lag()) is not None and lag > pace.maximum_replica_lag_seconds:
-            if time.monotonic() > deadline:
-                raise MigrationFailed(
-                    f"migration {self._migration.name}: a replica has been more than "
-                    f"{pace.maximum_replica_lag_seconds:g} s behind for {pace.statement_timeout_seconds:g} s "
-                    f"(now {lag:.1f} s); run again when it has caught up, the backfill goes on where it is"
-                )
-            time.sleep(_LAG_POLL_SECONDS)
-        return lag
+    def _is_to_wait(self) -> bool:
+        """Tell whether a replica is too far behind for another batch now."""
+        pace, lag, now = self._session.pace, self._lag(), time.monotonic()
+        if lag is None or lag <= pace.maximum_replica_lag_seconds:
+            self._waiting_since = None
+            return False
+        self._waiting_since = self._waiting_since or now
+        if now - self._waiting_since > pace.statement_timeout_seconds:
+            raise MigrationFailed(
+                f"migration {self._migration.name}: a replica has been more than "
+                f"{pace.maximum_replica_lag_seconds:g} s behind for {pace.statement_timeout_seconds:g} s "
+                f"(now {lag:.1f} s); run again when it has caught up, the backfill goes on where it is"
+            )
+        return True
 
     def _lag(self) -> float | None:
-        replicas, seconds = self._one("replica_lag") or (0, 0.0)
-        return float(seconds) if replicas else None
+        replicas, seconds, written, replayed = self._one("replica_lag")
+        if not replicas:
+            return None
+        if replayed is None:  # it is no replica that replays, or this user may not see
+            return float(seconds)
+        stuck = self._behind.seconds(time.monotonic(), written=written, replayed=replayed)
+        return max(float(seconds), stuck)
 
     def _progress(self, rows: int, total: int, rate: float, lag: float | None) -> BackfillProgress:
         return BackfillProgress(self._migration.name, rows, max(total, rows), rate, lag)

@@ -2,7 +2,8 @@
 
 A line is ``<database URI> <folder> <statement> <moment>``: the process ends before it sends that statement
 (``before``), while the server works on it (``during``), or not at all (statement 0). The answer is a line:
-the number of statements when it came to its end, the signal that ended it otherwise.
+the number of statements when it came to its end, the signal that ended it otherwise. BEGIN and COMMIT are
+statements too. Of every session but the first, what only prepares it again is left out: it changes nothing.
 
 Forked after everything is imported: a process that starts anew takes seconds to get to its first statement.
 """
@@ -46,10 +47,22 @@ def main() -> None:
 def _migrate(uri: str, folder: Path, last: int, moment: str, answer: int) -> None:
     os.environ["AIRFLOW_CONN_KILLED"] = uri
     sent = 0
-    execute = psycopg.Cursor.execute
+    # What every statement goes through on its way to the server, also those of a transaction's two ends.
+    send = psycopg.Connection.wait
+
+    apply = SchemaHook._apply
+    counts = True
+
+    def applying(self: Any, *arguments: Any) -> None:
+        nonlocal counts
+        counts = True
+        apply(self, *arguments)
+        counts = False
 
     def counting(self: Any, *arguments: Any, **keywords: Any) -> Any:
         nonlocal sent
+        if not counts:
+            return send(self, *arguments, **keywords)
         sent += 1
         if sent == last and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -57,9 +70,10 @@ def _migrate(uri: str, folder: Path, last: int, moment: str, answer: int) -> Non
             # Nothing handles it: the process is gone at once, as with SIGKILL, but at a moment to be chosen.
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, HALF_A_MILLISECOND)
-        return execute(self, *arguments, **keywords)
+        return send(self, *arguments, **keywords)
 
-    psycopg.Cursor.execute = counting  # type: ignore[method-assign]
+    SchemaHook._apply = applying  # type: ignore[method-assign]
+    psycopg.Connection.wait = counting  # type: ignore[method-assign]
     try:
         SchemaHook("killed").migrate(folder, pace=PACE, identity=DatabaseIdentity("product", "test"))
         os.write(answer, str(sent).encode())

@@ -93,27 +93,6 @@ def test_rows_that_the_application_holds_are_waited_for_in_smaller_batches(
     assert filled(numbers) == 1000
 
 
-def test_a_server_that_restarts_in_between_is_come_back_to(numbers: str, tmp_path: Path) -> None:
-    # What a restart is to a client: its session is ended by the administrator.
-    ended = []
-
-    def restart(progress: BackfillProgress) -> None:
-        if not ended:
-            with psycopg.connect(numbers, autocommit=True) as connection:
-                ended.extend(
-                    connection.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE application_name = 'slipway migration'"
-                    ).fetchall()
-                )
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema_backfill, "REPORT_SECONDS", 0)
-        assert migrate(tmp_path, report=restart, batch_rows=100, attempts=5) == ["0001_fill"]
-    assert ended == [(True,)]
-    assert filled(numbers) == 1000
-
-
 def test_an_index_that_was_left_half_built_is_built_anew(empty_database: str, tmp_path: Path) -> None:
     write(
         tmp_path,
