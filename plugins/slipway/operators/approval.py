@@ -82,6 +82,8 @@ class ApproveProductionOperator(ReleaseOperator):
             body=f"Asked for by {release.actor}. Without an answer within {seconds / 60:g} minutes it is "
             f"rolled back.\n\n{body}",
             defaults=[REJECT],
+            # The API takes a mapping, and refuses the none that is the default.
+            params={},
         )
         raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
 
