@@ -12,6 +12,9 @@ Releases a version of the platform to production, step by step, and rolls it bac
 | 4 gradual increase | half of the traffic, watched | go or rollback |
 | 5 full rollout | all of the traffic and the supporting services, watched; the release tag | promoted |
 
+Where the policy names several regions, a run is for one of them. A promoted one begins the run of the next,
+which takes the evidence of phases 1 and 2 over; one that is not promoted begins none.
+
 The numbers are in `include/policy/`. The run is green only for a promoted release; otherwise `verdict` is red
 and says why in one line. What happened is in the ledger and in the audit lines of the task logs.
 """
@@ -36,6 +39,7 @@ from slipway.task_groups.phases import (
     tag_release,
 )
 from slipway.task_groups.preflight import preflight
+from slipway.task_groups.regions import begin_production, later_region, next_region, report_regions
 from slipway.task_groups.rollback import rollback
 
 PARAMS = {
@@ -68,6 +72,20 @@ PARAMS = {
         type=["null", "object"],
         title="Images",
         description="Service to image reference, instead of the policy's image with the version as its tag",
+        section="Exceptions",
+    ),
+    "region": Param(
+        None,
+        type=["null", "string"],
+        title="Region",
+        description="Leave empty for the first of the policy's regions; the others follow by themselves",
+        section="Exceptions",
+    ),
+    "follows": Param(
+        None,
+        type=["null", "string"],
+        title="Follows",
+        description="Release to the region before, whose evidence is taken over; empty: its newest promotion",
         section="Exceptions",
     ),
     "stable_is_broken": Param(
@@ -104,7 +122,10 @@ with DAG(
     },
     tags=["slipway", "release"],
 ):
-    begin, services = preflight()
+    begin, services = preflight(
+        first=["phase_1_staging_validation.write_configuration", "phase_1_staging_validation.migrate_schema"],
+        later="later_region.go_or_rollback",
+    )
     phase_1 = staging_validation(
         group_id="phase_1_staging_validation",
         services=services,
@@ -116,8 +137,10 @@ with DAG(
     )
     phase_2 = production_preparation(
         group_id="phase_2_production_preparation",
-        then=["phase_3_canary.deploy_revisions", "phase_3_canary.look_ahead"],
+        then=["begin_production"],
     )
+    later = later_region(group_id="later_region", then="begin_production")
+    production = begin_production()
     phase_3 = canary(
         group_id="phase_3_canary",
         services=services,
@@ -132,13 +155,17 @@ with DAG(
     tag = tag_release()
     promote = ClosePromotedOperator(task_id="close_promoted", retries=3, outlets=[RELEASE_PROMOTED])
     undo = rollback(group_id="rollback")
+    regions = report_regions()
+    following = next_region()
     verdict = VerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0)
     reconcile = ReconcileOperator(task_id="reconcile", retries=5).as_teardown()
 
-    begin >> phase_1
-    for phase, following in ((phase_1, phase_2), (phase_2, phase_3), (phase_3, phase_4), (phase_4, phase_5)):
-        phase["go_or_rollback"] >> list(following.get_roots())
+    begin >> [phase_1, later]
+    for phase, then in ((phase_1, phase_2), (phase_3, phase_4), (phase_4, phase_5)):
+        phase["go_or_rollback"] >> list(then.get_roots())
+    [phase_2["go_or_rollback"], later["go_or_rollback"]] >> production >> phase_3
     phase_5["go_or_rollback"] >> tag >> promote
-    [phase["call_off"] for phase in (phase_1, phase_2, phase_3, phase_4, phase_5)] >> undo
-    [promote, undo] >> verdict
+    [phase["call_off"] for phase in (phase_1, phase_2, later, phase_3, phase_4, phase_5)] >> undo
+    [promote, undo] >> regions >> verdict
+    promote >> following
     [promote, undo] >> reconcile

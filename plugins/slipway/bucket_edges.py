@@ -29,13 +29,14 @@ def within(metric: QuantileMetric, seconds: float) -> str:
 
 
 def check_bucket_edges(
-    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, revision: str
+    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, location: str, revision: str
 ) -> dict[str, list[float]]:
     """Make sure that every limit of every quantile is a bucket edge of its histogram.
 
     :param hook: the door to PromQL.
     :param metrics: the policy's metrics.
     :param service: Cloud Run service name.
+    :param location: its region.
     :param revision: the revision whose histograms are looked at.
     :return: the edges found per metric, in its ``edges_in``.
     :raises BucketEdgeMissing: naming, for each missing edge, the metric, the limit and the edges found.
@@ -46,7 +47,7 @@ def check_bucket_edges(
         if not isinstance(metric, QuantileMetric):
             continue
         query = string.Template(metric.within.replace(_ONE_EDGE, _EVERY_EDGE))
-        samples = hook.query(query.substitute(service=service, revisions=revision))
+        samples = hook.query(query.substitute(service=service, location=location, revisions=revision))
         edges = {float(sample.labels["le"]) for sample in samples}
         found[key] = sorted(edge for edge in edges if math.isfinite(edge))
         problems += _problems(key, metric, found[key], revision)

@@ -28,6 +28,8 @@
         ├── DatabaseNotReady            the database is in no state to be migrated now
         ├── DatabaseMistaken            the connection leads to another database than the one meant
         ├── SchemaContractBroken        a version would meet a schema that it cannot run on
+        ├── LoadBalancerUnreadable      the load balancer in front cannot be read
+        ├── LoadBalancerUnfit           it does not lead to the services in every region
         ├── NotificationFailed          nobody could be told
         ├── CommandFailed               a command on the worker could not run to its end
         └── ReleaseUnknown              no release with this id was opened
@@ -136,6 +138,14 @@ class DatabaseMistaken(SlipwayError):
 
 class SchemaContractBroken(SlipwayError):
     """An application version would meet a schema that it cannot run on; nothing was changed."""
+
+
+class LoadBalancerUnreadable(SlipwayError):
+    """The load balancer in front cannot be read."""
+
+
+class LoadBalancerUnfit(SlipwayError):
+    """The load balancer in front does not lead to the services that are released, in every region."""
 
 
 class NotificationFailed(SlipwayError):

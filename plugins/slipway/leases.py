@@ -26,7 +26,7 @@ def hold_services(
     :return: per service the lease of another deployment's release that had run out and was taken over.
     :raises ReleaseConflict: when another release holds one of the services.
     """
-    ledger.renew_leases(release.release_id, release.stable, until=lease.until)
+    ledger.renew_leases(release.release_id, release.stable, region=release.policy.region, until=lease.until)
     production, taken_over = release.policy.environments["production"], {}
     for name in sorted(release.stable):
         where: dict[str, Any] = {

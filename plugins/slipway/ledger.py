@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slipway.exceptions import ReleaseUnknown
-from slipway.ledger_leases import LedgerLeases
+from slipway.ledger_leases import LedgerLeases, leased
 from slipway.ledger_operations import LedgerOperations
 from slipway.ledger_store import LEDGER_CONNECTION
 from slipway.plan import ReleasePlan
@@ -124,7 +124,7 @@ class Ledger(LedgerLeases, LedgerOperations):
             first = cursor.rowcount == 1
             if first:
                 until = datetime.now(UTC) + timedelta(seconds=policy.lease_seconds)
-                self._take_leases(cursor, plan.release_id, stable, until=until)
+                self._take_leases(cursor, plan.release_id, leased(policy.region, stable), until=until)
                 opened = {"actor": actor, "reason": reason, "stable": stable, **(record or {})}
                 self._append(cursor, plan.release_id, "opened", opened)
         return self.release(plan.release_id)
@@ -155,8 +155,19 @@ class Ledger(LedgerLeases, LedgerOperations):
             row = cursor.fetchone()
         return None if row is None else self.release(row[0])
 
+    def promoted(self, policy_name: str, version: str, region: str) -> Release | None:
+        """Find the newest promoted release of a version in a region, None without one.
+
+        :param policy_name: the product's policy.
+        """
+        with self._transaction() as cursor:
+            wanted = {"policy_name": policy_name, "version": version, "region": region}
+            cursor.execute(statement("ledger/read_promoted"), wanted)
+            row = cursor.fetchone()
+        return None if row is None else self.release(row[0])
+
     def promotions(self, policy_name: str) -> list[tuple[str, datetime]]:
-        """Return version and moment of every promoted release of a product, oldest first.
+        """Return version and moment of every promotion in a product's last region, oldest first.
 
         :param policy_name: the product's policy.
         """

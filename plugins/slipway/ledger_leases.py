@@ -15,30 +15,37 @@ from slipway.ledger_store import LedgerStore
 from slipway.statements import statement
 
 
+def leased(region: str, services: Iterable[str]) -> list[str]:
+    """Name what is leased: a service has the same name in every region."""
+    return [f"{region}/{service}" for service in services]
+
+
 class LedgerLeases(LedgerStore):
     """Takes, renews and frees leases; the ledger builds on it."""
 
-    def refuse_held(self, services: Sequence[str]) -> None:
+    def refuse_held(self, services: Sequence[str], *, region: str) -> None:
         """Refuse services that another release holds now; changes nothing, and promises nothing for later.
 
         :param services: names of production services.
+        :param region: where they are.
         :raises ReleaseConflict: naming the release that holds the first of them.
         """
         with self._transaction() as cursor:
-            for service in services:
+            for service in leased(region, services):
                 cursor.execute(statement("ledger/read_lease"), {"service": service})
                 if cursor.rowcount:
                     self._refuse(cursor, service)
 
-    def renew_leases(self, release_id: str, services: Iterable[str], *, until: datetime) -> None:
+    def renew_leases(self, release_id: str, services: Iterable[str], *, region: str, until: datetime) -> None:
         """Hold services for longer, all or none. A lease that has run out is the release's until it is taken.
 
         :param services: names of production services that the release has leased.
+        :param region: where they are.
         :param until: moment at which another release may take them over; never brought forward.
         :raises ReleaseConflict: when another release has taken one of them over, or the lease was given back.
         """
         with self._transaction() as cursor:
-            for service in sorted(services):
+            for service in sorted(leased(region, services)):
                 cursor.execute(
                     statement("ledger/renew_lease"),
                     {"service": service, "release_id": release_id, "until": until},

@@ -38,15 +38,22 @@ class MetricReader:
     :param hook: the door to PromQL.
     :param metrics: the policy's metrics.
     :param service: Cloud Run service name.
+    :param location: its region.
     :param revisions: the revisions to compare, the new one first.
     """
 
     def __init__(
-        self, hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, revisions: Sequence[str]
+        self,
+        hook: PromQLHook,
+        metrics: Mapping[str, Metric],
+        *,
+        service: str,
+        location: str,
+        revisions: Sequence[str],
     ) -> None:
         self._hook = hook
         self._metrics = metrics
-        self._fill = {"service": service, "revisions": "|".join(revisions)}
+        self._fill = {"service": service, "location": location, "revisions": "|".join(revisions)}
         self._revisions = revisions
         self._increments: dict[tuple[str, str, str], Increments] = {}
 

@@ -39,6 +39,8 @@ class ReleasePlan(BaseModel):
     :param release_id: short and unique, such as ``v1-1-0-3f9a``; part of every revision's name.
     :param run_id: the Airflow run that carries the release out.
     :param stable_is_broken: the version that serves is the broken one; this release is judged on its own.
+    :param follows: release of the same version to the region before, whose evidence this one takes over; None
+        for the first region.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +50,7 @@ class ReleasePlan(BaseModel):
     version: str
     policy_name: str
     stable_is_broken: bool = False
+    follows: str | None = None
     services: Mapping[str, PlannedService]
 
     @property
@@ -83,11 +86,8 @@ def plan_release(
     :raises RequestRefused: naming the field, its value and what is allowed.
     :raises ImageNotFound: when the registry does not have an image.
     """
-    _refuse_unknown(request, known_fields)
-    version = request.get("version")
-    if not isinstance(version, str) or not re.fullmatch(VERSION_PATTERN, version):
-        raise RequestRefused(f"version={version!r}: must look like 1.4.2 or 1.4.2-hotfix")
-    broken = _stable_is_broken(request)
+    version = requested_version(request, known_fields)
+    broken = requested_over_broken_stable(request)
     chosen = _chosen_services(request.get("services"), policy)
     images = _chosen_images(request.get("images"), chosen)
     identifier = release_id(version, run_id)
@@ -116,7 +116,24 @@ def plan_release(
     )
 
 
-def _stable_is_broken(request: Mapping[str, Any]) -> bool:
+def requested_version(request: Mapping[str, Any], known_fields: Sequence[str]) -> str:
+    """Return the version that a request asks for, when it has no field that it should not have.
+
+    :param known_fields: fields a request may have.
+    :raises RequestRefused: naming the field, its value and what is allowed.
+    """
+    _refuse_unknown(request, known_fields)
+    version = request.get("version")
+    if not isinstance(version, str) or not re.fullmatch(VERSION_PATTERN, version):
+        raise RequestRefused(f"version={version!r}: must look like 1.4.2 or 1.4.2-hotfix")
+    return version
+
+
+def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
+    """Return whether a request says that what serves is broken, and why.
+
+    :raises RequestRefused: when it does not say why.
+    """
     broken = request.get("stable_is_broken", False)
     if not isinstance(broken, bool):
         raise RequestRefused(f"stable_is_broken={broken!r}: must be true or false")

@@ -14,12 +14,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
 from slipway.policy_checklist import Approval, Checklist
+from slipway.policy_environment import Environment, LoadBalancer
 from slipway.policy_errors import describe
 from slipway.policy_files import POLICY_DIRECTORY, read_document
-from slipway.policy_metrics import Decision, Metric
+from slipway.policy_metrics import Decision, Metric, expressions
 from slipway.policy_migrations import Migrations
-from slipway.policy_section import Percent, Seconds, Section
+from slipway.policy_section import Seconds, Section
 from slipway.policy_serving import Verification, WarmUp
+from slipway.policy_staging import StagingValidation
 from slipway.policy_traffic import TrafficShare
 from slipway.product_configuration import Document
 
@@ -28,31 +30,6 @@ FORMAT: Final = 2
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
-
-
-class Database(Section):
-    """A Cloud SQL instance and the Airflow connection to its database."""
-
-    instance: str
-    connection: str
-
-
-class Environment(Section):
-    """Where one environment runs.
-
-    :param secret_prefix: configuration document ``x`` is the secret ``<secret_prefix>-x``.
-    :param tag: the traffic tag under which a new revision is reachable before it has traffic.
-    """
-
-    project_id: str
-    location: str
-    database: Database
-    secret_prefix: str
-    tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")]
-
-    def secret(self, document: str) -> str:
-        """Return the name of the secret that holds a configuration document."""
-        return f"{self.secret_prefix}-{document}"
 
 
 class Service(Section):
@@ -79,52 +56,6 @@ class Service(Section):
         if self.max_instances < self.min_instances:
             raise ValueError(f"max_instances={self.max_instances}: must be at least {self.min_instances}")
         return self
-
-
-class Suite(Section):
-    """A staging test suite: a folder of pytest files below ``include/``."""
-
-    path: str
-    timeout_seconds: Seconds
-
-
-class Band(Section):
-    """A closed range of percents."""
-
-    minimum: Percent
-    maximum: Percent
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Band:
-        if self.minimum >= self.maximum:
-            raise ValueError(f"minimum={self.minimum}: must be below maximum={self.maximum}")
-        return self
-
-
-class LoadTest(Section):
-    """Staging's load test and what it must show."""
-
-    locustfile: str
-    users: Annotated[int, Field(ge=1, le=100_000)]
-    duration_seconds: Seconds
-    maximum_failure_percent: Percent
-    cost_reduction_percent: Band
-    minimum_cost_accuracy_percent: Percent
-    maximum_event_latency_ms: Annotated[float, Field(gt=0)]
-    maximum_memory_growth_percent: Annotated[float, Field(ge=0)]
-
-
-class StagingValidation(Section):
-    """Phase 1: what is run in staging, and the share of tests that must pass.
-
-    :param documents: environment variable of the tests to configuration document, given as JSON.
-    """
-
-    timeout_seconds: Seconds
-    minimum_pass_percent: Percent
-    documents: Mapping[str, str] = {}
-    suites: Mapping[str, Suite]
-    load_test: LoadTest
 
 
 class Phase(Section):
@@ -156,6 +87,7 @@ class Policy(Section):
     :param lease_seconds: how long services stay leased after a release last renewed it; no shorter than the
         longest phase, at whose beginning and end it does.
     :param approval: left out, nobody is asked.
+    :param load_balancer: left out, nothing is checked of what stands before the services.
     :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
     :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
     """
@@ -167,6 +99,7 @@ class Policy(Section):
     default_branch: str
     environments: Mapping[EnvironmentName, Environment]
     services: Mapping[str, Service]
+    load_balancer: LoadBalancer | None = None
     staging_min_instances: Annotated[int, Field(ge=1)]
     configuration: Mapping[str, Document]
     checklist: Checklist
@@ -245,6 +178,50 @@ class Policy(Section):
             raise ValueError(f"phases: traffic_percent {percents}: must rise and end at 100")
         return self
 
+    @model_validator(mode="after")
+    def _fit_for_its_regions(self) -> Policy:
+        staging, production = self.environments["staging"], self.environments["production"]
+        if len(staging.regions) > 1:
+            raise ValueError(
+                f"environments.staging.regions={', '.join(staging.regions)}: a version is validated in one"
+                " region; name that one"
+            )
+        for key, metric in self.metrics.items():
+            for name, expression in expressions(metric).items():
+                if len(production.regions) > 1 and "$location" not in expression:
+                    raise ValueError(
+                        f"metrics.{key}.{name}={expression}: production has {len(production.regions)} regions"
+                        ', each judged by what it serves itself; add location="$location"'
+                    )
+        for key in self.load_balancer.backend_services if self.load_balancer else ():
+            if key not in self.services:
+                raise ValueError(
+                    f"load_balancer.backend_services: {key} is not one of {', '.join(self.services)}"
+                )
+        return self
+
+    @property
+    def region(self) -> str:
+        """The region of production that is released to."""
+        return self.environments["production"].location
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions of production, in the order in which a version is released to them."""
+        return self.environments["production"].regions
+
+    @property
+    def region_before(self) -> str | None:
+        """The region that must serve a version before this one gets it; None for the first."""
+        position = self.regions.index(self.region)
+        return self.regions[position - 1] if position else None
+
+    @property
+    def region_after(self) -> str | None:
+        """The region that a version is released to after this one; None for the last."""
+        position = self.regions.index(self.region)
+        return next(iter(self.regions[position + 1 :]), None)
+
     @property
     def progressive_service(self) -> str:
         """Key of the service whose traffic moves step by step."""
@@ -259,6 +236,15 @@ class Policy(Section):
         document = self.model_dump(mode="json")
         document["phases"]["canary"]["traffic_percent"] = percent
         return parse_policy(document, source="canary_percent")
+
+    def in_region(self, region: str) -> Policy:
+        """Return this policy for the release to one region of production.
+
+        :raises PolicyError: when production does not run there.
+        """
+        document = self.model_dump(mode="json")
+        document["environments"]["production"]["location"] = region
+        return parse_policy(document, source="region")
 
     def without_stable(self) -> Policy:
         """Return this policy for a release whose serving version is the broken one.
@@ -295,4 +281,10 @@ def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
     :param name: file name in ``directory``.
     :raises PolicyError: when the file is missing, is not YAML, or a field is wrong.
     """
-    return parse_policy(read_document(name, directory), source=name)
+    policy = parse_policy(read_document(name, directory), source=name)
+    if policy.region_before is not None:
+        raise PolicyError(
+            f"policy {name}: environments.production.location={policy.region}: a release begins in the first"
+            f" of regions, {policy.regions[0]}; leave location out"
+        )
+    return policy

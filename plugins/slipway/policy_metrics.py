@@ -260,3 +260,10 @@ class ZeroMetric(Measured):
 Metric = Annotated[
     ShareMetric | QuantileMetric | BandMetric | LevelMetric | ZeroMetric, Field(discriminator="kind")
 ]
+
+_EXPRESSIONS = ("total", "bad", "within", "part", "whole", "value", "count")
+
+
+def expressions(metric: Metric) -> dict[str, str]:
+    """Return the PromQL of a metric by its field."""
+    return {name: getattr(metric, name) for name in _EXPRESSIONS if hasattr(metric, name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ RELEASE_LABEL = "slipway-release"
 
 
 def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledger) -> dict[str, str]:
-    """Return the version of every production revision that has traffic and uses the database.
+    """Return the version of every production revision that has traffic and uses the database, in any region.
 
     A service that does not exist yet has none. A revision that a release made has that release's version. Any
     other one has its image's tag when that is a version, and what the policy assumes when it is not.
@@ -28,21 +29,22 @@ def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledg
     :param policy: names the services that use the database.
     :param cloud_run: the door to Cloud Run.
     :param ledger: the record of the releases.
-    :return: ``stable <service>``, with the revision when there are several, to version.
+    :return: ``stable <service>``, with the region and the revision where there are several, to version.
     :raises CloudRunError: when a service cannot be read.
     """
     production = policy.environments["production"]
     found: dict[str, str] = {}
-    for key in policy.migrations.services:
+    for region, key in itertools.product(policy.regions, policy.migrations.services):
         name = policy.services[key].names["production"]
-        where = {"project_id": production.project_id, "location": production.location, "service": name}
+        where = {"project_id": production.project_id, "location": region, "service": name}
         try:
             split = _serving(cloud_run.get_service(**where))
         except ServiceNotFound:
-            continue
+            continue  # nobody is served there yet
+        place = f"stable {key}" if len(policy.regions) == 1 else f"stable {key} in {region}"
         for revision in split:
-            who = f"stable {key}" if len(split) == 1 else f"stable {key} ({revision})"
-            found[who] = _version(
+            who = place if len(split) == 1 else f"{place} ({revision})"
+            found[who] = version_of(
                 cloud_run.get_revision(**where, revision=revision), revision, policy, ledger
             )
     return found
@@ -75,7 +77,7 @@ def target_versions(
             seen = cloud_run.get_revision(**where, revision=revision)
         except RevisionNotFound:
             continue  # on record as a finding: there is nothing to return to
-        found[name] = _version(seen, revision, policy, ledger)
+        found[name] = version_of(seen, revision, policy, ledger)
     return found
 
 
@@ -85,7 +87,14 @@ def _serving(service: run_v2.Service) -> Mapping[str, int]:
     return {revision: percent for revision, percent in serving_split(service).items() if percent}
 
 
-def _version(revision: run_v2.Revision, name: str, policy: Policy, ledger: Ledger) -> str:
+def version_of(revision: run_v2.Revision, name: str, policy: Policy, ledger: Ledger) -> str:
+    """Return the application version of a production revision.
+
+    :param revision: the revision as read.
+    :param name: its short name.
+    :param policy: says which version is assumed of one that no release made and whose image has none.
+    :param ledger: the record of the releases.
+    """
     from slipway.hooks.cloud_run_revision import image_of
 
     try:

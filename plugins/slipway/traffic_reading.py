@@ -59,6 +59,7 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
         hook,
         policy.metrics,
         service=name,
+        location=policy.region,
         revisions=[service.revisions["production"], *release.stable[name]],
     )
     seconds = policy.traffic_share.forecast_seconds

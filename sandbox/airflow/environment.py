@@ -17,7 +17,7 @@ USER = "admin"
 CLICKHOUSE_USER = "slipway"
 CLICKHOUSE_DATABASE = "kpi"
 PROJECT = "sandbox-production"
-GOOGLE_APIS = ("run", "secretmanager", "sqladmin")
+GOOGLE_APIS = ("run", "secretmanager", "sqladmin", "compute")
 
 
 def airflow_home(settings: Settings) -> Path:

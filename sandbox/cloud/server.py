@@ -22,6 +22,7 @@ from sandbox.cloud.fleets import Fleets, Platform
 from sandbox.cloud.images import Images
 from sandbox.cloud.leftovers import end_leftovers
 from sandbox.cloud.listening import WebServer, check_free, listen
+from sandbox.cloud.load_balancer import LoadBalancers
 from sandbox.cloud.memory_metrics import MemoryMetrics
 from sandbox.cloud.operations import OperationStore
 from sandbox.cloud.reconciler import Reconciler
@@ -100,6 +101,7 @@ class Cloud:
                 *RunApi(store, operations, self._reconciler).routes(),
                 *secrets.routes(),
                 *CloudSql(settings).routes(),
+                *LoadBalancers().routes(),
                 team_room.route(settings),
             ]
         )

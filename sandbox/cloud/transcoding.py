@@ -23,7 +23,8 @@ Handler = Callable[[Any], Any]
 """A method of the API: takes the request message, returns (or awaits) the response message or raises an
 ``ApiError``."""
 
-_VARIABLE = re.compile(r"\{(?P<field>[^=}]+)=(?P<pattern>[^}]+)\}")
+_VARIABLE = re.compile(r"\{(?P<field>[^=}]+)(=(?P<pattern>[^}]+))?\}")
+_ONE_PART = "*"
 
 
 def error_response(error: ApiError) -> JSONResponse:
@@ -53,7 +54,7 @@ def _path(uri: str) -> str:
     """Turn ``/v1/{name=projects/*}:verb`` into the framework's ``/v1/projects/{name_0}:verb``."""
 
     def expand(match: re.Match[str]) -> str:
-        parts = match["pattern"].split("/")
+        parts = (match["pattern"] or _ONE_PART).split("/")
         field = match["field"].replace(".", "__")
         return "/".join(f"{{{field}_{i}}}" if part == "*" else part for i, part in enumerate(parts))
 
@@ -61,7 +62,7 @@ def _path(uri: str) -> str:
 
 
 def _fields(uri: str) -> dict[str, str]:
-    return {match["field"]: match["pattern"] for match in _VARIABLE.finditer(uri)}
+    return {match["field"]: match["pattern"] or _ONE_PART for match in _VARIABLE.finditer(uri)}
 
 
 def _endpoint(

@@ -8,8 +8,8 @@ from math import isclose
 from typing import Any
 
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
-from slipway.policy import LoadTest, StagingValidation
 from slipway.policy_checklist import ITEMS, TITLES, BusinessValue, Checklist, ItemName
+from slipway.policy_staging import LoadTest, StagingValidation
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class GoogleEndpointMixin:
     """Let the connection's extra ``api_endpoints`` name the address of one Google API.
 
     Comes before a ``GoogleBaseHook`` in the bases. Its user sets :attr:`endpoint_name`, the key of its API in
-    the extra: ``run``, ``secretmanager`` or ``sqladmin``.
+    the extra: ``run``, ``secretmanager``, ``sqladmin`` or ``compute``.
     """
 
     endpoint_name: ClassVar[str]

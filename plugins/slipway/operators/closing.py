@@ -31,6 +31,14 @@ class ClosePromotedOperator(CloseReleaseOperator):
         """Return the reason, in one line."""
         reason = super().execute(context)
         release = self.release(context)
+        policy = release.policy
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = {
+                "release": release.release_id,
+                "version": release.version,
+                "region": policy.region,
+                "last": policy.region_after is None,
+            }
         lines = self._checklist(release)
         self.log.info("deployment checklist:\n%s", "\n".join(map(str, lines)))
         self.record(release, "checklist/deployment", lines=[line.as_payload() for line in lines])

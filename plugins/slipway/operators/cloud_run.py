@@ -86,7 +86,9 @@ class ServicesOperator(ReleaseOperator):
         if held is not None:
             raise held_by(live, held)
         name = service.names["production"]
-        self.ledger.renew_leases(release.release_id, [name], until=self.lease(release).until)
+        self.ledger.renew_leases(
+            release.release_id, [name], region=release.policy.region, until=self.lease(release).until
+        )
         try:
             refuse_drift(
                 service,

@@ -170,7 +170,8 @@ class RollBackFlagsOperator(ConfigurationOperator):
     whose version is newer still, does not. Which revision follows is on record; one that does not keeps its
     flags until it is deployed again.
 
-    Skipped when the release never wrote configuration to this environment.
+    Skipped when the release never wrote configuration to this environment, and in a later region: the secrets
+    are all regions', and the earlier ones keep the version. What serves again mounts its own flags.
     """
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -178,6 +179,11 @@ class RollBackFlagsOperator(ConfigurationOperator):
         release = self.release_or_skip(context)
         if self.ledger.entry(release.release_id, f"configured/{self.environment}") is None:
             raise AirflowSkipException(f"release {release.release_id}: wrote no configuration")
+        if release.plan.follows is not None:
+            # The secret's alias reaches every region: the earlier ones keep the version, and its flags.
+            raise AirflowSkipException(
+                f"release {release.release_id}: the regions before it keep their flags"
+            )
         running = self.running(release, list(release.policy.configuration))
         written = self.write(release, running, rolled_back=True)
         versions: dict[str, int] = written["versions"]

@@ -53,7 +53,9 @@ class CheckMetricsOperator(ReleaseOperator):
         hook = PromQLHook(conn_id=self.promql_conn_id)
         edges: dict[str, list[float]] = {}
         for revision in (revision for revision, percent in serving_split(live).items() if percent):
-            edges = check_bucket_edges(hook, policy.metrics, service=name, revision=revision)
+            edges = check_bucket_edges(
+                hook, policy.metrics, service=name, location=policy.region, revision=revision
+            )
         self.log.info("audit", release=plan.release_id, entry="metrics_checked", service=name, edges=edges)
         return edges
 

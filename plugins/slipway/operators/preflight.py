@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.leases import hold_services
 from slipway.operators.release import ReleaseOperator
-from slipway.plan import ReleasePlan, plan_release
+from slipway.plan import ReleasePlan, plan_release, requested_version
 from slipway.policy import Policy, load_policy, parse_policy
+from slipway.regions import (
+    earlier_releases,
+    followed,
+    plan_following,
+    refuse_unless_served,
+    requested_region,
+)
 from slipway.rollback_target import RollbackTarget, read_target
 from slipway.serving_versions import target_versions
 
@@ -19,24 +26,51 @@ if TYPE_CHECKING:
 
     from slipway.ledger import Release
 
-REQUEST_FIELDS = ("version", "policy", "services", "images", "canary_percent", "reason", "stable_is_broken")
+REQUEST_FIELDS = (
+    "version",
+    "policy",
+    "services",
+    "images",
+    "canary_percent",
+    "reason",
+    "stable_is_broken",
+    "region",
+    "follows",
+)
 
 
 class ValidateRequestOperator(ReleaseOperator):
     """Check the request against the policy and resolve the images; changes nothing.
 
     :return: the plan, as plain data.
-    :raises RequestRefused: naming the field, its value and what is allowed.
+    :raises RequestRefused: naming the field, its value and what is allowed; also for a later region when
+        the one before it does not serve the version.
     :raises PolicyError: when the policy cannot be used as written.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the plan of the release."""
-        from slipway.hooks.container_registry import ContainerRegistryHook
-
         request = {key: value for key, value in context["params"].items() if value is not None}
         request |= context["dag_run"].conf or {}
         policy = load_policy(request["policy"])
+        policy = policy.in_region(requested_region(request, policy))
+        first = policy.region_before is None
+        plan, policy = (self._first if first else self._later)(request, policy, context["dag_run"].run_id)
+        images = {key: service.image for key, service in plan.services.items()}
+        self.log.info(
+            "audit",
+            release=plan.release_id,
+            entry="validated",
+            version=plan.version,
+            images=images,
+            region=policy.region,
+            follows=plan.follows,
+        )
+        return {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
+
+    def _first(self, request: Mapping[str, Any], policy: Policy, run_id: str) -> tuple[ReleasePlan, Policy]:
+        from slipway.hooks.container_registry import ContainerRegistryHook
+
         percent = request.get("canary_percent")
         if percent is not None:
             policy = policy.with_canary_percent(percent)
@@ -44,16 +78,21 @@ class ValidateRequestOperator(ReleaseOperator):
             policy = policy.without_stable()
         plan = plan_release(
             request,
-            run_id=context["dag_run"].run_id,
+            run_id=run_id,
             known_fields=REQUEST_FIELDS,
             policy=policy,
             resolve_digest=ContainerRegistryHook(gcp_conn_id=self.gcp_conn_id).resolve_digest,
         )
-        images = {key: service.image for key, service in plan.services.items()}
-        self.log.info(
-            "audit", release=plan.release_id, entry="validated", version=plan.version, images=images
+        return plan, policy
+
+    def _later(self, request: Mapping[str, Any], policy: Policy, run_id: str) -> tuple[ReleasePlan, Policy]:
+        """Plan what the region before was released with, by the policy that it was judged by."""
+        requested_version(request, REQUEST_FIELDS)
+        earlier = followed(request, policy, self.ledger)
+        refuse_unless_served([earlier, *earlier_releases(earlier, self.ledger)], self.cloud_run)
+        return plan_following(
+            request, earlier, region=policy.region, run_id=run_id, known_fields=REQUEST_FIELDS
         )
-        return {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
 
 
 class OpenReleaseOperator(ReleaseOperator):
@@ -84,7 +123,9 @@ class OpenReleaseOperator(ReleaseOperator):
     def _open(self, context: Context) -> Release:
         plan = ReleasePlan.model_validate(self.validated["plan"])
         policy = parse_policy(self.validated["policy"], source=plan.policy_name)
-        self.ledger.refuse_held([service.names["production"] for service in plan.services.values()])
+        self.ledger.refuse_held(
+            [service.names["production"] for service in plan.services.values()], region=policy.region
+        )
         targets = self._targets(plan, policy)
         findings = [finding for target in targets.values() for finding in target.findings]
         findings += self._rolled_back(targets)
@@ -97,7 +138,7 @@ class OpenReleaseOperator(ReleaseOperator):
             plan,
             policy,
             {name: target.split for name, target in targets.items()},
-            actor=getattr(context["dag_run"], "triggering_user_name", None) or "unknown",
+            actor=self._actor(plan, context),
             reason=context["params"].get("reason"),
             record={
                 "stable_is_broken": plan.stable_is_broken,
@@ -122,6 +163,13 @@ class OpenReleaseOperator(ReleaseOperator):
             findings=findings,
         )
         return release
+
+    def _actor(self, plan: ReleasePlan, context: Context) -> str:
+        """Return who asked for the release; a later region's run is begun by the one before it."""
+        user = getattr(context["dag_run"], "triggering_user_name", None)
+        if user is None and plan.follows is not None:
+            return self.ledger.release(plan.follows).actor
+        return user or "unknown"
 
     def _targets(self, plan: ReleasePlan, policy: Policy) -> dict[str, RollbackTarget]:
         from slipway.hooks.secret_manager import SecretVersionHook

@@ -169,9 +169,11 @@ class VerdictOperator(ReleaseOperator):
             release = self.release(context)
         except ReleaseUnknown as error:
             raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
+        several = len(release.policy.regions) > 1
+        what = f"release {release.version}{f' in {release.policy.region}' if several else ''}"
         if release.outcome != "promoted":
             raise AirflowFailException(
-                f"release {release.version}: {outcome_of(release)}: "
+                f"{what}: {outcome_of(release)}: "
                 f"{release.reason or rollback_reason(self.ledger.entries(release.release_id))}"
             )
-        return f"release {release.version}: promoted: {release.reason}"
+        return f"{what}: promoted: {release.reason}"

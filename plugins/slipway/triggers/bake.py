@@ -118,6 +118,7 @@ class BakeTrigger(BaseTrigger):
                 hook,
                 policy.metrics,
                 service=service.names["production"],
+                location=policy.region,
                 revisions=[service.revisions["production"], stable_revision(release, service) or NO_REVISION],
             )
             at = 0.0

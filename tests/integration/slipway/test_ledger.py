@@ -12,7 +12,7 @@ from slipway.ledger import Ledger
 from slipway.ledger_schema import migrate_ledger
 from slipway.outcome import outcome_of, rollback_reason
 from slipway.plan import ReleasePlan, plan_release
-from slipway.policy import Policy, load_policy
+from slipway.policy import Policy, load_policy, parse_policy
 
 pytestmark = pytest.mark.sandbox
 
@@ -128,21 +128,21 @@ def test_a_lease_runs_out_unless_it_is_renewed(ledger: Ledger, policy: Policy) -
     first, second = a_plan(policy), a_plan(policy, "second", "1.2.0")
     now = datetime.now(UTC)
     ledger.open_release(first, policy, STABLE, actor="ada")
-    ledger.renew_leases(first.release_id, STABLE, until=now)
+    ledger.renew_leases(first.release_id, STABLE, region="us-central1", until=now)
     with pytest.raises(ReleaseConflict, match="until"):
-        ledger.refuse_held(list(STABLE))  # never brought forward
+        ledger.refuse_held(list(STABLE), region="us-central1")  # never brought forward
     _run_out(ledger)
-    ledger.renew_leases(first.release_id, STABLE, until=now + timedelta(hours=1))
+    ledger.renew_leases(first.release_id, STABLE, region="us-central1", until=now + timedelta(hours=1))
     with pytest.raises(ReleaseConflict, match=f"release {first.release_id}"):
         ledger.open_release(second, policy, STABLE, actor="bob")
     _run_out(ledger)
-    ledger.refuse_held(list(STABLE))
+    ledger.refuse_held(list(STABLE), region="us-central1")
     assert ledger.open_release(second, policy, STABLE, actor="bob").outcome is None
     with pytest.raises(ReleaseConflict, match=rf"release {second.release_id} \(version 1.2.0, by bob\)"):
-        ledger.renew_leases(first.release_id, STABLE, until=now + timedelta(hours=1))
+        ledger.renew_leases(first.release_id, STABLE, region="us-central1", until=now + timedelta(hours=1))
     assert ledger.close(first.release_id, outcome="rolled_back", reason="its deployment died")
     with pytest.raises(ReleaseConflict, match=f"release {second.release_id}"):
-        ledger.refuse_held(list(STABLE))
+        ledger.refuse_held(list(STABLE), region="us-central1")
 
 
 def test_the_operation_of_a_step_is_the_last_one_begun(ledger: Ledger, policy: Policy) -> None:
@@ -170,6 +170,42 @@ def test_of_many_releases_at_once_one_is_opened(ledger: Ledger, policy: Policy) 
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(attempt, range(12))) == 1
+
+
+def in_regions(policy: Policy) -> Policy:
+    document = policy.model_dump(mode="json")
+    document["environments"]["production"]["regions"] = ["us-central1", "europe-west1"]
+    return parse_policy(document, source="of the test")
+
+
+def test_a_service_is_leased_in_one_region_and_free_in_another(ledger: Ledger, policy: Policy) -> None:
+    first, (name,) = in_regions(policy), STABLE
+    second = first.in_region("europe-west1")
+    ledger.open_release(a_plan(policy), first, STABLE, actor="ada")
+    ledger.refuse_held([name], region="europe-west1")
+    with pytest.raises(ReleaseConflict, match=rf"service us-central1/{name}: release v1-1-0-"):
+        ledger.refuse_held([name], region="us-central1")
+    ledger.open_release(a_plan(policy, "second"), second, STABLE, actor="ada")
+    with pytest.raises(ReleaseConflict, match=rf"service europe-west1/{name}: release v1-1-0-"):
+        ledger.open_release(a_plan(policy, "third"), second, STABLE, actor="bob")
+
+
+def test_a_version_is_promoted_region_by_region_and_out_when_the_last_has_it(
+    ledger: Ledger, policy: Policy
+) -> None:
+    first = in_regions(policy)
+    for run, place in (("one", first), ("two", first.in_region("europe-west1"))):
+        assert ledger.promoted(policy.name, "1.1.0", place.region) is None
+        assert ledger.promotions(policy.name) == []
+        plan = a_plan(policy, run)
+        ledger.open_release(plan, place, STABLE, actor="ada")
+        assert ledger.promoted(policy.name, "1.1.0", place.region) is None
+        ledger.close(plan.release_id, outcome="promoted", reason="every phase was promoted")
+        found = ledger.promoted(policy.name, "1.1.0", place.region)
+        assert found is not None
+        assert (found.release_id, found.policy.region) == (plan.release_id, place.region)
+        assert ledger.promoted(policy.name, "1.2.0", place.region) is None
+    assert [version for version, _ in ledger.promotions(policy.name)] == ["1.1.0"]
 
 
 def test_how_a_release_ended_is_said_once(ledger: Ledger, policy: Policy) -> None:

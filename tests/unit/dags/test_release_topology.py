@@ -52,7 +52,7 @@ def test_every_gate_leads_on_or_to_its_call_off(release: DAG) -> None:
         on = {
             task
             for task in gate.downstream_task_ids
-            if task == "tag_release" or task.startswith(f"{following}.")
+            if task in ("tag_release", "begin_production") or task.startswith(f"{following}.")
         }
         assert gate.downstream_task_ids == on | {f"{phase}.call_off"}
         assert set(gate.go) == on
@@ -93,9 +93,40 @@ def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_l
     } - {"phase_2_production_preparation.call_off"}
 
 
-def test_the_verdict_is_the_only_leaf_that_counts(release: DAG) -> None:
+def test_both_ways_to_production_meet_and_neither_leads_on_when_it_was_called_off(release: DAG) -> None:
+    chooses = release.get_task("preflight.first_or_later_region")
+    assert chooses.upstream_task_ids == {"preflight.open_release"}
+    assert chooses.downstream_task_ids == {*chooses.first, chooses.later}
+    assert set(chooses.first) == {task.task_id for task in release.task_group_dict[PHASES[0]].get_roots()}
+    meet = release.get_task("begin_production")
+    # A way that was not taken is skipped; none_failed would begin production when phase 1 was called off.
+    assert meet.trigger_rule == TriggerRule.ONE_SUCCESS
+    assert meet.upstream_task_ids == {f"{PHASES[1]}.go_or_rollback", "later_region.go_or_rollback"}
+    assert meet.downstream_task_ids == {
+        task.task_id for task in release.task_group_dict[PHASES[2]].get_roots()
+    }
+    for task in meet.downstream_task_ids:
+        assert release.get_task(task).upstream_task_ids - {"preflight.open_release"} == {"begin_production"}
+    gate = release.get_task(chooses.later)
+    assert gate.downstream_task_ids == {"begin_production", "later_region.call_off"}
+    call_off = release.get_task("later_region.call_off")
+    assert call_off.trigger_rule == TriggerRule.NONE_SKIPPED
+    assert call_off.downstream_task_ids == {"rollback.roll_back_traffic"}
+
+
+def test_the_next_region_follows_a_promotion_alone(release: DAG) -> None:
+    begin = release.get_task("next_region.begin")
+    assert begin.upstream_task_ids == {"next_region.check_load_balancer"}
+    assert begin.trigger_rule == TriggerRule.ALL_SUCCESS
+    check = release.get_task("next_region.check_load_balancer")
+    assert check.upstream_task_ids == {"close_promoted"}
+    assert check.trigger_rule == TriggerRule.ALL_SUCCESS
+    assert check.validated is None
+
+
+def test_the_verdict_and_the_next_region_are_the_only_leaves_that_count(release: DAG) -> None:
     leaves = {task.task_id for task in release.tasks if not task.downstream_task_ids and not task.is_teardown}
-    assert leaves == {"verdict"}
+    assert leaves == {"verdict", "next_region.begin"}
     assert release.get_task("verdict").trigger_rule == TriggerRule.ALL_DONE
 
 
@@ -151,6 +182,12 @@ def test_production_is_migrated_after_its_backup_was_restored_and_migrated_elsew
     assert release.get_task(f"{PHASES[1]}.rehearse_migrations").upstream_task_ids == {
         f"{PHASES[1]}.back_up_database"
     }
+
+
+def test_the_load_balancer_is_checked_before_the_release_is_opened(release: DAG) -> None:
+    check = release.get_task("preflight.check_load_balancer")
+    assert check.downstream_task_ids == {"preflight.open_release"}
+    assert check.retries == 0
 
 
 def test_new_revisions_are_warmed_up_before_their_traffic_moves(release: DAG) -> None:

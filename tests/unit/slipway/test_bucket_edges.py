@@ -36,6 +36,7 @@ def check(door: Door, metric: QuantileMetric) -> dict[str, list[float]]:
         door,  # type: ignore[arg-type]
         {"latency_p95": metric, "error_rate": load_policy("release.yaml").metrics["error_rate"]},
         service="web",
+        location="here",
         revision="web-1",
     )
 
@@ -45,7 +46,7 @@ def test_every_limit_has_its_edge_however_the_source_spells_it(spelling: str) ->
     door = Door("0.5", "1", spelling, "+Inf")
     assert check(door, latency()) == {"latency_p95": [0.5, 1, 2]}
     (asked,) = door.asked
-    assert 'service_name="web",revision_name=~"web-1",le!=""' in asked
+    assert 'location="here",service_name="web",revision_name=~"web-1",le!=""' in asked
     (pattern,) = re.findall(r'le=~"(.*)"', within(latency(), 2))
     # PromQL reads one level of backslashes away, and anchors the pattern.
     assert re.fullmatch(pattern.replace(r"\\", "\\"), spelling)

@@ -39,13 +39,15 @@ def metrics(*keys: str) -> Mapping[str, Metric]:
 
 def texts(metric: Metric) -> dict[str, str]:
     return {
-        part: text.replace("$service", "web").replace("$revisions", f"{CANARY}|{STABLE}")
+        part: text.replace("$service", "web")
+        .replace("$location", "here")
+        .replace("$revisions", f"{CANARY}|{STABLE}")
         for part, text in queries(metric).items()
     }
 
 
 def reader(door: Door, found: Mapping[str, Metric]) -> MetricReader:
-    return MetricReader(door, found, service="web", revisions=[CANARY, STABLE])  # type: ignore[arg-type]
+    return MetricReader(door, found, service="web", location="here", revisions=[CANARY, STABLE])  # type: ignore[arg-type]
 
 
 @pytest.mark.asyncio

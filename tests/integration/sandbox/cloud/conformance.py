@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from google.api_core.operations_v1 import AbstractOperationsClient
-from google.cloud import run_v2
+from google.cloud import compute_v1, run_v2
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from googleapiclient.http import HttpRequest
 
@@ -26,6 +26,8 @@ _CLIENTS = {
         run_v2.RevisionsClient,
         SecretManagerServiceClient,
         AbstractOperationsClient,
+        compute_v1.BackendServicesClient,
+        compute_v1.RegionNetworkEndpointGroupsClient,
     )
 }
 

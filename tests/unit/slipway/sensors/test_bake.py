@@ -39,7 +39,9 @@ class Kept:
         self.kept: dict[str, Mapping[str, Any]] = {"shifted/half": {"at": "2026-01-31T11:00:00+00:00"}}
         self.leased_until: list[datetime] = []
 
-    def renew_leases(self, release_id: str, services: Mapping[str, Any], *, until: datetime) -> None:
+    def renew_leases(
+        self, release_id: str, services: Mapping[str, Any], *, region: str, until: datetime
+    ) -> None:
         self.leased_until.append(until)
 
     def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
