@@ -1,3 +1,4 @@
+-- depends: 0001_ledger
 -- kind: expand
 -- runs_with: >=0.1.0
 -- When a lease runs out, and the Google Cloud operations that a step of a release waits for.
