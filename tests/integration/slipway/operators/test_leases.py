@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from slipway.hooks.cloud_run import Lease, lease_of
 from slipway.ledger import Release
+from slipway.ledger_leases import leased
 from slipway.operators.gates import GateOperator
 
 from tests.integration.slipway.hooks.web_service import SECONDS
@@ -33,7 +34,7 @@ def gate(steps: Steps, phase: str) -> Any:
 
 def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:
     web, ledger = steps.product.web, steps.product.ledger
-    name = web.where["service"]
+    name, region = web.where["service"], web.where["location"]
     steps.open()
     soon = Lease(steps.release_id, "this run", datetime.now(UTC) + timedelta(minutes=1))
     web.hook.take_lease(**web.where, lease=soon, timeout=SECONDS)
@@ -45,7 +46,9 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
     assert datetime.fromisoformat(until).replace(microsecond=0) == renewed.until
 
     with ledger._transaction() as cursor:
-        cursor.execute("UPDATE lease SET until = clock_timestamp() WHERE service = %s", [name])
+        cursor.execute(
+            "UPDATE lease SET until = clock_timestamp() WHERE service = %s", leased(region, [name])
+        )
     steps.product.start_run()
     other = Steps(steps.product)
     web.hook.free_lease(**web.where, release=steps.release_id, timeout=SECONDS)

@@ -69,7 +69,12 @@ def samples(revision: str, service: str) -> Iterator[str]:
     # Per instance: the seconds at which it began, and began again.
     instances = {"a": (0, RESTART), "b": (SECOND,)} if revision != STABLE else {"a": (0,)}
     for instance, begins in instances.items():
-        named = {"service_name": service, "revision_name": revision, "instance": instance}
+        named = {
+            "service_name": service,
+            "revision_name": revision,
+            "location": "us-central1",
+            "instance": instance,
+        }
         line = partial(counter, begins, named)
         run = {"monitored_resource": "cloud_run_revision"}
         yield from line("run_googleapis_com:request_count", REQUESTS, response_code_class="2xx", **run)
