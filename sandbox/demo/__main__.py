@@ -25,13 +25,12 @@ def tell(console: Console, settings: Settings, client: AirflowClient, peak: Memo
     console.rule(f"releasing {story.GOOD_VERSION}", align="left")
     progress = Progress(console, settings, service=story.SERVICE)
     good = story.release(client, settings, story.GOOD_VERSION, progress)
-    rollup = story.roll_up_today(client, settings)
     console.rule(
         f"releasing {story.BAD_VERSION}, which fails 5 % of its requests in production", align="left"
     )
-    progress = Progress(console, settings, service=story.SERVICE)
-    bad = story.release(client, settings, story.BAD_VERSION, progress)
-    kpi_run, kpis, targets = story.read_kpis(client, settings, rollup)
+    rolling_up = story.then_roll_up(client, settings, console)
+    bad = story.release(client, settings, story.BAD_VERSION, rolling_up)
+    kpi_run, kpis, targets = story.read_kpis(client, settings, rolling_up.run_id)
 
     summary.print_release(console, good)
     summary.print_release(console, bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.markup import escape
@@ -44,3 +45,32 @@ class Progress:
 
     def _line(self, text: str) -> None:
         self._console.print(f"  {time.monotonic() - self._began:5.0f} s  {text}", highlight=False)
+
+
+class ProgressThen(Progress):
+    """Does something once, as soon as a task of the run has succeeded.
+
+    :param after: id of the task.
+    :param start: starts another run and returns its id.
+    """
+
+    def __init__(
+        self, console: Console, settings: Settings, *, service: str, after: str, start: Callable[[], str]
+    ) -> None:
+        super().__init__(console, settings, service=service)
+        self._after = after
+        self._start = start
+        self._started: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The other run; started now when the task never succeeded."""
+        if self._started is None:
+            self._started = self._start()
+        return self._started
+
+    def show(self, state: RunState) -> None:
+        """Print what is new, and start the other run when its time has come."""
+        super().show(state)
+        if state.tasks.get(self._after) == "success":
+            _ = self.run_id

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.console import Console
+
 from sandbox.demo import record
 from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.demo.customers import note_customers
-from sandbox.demo.display import Progress
+from sandbox.demo.display import Progress, ProgressThen
 from sandbox.demo.kpi import KpiRow, TargetRow, kpi_rows, target_rows
 from sandbox.settings import Settings
 
@@ -96,6 +98,20 @@ def roll_up_today(client: AirflowClient, settings: Settings) -> str:
     """Write what is noted about the customers, start today's KPI rollup and return its run id."""
     note_customers(settings)
     return client.start("kpi_rollup", partition_key=datetime.now(UTC).date().isoformat())
+
+
+def then_roll_up(client: AirflowClient, settings: Settings, console: Console) -> ProgressThen:
+    """Return the progress of a release that starts today's KPI rollup when its staging is over.
+
+    Not sooner: on one machine the rollup takes the processors that staging's load test is measured on.
+    """
+    return ProgressThen(
+        console,
+        settings,
+        service=SERVICE,
+        after="phase_1_staging_validation.go_or_rollback",
+        start=lambda: roll_up_today(client, settings),
+    )
 
 
 def read_kpis(

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from sandbox.demo import story
-from sandbox.demo.airflow_client import AirflowClient, RunState
-from sandbox.demo.display import Progress
+from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.display import ProgressThen
 from sandbox.demo.memory import MemoryWatch
 from sandbox.settings import HOST, Settings
 from tests.own_sandbox import sandbox_command, unused_sandbox
@@ -49,44 +49,36 @@ def airflow(settings: Settings, memory: MemoryWatch) -> Iterator[AirflowClient]:
     assert not _listening(settings), "something still listens"
 
 
-class Intruder(Progress):
-    """Asks for a second release of the same services as soon as the first one is open."""
-
-    def __init__(self, client: AirflowClient, settings: Settings) -> None:
-        super().__init__(Console(), settings, service=story.SERVICE)
-        self._client = client
-        self.run_id: str | None = None
-
-    def show(self, state: RunState) -> None:
-        """Start the second release when its time has come."""
-        super().show(state)
-        if self.run_id is None and state.tasks.get("preflight.open_release") == "success":
-            self.run_id = self._client.start("release", conf={"version": story.BAD_VERSION})
+@pytest.fixture(scope="session")
+def intruder(airflow: AirflowClient, settings: Settings) -> ProgressThen:
+    """Asks for a second release of the same services as soon as that of the good version is open."""
+    return ProgressThen(
+        Console(),
+        settings,
+        service=story.SERVICE,
+        after="preflight.open_release",
+        start=lambda: airflow.start("release", conf={"version": story.BAD_VERSION}),
+    )
 
 
 @pytest.fixture(scope="session")
-def intruder(airflow: AirflowClient, settings: Settings) -> Intruder:
-    """Who disturbs the release of the good version."""
-    return Intruder(airflow, settings)
-
-
-@pytest.fixture(scope="session")
-def good(airflow: AirflowClient, settings: Settings, intruder: Intruder) -> story.ReleaseReport:
+def good(airflow: AirflowClient, settings: Settings, intruder: ProgressThen) -> story.ReleaseReport:
     """The release of the good version, with a second release asked for meanwhile."""
     return story.release(airflow, settings, story.GOOD_VERSION, intruder)
 
 
 @pytest.fixture(scope="session")
-def rollup(airflow: AirflowClient, settings: Settings, good: story.ReleaseReport) -> str:
-    """The run of today's KPI rollup, started when the good version is out."""
-    return story.roll_up_today(airflow, settings)
+def rolling_up(airflow: AirflowClient, settings: Settings) -> ProgressThen:
+    """Starts today's KPI rollup during the release of the bad version."""
+    return story.then_roll_up(airflow, settings, Console())
 
 
 @pytest.fixture(scope="session")
-def bad(airflow: AirflowClient, settings: Settings, rollup: str) -> story.ReleaseReport:
+def bad(
+    airflow: AirflowClient, settings: Settings, good: story.ReleaseReport, rolling_up: ProgressThen
+) -> story.ReleaseReport:
     """The release of the bad version, after the good one."""
-    progress = Progress(Console(), settings, service=story.SERVICE)
-    return story.release(airflow, settings, story.BAD_VERSION, progress)
+    return story.release(airflow, settings, story.BAD_VERSION, rolling_up)
 
 
 def _listening(settings: Settings) -> Mapping[int, int | None]:

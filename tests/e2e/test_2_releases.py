@@ -16,10 +16,10 @@ from include.load_test.prompts import corpus
 from sandbox import credentials
 from sandbox.demo import checks, record, story
 from sandbox.demo.airflow_client import AirflowClient
+from sandbox.demo.display import ProgressThen
 from sandbox.demo.memory import MemoryWatch
 from sandbox.platform.identity import issue
 from sandbox.settings import Settings
-from tests.e2e.conftest import Intruder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -43,9 +43,8 @@ def test_the_good_version_reaches_everybody(good: story.ReleaseReport, settings:
 
 
 def test_a_second_release_meanwhile_was_refused_before_it_touched_anything(
-    airflow: AirflowClient, intruder: Intruder, good: story.ReleaseReport
+    airflow: AirflowClient, intruder: ProgressThen, good: story.ReleaseReport
 ) -> None:
-    assert intruder.run_id is not None
     state = airflow.wait("release", intruder.run_id, bound=60)
     assert state.state == "failed"
     assert state.tasks["preflight.validate_request"] == "success"
@@ -116,9 +115,9 @@ def test_the_flags_of_the_rollback_reach_what_serves_again(
 
 
 def test_the_kpis_of_today_are_in_clickhouse(
-    airflow: AirflowClient, settings: Settings, rollup: str, bad: story.ReleaseReport
+    airflow: AirflowClient, settings: Settings, rolling_up: ProgressThen, bad: story.ReleaseReport
 ) -> None:
-    run, rows, targets = story.read_kpis(airflow, settings, rollup)
+    run, rows, targets = story.read_kpis(airflow, settings, rolling_up.run_id)
     all_hold(checks.check_kpis(run, rows, targets))
     values = {row.kpi: row.value for row in rows if not row.dimension}
     assert len(values) >= 4
