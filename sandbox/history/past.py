@@ -17,7 +17,7 @@ from sandbox.history.traffic import Traffic
 
 Rows = Mapping[type[Row], Sequence[Row]]
 # Every so manieth of the last days' rows comes late.
-LATE: Mapping[type[Row], int] = {Usage: 20}
+LATE: Mapping[type[Row], int] = {Usage: 20, Subscription: 1}
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Recipe:
     :param serving: which revision answers when.
     :param optimized_from: number of the day from which on requests are optimized.
     :param breaches: breaches of session isolation; there should be none.
-    :param late_days: of so many days at the end a part of the requests comes late; and one who signed up on
-        them asks to be forgotten.
+    :param late_days: of so many days at the end a part of the requests and all subscriptions come late; and
+        one who signed up on them asks to be forgotten.
     """
 
     seed: int
@@ -51,7 +51,8 @@ class Past:
     """Rows by table.
 
     :param there: what is there when the days are rolled up first.
-    :param late: what comes afterwards, about the same days: requests, and one who asked to be forgotten.
+    :param late: what comes afterwards, about the same days: requests, subscriptions, and one who asked to be
+        forgotten.
     """
 
     recipe: Recipe

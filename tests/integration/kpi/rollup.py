@@ -92,9 +92,12 @@ class Rollup:
             ),
         )
 
-    def differing_days(self) -> dict[date, str]:
-        """Return the days that the DAG of late data would roll up again, and why."""
-        window = {"window_days": load_rollup_policy().late_window_days}
+    def differing_days(self, days: int | None = None) -> dict[date, str]:
+        """Return the days that the DAG of late data would roll up again, and why.
+
+        :param days: how many to look at; as many as the policy says if not given.
+        """
+        window = {"window_days": days or load_rollup_policy().late_window_days}
         with open_warehouse() as warehouse:
             return dict(warehouse.rows("kpi/late/differing_days", {}, window))
 

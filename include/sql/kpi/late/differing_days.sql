@@ -2,7 +2,8 @@
 -- Definition: every UTC day of the window, today excluded, whose fingerprint (rows, hash over every column) differs
 --             from the published one, or that has rows and was never published; and every published day, however
 --             old, that still names a user who asked to be forgotten. Plans, revenue and cohorts of a day rest on all
---             that is noted about customers up to its end: a late note concerns its own day and every later one.
+--             that is noted about customers up to its end: a late note concerns its own day and every later one; the
+--             first subscription of a customer who had a plan without one concerns every day.
 -- Grain:      one row per day: the day, and why.
 -- Source:     PostgreSQL token_usage_tracking, kpi_event, users and user_deletion, through slipway_source; source_fingerprint,
 --             usage_user_day, event_fact, subscriber_day.
@@ -55,6 +56,10 @@ WITH
                     UNION ALL
                     SELECT 'conversion', id, NULL, NULL, converted_at AT TIME ZONE 'UTC'
                     FROM users
+                    UNION ALL
+                    SELECT 'plan', id, plan::text, NULL, timestamp '-infinity'
+                    FROM users
+                    WHERE plan <> 'free' AND NOT EXISTS (SELECT FROM subscription_event WHERE user_id = users.id)
                     UNION ALL
                     SELECT NULL, NULL, NULL, NULL, day
                     FROM generate_series(timestamp ':day', timestamp ':today', interval '1 day') AS day

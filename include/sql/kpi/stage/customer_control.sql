@@ -1,9 +1,11 @@
--- What the source says about its customers up to the end of the day: every sign-up, conversion and subscription so far.
+-- What the source says about its customers up to the end of the day: every sign-up, conversion and subscription so far,
+-- and who has a plan without a subscription.
 -- Grain:      one row.
 -- Source:     PostgreSQL users and subscription_event, through the named collection slipway_source.
 -- Edge cases: read before person_extract: a note committed between the two is in the day and not in here, and so the
 --             day is found to differ and rolled up again, which harms nothing. late/differing_days.sql works it out in
---             the same way.
+--             the same way. A customer without any subscription has today's plan on every day; the first one that
+--             arrives, whatever its date, takes it away from all of them, and so is noted on all of them.
 INSERT INTO {customer_control:Identifier}
 SELECT *
 FROM postgresql(slipway_source, query = replaceAll($sql$
@@ -20,6 +22,10 @@ FROM postgresql(slipway_source, query = replaceAll($sql$
         SELECT 'conversion', id, NULL, NULL, converted_at AT TIME ZONE 'UTC'
         FROM users
         WHERE converted_at < timestamptz ':next_day 00:00Z'
+        UNION ALL
+        SELECT 'plan', id, plan::text, NULL, timestamp '-infinity'
+        FROM users
+        WHERE plan <> 'free' AND NOT EXISTS (SELECT FROM subscription_event WHERE user_id = users.id)
     ) AS note
 $sql$, ':next_day', toString({day:Date} + 1)))
 SETTINGS external_table_strict_query = 1
