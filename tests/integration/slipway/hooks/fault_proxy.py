@@ -123,11 +123,21 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _handle(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         self.exchange = Exchange(self.command, self.path)
         with self.server.proxy.lock:
             self.server.proxy.seen.append(self.exchange)
         self._answer(body, self.server.proxy.take(self.command, self.path))
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     def _answer(self, body: bytes, fault: Fault | None) -> None:
         if fault is not None and fault.status is not None:
@@ -138,10 +148,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.lost == "request":
             return self._drop(fault.delay)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+        if "Accept-Encoding" not in self.headers:
+            headers["Accept-Encoding"] = "identity"
         try:
-            answer = self.server.client.request(
+            with self.server.client.stream(
                 self.command, self.server.proxy.upstream + self.path, content=body, headers=headers
-            )
+            ) as answer:
+                # As it comes: the client may know encodings that this proxy does not.
+                raw = b"".join(answer.iter_raw())
         except httpx.HTTPError:
             return self._drop(0)
         if fault is not None and fault.after is not None:
@@ -149,12 +163,18 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.lost == "answer":
             return self._drop(fault.delay)
         kept = [(name, value) for name, value in answer.headers.items() if name not in HOP_BY_HOP]
-        kept = [(name, value) for name, value in kept if name != "content-encoding"]
-        rewrite = fault.rewrite if fault else None
-        content = answer.content if rewrite is None else rewrite(answer.content)
+        if self.server.proxy.rewrites or (fault is not None and fault.rewrite is not None):
+            decoded = httpx.Response(answer.status_code, headers=answer.headers, content=raw).content
+            kept = [(name, value) for name, value in kept if name != "content-encoding"]
+            raw = self._rewritten(decoded, fault)
+        return self._send(answer.status_code, kept, raw, fault.delay if fault else 0)
+
+    def _rewritten(self, content: bytes, fault: Fault | None) -> bytes:
+        if fault is not None and fault.rewrite is not None:
+            content = fault.rewrite(content)
         for found, instead in self.server.proxy.rewrites.items():
             content = content.replace(found, instead)
-        return self._send(answer.status_code, kept, content, fault.delay if fault else 0)
+        return content
 
     def _send(self, status: int, headers: list[tuple[str, str]], content: bytes, delay: float) -> None:
         time.sleep(delay)

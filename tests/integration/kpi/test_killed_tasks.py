@@ -1,0 +1,153 @@
+"""Every task of the rollup is killed at its calls of ClickHouse and run again: no number shows it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from multiprocessing import forkserver
+from typing import Any
+
+import psycopg
+import pytest
+from slipway.ledger import Ledger
+
+from sandbox.history.loading import load
+from sandbox.history.past import Rows
+from sandbox.history.rows import Usage
+from sandbox.history.truth import Truth
+from sandbox.settings import HOST, Settings
+from tests.integration.kpi import task_process
+from tests.integration.kpi.known_past import differences, make_known_past, shape, watched
+from tests.integration.kpi.rollup import Rollup, load_dag
+from tests.integration.kpi.task_process import TaskProcess
+from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy, fault_proxy
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(400)]
+DAYS, USERS = 14, 40
+# It asks PostgreSQL, not ClickHouse: killed while it looks at the source.
+OF_THE_SOURCE, SECONDS_INTO_IT = "source.quality", 0.3
+# Every so manieth call is one to be killed at; all of them would take minutes. Publishing is killed at each.
+STEPS = {"migrate": 15, "publish": 1}
+STEP = 3
+CONNECTIONS = ("SLIPWAY_CLICKHOUSE", "NETRA_PRODUCTION_DB", "SLIPWAY_LEDGER")
+
+
+@pytest.fixture
+def proxy(postgres_server: Settings, rollup: Rollup) -> Iterator[FaultProxy]:
+    """A proxy between the tasks and ClickHouse, and a process to fork tasks from."""
+    with pytest.MonkeyPatch.context() as tasks:
+        tasks.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        task_process.warm_up()
+        forkserver.ensure_running()
+    with fault_proxy(f"http://{HOST}:{postgres_server.clickhouse_port}") as made:
+        yield made
+
+
+def environment(proxy: FaultProxy) -> Mapping[str, str]:
+    """Return the tasks' connections: ClickHouse through the proxy."""
+    names = [f"AIRFLOW_CONN_{name}" for name in CONNECTIONS] + ["SLIPWAY_DATA_DOCS"]
+    found = {name: os.environ[name] for name in names}
+    clickhouse = json.loads(found["AIRFLOW_CONN_SLIPWAY_CLICKHOUSE"])
+    clickhouse["port"] = int(proxy.url.rpartition(":")[2])
+    return {**found, "AIRFLOW_CONN_SLIPWAY_CLICKHOUSE": json.dumps(clickhouse)}
+
+
+def known(rows: Rows) -> Rows:
+    """Leave out the requests that lack a figure: in so small a day they are more than may be published."""
+    return {**rows, Usage: [row for row in rows[Usage] if isinstance(row, Usage) and None not in row]}
+
+
+def killed_until_it_succeeds(
+    proxy: FaultProxy, task_id: str, day: date, results: Mapping[str, Any]
+) -> tuple[Any, int]:
+    """Kill a task at its first call of ClickHouse, the next try some calls later, and so on.
+
+    In turns when the call is answered and when it has just been made: then ClickHouse works on it beside the
+    next try.
+
+    :returns: the XCom of the try that got through, and how many were killed.
+    """
+    attempts, step = itertools.count(1), STEPS.get(task_id, STEP)
+
+    def task() -> TaskProcess:
+        return TaskProcess(task_id, day.isoformat(), next(attempts), results, environment(proxy))
+
+    if task_id == OF_THE_SOURCE:
+        victim = task()
+        victim.start()
+        time.sleep(SECONDS_INTO_IT)
+        victim.kill()
+        assert victim.wait().code == -9
+    for number in itertools.count(0):
+        proxy.reset()
+        victim = task()
+        fault = Fault(".*", "", skip=number * step, lost="answer")
+        moment = "before" if number % 2 else "after"
+        injected = proxy.inject(replace(fault, **{moment: victim.kill}))
+        victim.start()
+        ended = victim.wait()
+        if injected.times:
+            assert ended.code == 0, f"{task_id} failed by itself"
+            return ended.result, number
+        assert ended.code == -9, task_id
+    raise AssertionError
+
+
+def test_killed_anywhere_and_run_again_the_day_is_the_truth_and_never_half_there(
+    blank_source: psycopg.Connection,
+    rollup: Rollup,
+    proxy: FaultProxy,
+    ledger: Ledger,
+    postgres_server: Settings,
+) -> None:
+    past = make_known_past(ledger, postgres_server, days=DAYS, users=USERS)
+    past = replace(past, there=known(past.there), late=known(past.late))
+    load(blank_source, past.there)
+    day = past.days[-1]
+    _, killed = killed_until_it_succeeds(proxy, "migrate", day, {})
+    assert killed > 1
+    rollup.run(day.isoformat(), skip=(OF_THE_SOURCE, "check.quality"))
+    before, now = (Truth(rows, past.recipe.serving) for rows in (past.there, past.all))
+    assert differences({day: daily(rollup, day)}, {day: before.day(day)}) == []
+
+    load(blank_source, past.late)
+    results: dict[str, Any] = {}
+    kills: dict[str, int] = {}
+    with watched(rollup) as seen:
+        for task in load_dag().topological_sort():
+            results[task.task_id], kills[task.task_id] = killed_until_it_succeeds(
+                proxy, task.task_id, day, results
+            )
+    assert differences({day: daily(rollup, day)}, {day: now.day(day)}) == []
+    assert seen == {(day, *shape(before.day(day))), (day, *shape(now.day(day)))}
+    assert rollup.staging_tables() == []
+    assert all(kills[name] for name in kills if name != OF_THE_SOURCE), kills
+    rollup.command("OPTIMIZE TABLE kpi.kpi_daily FINAL")
+    assert differences({day: daily(rollup, day)}, {day: now.day(day)}) == []
+
+
+@pytest.mark.filterwarnings("default")  # Great Expectations' import warns
+def test_a_day_rolled_up_three_times_stays_the_truth(
+    blank_source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
+) -> None:
+    past = make_known_past(ledger, postgres_server, days=DAYS, users=USERS)
+    rows, day = known(past.all), past.days[-1]
+    load(blank_source, rows)
+    truth = Truth(rows, past.recipe.serving).day(day)
+    seen = []
+    for attempt in (1, 2, 3):
+        rollup.run(day.isoformat(), attempt=attempt)
+        assert differences({day: daily(rollup, day)}, {day: truth}) == []
+        seen.append(rollup.published(day.isoformat()))
+    assert seen[0] == seen[1] == seen[2]
+
+
+def daily(rollup: Rollup, day: date) -> dict[tuple[str, str], Any]:
+    """Return what is published of a day."""
+    return {key: row[0] for key, row in rollup.kpis(day.isoformat()).items()}
