@@ -165,6 +165,7 @@ def test_a_row_lost_on_the_way_publishes_nothing(usage: list[Usage], rollup: Rol
     rollup.run(TEXT, until="migrate")
     tables = rollup.run(TEXT, until="rollup.kpis", skip=WITHOUT_QUALITY)
     victim = tables["extract.usage"]["usage_fact"]
+    rollup.command(f"SYSTEM START MERGES kpi.{victim}")
     rollup.command(f"ALTER TABLE kpi.{victim} DELETE WHERE id = '{usage[0].id}' SETTINGS mutations_sync = 2")
     from slipway.operators.kpi.checks import ReconcileOperator
 

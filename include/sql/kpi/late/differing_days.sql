@@ -1,5 +1,5 @@
 -- The days to roll up again: what the source says about them now is not what it said when they were published.
--- Definition: every UTC day of the window, today excluded, whose fingerprint (rows, hash over every column) differs
+-- Definition: every UTC day of the window, today excluded, whose fingerprint (rows, hash over every row) differs
 --             from the published one, or that has rows and was never published; and every published day, however
 --             old, that still names a user who asked to be forgotten. Plans, revenue and cohorts of a day rest on all
 --             that is noted about customers up to its end: a late note concerns its own day and every later one; the
@@ -15,10 +15,7 @@ WITH
         FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
             SELECT
                 created_at::date AS day, 'usage' AS source, count(*) AS rows,
-                bit_xor(hash_record_extended(ROW(
-                    id, user_id, session_key, agent_name, model, revision, tokens_used, tokens_original,
-                    cost_usd, cost_original_usd, optimization_applied, optimization_succeeded, created_at
-                ), 0)) AS hash
+                bit_xor(uuid_hash_extended(id, xmin::text::bigint)) AS hash
             FROM token_usage_tracking
             WHERE created_at >= timestamp ':day' AND created_at < timestamp ':today'
             GROUP BY 1
