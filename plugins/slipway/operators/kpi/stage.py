@@ -47,6 +47,7 @@ class StageOperator(DayOperator):
             for table, statements in self.tables.items():
                 staging = f"{staging_table(table, run_id, attempt)}_{mark}"
                 warehouse.run("clickhouse/create_like", {"table": staging, "shape": table})
+                warehouse.run("clickhouse/stop_merges", {"table": staging})
                 names[table] = made[table] = staging
                 names[f"{table}_view"] = f"{staging}_view"
                 rows[table] = sum(warehouse.run(name, names, parameters) for name in statements)
