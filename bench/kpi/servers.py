@@ -25,6 +25,9 @@ from sandbox.databases.server_user import remove_outside_folders
 from sandbox.processes import Program, launch, wait_ready
 from sandbox.settings import HOST, REPOSITORY, Settings
 
+# Enough to sum up 100 million facts with every thread; the sandbox's own limit leaves the engine one.
+CLICKHOUSE_MEMORY = 12_000_000_000
+
 
 @dataclass(frozen=True)
 class Servers:
@@ -59,7 +62,7 @@ def servers() -> Iterator[Servers]:
         credentials.create(settings)
         with _running(postgres.program(settings), settings):
             postgres.create_databases(settings)
-            with _running(clickhouse_program(settings), settings):
+            with _running(clickhouse_program(settings, CLICKHOUSE_MEMORY), settings):
                 yield Servers(settings)
     finally:
         remove_outside_folders(settings)

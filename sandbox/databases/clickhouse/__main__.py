@@ -12,6 +12,7 @@ from types import FrameType
 from sandbox import credentials
 from sandbox.databases.clickhouse.engine import Engine, quote
 from sandbox.databases.clickhouse.errors import ServerStartError
+from sandbox.databases.clickhouse.program import DEFAULT_MEMORY, MEMORY_VARIABLE
 from sandbox.databases.clickhouse.server import ClickHouseServer
 from sandbox.settings import HOST, Settings
 
@@ -55,7 +56,7 @@ def _serve(settings: Settings) -> bool:
     signal.signal(signal.SIGINT, on_signal)
     secrets = credentials.load(settings)
     server = _bind(settings, secrets.clickhouse_password)
-    engine = Engine(settings.data / "clickhouse")
+    engine = Engine(settings.data / "clickhouse", int(os.environ.get(MEMORY_VARIABLE, DEFAULT_MEMORY)))
     _define(engine, settings, secrets.postgres_password)
     server.attach(engine)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()

@@ -32,7 +32,6 @@ _CONFIG = """\
     <max_thread_pool_size>400</max_thread_pool_size>
 </clickhouse>
 """
-DEFAULT_MEMORY_LIMIT = 1_500_000_000
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class Engine:
     :raises ServerStartError: when another process has the folder open, or the engine does not start.
     """
 
-    def __init__(self, folder: Path, memory_limit: int = DEFAULT_MEMORY_LIMIT) -> None:
+    def __init__(self, folder: Path, memory_limit: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         config = folder / "config.xml"

@@ -7,14 +7,23 @@ import sys
 from sandbox.processes import Program, answers
 from sandbox.settings import HOST, Settings
 
+# Bytes that the engine may use; read by the process below.
+MEMORY_VARIABLE = "SLIPWAY_CLICKHOUSE_MEMORY"
+# Enough for a demonstration, and what a small machine can spare. With less than 1 GiB for each of its threads
+# the engine works with fewer of them.
+DEFAULT_MEMORY = 1_500_000_000
 _START_SECONDS = 30.0
 
 
-def program(settings: Settings) -> Program:
-    """Return the server process; it is ready once it answers ``/ping``."""
+def program(settings: Settings, memory: int = DEFAULT_MEMORY) -> Program:
+    """Return the server process; it is ready once it answers ``/ping``.
+
+    :param memory: bytes that the engine may use for all queries together.
+    """
     return Program(
         name="clickhouse",
         command=[sys.executable, "-m", "sandbox.databases.clickhouse"],
         ready=lambda: answers(f"http://{HOST}:{settings.clickhouse_port}/ping"),
         bound=_START_SECONDS,
+        environment={MEMORY_VARIABLE: str(memory)},
     )
