@@ -101,15 +101,15 @@ def roll_up_today(client: AirflowClient, settings: Settings) -> str:
 
 
 def then_roll_up(client: AirflowClient, settings: Settings, console: Console) -> ProgressThen:
-    """Return the progress of a release that starts today's KPI rollup when its staging is over.
+    """Return the progress of a release that starts today's KPI rollup once its traffic has been rolled back.
 
-    Not sooner: on one machine the rollup takes the processors that staging's load test is measured on.
+    Not sooner: on one machine the rollup takes the processors from what the release is measured on.
     """
     return ProgressThen(
         console,
         settings,
         service=SERVICE,
-        after="phase_1_staging_validation.go_or_rollback",
+        after="rollback.roll_back_traffic",
         start=lambda: roll_up_today(client, settings),
     )
 
