@@ -30,7 +30,8 @@ def tell(console: Console, settings: Settings, client: AirflowClient, peak: Memo
     )
     rolling_up = story.then_roll_up(client, settings, console)
     bad = story.release(client, settings, story.BAD_VERSION, rolling_up)
-    kpi_run, kpis, targets = story.read_kpis(client, settings, rolling_up.run_id)
+    rollup = rolling_up.run_id or story.roll_up_today(client, settings)
+    kpi_run, kpis, targets = story.read_kpis(client, settings, rollup)
 
     summary.print_release(console, good)
     summary.print_release(console, bad)

@@ -51,7 +51,7 @@ class ProgressThen(Progress):
     """Does something once, as soon as a task of the run has succeeded.
 
     :param after: id of the task.
-    :param start: starts another run and returns its id.
+    :param start: starts another run and returns its id, which is then in ``run_id``.
     """
 
     def __init__(
@@ -60,17 +60,10 @@ class ProgressThen(Progress):
         super().__init__(console, settings, service=service)
         self._after = after
         self._start = start
-        self._started: str | None = None
-
-    @property
-    def run_id(self) -> str:
-        """The other run; started now when the task never succeeded."""
-        if self._started is None:
-            self._started = self._start()
-        return self._started
+        self.run_id: str | None = None
 
     def show(self, state: RunState) -> None:
         """Print what is new, and start the other run when its time has come."""
         super().show(state)
-        if state.tasks.get(self._after) == "success":
-            _ = self.run_id
+        if self.run_id is None and state.tasks.get(self._after) == "success":
+            self.run_id = self._start()

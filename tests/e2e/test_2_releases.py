@@ -45,6 +45,7 @@ def test_the_good_version_reaches_everybody(good: story.ReleaseReport, settings:
 def test_a_second_release_meanwhile_was_refused_before_it_touched_anything(
     airflow: AirflowClient, intruder: ProgressThen, good: story.ReleaseReport
 ) -> None:
+    assert intruder.run_id is not None
     state = airflow.wait("release", intruder.run_id, bound=60)
     assert state.state == "failed"
     assert state.tasks["preflight.validate_request"] == "success"
@@ -117,6 +118,7 @@ def test_the_flags_of_the_rollback_reach_what_serves_again(
 def test_the_kpis_of_today_are_in_clickhouse(
     airflow: AirflowClient, settings: Settings, rolling_up: ProgressThen, bad: story.ReleaseReport
 ) -> None:
+    assert rolling_up.run_id is not None
     run, rows, targets = story.read_kpis(airflow, settings, rolling_up.run_id)
     all_hold(checks.check_kpis(run, rows, targets))
     values = {row.kpi: row.value for row in rows if not row.dimension}
