@@ -1,8 +1,8 @@
 -- What the expectations of source_usage look at: the day's rows in PostgreSQL, summed up into one row there.
 -- One row, because a query's rows would come to the task to be looked at; half-open, so that the index serves.
 SELECT
-    1 - coalesce(count(tokens_used)::float / nullif(count(*), 0), 1) AS share_without_tokens,
-    1 - coalesce(count(cost_usd)::float / nullif(count(*), 0), 1) AS share_without_cost,
+    coalesce(count(*) FILTER (WHERE tokens_used IS NULL)::float / nullif(count(*), 0), 0) AS share_without_tokens,
+    coalesce(count(*) FILTER (WHERE cost_usd IS NULL)::float / nullif(count(*), 0), 0) AS share_without_cost,
     coalesce(count(*) FILTER (WHERE optimization_succeeded AND cost_original_usd IS NULL)::float
         / nullif(count(*) FILTER (WHERE optimization_succeeded), 0), 0) AS share_of_successes_without_original_cost,
     coalesce(min(tokens_used), 0) AS fewest_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -60,10 +61,9 @@ class TaskProcess:
         """Wait until it has ended."""
         result = None
         if self._answer.poll(BOUND_SECONDS):
-            try:
+            # A killed one has sent nothing; its exit code says so.
+            with contextlib.suppress(EOFError):
                 result = self._answer.recv()
-            except EOFError:
-                result = None
         self._process.join(BOUND_SECONDS)
         return Ended(self._process.exitcode, result)
 

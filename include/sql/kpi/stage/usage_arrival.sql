@@ -10,7 +10,8 @@
 --             every row's id and version (xmin, which every change of any column makes anew, and freezing keeps);
 --             late/differing_days.sql works it out in the same way. Without its precision, the trailer's NULL would
 --             make every amount a number of any precision, which is slow to read. Smaller blocks than ClickHouse's own
---             are sorted and written while the next ones come in.
+--             are sorted and written while the next ones come in; four threads, however few the processors, since the
+--             one that reads mostly waits for PostgreSQL.
 INSERT INTO {usage_arrival:Identifier}
 SELECT *
 FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
