@@ -43,7 +43,9 @@ def draw(title: str, record: EvidenceRecord, policy: Policy, decision: Mapping[s
 
     drawn = series_of(record, policy)
     rows = -(-len(drawn) // _COLUMNS)
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "slipway", "font.size": 8}):
+    settings: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "slipway", "font.size": 8}
+    # A dollar sign is a dollar sign, and no beginning of a formula.
+    with rc_context({**settings, "text.parse_math": False}):
         figure = Figure(figsize=(_WIDTH_INCHES, rows * _ROW_INCHES + 1), layout="constrained")
         heading = f"{title}: {decision['verdict']} after {decision['seconds']:.0f} s"
         why = textwrap.shorten(str(decision["reason"]), _REASON_LENGTH, placeholder=" …")
