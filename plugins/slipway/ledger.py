@@ -17,13 +17,14 @@ from typing import Any
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger_leases import LedgerLeases, leased
 from slipway.ledger_operations import LedgerOperations
+from slipway.ledger_overview import LedgerOverview
 from slipway.ledger_store import LEDGER_CONNECTION
 from slipway.plan import ReleasePlan
 from slipway.policy import Policy
 from slipway.policy_formats import parse_recorded_policy
 from slipway.statements import statement
 
-__all__ = ["LEDGER_CONNECTION", "Entry", "Ledger", "Release", "canonical", "entry_hash"]
+__all__ = ["LEDGER_CONNECTION", "Entry", "Ledger", "Release", "canonical", "entry_hash", "first_broken"]
 
 GENESIS = "0" * 64
 
@@ -82,7 +83,24 @@ def canonical(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, sort_keys=True, separators=(",", ":"))
 
 
-class Ledger(LedgerLeases, LedgerOperations):
+def first_broken(release_id: str, entries: Sequence[Entry]) -> int | None:
+    """Recompute the chain, and return the position of the first entry that does not fit; None when all do.
+
+    An entry that was changed, removed or put in between is found; that the last ones were cut off is not.
+
+    :param entries: everything on record of the release, in its order.
+    """
+    previous = GENESIS
+    for position, entry in enumerate(entries, start=1):
+        text = canonical(entry.payload)
+        expected = entry_hash(previous, release_id, position, entry.key, entry.at, text)
+        if (entry.sequence, entry.previous_hash, entry.hash) != (position, previous, expected):
+            return position
+        previous = entry.hash
+    return None
+
+
+class Ledger(LedgerLeases, LedgerOperations, LedgerOverview):
     """Reads and writes the record of releases.
 
     :param conn_id: Airflow connection to the PostgreSQL database that holds it.
@@ -253,12 +271,4 @@ class Ledger(LedgerLeases, LedgerOperations):
 
     def verify(self, release_id: str) -> bool:
         """Recompute the chain; False when an entry was changed, removed or put in between."""
-        previous = GENESIS
-        for position, entry in enumerate(self.entries(release_id), start=1):
-            expected = entry_hash(
-                previous, release_id, position, entry.key, entry.at, canonical(entry.payload)
-            )
-            if (entry.sequence, entry.previous_hash, entry.hash) != (position, previous, expected):
-                return False
-            previous = entry.hash
-        return True
+        return first_broken(release_id, self.entries(release_id)) is None

@@ -87,3 +87,17 @@ def recorded_watches(
         if verdict is None:
             return
         yield watch, entries.entry(release_id, watch.evidence_key), verdict
+
+
+@dataclass(frozen=True)
+class RecordedEntries:
+    """A release's entries, read already.
+
+    :param payloads: by their keys.
+    """
+
+    payloads: Mapping[str, Mapping[str, Any]]
+
+    def entry(self, _release_id: str, key: str) -> Mapping[str, Any] | None:
+        """Return the payload of an entry, None when there is none."""
+        return self.payloads.get(key)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from slipway.account import evidence_lines
 
 from sandbox import credentials
 from sandbox.airflow.environment import USER
@@ -22,7 +22,7 @@ def print_release(console: Console, report: ReleaseReport) -> None:
     console.rule(f"release {report.version}: {(report.outcome or 'open').replace('_', ' ')}", align="left")
     verdicts = Table("phase", "verdict", "evidence", box=None, pad_edge=False)
     for gate in report.gates:
-        verdicts.add_row(gate["phase"], gate["verdict"], "\n".join(_evidence(gate)))
+        verdicts.add_row(gate["phase"], gate["verdict"], "\n".join(evidence_lines(gate)))
     console.print(verdicts)
     traffic = Table("after", "traffic of the backend", box=None, pad_edge=False)
     for step in report.steps:
@@ -35,13 +35,6 @@ def print_release(console: Console, report: ReleaseReport) -> None:
         f"{len(report.failures) - dropped} answered badly",
         highlight=False,
     )
-
-
-def _evidence(gate: Mapping[str, Any]) -> list[str]:
-    findings = gate.get("findings") or []
-    if gate["verdict"] == "promote" and findings:
-        return [finding["reason"] for finding in findings]
-    return [str(gate["reason"])]
 
 
 def print_kpis(console: Console, rows: Sequence[KpiRow]) -> None:
@@ -78,11 +71,12 @@ def print_checks(console: Console, checks: Sequence[Check]) -> bool:
 
 
 def print_address(console: Console, settings: Settings) -> None:
-    """Print where the Airflow UI is and how to sign in."""
+    """Print where the Airflow UI and its list of releases are, and how to sign in."""
+    address = f"http://{HOST}:{settings.airflow_port}"
     console.print()
     console.print(
-        f"Airflow: http://{HOST}:{settings.airflow_port}  user {USER}  "
-        f"password {credentials.load(settings).airflow_password}",
+        f"Airflow: {address}  user {USER}  password {credentials.load(settings).airflow_password}\n"
+        f"Releases: {address}/plugin/releases",
         highlight=False,
         soft_wrap=True,
     )

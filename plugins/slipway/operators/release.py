@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger import LEDGER_CONNECTION, Ledger, Release
-from slipway.outcome import outcome_of, rollback_reason
+from slipway.outcome import last_word, outcome_of, rollback_reason
 from slipway.plan import release_id
 from slipway.policy import EnvironmentName
 from slipway.rollback import leave_services, restore_stable_traffic
@@ -169,11 +169,7 @@ class VerdictOperator(ReleaseOperator):
             release = self.release(context)
         except ReleaseUnknown as error:
             raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
-        several = len(release.policy.regions) > 1
-        what = f"release {release.version}{f' in {release.policy.region}' if several else ''}"
+        word = last_word(release, self.ledger.entries(release.release_id))
         if release.outcome != "promoted":
-            raise AirflowFailException(
-                f"{what}: {outcome_of(release)}: "
-                f"{release.reason or rollback_reason(self.ledger.entries(release.release_id))}"
-            )
-        return f"{what}: promoted: {release.reason}"
+            raise AirflowFailException(word)
+        return word
