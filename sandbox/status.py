@@ -57,6 +57,7 @@ def show_addresses(settings: Settings, console: Console, *, airflow: bool) -> No
     if airflow:
         lines += [
             ("Airflow", f"http://{HOST}:{settings.airflow_port}"),
+            ("  its releases", f"http://{HOST}:{settings.airflow_port}/plugin/releases"),
             ("  sign in as", f"{USER}, password in {passwords_file(settings)}"),
             ("simulated users", f"http://{HOST}:{settings.users_port}"),
         ]

@@ -1,0 +1,77 @@
+"""The Release page's application, mounted into Airflow's API server by the plugin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from slipway.exceptions import ReleaseUnknown, SlipwayError
+from slipway.ui.access import readers_only
+from slipway.ui.headers import SafeHeaders
+from slipway.ui.sources import LedgerUnreadable
+from slipway.ui.templates import respond
+from slipway.ui.views import router
+
+log = logging.getLogger(__name__)
+
+_REFUSED = {
+    HTTPStatus.UNAUTHORIZED: "You are not signed in to Airflow, or no longer. Sign in and come back.",
+    HTTPStatus.FORBIDDEN: "Your Airflow user may not read the DAG release, and so not its releases either.",
+    HTTPStatus.NOT_FOUND: "There is no such page.",
+}
+
+
+def make_app() -> FastAPI:
+    """Return the application: pages to be read by who may read the DAG, and nothing else."""
+    app = FastAPI(
+        title="Slipway", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[readers_only()]
+    )
+    app.include_router(router)
+    app.add_middleware(SafeHeaders)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(ReleaseUnknown, _told(HTTPStatus.NOT_FOUND, "No such release"))
+    app.add_exception_handler(
+        LedgerUnreadable, _told(HTTPStatus.SERVICE_UNAVAILABLE, "The ledger cannot be read")
+    )
+    app.add_exception_handler(SlipwayError, _told(HTTPStatus.INTERNAL_SERVER_ERROR, "Not readable as it is"))
+    return app
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    status = HTTPStatus(error.status_code)
+    answer = respond(
+        request,
+        "message.html",
+        status=status,
+        title=status.phrase,
+        sentence=_REFUSED.get(status, status.description),
+    )
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _malformed(request: Request, _error: Exception) -> Response:
+    return respond(
+        request,
+        "message.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        title="Not an address of a release",
+        sentence="The address has a part that no release, run, phase or page number can have.",
+    )
+
+
+def _told(status: HTTPStatus, title: str) -> Callable[[Request, Exception], Response]:
+    def handler(request: Request, error: Exception) -> Response:
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("the page cannot be shown", exc_info=error)
+        return respond(request, "message.html", status=status, title=title, sentence=str(error))
+
+    return handler

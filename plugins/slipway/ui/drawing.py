@@ -1,0 +1,85 @@
+"""The evidence of a watch as a drawing, made in a process of its own.
+
+It takes seconds of a processor, and the API server, which every task asks, has none to spare: so one is made
+at a time, and kept for who looks again. What is on record does not change.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from slipway.analysis.record import EvidenceRecord
+from slipway.exceptions import CommandFailed, SlipwayError
+from slipway.ledger import Entry, Release, canonical
+from slipway.paths import INCLUDE
+from slipway.policy_formats import parse_recorded_policy
+from slipway.watches import Watch
+
+_PLUGINS = Path(__file__).resolve().parents[2]
+_KEPT = 32
+_SECONDS = 60.0
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class EvidenceUnreadable(SlipwayError):  # noqa: N818 - named for the state it reports
+    """The evidence on record is of a form that this version does not read."""
+
+
+def drawing_of(release: Release, watch: Watch, evidence: Entry, verdict: Entry) -> str:
+    """Return the SVG of a watch.
+
+    :param evidence: entry with every look.
+    :param verdict: entry with the verdict.
+    :raises EvidenceUnreadable: when another version of Slipway wrote the evidence.
+    :raises CommandFailed: when it cannot be drawn.
+    """
+    title = f"Release {release.version}, phase {watch.title}"
+    try:
+        EvidenceRecord.of(evidence.payload)
+    except ValueError as error:
+        raise EvidenceUnreadable(f"{title}: {error}") from error
+    wanted = {
+        "title": title,
+        "evidence": evidence.payload,
+        "verdict": verdict.payload,
+        "policy": release.policy.model_dump(mode="json"),
+    }
+    with _ONE_AT_A_TIME:
+        return _drawn(canonical(wanted))
+
+
+@lru_cache(maxsize=_KEPT)
+def _drawn(wanted: str) -> str:
+    from slipway.hooks.command import CommandHook, tail
+
+    with tempfile.TemporaryDirectory(prefix="slipway-drawing-") as folder:
+        given, drawn = Path(folder) / "evidence.json", Path(folder) / "evidence.svg"
+        given.write_text(wanted)
+        code, output = CommandHook().run_command(
+            [sys.executable, "-m", __name__, str(given), str(drawn)],
+            environment={"PYTHONPATH": str(_PLUGINS), "SLIPWAY_INCLUDE": str(INCLUDE)},
+            timeout_seconds=_SECONDS,
+        )
+        if code:
+            raise CommandFailed(f"the evidence cannot be drawn:\n{tail(output)}")
+        return drawn.read_text()
+
+
+def main(given: Path, drawn: Path) -> None:
+    """Draw what a file asks for into another one."""
+    from slipway.evidence_plot import draw
+
+    wanted: dict[str, Any] = json.loads(given.read_text())
+    policy = parse_recorded_policy(wanted["policy"], source=wanted["title"])
+    record = EvidenceRecord.of(wanted["evidence"])
+    drawn.write_text(draw(wanted["title"], record, policy, wanted["verdict"]))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""The pages. They only read, and run in threads: the API server's event loop is not theirs."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from slipway.account import phases, traffic
+from slipway.ledger import Entry, Ledger, Release, first_broken
+from slipway.outcome import headline, outcome_of
+from slipway.policy import PhaseName
+from slipway.ui.access import RELEASE_DAG
+from slipway.ui.drawing import drawing_of
+from slipway.ui.headers import DRAWING_POLICY
+from slipway.ui.sources import read_targets, reading_ledger
+from slipway.ui.templates import HERE, respond
+from slipway.watches import RecordedEntries, Watch, recorded_watches
+
+PER_PAGE = 25
+
+router = APIRouter()
+
+ReleaseId = Annotated[str, Path(pattern=r"^v[0-9a-z-]{1,100}$")]
+AirflowId = Annotated[str, Path(pattern=r"^[\w.~:+-]+$", max_length=250)]
+
+
+@router.get("/releases")
+def releases(request: Request, page: Annotated[int, Query(ge=1, le=10_000)] = 1) -> Response:
+    """List the releases, the newest first."""
+    with reading_ledger() as ledger:
+        found = ledger.releases(limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
+    return respond(request, "releases.html", lines=found[:PER_PAGE], number=page, more=len(found) > PER_PAGE)
+
+
+@router.get("/releases/{release_id}")
+def release(request: Request, release_id: ReleaseId) -> Response:
+    """Show a release."""
+    with reading_ledger() as ledger:
+        found, entries = _read(ledger, release_id)
+    return _release_page(request, found, entries)
+
+
+@router.get("/dags/{dag_id}/runs/{run_id}")
+def run(request: Request, dag_id: AirflowId, run_id: AirflowId) -> Response:
+    """Show the release of a run, or say that it has none."""
+    if dag_id != RELEASE_DAG:
+        sentence = f"A run of the DAG {dag_id} releases nothing. Releases are runs of the DAG {RELEASE_DAG}."
+        return respond(request, "message.html", title="No release", sentence=sentence)
+    with reading_ledger() as ledger:
+        release_id = ledger.release_of_run(run_id)
+        if release_id is None:
+            sentence = (
+                "This run has opened no release: it was refused, or has not come that far yet. Its preflight"
+                " tasks say which."
+            )
+            return respond(request, "message.html", title="No release", sentence=sentence)
+        found, entries = _read(ledger, release_id)
+    return _release_page(request, found, entries)
+
+
+@router.get("/releases/{release_id}/evidence/{phase}/{number}.svg")
+def drawing(release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]) -> Response:
+    """Draw the evidence of a watch."""
+    with reading_ledger() as ledger:
+        found, entries = _read(ledger, release_id)
+    watch = Watch(phase, number)
+    by_key = {entry.key: entry for entry in entries}
+    evidence, verdict = by_key.get(watch.evidence_key), by_key.get(watch.verdict_key)
+    if evidence is None or verdict is None:
+        raise HTTPException(404)
+    text = drawing_of(found, watch, evidence, verdict)
+    return Response(text, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
+
+
+@router.get("/releases/{release_id}/ledger.json")
+def ledger_download(release_id: ReleaseId) -> Response:
+    """Return everything on record with its hashes, for an auditor who computes the chain himself."""
+    with reading_ledger() as ledger:
+        entries = ledger.entries(ledger.release(release_id).release_id)
+    listed = [
+        {
+            "sequence": entry.sequence,
+            "key": entry.key,
+            "at": entry.at.isoformat(),
+            "payload": entry.payload,
+            "previous_hash": entry.previous_hash,
+            "hash": entry.hash,
+        }
+        for entry in entries
+    ]
+    broken = first_broken(release_id, entries)
+    return JSONResponse(
+        {"release": release_id, "first_broken_entry": broken, "entries": listed},
+        headers={"Content-Disposition": f'attachment; filename="{release_id}-ledger.json"'},
+    )
+
+
+@router.get("/page.css")
+def style() -> Response:
+    """Return the style of the pages."""
+    return FileResponse(HERE / "static" / "page.css", media_type="text/css")
+
+
+@router.get("/leave_frame.js")
+def leave_frame() -> Response:
+    """Return the script that makes links to Airflow work in Airflow's frame."""
+    return FileResponse(HERE / "static" / "leave_frame.js", media_type="text/javascript")
+
+
+def _read(ledger: Ledger, release_id: str) -> tuple[Release, list[Entry]]:
+    return ledger.release(release_id), list(ledger.entries(release_id))
+
+
+def _release_page(request: Request, found: Release, entries: list[Entry]) -> Response:
+    recorded = RecordedEntries({entry.key: entry.payload for entry in entries})
+    watches = [
+        (watch, verdict)
+        for phase in get_args(PhaseName)
+        for watch, evidence, verdict in recorded_watches(recorded, found.release_id, phase)
+        if evidence is not None
+    ]
+    opened = recorded.entry(found.release_id, "opened") or {}
+    return respond(
+        request,
+        "release.html",
+        release=found,
+        headline=headline(found, entries),
+        outcome=outcome_of(found),
+        asked=opened.get("reason"),
+        phases=phases(entries),
+        traffic=traffic(found, entries),
+        watches=watches,
+        targets=read_targets(),
+        entries=entries,
+        broken=first_broken(found.release_id, entries),
+    )
