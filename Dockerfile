@@ -9,6 +9,7 @@ RUN pip install --no-cache-dir --require-hashes -r /opt/slipway/requirements.txt
 COPY --chown=airflow dags /opt/slipway/dags
 COPY --chown=airflow plugins /opt/slipway/plugins
 COPY --chown=airflow include /opt/slipway/include
+COPY --chown=airflow include/airflow /home/airflow/config
 USER airflow
 WORKDIR /home/airflow
 ENV AIRFLOW_HOME=/home/airflow \

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.airflow import preload
-from sandbox.airflow.environment import airflow_home, environment, write_passwords
+from sandbox.airflow.environment import airflow_home, environment, install_local_settings, write_passwords
 from sandbox.processes import Program, answers, get
 from sandbox.settings import HOST, REPOSITORY, Settings
 
@@ -21,7 +20,7 @@ HEALTHY_AS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor
 def migration(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
     """Return the command that makes Airflow's tables; it ends by itself."""
     write_passwords(settings)
-    preload.write(settings)
+    install_local_settings(settings)
     return replace(
         _component(settings, "airflow-migrate", ["db", "migrate"], environment(settings, dags)), ends=True
     )

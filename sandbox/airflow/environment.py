@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def write_passwords(settings: Settings) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump({USER: credentials.load(settings).airflow_password}, file)
+
+
+def install_local_settings(settings: Settings) -> None:
+    """Put the project's local settings where Airflow's components import them from when they start."""
+    folder = airflow_home(settings) / "config"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(REPOSITORY / "include" / "airflow" / "airflow_local_settings.py", folder)
 
 
 def _options(settings: Settings, keys: Credentials, dags: Path) -> Mapping[str, Mapping[str, str]]:

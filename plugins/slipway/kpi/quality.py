@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from slipway.kpi.expectation_library import great_expectations
 from slipway.paths import INCLUDE
 from slipway.statements import without_head
 
@@ -62,20 +61,13 @@ def expectations(name: str) -> list[dict[str, Any]]:
 
 
 def check(subjects: Sequence[Subject], docs: Path) -> list[Finding]:
-    """Check every subject in one Great Expectations context, without telemetry, and write its Data Docs.
-
-    The import takes seconds, so it happens here and not when this module is loaded.
+    """Check every subject in one Great Expectations context, and write its Data Docs.
 
     :param docs: folder of the Data Docs; what an earlier run left in it is replaced.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # Its import alone logs hundreds of lines about itself at level INFO.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    import great_expectations as gx
+    context = great_expectations().get_context(mode="ephemeral")
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
-    context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     findings = [_check(context, subject) for subject in subjects]
     _write_docs(context, docs)
@@ -83,8 +75,7 @@ def check(subjects: Sequence[Subject], docs: Path) -> list[Finding]:
 
 
 def _check(context: Any, subject: Subject) -> Finding:
-    import great_expectations as gx
-
+    gx = great_expectations()
     add = context.data_sources.add_postgres if subject.is_postgres else context.data_sources.add_sql
     # A dollar sign would begin one of Great Expectations' own variables. PostgreSQL keeps the query's row in
     # a temporary table: without one the query is run again for most expectations. ClickHouse has none

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,8 +140,3 @@ def rollup(
     made.command("CREATE DATABASE kpi")
     yield made
     made.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quiet_telemetry() -> None:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slipway.paths import INCLUDE
 
 from sandbox import credentials
-from sandbox.airflow import preload
-from sandbox.airflow.environment import environment, passwords_file, write_passwords
+from sandbox.airflow.environment import (
+    environment,
+    install_local_settings,
+    passwords_file,
+    write_passwords,
+)
 from sandbox.settings import REPOSITORY, Settings
 
 
@@ -101,10 +106,7 @@ def test_passwords_are_private(settings: Settings) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_scheduler_alone_imports_libraries_beforehand(settings: Settings) -> None:
-    preload.write(settings)
-    path = settings.home / "airflow" / "config" / "airflow_local_settings.py"
-    code = compile(path.read_text(), str(path), "exec")
-    # Run by this test, which is no scheduler, it imports nothing.
-    assert set(code.co_names) >= {"sys", "argv", "numpy"}
-    assert not any(module.startswith("slipway") for module in preload.MODULES)
+def test_components_have_the_local_settings(settings: Settings) -> None:
+    install_local_settings(settings)
+    installed = settings.home / "airflow" / "config" / "airflow_local_settings.py"
+    assert installed.read_text() == (INCLUDE / "airflow" / "airflow_local_settings.py").read_text()
