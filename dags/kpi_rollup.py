@@ -105,6 +105,7 @@ with DAG(
                 "usage_arrival": [
                     "kpi/arrival/usage_fact",
                     "kpi/arrival/usage_control",
+                    "kpi/source/usage_arrival",
                     "kpi/stage/usage_arrival",
                 ],
             },

@@ -28,11 +28,13 @@ def _define(engine: Engine, settings: Settings, postgres_password: str) -> None:
     """Create the database, and the named collections that keep PostgreSQL's password out of statements."""
     engine.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
     for name, database in COLLECTIONS.items():
-        engine.command(f"DROP NAMED COLLECTION IF EXISTS {name}")
-        engine.command(
-            f"CREATE NAMED COLLECTION {name} AS host = {quote(HOST)}, port = {settings.postgres_port}, "
-            f"user = {quote(USER)}, password = {quote(postgres_password)}, database = {quote(database)}"
+        values = (
+            f"host = {quote(HOST)}, port = {settings.postgres_port}, user = {quote(USER)}, "
+            f"password = {quote(postgres_password)}, database = {quote(database)}"
         )
+        engine.command(f"CREATE NAMED COLLECTION IF NOT EXISTS {name} AS {values}")
+        # One from an earlier start may have other values, and a rollup that was cut short may refer to it.
+        engine.command(f"ALTER NAMED COLLECTION {name} SET {values}")
 
 
 def _bind(settings: Settings, password: str) -> ClickHouseServer:

@@ -21,7 +21,8 @@ class StageOperator(DayOperator):
 
     :param tables: the tables they are shaped like, in order, each with its statements: names below
         ``include/sql`` that write to ``{<table>:Identifier}``, and read the tables before theirs and those of
-        the inputs in the same way. ``{<table>_view:Identifier}`` is a name for a view that fills the table.
+        the inputs in the same way. ``{<table>_view:Identifier}`` is a name for a view that fills the table,
+        ``{<table>_source:Identifier}`` one for a table in the source that it is filled from.
     """
 
     def __init__(self, *, tables: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
@@ -49,7 +50,7 @@ class StageOperator(DayOperator):
                 warehouse.run("clickhouse/create_like", {"table": staging, "shape": table})
                 warehouse.run("clickhouse/stop_merges", {"table": staging})
                 names[table] = made[table] = staging
-                names[f"{table}_view"] = f"{staging}_view"
+                names |= {f"{table}_view": f"{staging}_view", f"{table}_source": f"{staging}_source"}
                 rows[table] = sum(warehouse.run(name, names, parameters) for name in statements)
         self.log.info("kpi_staged", day=day.isoformat(), staging=made, rows=rows)
         return made

@@ -13,6 +13,7 @@ DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
 WINDOWED = sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql"))
 STAGE = sorted((SQL_DIRECTORY / "kpi" / "stage").glob("*.sql"))
 ARRIVAL = sorted((SQL_DIRECTORY / "kpi" / "arrival").glob("*.sql"))
+SOURCE = sorted((SQL_DIRECTORY / "kpi" / "source").glob("*.sql"))
 
 
 @pytest.mark.parametrize("path", DAILY + WINDOWED, ids=lambda path: path.stem)
@@ -33,6 +34,14 @@ def test_a_view_on_the_way_states_its_grain_and_source(path: Path) -> None:
     assert "-- Source:" in text
     head = f"CREATE MATERIALIZED VIEW {{{path.stem}_view:Identifier}} TO {{{path.stem}:Identifier}} AS"
     assert text.count(head) == 1
+
+
+@pytest.mark.parametrize("path", SOURCE, ids=lambda path: path.stem)
+def test_a_table_in_the_source_states_its_grain_and_names_no_password(path: Path) -> None:
+    text = path.read_text()
+    assert "-- Grain:" in text
+    assert text.count(f"CREATE TABLE {{{path.stem}_source:Identifier}}") == 1
+    assert "ENGINE = PostgreSQL(slipway_source, query =" in text
 
 
 @pytest.mark.parametrize("path", STAGE, ids=lambda path: path.stem)
