@@ -18,7 +18,7 @@ from slipway.ui.access import RELEASE_DAG
 
 HERE = Path(__file__).parent
 #: Longest payload, in characters, that is shown in a page; a longer one is in the download.
-SHOWN_PAYLOAD = 4000
+SHOWN_PAYLOAD = 12_000
 
 
 def respond(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
