@@ -68,6 +68,10 @@ class AirflowClient:
         answer.raise_for_status()
         return answer.json()
 
+    def page(self, path: str) -> httpx.Response:
+        """Return the answer to a GET of a page of Airflow's UI, whatever it is."""
+        return self._http.get(path)
+
     def wait_for_dags(self, names: tuple[str, ...], *, bound: float) -> None:
         """Wait until the DAGs are known.
 
