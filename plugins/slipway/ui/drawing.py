@@ -1,7 +1,7 @@
 """The evidence of a watch as a drawing, made in a process of its own.
 
-It takes seconds of a processor, and the API server, which every task asks, has none to spare: so one is made
-at a time, and kept for who looks again. What is on record does not change.
+It takes seconds of a processor, and the API server, which every task asks, has none to spare. So it is kept
+for who looks again: what is on record does not change.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from slipway.watches import Watch
 _PLUGINS = Path(__file__).resolve().parents[2]
 _KEPT = 32
 _SECONDS = 60.0
-_ONE_AT_A_TIME = threading.Lock()
 
 
 class EvidenceUnreadable(SlipwayError):  # noqa: N818 - named for the state it reports
@@ -50,8 +48,7 @@ def drawing_of(release: Release, watch: Watch, evidence: Entry, verdict: Entry) 
         "verdict": verdict.payload,
         "policy": release.policy.model_dump(mode="json"),
     }
-    with _ONE_AT_A_TIME:
-        return _drawn(canonical(wanted))
+    return _drawn(canonical(wanted))
 
 
 @lru_cache(maxsize=_KEPT)

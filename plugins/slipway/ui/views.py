@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, get_args
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
@@ -19,6 +20,7 @@ from slipway.ui.templates import HERE, respond
 from slipway.watches import RecordedEntries, Watch, recorded_watches
 
 PER_PAGE = 25
+_ONE_AT_A_TIME = CapacityLimiter(1)
 
 router = APIRouter()
 
@@ -61,17 +63,22 @@ def run(request: Request, dag_id: AirflowId, run_id: AirflowId) -> Response:
 
 
 @router.get("/releases/{release_id}/evidence/{phase}/{number}.svg")
-def drawing(release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]) -> Response:
-    """Draw the evidence of a watch."""
+async def drawing(
+    release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]
+) -> Response:
+    """Draw the evidence of a watch; who waits for a drawing before holds none of the API server's threads."""
+    text = await to_thread.run_sync(_drawing, release_id, Watch(phase, number), limiter=_ONE_AT_A_TIME)
+    return Response(text, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
+
+
+def _drawing(release_id: str, watch: Watch) -> str:
     with reading_ledger() as ledger:
         found, entries = _read(ledger, release_id)
-    watch = Watch(phase, number)
     by_key = {entry.key: entry for entry in entries}
     evidence, verdict = by_key.get(watch.evidence_key), by_key.get(watch.verdict_key)
     if evidence is None or verdict is None:
         raise HTTPException(404)
-    text = drawing_of(found, watch, evidence, verdict)
-    return Response(text, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
+    return drawing_of(found, watch, evidence, verdict)
 
 
 @router.get("/releases/{release_id}/ledger.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,19 +92,18 @@ def signed_in(airflow_users: None, ledger: object) -> Iterator[SignedIn]:
     root = FastAPI()
     for app in slipway_plugin.SlipwayPlugin.fastapi_apps:
         root.mount(app["url_prefix"], app["app"])
-    clients = []
+    clients = ExitStack()
 
     def make(role: str | None) -> TestClient:
-        client = TestClient(root)
-        clients.append(client)
+        # Entered, so that all of its requests are in one event loop, as they are in the API server.
+        client = clients.enter_context(TestClient(root))
         if role is not None:
             token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="ada", role=role or None))
             client.headers["Authorization"] = f"Bearer {token}"
         return client
 
-    yield make
-    for client in clients:
-        client.close()
+    with clients:
+        yield make
 
 
 @pytest.fixture
