@@ -9,8 +9,6 @@ SELECT
     coalesce(max(tokens_used), 0) AS most_tokens,
     coalesce(least(min(cost_usd), min(cost_original_usd)), 0)::float AS lowest_cost_usd,
     coalesce(greatest(max(cost_usd), max(cost_original_usd)), 0)::float AS highest_cost_usd,
-    coalesce(count(*) FILTER (WHERE user_id NOT IN (SELECT id FROM users UNION ALL SELECT user_id FROM user_deletion))::float
-        / nullif(count(*), 0), 0) AS share_of_unknown_users,
     coalesce(extract(epoch FROM
         least(timestamp ':next_day', now() AT TIME ZONE 'UTC') - max(created_at)) / 3600, 0)::float
         AS hours_since_newest_row

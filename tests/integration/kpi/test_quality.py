@@ -22,8 +22,8 @@ def test_good_data_is_published_and_bad_data_is_not(
     rows = make_usage(3, date.fromisoformat(DAY), 500, users(source))
     insert(source, rows)
     results = rollup.run(DAY)
-    assert results["source.quality"] == {"source_usage": 9, "source_events": 4}
-    assert results["check.quality"] == {"staged_day": 9, "kpi_daily": 6}
+    assert results["source.quality"] == {"source_usage": 8, "source_events": 4}
+    assert results["check.quality"] == {"staged_day": 10, "kpi_daily": 6}
     assert results["publish"]["rows"] == 500
     before = rollup.published(DAY)
 
@@ -40,3 +40,22 @@ def test_good_data_is_published_and_bad_data_is_not(
     )
     assert rollup.published(DAY) == before
     assert str(source.info.password) not in message + caplog.text
+
+
+def test_a_day_of_users_whom_nobody_knows_is_not_published(
+    source: psycopg.Connection, rollup: Rollup
+) -> None:
+    rows = make_usage(4, date.fromisoformat(DAY), 100, users(source))
+    insert(source, rows)
+    ids = [row.id for row in rows]
+    source.execute(
+        "UPDATE token_usage_tracking SET user_id = gen_random_uuid() WHERE id = ANY(%s)", (ids[:10],)
+    )
+    rollup.run(DAY)
+    before = rollup.published(DAY)
+    source.execute(
+        "UPDATE token_usage_tracking SET user_id = gen_random_uuid() WHERE id = ANY(%s)", (ids[10:11],)
+    )
+    with pytest.raises(QualityCheckFailed, match=r"share_of_unknown_users.*: 1 of 1 rows"):
+        rollup.run(DAY)
+    assert rollup.published(DAY) == before

@@ -5,9 +5,9 @@
 -- Edge cases: an arrival that broke off has no trailer, and so no row here.
 CREATE MATERIALIZED VIEW {usage_control_view:Identifier} TO {usage_control:Identifier} AS
 SELECT
-    assumeNotNull(arrival.control_rows) AS control_rows,
-    assumeNotNull(arrival.control_cost_usd) AS control_cost_usd,
-    assumeNotNull(arrival.control_cost_original_usd) AS control_cost_original_usd,
-    assumeNotNull(arrival.control_hash) AS control_hash
+    JSONExtractUInt(assumeNotNull(arrival.trailer), 'rows') AS control_rows,
+    toDecimal128(JSONExtractString(assumeNotNull(arrival.trailer), 'cost_usd'), 6) AS control_cost_usd,
+    toDecimal128(JSONExtractString(assumeNotNull(arrival.trailer), 'cost_original_usd'), 6) AS control_cost_original_usd,
+    JSONExtractInt(assumeNotNull(arrival.trailer), 'hash') AS control_hash
 FROM {usage_arrival:Identifier} AS arrival
-WHERE arrival.control_rows IS NOT NULL
+WHERE arrival.trailer IS NOT NULL

@@ -38,4 +38,4 @@ SELECT
     assumeNotNull(usage.created_at) AS created_at
 FROM {usage_arrival:Identifier} AS usage
 LEFT JOIN {person_extract:Identifier} AS person ON person.id = usage.user_id
-WHERE usage.control_rows IS NULL
+WHERE usage.trailer IS NULL
