@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
@@ -28,8 +28,6 @@ from tests.integration.kpi.rollup import Rollup
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(500)]
 DAYS, USERS, AT_ONCE = 30, 60, 3
-# The past begins on a Monday, up to a week earlier than it must.
-WINDOW_DAYS = DAYS + 8
 # Great Expectations takes seconds a day; the last day is rolled up with it.
 WITHOUT_QUALITY = ("source.quality", "check.quality", "review_targets")
 
@@ -52,6 +50,11 @@ def roll_up(rollup: Rollup, days: Iterable[date]) -> None:
             pass
 
 
+def days_since_beginning(past: Past) -> int:
+    """How far back to look so that the first day is seen, and none before it."""
+    return (datetime.now(UTC).date() - past.days[0]).days
+
+
 def test_days_rolled_up_in_any_order_are_the_truth_and_so_they_are_with_what_came_late(
     blank_source: psycopg.Connection, rollup: Rollup, past: Past
 ) -> None:
@@ -64,7 +67,7 @@ def test_days_rolled_up_in_any_order_are_the_truth_and_so_they_are_with_what_cam
     assert rollup.staging_tables() == []
 
     load(blank_source, past.late)
-    late = rollup.differing_days(WINDOW_DAYS)
+    late = rollup.differing_days(days_since_beginning(past))
     # Some who had a plan without a subscription have one now: their plan of every day was another.
     assert set(late) == set(past.days)
     assert all("usage changed" in late[day] for day in past.days[-LATE_DAYS:])
@@ -73,7 +76,7 @@ def test_days_rolled_up_in_any_order_are_the_truth_and_so_they_are_with_what_cam
     now = Truth(past.all, past.recipe.serving)
     assert differences(published(rollup, past.days), expected(now, past.days)) == []
     assert seen <= {(day, *shape(one.day(day))) for day in past.days for one in (truth, now)}
-    assert rollup.differing_days(WINDOW_DAYS) == {}
+    assert rollup.differing_days(days_since_beginning(past)) == {}
 
 
 def test_the_truth_is_about_something(past: Past) -> None:
