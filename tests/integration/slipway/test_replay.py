@@ -7,15 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence import Counts
-from slipway.analysis.record import EvidenceRecord
-from slipway.analysis.verdict import Verdict
 from slipway.ledger import Ledger
-from slipway.plan import plan_release
-from slipway.policy import Policy, load_policy
 
 from sandbox.settings import REPOSITORY
+from tests.integration.slipway.releases import failing_watch, open_release
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,33 +18,11 @@ pytestmark = pytest.mark.sandbox
 @pytest.fixture
 def released(ledger: Ledger) -> str:
     """A release whose canary failed a fifth of its requests, as the bake trigger leaves it."""
-    policy = load_policy("release.yaml")
-    plan = plan_release(
-        {"version": "1.2.0"},
-        run_id="replayed",
-        known_fields=("version",),
-        policy=policy,
-        resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
-    )
-    ledger.open_release(plan, policy, {"netra-backend-prod": {"r-1": 100}}, actor="ada")
-    record, decision = _watch(policy)
-    ledger.append(plan.release_id, "evidence/canary", record)
-    ledger.append(plan.release_id, "baked/canary", decision)
-    return plan.release_id
-
-
-def _watch(policy: Policy) -> tuple[dict[str, object], dict[str, object]]:
-    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
-    record, at = EvidenceRecord("canary", list(policy.metrics)), 0
-    while True:
-        canary = {key: Counts(30) for key in policy.metrics} | {"error_rate": Counts(30, 6, 6)}
-        stable = {key: Counts(270) for key in policy.metrics}
-        record.add(canary, stable, at=at)
-        analysis.add(canary, stable, at=at)
-        decision = analysis.decision(at=at)
-        if decision.verdict is Verdict.ROLLBACK:
-            return record.as_payload(), decision.as_payload()
-        at += 15
+    release = open_release(ledger, "1.2.0", run_id="replayed")
+    record, decision = failing_watch(release.policy)
+    ledger.append(release.release_id, "evidence/canary", record)
+    ledger.append(release.release_id, "baked/canary", decision)
+    return release.release_id
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

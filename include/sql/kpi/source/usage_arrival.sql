@@ -8,8 +8,8 @@
 --             both or in neither. A day without rows still has its trailer. NULLs are kept. The trailer's hash is
 --             over every row's id and version (xmin, which every change of any column makes anew, and freezing
 --             keeps); late/differing_days.sql works it out in the same way. A request's amounts are taken as
---             PostgreSQL writes them: a column of them becomes decimals in a fifth of the time that one after the
---             other takes. The trailer is one text, since every column costs each of the requests something.
+--             PostgreSQL writes them: a column becomes decimals at once faster than one value after the other.
+--             The trailer is one text, since every column costs each of the requests something.
 CREATE TABLE {usage_arrival_source:Identifier}
 (
     id                     Nullable(UUID),

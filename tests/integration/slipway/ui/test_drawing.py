@@ -11,8 +11,8 @@ import pytest
 from slipway.hooks.command import CommandHook
 from slipway.ledger import Ledger
 
+from tests.integration.slipway.releases import failing_watch, open_release, roll_back_from_canary
 from tests.integration.slipway.ui.pages import text_of
-from tests.integration.slipway.ui.releases import failing_watch, open_release, roll_back_from_canary
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

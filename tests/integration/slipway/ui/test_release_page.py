@@ -13,8 +13,8 @@ import pytest
 from slipway.ledger import Ledger, canonical, entry_hash
 from slipway.outcome import last_word
 
+from tests.integration.slipway.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
-from tests.integration.slipway.ui.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

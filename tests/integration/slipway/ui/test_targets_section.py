@@ -10,8 +10,8 @@ import pytest
 from slipway.kpi.warehouse import open_warehouse
 from slipway.ledger import Ledger
 
+from tests.integration.slipway.releases import open_release
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
-from tests.integration.slipway.ui.releases import open_release
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
