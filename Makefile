@@ -24,10 +24,10 @@ down: setup ## Stop everything and remove what it wrote
 	@$(PY) -m sandbox down
 
 replay: setup ## Decide RELEASE=... again from its record; with POLICY=... say what that policy would have said
-	@$(PY) -m sandbox run $(PY) -m slipway.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
+	@$(PY) -m sandbox run $(PY) -m slipway.commands.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
 
 evidence: setup ## Draw the evidence of RELEASE=..., one SVG file per phase, into FOLDER (here)
-	@$(PY) -m sandbox run $(PY) -m slipway.evidence_plot $(RELEASE) --folder $(or $(FOLDER),.)
+	@$(PY) -m sandbox run $(PY) -m slipway.ui.evidence_plot $(RELEASE) --folder $(or $(FOLDER),.)
 
 lint: setup ## Check style and types
 	@bin/lint

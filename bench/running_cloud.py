@@ -19,7 +19,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 from google.protobuf import field_mask_pb2
 
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 PROJECT = "projects/test/locations/us-central1"
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION

@@ -23,11 +23,11 @@ import structlog
 from google.cloud import run_v2
 from rich.console import Console
 from rich.table import Table
-from slipway.hooks.cloud_run import CloudRunTrafficHook
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
 
 from bench.running_cloud import Clients, CloudProcess, to
 from bench.split_load import SplitLoad
-from sandbox.settings import HOST, LOCATION, REPOSITORY, Settings
+from sandbox.supervisor.settings import HOST, LOCATION, REPOSITORY, Settings
 
 _APPLICATION = REPOSITORY / "bench/container_app.py"
 _PERCENTS = (10, 50, 100, 50, 10, 0)

@@ -36,7 +36,7 @@ from slipway.operators.kpi.schema import (
     MigrateClickHouseOperator,
 )
 from slipway.operators.kpi.stage import StageOperator
-from slipway.operators.targets import ReviewTargetsOperator
+from slipway.operators.kpi.targets import ReviewTargetsOperator
 
 PUBLISHED = (
     "usage_fact",

@@ -26,10 +26,10 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, TriggerRule
 from slipway.assets import RELEASE_PROMOTED
+from slipway.ledger.plan import VERSION_PATTERN
+from slipway.operators.base import ReconcileOperator, VerdictOperator
 from slipway.operators.closing import ClosePromotedOperator
-from slipway.operators.release import ReconcileOperator, VerdictOperator
-from slipway.plan import VERSION_PATTERN
-from slipway.policy_files import policy_names
+from slipway.policy.files import policy_names
 from slipway.task_groups.phases import (
     canary,
     full_rollout,

@@ -9,12 +9,12 @@ from types import FrameType
 
 from rich.console import Console
 
-from sandbox import ports, shutdown, startup, status
 from sandbox.airflow import command as in_airflow
 from sandbox.databases.prometheus import PrometheusMissingError
-from sandbox.display import Display
-from sandbox.processes import StartError
-from sandbox.settings import Settings
+from sandbox.supervisor import ports, shutdown, startup, status
+from sandbox.supervisor.display import Display
+from sandbox.supervisor.processes import StartError
+from sandbox.supervisor.settings import Settings
 
 INTERRUPTED = 130
 OLDEST_PYTHON = (3, 11)

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 
 GRAFANA = REPOSITORY / "include" / "monitoring" / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))

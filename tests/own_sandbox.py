@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox import credentials, ports, shutdown
 from sandbox.databases.server_user import remove_outside_folders
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor import credentials, ports, shutdown
+from sandbox.supervisor.settings import REPOSITORY, Settings
 
 COMMAND_SECONDS = 110.0
 _BLOCK = 300

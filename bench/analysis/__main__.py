@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from slipway.analysis.budget import budget_of
-from slipway.analysis.share import Limits
-from slipway.policy import Policy, load_policy
-from slipway.policy_metrics import QuantileMetric, ShareMetric
+from slipway.analysis.statistics.error_budget import budget_of
+from slipway.analysis.statistics.share_test import Limits
+from slipway.policy.metrics import QuantileMetric, ShareMetric
+from slipway.policy.release import Policy, load_policy
 
 from bench.analysis.cell import Cell, measure
 from bench.analysis.methods import methods

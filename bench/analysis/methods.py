@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from slipway.policy import Policy
+from slipway.policy.release import Policy
 
 from bench.analysis import argo_rollouts, flagger, kayenta, release_manager, slipway_method
 from bench.analysis.outcome import Outcome

@@ -7,10 +7,10 @@ phase that is not decided when its hour is over counts as held (or as rolled bac
 from __future__ import annotations
 
 import numpy as np
-from slipway.analysis.budget import budget_of
-from slipway.analysis.share import Limits, ShareTest
-from slipway.policy import Policy
-from slipway.policy_metrics import QuantileMetric, ShareMetric
+from slipway.analysis.statistics.error_budget import budget_of
+from slipway.analysis.statistics.share_test import Limits, ShareTest
+from slipway.policy.metrics import QuantileMetric, ShareMetric
+from slipway.policy.release import Policy
 
 from bench.analysis.outcome import Outcome
 from bench.analysis.scenarios import TICK_SECONDS, TICKS

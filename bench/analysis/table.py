@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from slipway.analysis.share import Limits
+from slipway.analysis.statistics.share_test import Limits
 
 from bench.analysis.cell import Cell, bound
 from bench.analysis.methods import OURS, VARIANTS

@@ -7,7 +7,7 @@ import time
 from datetime import date, timedelta
 from typing import Any
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 
 SQL_DIRECTORY = REPOSITORY / "include" / "sql"
 # By user, as the facts are, and none: the faster of the two is what the pipeline is measured against.

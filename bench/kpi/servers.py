@@ -18,12 +18,12 @@ from typing import Any
 
 import clickhouse_connect
 
-from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.databases.clickhouse.program import program as clickhouse_program
 from sandbox.databases.server_user import remove_outside_folders
-from sandbox.processes import Program, launch, wait_ready
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import Program, launch, wait_ready
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 # Enough to sum up 100 million facts with every thread; the sandbox's own limit leaves the engine one.
 CLICKHOUSE_MEMORY = 12_000_000_000

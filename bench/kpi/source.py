@@ -9,7 +9,7 @@ import psycopg
 
 from bench.kpi.servers import Servers
 from sandbox.databases import postgres
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 
 SQL = REPOSITORY / "include" / "sql"
 USERS = 20_000

@@ -21,7 +21,7 @@ import psycopg
 from bench.schema.load import RATE, SESSIONS, Load, Timed
 from bench.schema.server import copy, fill, server
 from bench.schema.ways import NAIVE, RELEASE, Way
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.own_sandbox import own_sandbox
 
 QUIET_SECONDS = 10

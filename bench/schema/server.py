@@ -11,8 +11,8 @@ from psycopg import sql
 
 from bench.kpi.source import SQL, USERS, add_people
 from sandbox.databases import postgres
-from sandbox.processes import launch, wait_ready
-from sandbox.settings import Settings
+from sandbox.supervisor.processes import launch, wait_ready
+from sandbox.supervisor.settings import Settings
 
 FILLED = "filled"
 # As a server has them whose table of ten million rows is in its memory, and whose data are to survive.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psycopg
 from slipway.exceptions import MigrationFailed
-from slipway.hooks.schema import SchemaHook
-from slipway.hooks.schema_session import DatabaseIdentity
-from slipway.policy import load_policy
+from slipway.hooks.postgres.migrations import SchemaHook
+from slipway.hooks.postgres.session import DatabaseIdentity
+from slipway.policy.release import load_policy
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 TRIES_BESIDE_A_HELD_TABLE = 4

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 
 from sandbox.airflow.environment import environment
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor.settings import REPOSITORY, Settings
 
 
 class NotUpError(RuntimeError):

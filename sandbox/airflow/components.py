@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.airflow.environment import airflow_home, environment, install_local_settings, write_passwords
-from sandbox.processes import Program, answers, get
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor.processes import Program, answers, get
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 MIGRATION_TIMEOUT_SECONDS = 120.0
 START_TIMEOUT_SECONDS = 120.0
@@ -30,7 +30,7 @@ def ledger_migration(settings: Settings) -> Program:
     """Return the command that makes the release ledger's tables; it ends by itself."""
     return Program(
         name="ledger-migrate",
-        command=[sys.executable, "-m", "slipway.ledger_schema"],
+        command=[sys.executable, "-m", "slipway.commands.migrate_ledger"],
         ready=lambda: False,
         bound=MIGRATION_TIMEOUT_SECONDS,
         environment={**environment(settings), "PYTHONPATH": str(REPOSITORY / "plugins")},

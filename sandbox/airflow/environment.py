@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox import credentials, repository
 from sandbox.cloud import team_room
-from sandbox.credentials import Credentials
 from sandbox.databases import postgres
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials, repository
+from sandbox.supervisor.credentials import Credentials
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 USER = "admin"
 CLICKHOUSE_USER = "slipway"

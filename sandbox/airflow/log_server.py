@@ -13,7 +13,7 @@ import signal
 import uvicorn
 from airflow.utils.serve_logs.log_server import get_app
 
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 
 
 class _Server(uvicorn.Server):

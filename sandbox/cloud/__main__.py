@@ -11,11 +11,11 @@ from pathlib import Path
 
 import uvloop
 
-from sandbox.cloud.haproxy_socket import DataPlaneError
+from sandbox.cloud.data_plane.haproxy_socket import DataPlaneError
 from sandbox.cloud.server import Cloud
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
-_IMAGES = Path(__file__).with_name("images.yaml")
+_IMAGES = Path(__file__).parent / "run" / "images.yaml"
 
 
 async def _serve(settings: Settings, images: Path, start_seconds: float) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from sandbox.cloud.instance_ports import free
-from sandbox.settings import HOST
+from sandbox.cloud.run.instance_ports import free
+from sandbox.supervisor.settings import HOST
 
 
 class PortInUseError(RuntimeError):

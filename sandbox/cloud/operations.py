@@ -13,7 +13,7 @@ from google.longrunning import operations_pb2
 from google.protobuf import json_format
 
 from sandbox.cloud.api_errors import NotFoundError
-from sandbox.cloud.run_conditions import Failure
+from sandbox.cloud.run.conditions import Failure
 
 _KEPT = 200
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.cloud.images import Blob, Images
+from sandbox.cloud.run.images import Blob, Images
 
 
 def application(images: Images) -> Starlette:

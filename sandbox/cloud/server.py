@@ -14,28 +14,29 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.cloud import exporter, registry, team_room
-from sandbox.cloud.container import process_environment
-from sandbox.cloud.data_plane import DataPlane
-from sandbox.cloud.federation import Target
-from sandbox.cloud.fleets import Fleets, Platform
-from sandbox.cloud.images import Images
-from sandbox.cloud.leftovers import end_leftovers
+from sandbox.cloud import registry, team_room
+from sandbox.cloud.data_plane import exporter
+from sandbox.cloud.data_plane.federation import Target
+from sandbox.cloud.data_plane.proxy import DataPlane
+from sandbox.cloud.data_plane.request_log import RequestLog
+from sandbox.cloud.data_plane.request_metrics import RequestMetrics, revision_labels
+from sandbox.cloud.data_plane.traffic_log import TrafficLog
 from sandbox.cloud.listening import WebServer, check_free, listen
-from sandbox.cloud.load_balancer import LoadBalancers
-from sandbox.cloud.memory_metrics import MemoryMetrics
+from sandbox.cloud.load_balancer.api import LoadBalancers
 from sandbox.cloud.operations import OperationStore
-from sandbox.cloud.reconciler import Reconciler
-from sandbox.cloud.request_log import RequestLog
-from sandbox.cloud.request_metrics import RequestMetrics, revision_labels
-from sandbox.cloud.run_api import RunApi
-from sandbox.cloud.run_services import ServiceStore
-from sandbox.cloud.secret_manager import SecretManager
-from sandbox.cloud.sql_admin import CloudSql
+from sandbox.cloud.run.api import RunApi
+from sandbox.cloud.run.container import process_environment
+from sandbox.cloud.run.fleets import Fleets, Platform
+from sandbox.cloud.run.images import Images
+from sandbox.cloud.run.leftovers import end_leftovers
+from sandbox.cloud.run.memory_metrics import MemoryMetrics
+from sandbox.cloud.run.reconciler import Reconciler
+from sandbox.cloud.run.services import ServiceStore
+from sandbox.cloud.run.urls import Urls
+from sandbox.cloud.secret_manager.api import SecretManager
+from sandbox.cloud.sql_admin.api import CloudSql
 from sandbox.cloud.state_file import StateFile
-from sandbox.cloud.traffic_log import TrafficLog
-from sandbox.cloud.urls import Urls
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 
 _log = logging.getLogger(__name__)
 _STOP_INSTANCES_SECONDS = 2.5

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from sandbox.cloud.operations import OperationStore
-from sandbox.cloud.run_services import ServiceStore
-from sandbox.cloud.urls import Urls
+from sandbox.cloud.run.services import ServiceStore
+from sandbox.cloud.run.urls import Urls
 
 
 class StateFile:

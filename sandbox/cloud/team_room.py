@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 PATH = "/team-room"
 

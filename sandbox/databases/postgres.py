@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from sandbox import credentials
 from sandbox.databases.server_user import readable_copy, server_folder, server_user
-from sandbox.processes import Program
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import Program
+from sandbox.supervisor.settings import HOST, Settings
 
 SUPERUSER = "slipway"
 DATABASES = ("airflow", "slipway", "netra_production", "netra_staging", "netra_rehearsal")

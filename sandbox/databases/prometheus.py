@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from sandbox.databases.server_user import readable_copy, server_folder, server_user
-from sandbox.processes import Program, answers
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 DOWNLOADS = REPOSITORY / ".cache" / "slipway"
 RULES = REPOSITORY / "include" / "monitoring" / "prometheus"

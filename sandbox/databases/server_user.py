@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 UNPRIVILEGED = "nobody"
 _OUTSIDE_PREFIX = "slipway-server-"

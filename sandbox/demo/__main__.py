@@ -13,7 +13,7 @@ from sandbox.demo import checks, story, summary
 from sandbox.demo.airflow_client import AirflowClient, RunTimeout
 from sandbox.demo.display import Progress
 from sandbox.demo.memory import MemoryWatch
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 DAGS_BOUND_SECONDS = 60.0
 _FILE_COLUMNS = 140

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import httpx
 
-from sandbox import credentials
 from sandbox.airflow.environment import USER
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 
 _TIMEOUT_SECONDS = 30.0
 _ENDED = ("success", "failed")

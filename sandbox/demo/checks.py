@@ -11,7 +11,7 @@ from sandbox.demo.airflow_client import RunState
 from sandbox.demo.kpi import KpiRow, TargetRow
 from sandbox.demo.record import traffic_steps
 from sandbox.demo.story import ReleaseReport
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 SAFETY_SECONDS = 45.0
 MEMORY_GIB = 6.0

@@ -10,7 +10,7 @@ from sandbox.databases import postgres
 from sandbox.history.loading import load
 from sandbox.history.past import Recipe, make_past, moment
 from sandbox.history.rows import Answer, Enquiry, Row, Subscription, User
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from sandbox.users.identities import user_ids
 
 SEED, DAYS = 6, 14

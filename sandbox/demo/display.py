@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from sandbox.demo.airflow_client import RunState
 from sandbox.demo.record import traffic_steps
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 _SHOWN = {"running": "…", "deferred": "… watching", "success": "✓", "failed": "✗"}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import clickhouse_connect
 
-from sandbox import credentials
 from sandbox.airflow.environment import CLICKHOUSE_DATABASE, CLICKHOUSE_USER
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 _QUERIES = REPOSITORY / "include" / "sql" / "kpi"
 _WHOLE_PLATFORM = "all"

@@ -6,7 +6,7 @@ import threading
 
 import psutil
 
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 _PAUSE_SECONDS = 10.0
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from sandbox.databases import postgres
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.demo.customers import note_customers
 from sandbox.demo.display import Progress, ProgressThen
 from sandbox.demo.kpi import KpiRow, TargetRow, kpi_rows, target_rows
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 SERVICE = "netra-backend-prod"
 GOOD_VERSION = "1.1.0"

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
-from slipway.account import evidence_lines
+from slipway.ledger.timeline import evidence_lines
 
-from sandbox import credentials
 from sandbox.airflow.environment import USER
 from sandbox.demo.checks import Check
 from sandbox.demo.kpi import KpiRow, TargetRow
 from sandbox.demo.story import ReleaseReport
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 
 
 def print_release(console: Console, report: ReleaseReport) -> None:

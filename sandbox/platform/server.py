@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.platform.errors import ServiceStartError
 from sandbox.platform.faults import Faults, strikes
-from sandbox.settings import HOST
+from sandbox.supervisor.settings import HOST
 
 REVISION_HEADER = "x-slipway-revision"
 #: Names the revision of another service because of which an answer failed.

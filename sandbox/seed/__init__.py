@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from sandbox import repository
 from sandbox.seed import database, secrets, services
-from sandbox.settings import Settings
+from sandbox.supervisor import repository
+from sandbox.supervisor.settings import Settings
 
 
 def seed(settings: Settings) -> None:

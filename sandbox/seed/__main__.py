@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.seed import seed
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 if __name__ == "__main__":
     seed(Settings.from_environment())

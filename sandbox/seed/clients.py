@@ -7,7 +7,7 @@ from typing import Any
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2, secretmanager_v1
 
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 
 
 def secret_manager(settings: Settings) -> Any:

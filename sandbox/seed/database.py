@@ -6,7 +6,7 @@ import psycopg
 
 from sandbox.databases import postgres
 from sandbox.seed.environments import ENVIRONMENTS
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor.settings import REPOSITORY, Settings
 from sandbox.users.identities import user_ids
 
 STATEMENTS = REPOSITORY / "include" / "sql" / "postgres" / "seed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.settings import LOCATION
+from sandbox.supervisor.settings import LOCATION
 
 
 @dataclass(frozen=True)

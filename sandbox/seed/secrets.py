@@ -9,11 +9,11 @@ from typing import Any
 import google_crc32c
 from google.api_core.exceptions import Conflict
 
-from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, Environment
-from sandbox.settings import Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import Settings
 
 FIRST_VERSION = "1"
 """Version number the services of version 1.0.0 pin."""

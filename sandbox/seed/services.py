@@ -10,11 +10,11 @@ from google.api_core.exceptions import NotFound
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import run_v2
 
-from sandbox.processes import answers
 from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, MAX_INSTANCES, Environment
 from sandbox.seed.secrets import FIRST_VERSION
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.processes import answers
+from sandbox.supervisor.settings import HOST, Settings
 
 VERSION = "1.0.0"
 CREATE_TIMEOUT_SECONDS = 90.0

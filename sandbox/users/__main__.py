@@ -16,7 +16,7 @@ import gevent
 from gevent.event import Event
 
 from include.load_test.journeys import Endpoints
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 from sandbox.users.counts import Counts
 from sandbox.users.population import Rates, population
 

@@ -13,14 +13,14 @@ import psycopg
 import pytest
 import yaml
 from rich.console import Console
-from slipway.hooks.cloud_run import CloudRunTrafficHook
-from slipway.ledger import Ledger
-from slipway.ledger_schema import migrate_ledger
+from slipway.commands.migrate_ledger import migrate_ledger
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+from slipway.ledger.ledger import Ledger
 
-from sandbox import credentials
 from sandbox.databases import postgres
-from sandbox.processes import Program, answers
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 from tests.chaos import fault_table, task_process
 from tests.chaos.statement_proxy import StatementProxy, statement_proxy
 from tests.chaos.world import World

@@ -21,11 +21,11 @@ from airflow.providers.postgres.hooks import postgres as _postgres  # noqa: F401
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import supervisor as _supervisor  # noqa: F401 - likewise
-from slipway.hooks import cloud_run as _cloud_run  # noqa: F401 - likewise
-from slipway.hooks import identity_token as _identity_token  # noqa: F401 - likewise
 from slipway.hooks import service_probe as _service_probe  # noqa: F401 - likewise
-from slipway.operators.cloud_run import DeployRevisionsOperator
-from slipway.operators.release import ReleaseOperator
+from slipway.hooks.cloud_run import hook as _cloud_run  # noqa: F401 - likewise
+from slipway.hooks.google import identity_token as _identity_token  # noqa: F401 - likewise
+from slipway.operators.base import ReleaseOperator
+from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.operators.traffic import ShiftTrafficOperator
 from slipway.operators.warm_up import WarmUpOperator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.chaos import fault_table
 from tests.chaos.conftest import HELD
 from tests.chaos.test_faults import POLL, READ, still_pinned

@@ -6,12 +6,12 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from slipway.hooks.cloud_run import CloudRunTrafficHook, revision_uri, serving_split
-from slipway.ledger import Ledger, Release
-from slipway.plan import PlannedService, ReleasePlan, release_id
-from slipway.policy import Policy, load_policy, parse_policy
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, revision_uri, serving_split
+from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.plan import PlannedService, ReleasePlan, release_id
+from slipway.policy.release import Policy, load_policy, parse_policy
 
-from sandbox.settings import LOCATION
+from sandbox.supervisor.settings import LOCATION
 from tests.chaos.statement_proxy import StatementProxy
 from tests.chaos.task_process import Ended, TaskProcess
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy

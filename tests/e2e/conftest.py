@@ -12,7 +12,7 @@ from sandbox.demo import story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
 from sandbox.demo.memory import MemoryWatch
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 from tests.own_sandbox import sandbox_command, unused_sandbox
 
 UP_SECONDS = 300

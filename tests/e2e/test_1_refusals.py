@@ -11,7 +11,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 
 from sandbox.demo.airflow_client import AirflowClient
-from sandbox.settings import HOST, LOCATION, Settings
+from sandbox.supervisor.settings import HOST, LOCATION, Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

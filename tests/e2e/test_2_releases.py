@@ -10,16 +10,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from slipway.policy_checklist import ITEMS
+from slipway.policy.checklist import ITEMS
 
 from include.load_test.prompts import corpus
-from sandbox import credentials
 from sandbox.demo import checks, record, story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
 from sandbox.demo.memory import MemoryWatch
 from sandbox.platform.identity import issue
-from sandbox.settings import Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -11,7 +11,7 @@ from slipway.sensors.bake import ROLL_BACK, WATCH_ON
 from sandbox.cloud.team_room import messages
 from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient, RunState
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -13,7 +13,7 @@ import pytest
 from sandbox.demo import story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -11,12 +11,12 @@ import httpx
 import psycopg
 import pytest
 
-from sandbox import credentials
 from sandbox.airflow.environment import CLICKHOUSE_DATABASE, CLICKHOUSE_USER
 from sandbox.databases import postgres
 from sandbox.demo import story
 from sandbox.demo.airflow_client import AirflowClient
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from sandbox.databases import prometheus
 from sandbox.databases.server_user import server_folder
-from sandbox.processes import Program, launch, wait_ready
-from sandbox.settings import Settings
+from sandbox.supervisor.processes import Program, launch, wait_ready
+from sandbox.supervisor.settings import Settings
 
 STOP_SECONDS = 10.0
 TOOL_SECONDS = 60

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from slipway.analysis.budget import Budget, budget_of, statistical_metrics
-from slipway.analysis.evidence import Counts
-from slipway.analysis.judges import judge_for
-from slipway.analysis.traffic_share import TrafficShareJudge
+from slipway.analysis.counts import Counts
+from slipway.analysis.judges.share import judge_for
+from slipway.analysis.judges.traffic_share import TrafficShareJudge
+from slipway.analysis.statistics.error_budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
-from slipway.policy import PhaseName, Policy
-from slipway.policy_metrics import QuantileMetric, ShareMetric
+from slipway.policy.metrics import QuantileMetric, ShareMetric
+from slipway.policy.release import PhaseName, Policy
 
 
 class BakeAnalysis:
     """Watches one phase of a release.
 
     The false-rollback probability of the policy is shared over the metrics that can roll back by chance, over
-    the phases and over the ways to roll back (:mod:`slipway.analysis.budget`); looking often costs nothing.
+    the phases and over the ways to roll back (:mod:`slipway.analysis.statistics.error_budget`); looking often costs nothing.
 
     :param policy: the policy of the release.
     :param bake_seconds: how long the phase is watched before it may be promoted.

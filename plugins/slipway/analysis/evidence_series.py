@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from slipway.analysis.evidence import Counts
-from slipway.analysis.record import EvidenceRecord
-from slipway.policy import Policy
-from slipway.policy_metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+from slipway.analysis.counts import Counts
+from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+from slipway.policy.release import Policy
 
 _Z = 1.96  # two-sided, 95 %
 

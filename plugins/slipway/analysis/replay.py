@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.verdict import Decision
-from slipway.policy import Policy
+from slipway.policy.release import Policy
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slipway.analysis.verdict import Decision, Finding, Verdict, combine
-from slipway.policy_staging import LoadTest, StagingValidation
+from slipway.policy.staging import LoadTest, StagingValidation
 
 
 def judge_staging(

@@ -13,7 +13,7 @@ from googleapiclient.errors import HttpError
 
 from slipway.exceptions import BackupFailed
 from slipway.hooks.deadline import Deadline
-from slipway.hooks.google_endpoint import GoogleEndpointMixin
+from slipway.hooks.google.endpoint import GoogleEndpointMixin
 
 POLL_SECONDS = 1.0
 READ_RETRIES = 4

@@ -11,7 +11,7 @@ import tenacity
 from airflow.sdk.bases.hook import BaseHook
 
 from slipway.exceptions import ImageNotFound, ImageReferenceInvalid, RegistryUnavailable
-from slipway.hooks.google_token import GoogleToken
+from slipway.hooks.google.tokens import GoogleToken
 
 MANIFESTS = ", ".join(
     (

@@ -12,8 +12,8 @@ from google.api_core import exceptions as google_errors
 from google.cloud import compute_v1
 
 from slipway.exceptions import LoadBalancerUnreadable
-from slipway.hooks.google_calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
-from slipway.hooks.google_endpoint import GoogleEndpointMixin
+from slipway.hooks.google.calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
+from slipway.hooks.google.endpoint import GoogleEndpointMixin
 
 _GROUP = re.compile(r"projects/([^/]+)/regions/([^/]+)/networkEndpointGroups/([^/]+)$")
 

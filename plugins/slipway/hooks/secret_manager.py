@@ -13,8 +13,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google_crc32c import value as crc32c
 
 from slipway.exceptions import SecretUnavailable
-from slipway.hooks.google_calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
-from slipway.hooks.google_endpoint import GoogleEndpointMixin
+from slipway.hooks.google.calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
+from slipway.hooks.google.endpoint import GoogleEndpointMixin
 from slipway.hooks.secret_version import SecretVersion
 
 __all__ = ["SecretVersion", "SecretVersionHook"]

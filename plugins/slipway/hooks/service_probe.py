@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 from airflow.sdk import BaseHook
 
-from slipway.analysis.serving import requests_needed, wrong_shares
+from slipway.analysis.served_split import requests_needed, wrong_shares
 from slipway.hooks.deadline import Deadline
-from slipway.policy_serving import Verification
+from slipway.policy.serving import Verification
 
 PAUSE_SECONDS = 1.0
 UNNAMED = "(no revision named)"

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from slipway.kpi.cluster import Cluster
 from slipway.kpi.errors import MigrationConflict
-from slipway.statements import SQL_DIRECTORY, statement
+from slipway.sql import SQL_DIRECTORY, statement
 
 MIGRATIONS = SQL_DIRECTORY / "clickhouse" / "migrations"
 

@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 
 from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
-from slipway.policy_errors import describe
-from slipway.policy_section import Section
+from slipway.policy.errors import describe
+from slipway.policy.section import Section
 
 ROLLUP_POLICY = INCLUDE / "kpi" / "rollup.yaml"
 

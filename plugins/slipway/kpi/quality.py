@@ -12,7 +12,7 @@ import yaml
 
 from slipway.kpi.expectation_library import great_expectations
 from slipway.paths import INCLUDE
-from slipway.statements import without_head
+from slipway.sql import without_head
 
 EXPECTATIONS = INCLUDE / "quality"
 # Examples of bad values would cost one more scan per expectation, and end in the log.

@@ -9,7 +9,7 @@ import hashlib
 
 from slipway.kpi.cluster import Cluster
 from slipway.kpi.warehouse import Warehouse
-from slipway.statements import statement
+from slipway.sql import statement
 
 
 def define(warehouse: Warehouse) -> list[str]:

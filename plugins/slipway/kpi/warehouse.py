@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from slipway.kpi.staging import bind_identifiers
-from slipway.statements import statement
+from slipway.sql import statement
 
 if TYPE_CHECKING:
     from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from slipway.analysis.checklist import go_or_no_go
-from slipway.configuration_changes import table
-from slipway.operators.release import ReleaseOperator
-from slipway.policy_checklist import ITEMS
+from slipway.analysis.pre_deployment import go_or_no_go
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.checklist import ITEMS
+from slipway.release.configuration import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
-    from slipway.policy_checklist import Approval
+    from slipway.ledger.ledger import Release
+    from slipway.policy.checklist import Approval
 
 APPROVE = "Approve"
 REJECT = "Reject"

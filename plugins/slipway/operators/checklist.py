@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from slipway.analysis import checklist
-from slipway.analysis.checklist import Item, Prepared
-from slipway.configuration_changes import parse_payload
-from slipway.dashboards import read_dashboards
+from slipway.analysis import pre_deployment as checklist
+from slipway.analysis.pre_deployment import Item, Prepared
 from slipway.exceptions import NotificationFailed
 from slipway.operators.configuration import ConfigurationOperator
-from slipway.operators.drill import DRILL
+from slipway.operators.rollback_drill import DRILL
 from slipway.paths import INCLUDE
-from slipway.policy_checklist import TITLES, ItemName
+from slipway.policy.checklist import TITLES, ItemName
+from slipway.release.configuration import parse_payload
+from slipway.release.monitoring_files import read_dashboards
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 
 class ChecklistItemOperator(ConfigurationOperator):
@@ -77,7 +77,7 @@ class ChecklistItemOperator(ConfigurationOperator):
         )
 
     def _staging_environment(self, release: Release, context: Context) -> Item:
-        from slipway.hooks.cloud_run import serving_split
+        from slipway.hooks.cloud_run.hook import serving_split
 
         staging = release.policy.environments["staging"]
         revisions = {s.names["staging"]: s.revisions["staging"] for s in release.plan.services.values()}

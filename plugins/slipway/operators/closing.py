@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.alert_rules import read_alerts
-from slipway.analysis.deployment_checklist import Line, Live, deployment_checklist
-from slipway.operators.release import CloseReleaseOperator
+from slipway.analysis.post_deployment import Line, Live, deployment_checklist
+from slipway.operators.base import CloseReleaseOperator
 from slipway.paths import INCLUDE
+from slipway.release.alert_rules import read_alerts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 
 class ClosePromotedOperator(CloseReleaseOperator):
@@ -55,8 +55,8 @@ class ClosePromotedOperator(CloseReleaseOperator):
         )
 
     def _live(self, release: Release, service: str, revision: str) -> Live:
-        from slipway.hooks.cloud_run import serving_split
-        from slipway.hooks.cloud_run_revision import readiness
+        from slipway.hooks.cloud_run.hook import serving_split
+        from slipway.hooks.cloud_run.revision import readiness
 
         production = release.policy.environments["production"]
         where: dict[str, Any] = {

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from slipway.configuration_changes import changes, parse_payload, table
 from slipway.exceptions import SecretUnavailable, ServiceNotFound
-from slipway.operators.release import EnvironmentOperator
+from slipway.operators.base import EnvironmentOperator
+from slipway.release.configuration import changes, parse_payload, table
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.hooks.secret_manager import SecretVersionHook
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 ROLLBACK_ALIAS = "rollback"
 
@@ -65,7 +65,7 @@ class ConfigurationOperator(EnvironmentOperator):
 
     def _mounted(self, release: Release) -> Mapping[str, tuple[str, bool]]:
         """Return by document the version that serves, and whether its revision follows a rollback."""
-        from slipway.hooks.cloud_run import secrets_of, variables_of
+        from slipway.hooks.cloud_run.hook import secrets_of, variables_of
 
         environment = release.policy.environments[self.environment]
         found: dict[str, tuple[str, bool]] = {}
@@ -88,7 +88,7 @@ class ConfigurationOperator(EnvironmentOperator):
         return found
 
     def _serving(self, release: Release, service: str) -> str | None:
-        from slipway.hooks.cloud_run import serving_split
+        from slipway.hooks.cloud_run.hook import serving_split
 
         if service in release.stable:
             return next(iter(release.stable[service]), None)

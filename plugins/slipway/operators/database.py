@@ -8,11 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
-from slipway.migration_lint import lint_commands
-from slipway.operators.release import EnvironmentOperator, ReleaseOperator
-from slipway.plan import ReleasePlan
-from slipway.policy import Policy, parse_policy
-from slipway.schema_release import (
+from slipway.ledger.plan import ReleasePlan
+from slipway.operators.base import EnvironmentOperator, ReleaseOperator
+from slipway.policy.release import Policy, parse_policy
+from slipway.release.schema import (
     due_now,
     identity_of,
     migrations_directory,
@@ -20,17 +19,18 @@ from slipway.schema_release import (
     refuse_unlike,
     touched,
 )
-from slipway.serving_versions import stable_versions
+from slipway.release.serving_versions import stable_versions
+from slipway.schema.lint import lint_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from slipway.hooks.schema import SchemaHook
-    from slipway.hooks.schema_backfill import BackfillProgress
-    from slipway.ledger import Release
-    from slipway.schema_plan import AppliedMigration, SchemaPlan
+    from slipway.hooks.postgres.backfill import BackfillProgress
+    from slipway.hooks.postgres.migrations import SchemaHook
+    from slipway.ledger.ledger import Release
+    from slipway.schema.plan import AppliedMigration, SchemaPlan
 
 LINT_SECONDS = 60
 REPORT_PERCENTS = (25, 50, 75, 100)
@@ -39,7 +39,7 @@ REPORT_PERCENTS = (25, 50, 75, 100)
 class CheckSchemaOperator(ReleaseOperator):
     """Refuse a release whose versions could not run on the schema, before anything changes.
 
-    :param validated: the XCom of :class:`~slipway.operators.release.ValidateRequestOperator`. (templated)
+    :param validated: the XCom of :class:`~slipway.operators.base.ValidateRequestOperator`. (templated)
     :return: the migrations that are due, and those that are held with what they wait for.
     :raises MigrationInvalid: when a migration may not be applied as written.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
@@ -55,7 +55,7 @@ class CheckSchemaOperator(ReleaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read what production's database has, and plan."""
-        from slipway.hooks.schema import SchemaHook
+        from slipway.hooks.postgres.migrations import SchemaHook
 
         plan = ReleasePlan.model_validate(self.validated["plan"])
         policy = parse_policy(self.validated["policy"], source=plan.policy_name)
@@ -78,7 +78,7 @@ class SchemaOperator(EnvironmentOperator):
 
     def schema_hook(self, release: Release) -> SchemaHook:
         """Return the door to the environment's schema."""
-        from slipway.hooks.schema import SchemaHook
+        from slipway.hooks.postgres.migrations import SchemaHook
 
         return SchemaHook(release.policy.environments[self.environment].database.connection)
 
@@ -94,8 +94,8 @@ class SchemaOperator(EnvironmentOperator):
 
     def verify(self, policy: Policy, connection: str) -> None:
         """Compare a database's catalog with what its migrations should have left."""
-        from slipway.hooks.database_state import DatabaseStateHook
-        from slipway.hooks.schema import SchemaHook
+        from slipway.hooks.postgres.migrations import SchemaHook
+        from slipway.hooks.postgres.state import DatabaseStateHook
 
         applied = SchemaHook(connection).applied()
         refuse_unexpected(policy, applied, DatabaseStateHook(connection).catalog())
@@ -113,7 +113,7 @@ class CheckDatabaseOperator(SchemaOperator):
         """Return what was found."""
         release = self.release(context)
         self._lint(release)
-        from slipway.hooks.database_state import DatabaseStateHook
+        from slipway.hooks.postgres.state import DatabaseStateHook
 
         environment = release.policy.environments[self.environment]
         state = DatabaseStateHook(environment.database.connection)
@@ -136,7 +136,7 @@ class CheckDatabaseOperator(SchemaOperator):
         return found
 
     def _lint(self, release: Release) -> None:
-        from slipway.hooks.command import CommandHook, tail
+        from slipway.hooks.command.command import CommandHook, tail
 
         for command in lint_commands(migrations_directory(release.policy)):
             code, output = CommandHook().run_command(command, environment={}, timeout_seconds=LINT_SECONDS)
@@ -146,7 +146,7 @@ class CheckDatabaseOperator(SchemaOperator):
     def _room(self, release: Release, tables: Sequence[str]) -> dict[str, Any]:
         """Look for the policy's share of the disk, and for the touched tables once more."""
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.database_state import DatabaseStateHook
+        from slipway.hooks.postgres.state import DatabaseStateHook
 
         environment, migrations = release.policy.environments[self.environment], release.policy.migrations
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
@@ -176,7 +176,7 @@ class BackUpDatabaseOperator(EnvironmentOperator):
         release = self.release(context)
         environment = release.policy.environments[self.environment]
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.database_state import DatabaseStateHook
+        from slipway.hooks.postgres.state import DatabaseStateHook
 
         state = DatabaseStateHook(environment.database.connection)
         ranges = state.key_ranges(release.policy.migrations.rehearsal.sampling)
@@ -218,8 +218,8 @@ class RehearseMigrationsOperator(SchemaOperator):
         if taken is None:
             raise DatabaseNotReady(f"release {release.release_id}: no backup is on record; take it first")
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.database_state import DatabaseStateHook, KeyRange
-        from slipway.hooks.schema import SchemaHook
+        from slipway.hooks.postgres.migrations import SchemaHook
+        from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
 
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
             cloud_sql.restore_backup(

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 
-from slipway.analysis.checklist import go_or_no_go
+from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.analysis.staging import judge_staging
 from slipway.exceptions import ReleaseConflict
-from slipway.leases import hold_services
+from slipway.ledger.bakes import current_watch
 from slipway.operators.approval import APPROVAL
-from slipway.operators.release import ReleaseOperator
-from slipway.policy import PhaseName
-from slipway.policy_checklist import ITEMS
-from slipway.watches import current_watch
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.checklist import ITEMS
+from slipway.policy.release import PhaseName
+from slipway.release.leases import hold_services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 
 class GateOperator(ReleaseOperator, BranchMixIn):

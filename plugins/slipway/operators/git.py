@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipway.hooks.git import GitHook
-from slipway.operators.release import ReleaseOperator
+from slipway.hooks.command.git import GitHook
+from slipway.operators.base import ReleaseOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

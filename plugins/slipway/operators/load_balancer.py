@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import LoadBalancerUnfit
-from slipway.load_balancer import unfit
-from slipway.operators.release import ReleaseOperator
-from slipway.plan import ReleasePlan
-from slipway.policy import Policy, parse_policy
+from slipway.ledger.plan import ReleasePlan
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.release import Policy, parse_policy
+from slipway.release.load_balancer import unfit
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import ServiceNotFound
-from slipway.operators.release import ReleaseOperator
-from slipway.plan import ReleasePlan
-from slipway.policy import PhaseName, parse_policy
+from slipway.ledger.plan import ReleasePlan
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.release import PhaseName, parse_policy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,9 +36,9 @@ class CheckMetricsOperator(ReleaseOperator):
 
     def execute(self, context: Context) -> dict[str, list[float]]:
         """Look at the revisions that serve now."""
-        from slipway.bucket_edges import check_bucket_edges
-        from slipway.hooks.cloud_run import serving_split
-        from slipway.hooks.promql import PromQLHook
+        from slipway.hooks.cloud_run.hook import serving_split
+        from slipway.hooks.metrics.bucket_edges import check_bucket_edges
+        from slipway.hooks.metrics.promql import PromQLHook
 
         plan = ReleasePlan.model_validate(self.validated["plan"])
         policy = parse_policy(self.validated["policy"], source=plan.policy_name)
@@ -79,8 +79,8 @@ class LookAheadOperator(ReleaseOperator):
 
     def execute(self, context: Context) -> str:
         """Read the traffic, and say what follows from it."""
-        from slipway.analysis.power import forecast
-        from slipway.traffic_reading import forecast_traffic
+        from slipway.analysis.statistics.power import forecast
+        from slipway.hooks.metrics.served_traffic import forecast_traffic
 
         release = self.release(context)
         rates, healthy = asyncio.run(

@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
-from slipway.leases import hold_services
-from slipway.operators.release import ReleaseOperator
-from slipway.plan import ReleasePlan, plan_release, requested_version
-from slipway.policy import Policy, load_policy, parse_policy
-from slipway.regions import (
+from slipway.ledger.plan import ReleasePlan, plan_release, requested_version
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.release import Policy, load_policy, parse_policy
+from slipway.release.leases import hold_services
+from slipway.release.regions import (
     earlier_releases,
     followed,
     plan_following,
     refuse_unless_served,
     requested_region,
 )
-from slipway.rollback_target import RollbackTarget, read_target
-from slipway.serving_versions import target_versions
+from slipway.release.rollback.target import RollbackTarget, read_target
+from slipway.release.serving_versions import target_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 REQUEST_FIELDS = (
     "version",

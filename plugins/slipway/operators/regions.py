@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
-from slipway.analysis.handed_on import is_handed_on, judge_evidence
+from slipway.analysis.inherited_evidence import is_handed_on, judge_evidence
 from slipway.exceptions import CloudRunError, NotificationFailed, ReleaseConflict, ServiceNotFound
+from slipway.ledger.outcome import outcome_of
+from slipway.operators.base import ReleaseOperator
 from slipway.operators.gates import GateOperator
-from slipway.operators.release import ReleaseOperator
-from slipway.outcome import outcome_of
-from slipway.regions import earlier_releases, way_back
-from slipway.serving_versions import version_of
+from slipway.release.regions import earlier_releases, way_back
+from slipway.release.serving_versions import version_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 
 class FirstOrLaterRegionOperator(ReleaseOperator, BranchMixIn):
@@ -107,7 +107,7 @@ class ReportRegionsOperator(ReleaseOperator):
 
     def _serving(self, release: Release, region: str) -> dict[str, Any]:
         """Return who serves in a region; another region's outage does not prevent the record."""
-        from slipway.hooks.cloud_run import serving_split
+        from slipway.hooks.cloud_run.hook import serving_split
 
         policy, found = release.policy, dict[str, Any]()
         for service in release.plan.services.values():

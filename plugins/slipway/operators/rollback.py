@@ -10,15 +10,15 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from slipway.exceptions import SchemaContractBroken
-from slipway.operators.release import ReleaseOperator
-from slipway.outcome import rollback_reason
-from slipway.rollback import restore_stable_traffic
-from slipway.rollback_schema import OVERRIDDEN
+from slipway.ledger.outcome import rollback_reason
+from slipway.operators.base import ReleaseOperator
+from slipway.release.rollback.schema_guard import OVERRIDDEN
+from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 ALL_THE_SAME = "Roll back all the same"
 LEAVE = "Leave the traffic"

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from slipway.drift import split_at
 from slipway.exceptions import ReleaseConflict
-from slipway.operators.cloud_run import ServicesOperator
-from slipway.policy import PhaseName
+from slipway.operators.deploy import ServicesOperator
+from slipway.policy.release import PhaseName
+from slipway.release.drift import split_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
-    from slipway.plan import PlannedService
+    from slipway.ledger.ledger import Release
+    from slipway.ledger.plan import PlannedService
 
 
 class ServeStagingOperator(ServicesOperator):
@@ -117,7 +117,7 @@ class ShiftTrafficOperator(ServicesOperator):
 
     def _who(self, release: Release, key: str, url: str) -> dict[str, str]:
         """Return the header that says who calls, for a service that admits only some callers."""
-        from slipway.hooks.identity_token import IdentityToken
+        from slipway.hooks.google.identity_token import IdentityToken
 
         if release.policy.verification is None or not release.policy.services[key].requires_identity:
             return {}

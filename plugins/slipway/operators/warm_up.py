@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from slipway.hooks.command.suites import TestRunnerHook
 from slipway.hooks.deadline import Deadline
-from slipway.hooks.test_runner import TestRunnerHook
-from slipway.operators.cloud_run import ServicesOperator
+from slipway.operators.deploy import ServicesOperator
 from slipway.paths import INCLUDE
-from slipway.policy import PhaseName
-from slipway.policy_serving import WarmUp
+from slipway.policy.release import PhaseName
+from slipway.policy.serving import WarmUp
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
-    from slipway.plan import PlannedService
+    from slipway.ledger.ledger import Release
+    from slipway.ledger.plan import PlannedService
 
 POLL_SECONDS = 1.0
 
@@ -111,8 +111,8 @@ class WarmUpOperator(ServicesOperator):
 
     def _environment(self, release: Release) -> dict[str, str]:
         """Return what the smoke tests are told: the services' URLs and expected revisions, and who calls."""
-        from slipway.hooks.cloud_run import revision_uri
-        from slipway.hooks.identity_token import IdentityToken
+        from slipway.hooks.cloud_run.hook import revision_uri
+        from slipway.hooks.google.identity_token import IdentityToken
 
         production, told = release.policy.environments["production"], {}
         identity = IdentityToken(self.gcp_conn_id)

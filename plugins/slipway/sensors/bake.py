@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from slipway.drift import stable_revision
 from slipway.exceptions import NotificationFailed, ReleaseConflict
-from slipway.leases import hold_services
-from slipway.operators.release import ReleaseOperator
-from slipway.policy import PhaseName
+from slipway.ledger.bakes import Watch, current_watch
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.release import PhaseName
+from slipway.release.drift import stable_revision
+from slipway.release.leases import hold_services
 from slipway.triggers.bake import BakeTrigger
-from slipway.watches import Watch, current_watch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from slipway.ledger import Release
+    from slipway.ledger.ledger import Release
 
 WATCH_ON = "Watch on"
 ROLL_BACK = "Roll back"

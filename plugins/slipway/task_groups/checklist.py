@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from slipway.operators.checklist import ChecklistItemOperator
-from slipway.policy_checklist import ITEMS
+from slipway.policy.checklist import ITEMS
 
 
 def pre_deployment_checklist() -> MappedOperator:

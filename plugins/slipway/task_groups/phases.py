@@ -18,7 +18,6 @@ from airflow.sdk import TaskGroup, TriggerRule, XComArg
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from slipway.operators.approval import APPROVAL, ApproveProductionOperator
-from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
     BackUpDatabaseOperator,
@@ -26,7 +25,7 @@ from slipway.operators.database import (
     MigrateSchemaOperator,
     RehearseMigrationsOperator,
 )
-from slipway.operators.drill import RehearseRollbackOperator
+from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.gates import (
     BakeGateOperator,
     GateOperator,
@@ -35,10 +34,11 @@ from slipway.operators.gates import (
 )
 from slipway.operators.git import TagReleaseOperator
 from slipway.operators.metrics import LookAheadOperator
+from slipway.operators.rollback_drill import RehearseRollbackOperator
+from slipway.operators.staging_tests import LoadTestOperator, TestSuiteOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
-from slipway.operators.validation import LoadTestOperator, TestSuiteOperator
 from slipway.operators.warm_up import WarmUpOperator
-from slipway.policy import EnvironmentName, PhaseName
+from slipway.policy.release import EnvironmentName, PhaseName
 from slipway.sensors.bake import BakeSensor
 from slipway.task_groups.checklist import pre_deployment_checklist
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from airflow.sdk import TaskGroup, TriggerRule
 
+from slipway.operators.base import CloseReleaseOperator
 from slipway.operators.configuration import RollBackFlagsOperator
-from slipway.operators.release import CloseReleaseOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 
 

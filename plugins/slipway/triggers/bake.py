@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.analysis.verdict import Decision, Verdict
-from slipway.drift import stable_revision
 from slipway.exceptions import MetricsUnavailable, SlipwayError
-from slipway.ledger import Ledger, Release
-from slipway.policy import PhaseName
-from slipway.rollback import restore_stable_traffic
-from slipway.watches import Watch
+from slipway.ledger.bakes import Watch
+from slipway.ledger.ledger import Ledger, Release
+from slipway.policy.release import PhaseName
+from slipway.release.drift import stable_revision
+from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
-    from slipway.analysis.record import EvidenceRecord
-    from slipway.metric_readings import MetricReader
+    from slipway.analysis.evidence_record import EvidenceRecord
+    from slipway.hooks.metrics.reader import MetricReader
 
 #: Stands for stable in the first release of a service: the name of no revision, so that nothing is counted.
 NO_REVISION = "none"
@@ -98,9 +98,9 @@ class BakeTrigger(BaseTrigger):
 
     async def _watch(self, release: Release) -> tuple[Decision, EvidenceRecord]:
         from slipway.analysis.bake import BakeAnalysis
-        from slipway.analysis.record import EvidenceRecord
-        from slipway.hooks.promql import PromQLHook
-        from slipway.metric_readings import MetricReader
+        from slipway.analysis.evidence_record import EvidenceRecord
+        from slipway.hooks.metrics.promql import PromQLHook
+        from slipway.hooks.metrics.reader import MetricReader
 
         phase, policy = release.policy.phases[self.phase], release.policy
         analysis = BakeAnalysis(
@@ -164,7 +164,7 @@ class BakeTrigger(BaseTrigger):
 
         A failure is reported, not raised: the verdict must reach the task whatever happens here.
         """
-        from slipway.hooks.cloud_run import CloudRunTrafficHook
+        from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
 
         try:
             hook = CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)

@@ -46,7 +46,7 @@ class RevisionsReadyTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: per revision ``ready``, ``failed`` or ``pending``."""
-        from slipway.hooks.cloud_run import CloudRunTrafficHook
+        from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
 
         hook = CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
         until = datetime.fromisoformat(self.until)

@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.exceptions import CommandFailed, SlipwayError
-from slipway.ledger import Entry, Release, canonical
+from slipway.ledger.bakes import Watch
+from slipway.ledger.ledger import Entry, Release, canonical
 from slipway.paths import INCLUDE
-from slipway.policy_formats import parse_recorded_policy
-from slipway.watches import Watch
+from slipway.policy.formats import parse_recorded_policy
 
 _PLUGINS = Path(__file__).resolve().parents[2]
 _KEPT = 32
@@ -53,7 +53,7 @@ def drawing_of(release: Release, watch: Watch, evidence: Entry, verdict: Entry) 
 
 @lru_cache(maxsize=_KEPT)
 def _drawn(wanted: str) -> str:
-    from slipway.hooks.command import CommandHook, tail
+    from slipway.hooks.command.command import CommandHook, tail
 
     with tempfile.TemporaryDirectory(prefix="slipway-drawing-") as folder:
         given, drawn = Path(folder) / "evidence.json", Path(folder) / "evidence.svg"
@@ -70,7 +70,7 @@ def _drawn(wanted: str) -> str:
 
 def main(given: Path, drawn: Path) -> None:
     """Draw what a file asks for into another one."""
-    from slipway.evidence_plot import draw
+    from slipway.ui.evidence_plot import draw
 
     wanted: dict[str, Any] = json.loads(given.read_text())
     policy = parse_recorded_policy(wanted["policy"], source=wanted["title"])

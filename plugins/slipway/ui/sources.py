@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from slipway.exceptions import SlipwayError
+from slipway.kpi.targets.report import ReviewedTarget
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse
-from slipway.ledger import LEDGER_CONNECTION, Ledger
-from slipway.target_report import ReviewedTarget
+from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 10

@@ -8,16 +8,16 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from slipway.account import phases, traffic
-from slipway.ledger import Entry, Ledger, Release, first_broken
-from slipway.outcome import headline, outcome_of
-from slipway.policy import PhaseName
+from slipway.ledger.bakes import RecordedEntries, Watch, recorded_watches
+from slipway.ledger.ledger import Entry, Ledger, Release, first_broken
+from slipway.ledger.outcome import headline, outcome_of
+from slipway.ledger.timeline import phases, traffic
+from slipway.policy.release import PhaseName
 from slipway.ui.access import RELEASE_DAG
 from slipway.ui.drawing import drawing_of
 from slipway.ui.headers import DRAWING_POLICY
 from slipway.ui.sources import read_targets, reading_ledger
 from slipway.ui.templates import HERE, respond
-from slipway.watches import RecordedEntries, Watch, recorded_watches
 
 PER_PAGE = 25
 _ONE_AT_A_TIME = CapacityLimiter(1)

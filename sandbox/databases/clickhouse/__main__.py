@@ -9,12 +9,12 @@ import sys
 import threading
 from types import FrameType
 
-from sandbox import credentials
 from sandbox.databases.clickhouse.engine import Engine, quote
 from sandbox.databases.clickhouse.errors import ServerStartError
 from sandbox.databases.clickhouse.program import DEFAULT_MEMORY, MEMORY_VARIABLE
 from sandbox.databases.clickhouse.server import ClickHouseServer
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 
 _log = logging.getLogger("slipway.clickhouse")
 USER = "slipway"

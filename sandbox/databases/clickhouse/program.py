@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from sandbox.processes import Program, answers
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.settings import HOST, Settings
 
 # Bytes that the engine may use; read by the process below.
 MEMORY_VARIABLE = "SLIPWAY_CLICKHOUSE_MEMORY"

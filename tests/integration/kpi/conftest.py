@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from slipway.ledger import Ledger
+from slipway.ledger.ledger import Ledger
 
-from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.databases.clickhouse.program import program as clickhouse_program
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 from tests.integration.database_servers import kill, running, start
 from tests.integration.kpi.ground_truth import add_users
 from tests.integration.kpi.rollup import Rollup

@@ -10,16 +10,16 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-from slipway.ledger import Ledger
-from slipway.plan import plan_release
-from slipway.policy import load_policy
+from slipway.ledger.ledger import Ledger
+from slipway.ledger.plan import plan_release
+from slipway.policy.release import load_policy
 
 from sandbox.databases import postgres
 from sandbox.history.past import Past, Recipe, make_past
 from sandbox.history.releases import Release, Serving, Step
 from sandbox.history.truth import Kpis, Truth
 from sandbox.history.windows import Windows
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.kpi.rollup import Rollup
 
 LATE_DAYS = 4

@@ -15,8 +15,8 @@ from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import open_warehouse
 from slipway.operators.kpi.base import DAY
 
-from sandbox import credentials
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 # Airflow keeps the DAG that is being defined in one place for all threads.
 _LOADING = threading.Lock()

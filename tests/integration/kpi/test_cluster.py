@@ -9,11 +9,11 @@ import clickhouse_connect
 import pytest
 from slipway.kpi import migrations
 from slipway.kpi.cluster import Cluster
-from slipway.statements import statement
+from slipway.sql import statement
 
-from sandbox import credentials
 from sandbox.databases.clickhouse.program import program
-from sandbox.settings import HOST
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST
 from tests.integration.database_servers import running
 from tests.own_sandbox import own_sandbox
 

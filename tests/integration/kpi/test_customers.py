@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from sandbox.demo.customers import note_customers
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor.settings import REPOSITORY, Settings
 from sandbox.users.identities import user_ids
 from tests.integration.kpi.rollup import Rollup
 

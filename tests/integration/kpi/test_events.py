@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from slipway.ledger import Ledger
-from slipway.plan import plan_release
-from slipway.policy import load_policy
+from slipway.ledger.ledger import Ledger
+from slipway.ledger.plan import plan_release
+from slipway.policy.release import load_policy
 
 from sandbox.databases import postgres
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.kpi.ground_truth import insert, make_usage, users
 from tests.integration.kpi.rollup import Rollup
 

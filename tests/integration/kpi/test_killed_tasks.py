@@ -15,13 +15,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from slipway.ledger import Ledger
+from slipway.ledger.ledger import Ledger
 
 from sandbox.history.loading import load
 from sandbox.history.past import Rows
 from sandbox.history.rows import Usage
 from sandbox.history.truth import Truth
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.kpi import task_process
 from tests.integration.kpi.known_past import differences, make_known_past, shape, watched
 from tests.integration.kpi.rollup import Rollup, load_dag

@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
-from slipway.ledger import Ledger
+from slipway.ledger.ledger import Ledger
 
 from sandbox.history.loading import load
 from sandbox.history.past import Past
 from sandbox.history.truth import Truth
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.kpi.known_past import (
     LATE_DAYS,
     differences,

@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from slipway.ledger import Ledger
-from slipway.plan import plan_release
-from slipway.policy import load_policy
+from slipway.ledger.ledger import Ledger
+from slipway.ledger.plan import plan_release
+from slipway.policy.release import load_policy
 
 from sandbox.databases import postgres
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.kpi.rollup import Rollup
 
 pytestmark = pytest.mark.sandbox
@@ -60,7 +60,7 @@ def publish(rollup: Rollup, day: date, kpi: str, value: str) -> None:
 
 def review(day: date, attempt: int = 1) -> dict[str, Any]:
     """Run the DAG's task."""
-    from slipway.operators.targets import ReviewTargetsOperator
+    from slipway.operators.kpi.targets import ReviewTargetsOperator
 
     task = ReviewTargetsOperator(task_id="review_targets", day=day.isoformat())
     context = {"run_id": f"run-{day}", "ti": SimpleNamespace(try_number=attempt)}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from slipway.policy import Policy, load_policy
+from slipway.policy.release import Policy, load_policy
 
 from sandbox.databases.prometheus import RULES, promtool
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 
 pytestmark = pytest.mark.sandbox
 UNIT_TESTS = Path(__file__).parent / "alerts"

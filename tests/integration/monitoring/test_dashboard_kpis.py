@@ -13,11 +13,11 @@ import clickhouse_connect
 import pytest
 from slipway.kpi import migrations, views
 from slipway.kpi.warehouse import Warehouse
-from slipway.statements import SQL_DIRECTORY
+from slipway.sql import SQL_DIRECTORY
 
-from sandbox import credentials
 from sandbox.databases.clickhouse.program import program
-from sandbox.settings import HOST
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST
 from tests.grafana_panels import CLICKHOUSE, expanded, queries
 from tests.integration.database_servers import running
 from tests.own_sandbox import own_sandbox

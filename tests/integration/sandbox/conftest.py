@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.own_sandbox import Run, environment, sandbox_command, unused_sandbox
 
 

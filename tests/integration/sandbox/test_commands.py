@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from sandbox import credentials, ports, shutdown
-from sandbox.settings import HOST, REPOSITORY, Settings
+from sandbox.supervisor import credentials, ports, shutdown
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 from tests.own_sandbox import Run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from google.cloud import run_v2
 
-from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, Environment
-from sandbox.settings import Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import Settings
 from sandbox.users.identities import user_ids
 from tests.own_sandbox import sandbox_command, unused_sandbox
 

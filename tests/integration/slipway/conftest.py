@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
-from slipway.ledger import Ledger
-from slipway.ledger_schema import migrate_ledger
+from slipway.commands.migrate_ledger import migrate_ledger
+from slipway.ledger.ledger import Ledger
 
-from sandbox import credentials
 from sandbox.databases import postgres
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.database_servers import running
 from tests.own_sandbox import own_sandbox
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence import Counts
-from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.counts import Counts
+from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.verdict import Verdict
-from slipway.ledger import Ledger, Release
-from slipway.plan import plan_release
-from slipway.policy import Policy, load_policy
+from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.plan import plan_release
+from slipway.policy.release import Policy, load_policy
 
 BACKEND, STABLE = "netra-backend-prod", "netra-backend-prod-00001-abc"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import TriggerRule
-from slipway.policy_checklist import ITEMS
+from slipway.policy.checklist import ITEMS
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

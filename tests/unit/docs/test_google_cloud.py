@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from slipway.policy import load_policy
+from slipway.policy.release import load_policy
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 from tests.integration.sandbox.cloud import conformance
 
 PAGE = REPOSITORY / "docs/google-cloud.md"
@@ -56,8 +56,8 @@ def test_the_connections_are_those_of_the_code_and_the_policy() -> None:
 
 
 def test_a_named_connection_is_found_in_the_source() -> None:
-    assert "slipway_ledger" in texts(REPOSITORY / "plugins/slipway/ledger_store.py")
-    assert "slipway_promql" in texts(REPOSITORY / "plugins/slipway/hooks/promql.py")
+    assert "slipway_ledger" in texts(REPOSITORY / "plugins/slipway/ledger/store.py")
+    assert "slipway_promql" in texts(REPOSITORY / "plugins/slipway/hooks/metrics/promql.py")
 
 
 def test_every_method_has_its_permission() -> None:

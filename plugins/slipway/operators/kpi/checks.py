@@ -13,7 +13,7 @@ from slipway.kpi.quality import Subject, check
 from slipway.kpi.staging import bind_identifiers
 from slipway.kpi.warehouse import clickhouse_hook, open_warehouse
 from slipway.operators.kpi.base import SOURCE_CONNECTION, DayOperator
-from slipway.statements import statement
+from slipway.sql import statement
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

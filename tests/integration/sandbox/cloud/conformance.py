@@ -13,7 +13,7 @@ from google.cloud import compute_v1, run_v2
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from googleapiclient.http import HttpRequest
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 
 HOOKS = REPOSITORY / "plugins/slipway/hooks"
 WAITING = "AbstractOperationsClient.get_operation"

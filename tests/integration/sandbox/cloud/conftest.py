@@ -11,7 +11,7 @@ import yaml
 from google.api_core import exceptions
 
 from bench.running_cloud import PROJECT, Clients, CloudProcess, done
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor.settings import REPOSITORY, Settings
 from tests.integration.sandbox.cloud import conformance
 from tests.own_sandbox import free_ports
 

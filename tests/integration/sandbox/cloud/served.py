@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from sandbox.settings import HOST
+from sandbox.supervisor.settings import HOST
 
 START_SECONDS = 10.0
 

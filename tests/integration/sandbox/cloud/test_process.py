@@ -13,7 +13,7 @@ import pytest
 from google.cloud import run_v2
 
 from bench.running_cloud import Clients, CloudProcess, to, wait_for
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bench.running_cloud import Clients, CloudProcess
-from sandbox.settings import HOST
+from sandbox.supervisor.settings import HOST
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,10 +10,10 @@ import psutil
 import psycopg
 import pytest
 
-from sandbox import credentials
 from sandbox.databases import postgres
 from sandbox.databases.server_user import remove_outside_folders
-from sandbox.settings import Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import Settings
 from tests.integration.database_servers import running, start
 from tests.own_sandbox import unused_sandbox
 

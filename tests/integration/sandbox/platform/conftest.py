@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.databases import postgres
 from sandbox.seed.database import seed
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor.settings import REPOSITORY, Settings
 from tests.integration.database_servers import running
 from tests.integration.sandbox.platform.services import (
     SIGNING_KEY,

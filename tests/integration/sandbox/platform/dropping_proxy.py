@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from sandbox.settings import HOST
+from sandbox.supervisor.settings import HOST
 
 BLOCK = 65536
 

@@ -20,7 +20,7 @@ import httpx
 
 from include.load_test.prompts import Prompt
 from sandbox.platform.identity import issue
-from sandbox.settings import HOST, REPOSITORY
+from sandbox.supervisor.settings import HOST, REPOSITORY
 
 START_SECONDS = 20.0
 STOP_SECONDS = 12.0

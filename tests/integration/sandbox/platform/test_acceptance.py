@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 from tests.integration.sandbox.platform.services import PRICING, Service
 
 pytestmark = pytest.mark.sandbox

@@ -10,7 +10,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
 from include.load_test.prompts import corpus
-from sandbox.cloud.secret_manager import SecretManager
+from sandbox.cloud.secret_manager.api import SecretManager
 from sandbox.platform.flags import LOOK_SECONDS, FeatureFlags
 from tests.integration.sandbox.cloud.served import served
 from tests.integration.sandbox.platform.services import Service, User

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 from tests.integration.sandbox.platform.services import PRICING, Service
 
 pytestmark = pytest.mark.sandbox

@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 from sandbox.users.identities import user_ids
 from tests.integration.sandbox.platform.dropping_proxy import DroppingProxy
 from tests.integration.sandbox.platform.services import (

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from slipway.hooks.cloud_run import CloudRunTrafficHook
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
 
 from sandbox.databases import postgres, prometheus
-from sandbox.processes import Program, answers
-from sandbox.settings import HOST, LOCATION, Settings
+from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.settings import HOST, LOCATION, Settings
 from tests.integration.database_servers import running
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy, fault_proxy
 from tests.integration.slipway.hooks.web_service import PROJECT

@@ -12,7 +12,7 @@ from slipway.exceptions import BackupFailed
 from slipway.hooks.cloud_sql import CloudSqlBackupHook
 
 from sandbox.databases import postgres
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
 from tests.integration.slipway.hooks.web_service import PROJECT
 

@@ -9,7 +9,7 @@ import pytest
 from slipway.exceptions import ImageNotFound, RegistryUnavailable
 from slipway.hooks.container_registry import ContainerRegistryHook
 
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy, fault_proxy
 
 pytestmark = pytest.mark.sandbox

@@ -9,10 +9,10 @@ from contextlib import closing
 import pytest
 from slipway.exceptions import LoadBalancerUnreadable
 from slipway.hooks.load_balancer import LoadBalancerHook
-from slipway.load_balancer import unfit
-from slipway.policy import Policy, load_policy, parse_policy
+from slipway.policy.release import Policy, load_policy, parse_policy
+from slipway.release.load_balancer import unfit
 
-from sandbox.cloud.load_balancer import Backend, Group, LoadBalancers
+from sandbox.cloud.load_balancer.api import Backend, Group, LoadBalancers
 from tests.integration.sandbox.cloud.served import served
 
 pytestmark = pytest.mark.sandbox

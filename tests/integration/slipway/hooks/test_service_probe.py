@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from slipway.hooks.cloud_run import CloudRunTrafficHook
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
 from slipway.hooks.service_probe import ServiceProbeHook
-from slipway.policy_serving import Verification
+from slipway.policy.serving import Verification
 
 from tests.integration.slipway.hooks.web_service import Web
 

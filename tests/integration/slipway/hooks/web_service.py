@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from google.cloud import run_v2
-from slipway.hooks.cloud_run import CloudRunTrafficHook, TrafficChange, serving_split
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, TrafficChange, serving_split
 
-from sandbox.settings import LOCATION
+from sandbox.supervisor.settings import LOCATION
 
 PROJECT = "sandbox-staging"
 SECONDS = 30.0

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from slipway.hooks.cloud_run import CloudRunTrafficHook, SecretVersion
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, SecretVersion
 from slipway.hooks.secret_manager import SecretVersionHook
-from slipway.ledger import Ledger, Release
-from slipway.plan import ReleasePlan, plan_release
-from slipway.policy import Policy, load_policy, parse_policy
+from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.plan import ReleasePlan, plan_release
+from slipway.policy.release import Policy, load_policy, parse_policy
 
 from tests.integration.slipway.hooks.conftest import (  # noqa: F401  fixtures
     cloud_run,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.operators.cloud_run import DeployRevisionsOperator
+from slipway.operators.base import CloseReleaseOperator, ReleaseOperator
+from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.preflight import OpenReleaseOperator
-from slipway.operators.release import CloseReleaseOperator, ReleaseOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.operators.traffic import ShiftTrafficOperator
 

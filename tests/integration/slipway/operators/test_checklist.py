@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from slipway.operators.checklist import ChecklistItemOperator
-from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import WriteConfigurationOperator
-from slipway.operators.drill import RehearseRollbackOperator
-from slipway.policy_checklist import ItemName
+from slipway.operators.deploy import DeployRevisionsOperator
+from slipway.operators.rollback_drill import RehearseRollbackOperator
+from slipway.policy.checklist import ItemName
 
 from tests.integration.slipway.hooks.web_service import PROJECT
 from tests.integration.slipway.operators.conftest import Product

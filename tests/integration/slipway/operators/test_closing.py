@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from slipway.operators.closing import ClosePromotedOperator
-from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import WriteConfigurationOperator
+from slipway.operators.deploy import DeployRevisionsOperator
 
 from tests.integration.slipway.operators.conftest import Product
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from slipway.exceptions import SecretUnavailable
-from slipway.operators.cloud_run import DeployRevisionsOperator
 from slipway.operators.configuration import RollBackFlagsOperator, WriteConfigurationOperator
+from slipway.operators.deploy import DeployRevisionsOperator
 
 from tests.integration.slipway.hooks.web_service import PROJECT
 from tests.integration.slipway.operators.conftest import DOCUMENT, Product

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from slipway.exceptions import DatabaseMistaken, DatabaseNotReady, SchemaContractBroken, SchemaUnexpected
-from slipway.ledger import Release
+from slipway.ledger.ledger import Release
 from slipway.operators.database import (
     BackUpDatabaseOperator,
     CheckDatabaseOperator,
@@ -16,12 +16,12 @@ from slipway.operators.database import (
     MigrateSchemaOperator,
     RehearseMigrationsOperator,
 )
-from slipway.policy import load_policy
-from slipway.schema_contract import read_migrations
-from slipway.schema_release import migrations_directory
+from slipway.policy.release import load_policy
+from slipway.release.schema import migrations_directory
+from slipway.schema.contract import read_migrations
 
 from sandbox.databases import postgres
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.conftest import database  # noqa: F401  fixture
 from tests.integration.slipway.operators.conftest import Product
 

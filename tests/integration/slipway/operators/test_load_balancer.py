@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import LoadBalancerUnfit
+from slipway.ledger.plan import plan_release
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
-from slipway.plan import plan_release
-from slipway.policy import Policy, load_policy, parse_policy
+from slipway.policy.release import Policy, load_policy, parse_policy
 
-from sandbox.cloud.load_balancer import Backend, Group, LoadBalancers
+from sandbox.cloud.load_balancer.api import Backend, Group, LoadBalancers
 from tests.integration.sandbox.cloud.served import served
 
 pytestmark = pytest.mark.sandbox

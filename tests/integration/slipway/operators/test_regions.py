@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 from slipway.exceptions import ReleaseConflict, RequestRefused
-from slipway.hooks.cloud_run import lease_of, serving_split
-from slipway.ledger import Ledger
+from slipway.hooks.cloud_run.hook import lease_of, serving_split
+from slipway.ledger.ledger import Ledger
 from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.preflight import ValidateRequestOperator
 from slipway.operators.regions import (
@@ -19,10 +19,10 @@ from slipway.operators.regions import (
     ReleaseNextRegionOperator,
     ReportRegionsOperator,
 )
-from slipway.policy import Policy, parse_policy
+from slipway.policy.release import Policy, parse_policy
 
 from sandbox.cloud import team_room
-from sandbox.settings import LOCATION, Settings
+from sandbox.supervisor.settings import LOCATION, Settings
 from tests.integration.slipway.hooks.web_service import Web
 from tests.integration.slipway.operators.conftest import VERSION, Product
 from tests.integration.slipway.operators.steps import Steps

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from slipway.ledger.outcome import rollback_reason
 from slipway.operators import warm_up
 from slipway.operators.warm_up import WarmUpOperator
-from slipway.outcome import rollback_reason
 
 from tests.integration.slipway.operators.steps import Steps
 

@@ -10,15 +10,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-from slipway.analysis.record import EvidenceRecord
+from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Decision
-from slipway.ledger import LEDGER_CONNECTION, Ledger
-from slipway.plan import plan_release
-from slipway.policy import Policy, load_policy
+from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
+from slipway.ledger.plan import plan_release
+from slipway.policy.release import Policy, load_policy
 from slipway.triggers.bake import BakeTrigger
 
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.database_servers import prometheus_with
 from tests.own_sandbox import own_sandbox
 

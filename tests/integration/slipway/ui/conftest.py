@@ -12,9 +12,9 @@ import pytest
 from slipway.kpi import migrations
 from slipway.kpi.warehouse import open_warehouse
 
-from sandbox import credentials
 from sandbox.databases.clickhouse.program import program as clickhouse_program
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.database_servers import running
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from slipway.hooks.command import CommandHook
-from slipway.ledger import Ledger
+from slipway.hooks.command.command import CommandHook
+from slipway.ledger.ledger import Ledger
 
 from tests.integration.slipway.releases import failing_watch, open_release, roll_back_from_canary
 from tests.integration.slipway.ui.pages import text_of

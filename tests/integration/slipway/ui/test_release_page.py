@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import psycopg
 import pytest
-from slipway.ledger import Ledger, canonical, entry_hash
-from slipway.outcome import last_word
+from slipway.ledger.ledger import Ledger, canonical, entry_hash
+from slipway.ledger.outcome import last_word
 
 from tests.integration.slipway.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of

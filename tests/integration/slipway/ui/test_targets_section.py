@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from slipway.kpi.warehouse import open_warehouse
-from slipway.ledger import Ledger
+from slipway.ledger.ledger import Ledger
 
 from tests.integration.slipway.releases import open_release
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from slipway.policy import load_policy
-from slipway.policy_targets import load_targets
-from slipway.statements import SQL_DIRECTORY
+from slipway.kpi.targets.policy import load_targets
+from slipway.policy.release import load_policy
+from slipway.sql import SQL_DIRECTORY
 
-from sandbox.settings import REPOSITORY
+from sandbox.supervisor.settings import REPOSITORY
 from tests.grafana_panels import CLICKHOUSE, DASHBOARDS, GRAFANA, PROMETHEUS, dashboard, panels, queries
 
 # The strategy's dashboards and what it lists for each: the headings of ours.

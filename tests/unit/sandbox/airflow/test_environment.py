@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from slipway.paths import INCLUDE
 
-from sandbox import credentials
 from sandbox.airflow.environment import (
     environment,
     install_local_settings,
     passwords_file,
     write_passwords,
 )
-from sandbox.settings import REPOSITORY, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import REPOSITORY, Settings
 
 
 @pytest.fixture

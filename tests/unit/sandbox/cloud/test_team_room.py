@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from sandbox.cloud import team_room
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 pytestmark = pytest.mark.asyncio
 

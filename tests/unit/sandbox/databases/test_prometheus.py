@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sandbox.databases.prometheus import scrape_configuration
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 
 def test_the_one_exporter_is_scraped_every_second_with_its_own_labels() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.databases import server_user
 from sandbox.databases.server_user import reachable, remove_outside_folders, server_folder
-from sandbox.settings import Settings
+from sandbox.supervisor.settings import Settings
 
 
 @pytest.fixture

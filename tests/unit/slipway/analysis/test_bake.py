@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence import Counts, Increments
+from slipway.analysis.counts import Counts, Increments
 from slipway.analysis.verdict import Cause, Decision, Verdict, combine
-from slipway.policy import Policy, load_policy
+from slipway.policy.release import Policy, load_policy
 
 BAKE = 40.0
 RATE = 20

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from slipway.analysis.evidence import Counts
+from slipway.analysis.counts import Counts
+from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.evidence_series import Series, interval, series_of
-from slipway.analysis.record import EvidenceRecord
-from slipway.policy import Policy, load_policy
+from slipway.policy.release import Policy, load_policy
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence import Counts, Increments
-from slipway.analysis.sequential import WorseThanStable
-from slipway.analysis.worse import WorseThan
-from slipway.policy import Policy, load_policy
+from slipway.analysis.counts import Counts, Increments
+from slipway.analysis.statistics.evalues import WorseThanStable
+from slipway.analysis.statistics.worse_than import WorseThan
+from slipway.policy.release import Policy, load_policy
 
 Interval = tuple[int, int]
 

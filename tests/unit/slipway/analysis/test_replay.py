@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence import Counts
-from slipway.analysis.record import METHOD, EvidenceRecord
+from slipway.analysis.counts import Counts
+from slipway.analysis.evidence_record import METHOD, EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
-from slipway.policy import Policy, load_policy
-from slipway.replay import report
+from slipway.commands.replay import report
+from slipway.policy.release import Policy, load_policy
 
 Watched = tuple[EvidenceRecord, Decision]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from slipway.analysis.staging import judge_staging
 from slipway.analysis.verdict import Decision, Verdict
-from slipway.policy import load_policy
-from slipway.policy_staging import StagingValidation
+from slipway.policy.release import load_policy
+from slipway.policy.staging import StagingValidation
 
 PASSED = {"tests": 20, "passed": 20, "failed": []}
 REPORT: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from slipway.kpi.quality import describe, expectations
-from slipway.statements import SQL_DIRECTORY, without_head
+from slipway.sql import SQL_DIRECTORY, without_head
 
 DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
 WINDOWED = sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql"))

@@ -12,8 +12,8 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 from slipway.operators import approval
 from slipway.operators.approval import APPROVAL, APPROVE, REJECT, ApproveProductionOperator
 from slipway.operators.gates import PreparationGateOperator
-from slipway.policy import Policy, load_policy
-from slipway.policy_checklist import ITEMS
+from slipway.policy.checklist import ITEMS
+from slipway.policy.release import Policy, load_policy
 
 CHANGE = {"document": "pricing-config", "key": "markup", "before": "1.2", "after": "1.3", "unit": "x"}
 RECORD: Mapping[str, Any] = {

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 from slipway.exceptions import NotificationFailed
+from slipway.ledger.bakes import recorded_watches
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
-from slipway.policy import load_policy
+from slipway.policy.release import load_policy
 from slipway.sensors import bake
 from slipway.sensors.bake import ROLL_BACK, WATCH_ON, BakeSensor
-from slipway.watches import recorded_watches
 
 FROZEN = {"verdict": "hold", "reason": "Error rate frozen", "findings": [], "needs_a_person": True}
 PROMOTED = {"verdict": "promote", "reason": "all well", "findings": [], "needs_a_person": False}

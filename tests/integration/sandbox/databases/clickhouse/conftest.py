@@ -9,9 +9,9 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
-from sandbox import credentials
 from sandbox.databases.clickhouse.program import program
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.database_servers import running
 from tests.own_sandbox import own_sandbox
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
 
-from sandbox import credentials
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 
 pytestmark = pytest.mark.sandbox
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import clickhouse_connect
 import pytest
 
-from sandbox import credentials
 from sandbox.databases.clickhouse.program import program
-from sandbox.processes import StartError, log_file
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import StartError, log_file
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.database_servers import kill, start
 from tests.own_sandbox import own_sandbox
 

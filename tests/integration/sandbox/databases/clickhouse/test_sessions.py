@@ -11,8 +11,8 @@ import httpx
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from sandbox import credentials
-from sandbox.settings import HOST, Settings
+from sandbox.supervisor import credentials
+from sandbox.supervisor.settings import HOST, Settings
 
 pytestmark = pytest.mark.sandbox
 Connect = Callable[..., Any]

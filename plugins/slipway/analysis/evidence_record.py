@@ -1,0 +1,111 @@
+"""The evidence of a phase as it was seen, look by look: what a replay needs, and nothing else.
+
+As plain data (JSON), with one row per look::
+
+    {"format": 1, "method": 2, "phase": "canary", "metrics": ["error_rate", ...],
+     "looks": [[at, [canary, stable], null, ...], ...]}
+
+``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null
+is a metric without events in either; ``[at, "why"]`` is a look that the source did not answer. Numbers are
+exact, so the replay's are too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.analysis.counts import Counts
+from slipway.policy.release import PhaseName
+
+FORMAT = 1
+#: Raised whenever the same evidence under the same policy may be decided otherwise than before.
+METHOD = 2
+
+#: Counts per metric at one revision.
+Look = Mapping[str, Counts]
+
+
+@dataclass
+class EvidenceRecord:
+    """Every look of a phase.
+
+    :param phase: ``canary``, ``half`` or ``full``.
+    :param metrics: keys of the metrics, in the order of the rows.
+    :param method: number of the analysis that decided.
+    """
+
+    phase: PhaseName
+    metrics: Sequence[str]
+    rows: list[list[Any]] = field(default_factory=list)
+    method: int = METHOD
+
+    def add(self, canary: Look, stable: Look, *, at: float) -> None:
+        """Keep a look.
+
+        :param canary: increments at the new revision per metric.
+        :param stable: increments at the stable revision per metric.
+        :param at: seconds since the first look.
+        """
+        pairs = ([_packed(arm.get(key, Counts())) for arm in (canary, stable)] for key in self.metrics)
+        self.rows.append([at, *(pair if any(pair) else None for pair in pairs)])
+
+    def add_unanswered(self, why: str, *, at: float) -> None:
+        """Keep a look that the metrics source did not answer.
+
+        :param why: what went wrong, as the decision says it.
+        :param at: seconds since the first look.
+        """
+        self.rows.append([at, why])
+
+    def looks(self) -> Iterator[tuple[float, Look | str, Look]]:
+        """Yield moment, canary and stable of each look.
+
+        Where the source did not answer, the reason stands in the canary's place.
+        """
+        for at, *pairs in self.rows:
+            if isinstance(pairs[0], str):
+                yield at, pairs[0], {}
+                continue
+            found: list[Sequence[list[float]]] = [pair or ([], []) for pair in pairs]
+            canary = {key: Counts(*pair[0]) for key, pair in zip(self.metrics, found, strict=True)}
+            stable = {key: Counts(*pair[1]) for key, pair in zip(self.metrics, found, strict=True)}
+            yield at, canary, stable
+
+    def as_payload(self) -> dict[str, Any]:
+        """Return plain data for the ledger or a file."""
+        return {
+            "format": FORMAT,
+            "method": self.method,
+            "phase": self.phase,
+            "metrics": list(self.metrics),
+            "looks": self.rows,
+        }
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> EvidenceRecord:
+        """Read what :meth:`as_payload` gave.
+
+        :raises ValueError: for another format, or a row that does not fit the metrics.
+        """
+        if payload.get("format") != FORMAT:
+            raise ValueError(f"evidence record: format={payload.get('format')!r}: must be {FORMAT}")
+        metrics = list(payload["metrics"])
+        for number, row in enumerate(payload["looks"]):
+            if isinstance(row[-1], str):
+                continue
+            if not metrics or len(row) != 1 + len(metrics):
+                raise ValueError(
+                    f"evidence record: look {number} has {len(row) - 1} metrics: must have {len(metrics)}"
+                )
+        return cls(
+            payload["phase"], metrics, [list(row) for row in payload["looks"]], payload.get("method", 1)
+        )
+
+
+def _packed(counts: Counts) -> list[float]:
+    values = [counts.total, counts.over_target, counts.over_trigger]
+    while values and values[-1] == 0:
+        values.pop()
+    return [int(value) if value == int(value) else value for value in values]

@@ -1,0 +1,1 @@
+"""Pure judges, one per kind of metric."""

@@ -1,0 +1,108 @@
+"""Whether the new revision gets the traffic that was declared for it: evidence on little else is weak."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slipway.analysis.counts import Counts
+from slipway.analysis.statistics.evalues import FreshStarts, Vector
+from slipway.analysis.statistics.trailing_sums import Trailing
+from slipway.analysis.verdict import Cause, Finding, Verdict
+from slipway.policy.metrics import Decision
+from slipway.policy.traffic import TrafficShare
+
+KEY = "traffic_share"
+
+#: Parts of the smallest share allowed that are bet on; the first is a revision that gets nothing.
+_LESS = (0.001, 0.25, 0.5, 0.75)
+
+
+class LessThan(FreshStarts):
+    """Evidence that a share is under ``p0``, now or since the start.
+
+    :param p0: null share, 0..1: every interval's share is at least this.
+    """
+
+    def __init__(
+        self, p0: float, *, log_threshold: float, restart_every: float, burst: float, horizon: float
+    ) -> None:
+        alternatives = p0 * np.array(_LESS)
+        self._hit: Vector = np.log(alternatives / p0)
+        self._miss: Vector = np.log((1 - alternatives) / (1 - p0))
+        super().__init__(
+            len(_LESS),
+            log_threshold=log_threshold,
+            restart_every=restart_every,
+            burst=burst,
+            horizon=horizon,
+            floor=np.zeros(len(_LESS)),
+        )
+
+    def add(self, counted: float, total: float, *, at: float) -> None:
+        """Take an interval into account.
+
+        :param counted: events that belong to the share.
+        :param total: all events; 0 changes nothing.
+        :param at: seconds since the first look.
+        """
+        self.bet(counted * self._hit + (total - counted) * self._miss, at=at)
+
+
+class TrafficShareJudge:
+    """Holds a phase whose new revision demonstrably gets less of the requests than was declared for it.
+
+    An anytime-valid test, like those of the metrics: a phase whose share is within the tolerance is held with
+    at most the policy's probability, however often one looks.
+
+    :param declared_percent: the phase's share of the traffic, 1..100.
+    :param horizon: seconds the phase may last.
+    """
+
+    def __init__(
+        self, rule: TrafficShare, decision: Decision, *, declared_percent: float, horizon: float
+    ) -> None:
+        self._declared = declared_percent
+        self._test = LessThan(
+            declared_percent / 100 * (1 - rule.tolerance_percent / 100),
+            log_threshold=math.log(1 / rule.false_hold_probability),
+            restart_every=decision.metric_restart_seconds,
+            burst=decision.burst_seconds,
+            horizon=horizon,
+        )
+        self._requests = Trailing(2)
+        self._window = decision.lately_seconds
+
+    def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
+        """Take an interval into account: the requests of both revisions.
+
+        :param at: seconds since the first look.
+        """
+        total = canary.total + stable.total
+        self._requests.add(np.asarray(canary.total), np.asarray(total), at=at)
+        self._test.add(canary.total, total, at=at)
+
+    def finding(self) -> Finding:
+        """Say what the requests so far mean."""
+        canary, total = (float(value) for value in self._requests.everything)
+        if total <= 0:
+            words = "Traffic share: no evidence, no requests at either revision"
+            return Finding(KEY, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
+        verdict, cause, words = Verdict.PROMOTE, Cause.WITHIN_TARGET, ""
+        if self._test.rejects:
+            verdict, cause, words = Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC, " too small"
+            # A loss of traffic may be recent: the numbers are those of the last minutes.
+            lately = tuple(float(value) for value in self._requests.over(self._window))
+            canary, total = lately if lately[1] > 0 else (canary, total)
+        percent = 100 * canary / total
+        return Finding(
+            KEY,
+            verdict,
+            f"Traffic share{words}: {percent:.1f} % of {total:.0f} requests "
+            f"({canary:.0f} at the new revision, {self._declared:g} % declared)",
+            percent,
+            total,
+            cause,
+            {"less": float(self._test.log_e)},
+        )

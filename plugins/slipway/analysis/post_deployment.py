@@ -1,0 +1,126 @@
+"""The deployment checklist, during and after: what the record and the services show, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from slipway.policy.release import Policy
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the checklist.
+
+    :param part: ``during`` or ``post``.
+    :param passed: None when the release has no evidence on it, and a person must tell.
+    :param reason: one line for people.
+    """
+
+    part: str
+    title: str
+    passed: bool | None
+    reason: str
+
+    def as_payload(self) -> dict[str, Any]:
+        """Return plain data for the ledger."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        mark = {True: "✓", False: "✗", None: "?"}[self.passed]
+        return f"{mark} {self.title}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A service as it is now.
+
+    :param serving: percent by revision.
+    :param ready: whether its revision can serve.
+    """
+
+    serving: Mapping[str, int]
+    ready: bool
+
+
+def deployment_checklist(
+    policy: Policy,
+    entries: Mapping[str, Mapping[str, Any]],
+    live: Mapping[str, Live],
+    revisions: Mapping[str, str],
+    alerts: Set[str],
+) -> Sequence[Line]:
+    """Go through the strategy's lists "During Deployment" and "Post-Deployment".
+
+    :param policy: that the release was judged by.
+    :param entries: the release's ledger, payload by key.
+    :param live: the services, read now.
+    :param revisions: the release's revision of every service.
+    :param alerts: names of the alerts that are configured.
+    """
+    return [*_during(policy, entries, alerts), *_post(policy, entries, live, revisions)]
+
+
+def _during(policy: Policy, entries: Mapping[str, Mapping[str, Any]], alerts: Set[str]) -> Iterator[Line]:
+    canary = entries.get("gate/canary", {}).get("verdict", "nothing on record")
+    yield Line("during", "Canary deployment successful", canary == "promote", f"the canary's gate: {canary}")
+    missing = [name for name in policy.checklist.alerts.names if name not in alerts]
+    yield Line(
+        "during",
+        "Monitoring alerts configured",
+        not missing,
+        f"not there: {', '.join(missing)}" if missing else ", ".join(policy.checklist.alerts.names),
+    )
+    yield _judged(policy, entries, "during", "Business metrics tracking active", ("band",))
+    yield _judged(policy, entries, "during", "User experience validated", ("quantile",))
+    yield _judged(policy, entries, "during", "No critical errors detected", ("zero",))
+
+
+def _post(
+    policy: Policy,
+    entries: Mapping[str, Mapping[str, Any]],
+    live: Mapping[str, Live],
+    revisions: Mapping[str, str],
+) -> Iterator[Line]:
+    elsewhere = [name for name, found in live.items() if dict(found.serving) != {revisions[name]: 100}]
+    yield Line(
+        "post",
+        "Full traffic migration successful",
+        not elsewhere,
+        f"not on the new revision alone: {', '.join(elsewhere)}"
+        if elsewhere
+        else f"all traffic of {', '.join(live)} is on the new revisions",
+    )
+    ill = [name for name, found in live.items() if not found.ready]
+    yield Line(
+        "post",
+        "All services healthy",
+        not ill,
+        f"not ready: {', '.join(ill)}" if ill else f"{', '.join(live)} are ready",
+    )
+    yield _judged(policy, entries, "post", "Business value delivery confirmed", ("band",))
+    yield Line("post", "Documentation updated", None, "the release has no evidence on it; a person must tell")
+    captured = [finding["metric"] for finding in _findings(entries) if finding["observed"] is not None]
+    yield Line(
+        "post",
+        "Success metrics captured",
+        bool(captured),
+        f"{len(captured)} metrics on record: {', '.join(captured)}" if captured else "nothing on record",
+    )
+
+
+def _judged(
+    policy: Policy, entries: Mapping[str, Mapping[str, Any]], part: str, title: str, kinds: Sequence[str]
+) -> Line:
+    """Tell what the last phase found of the metrics of these kinds; an advisory finding decides nothing."""
+    names = {name for name, metric in policy.metrics.items() if metric.kind in kinds}
+    found = [finding for finding in _findings(entries) if finding["metric"] in names]
+    weighed = [finding for finding in found if not finding["advisory"]]
+    passed = bool(weighed) and all(finding["verdict"] == "promote" for finding in weighed)
+    return Line(part, title, passed, "; ".join(f["reason"] for f in found) or "nothing on record")
+
+
+def _findings(entries: Mapping[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = entries.get("gate/full", {}).get("findings", [])
+    return found

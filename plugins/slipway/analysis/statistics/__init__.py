@@ -1,0 +1,1 @@
+"""The statistical tests that the judges rest on."""

@@ -1,0 +1,220 @@
+"""The test of one share: when it rolls back, when it may be promoted, and why it does neither.
+
+Works on one release or on many at once (see :mod:`slipway.analysis.statistics.evalues`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from slipway.analysis.statistics.error_budget import Budget
+from slipway.analysis.statistics.evalues import BetterThan, Mask, Vector, WorseThanStable
+from slipway.analysis.statistics.quarantine import Quarantine
+from slipway.analysis.statistics.trailing_sums import Trailing
+from slipway.analysis.statistics.worse_than import WorseThan
+from slipway.policy.metrics import Decision, QuantileMetric, ShareMetric
+
+_FEWEST_RECENT = 5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a share, each 0..1.
+
+    :param target: most that a promotion allows, of the events over the target's limit.
+    :param trigger: a rollback's, of the events over the trigger's limit.
+    :param null: what a rollback must refute.
+    """
+
+    target: float
+    trigger: float
+    null: float
+
+    @classmethod
+    def of(cls, metric: ShareMetric | QuantileMetric, *, null: str) -> Limits:
+        """Return the limits of a metric; the 95 % quantile is over x when more than 5 % are slower than x.
+
+        :param null: ``guard`` or ``strict``.
+        """
+        if isinstance(metric, QuantileMetric):
+            target = trigger = 1 - metric.quantile_percent / 100
+        else:
+            target = metric.bad_percent(metric.target_percent) / 100
+            trigger = metric.bad_percent(metric.trigger_percent) / 100
+        if null == "strict":
+            return cls(target, trigger, trigger)
+        if metric.guard_percent is not None:
+            guard = metric.guard_percent
+            guard = metric.bad_percent(guard) if isinstance(metric, ShareMetric) else guard
+            return cls(target, trigger, guard / 100)
+        return cls(target, trigger, math.sqrt(target * trigger) if target else trigger)
+
+
+class ShareTest:
+    """Weighs one share of a phase, and at every look says what follows.
+
+    Rolls back when the test against the null rejects, the share is over the trigger (since the start; or
+    lately, with at least five bad events and more than ``lost_seconds`` at the trigger would make) and the
+    canary is ``relative_to_stable`` times worse than stable.
+    While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
+    than stable rolls back.
+
+    :param budget: this metric's false-rollback probabilities in this phase.
+    :param horizon: seconds the phase may last.
+    :param compare: whether stable is comparable.
+    :param shape: ``()`` for one release, ``(runs,)`` for many.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        rules: Decision,
+        budget: Budget,
+        *,
+        horizon: float,
+        compare: bool,
+        shape: tuple[int, ...] = (),
+    ) -> None:
+        self.limits = limits
+        self._rules = rules
+        self._compare = compare
+        spread = {
+            "restart_every": rules.metric_restart_seconds,
+            "burst": rules.burst_seconds,
+            "horizon": horizon,
+        }
+        self.worse = WorseThan(limits.null, log_threshold=math.log(1 / budget.guard), shape=shape, **spread)
+        self._over_target = WorseThan(
+            limits.target or limits.null, log_threshold=math.log(1 / budget.deadline), shape=shape, **spread
+        )
+        self.relative = WorseThanStable(log_threshold=math.log(1 / budget.relative), shape=shape, **spread)
+        self.better = BetterThan(limits.trigger, shape=shape)
+        limit = rules.quarantine_seconds if rules.quarantine and compare else 0.0
+        self.quarantine = Quarantine(limits.trigger, limit=limit, shape=shape)
+        self._all = Trailing(4, shape)
+        self._counted = Trailing(3, shape)
+        self.degraded: Mask = np.zeros(shape, dtype=bool)
+
+    def add(
+        self,
+        total: ArrayLike,
+        over_target: ArrayLike,
+        over_trigger: ArrayLike,
+        stable_total: ArrayLike,
+        stable_over_trigger: ArrayLike,
+        *,
+        at: float,
+    ) -> None:
+        """Take an interval into account.
+
+        :param total: events of the canary.
+        :param over_target: those that count against the target.
+        :param over_trigger: those that count against the trigger.
+        :param stable_total: events of stable.
+        :param stable_over_trigger: those that count against the trigger.
+        :param at: end of the interval, seconds since the first look.
+        """
+        n, soft, hard, stable_n, stable_hard = (
+            np.asarray(v, dtype=np.float64)
+            for v in (total, over_target, over_trigger, stable_total, stable_over_trigger)
+        )
+        self.quarantine.add(stable_hard, stable_n, at=at)
+        counts = np.where(self.quarantine.active, 0.0, 1.0)
+        self._all.add(n, hard, stable_n, stable_hard, at=at)
+        self._counted.add(n * counts, soft * counts, hard * counts, at=at)
+        self.worse.add(hard * counts, n * counts, at=at)
+        self._over_target.add(soft * counts, n * counts, at=at)
+        self.better.add(soft * counts, n * counts)
+        if self._compare:
+            self.relative.add(hard, n, stable_hard, stable_n, at=at)
+        self.degraded = self.degraded | self._over_target.rejects
+
+    @property
+    def events(self) -> Vector:
+        """Events of the canary, quarantine left out."""
+        return np.asarray(self._counted.everything[0])
+
+    @property
+    def over_target(self) -> Vector:
+        """Events over the target's limit, quarantine left out."""
+        return np.asarray(self._counted.everything[1])
+
+    @property
+    def over_trigger(self) -> Vector:
+        """Events over the trigger's limit, quarantine left out."""
+        return np.asarray(self._counted.everything[2])
+
+    @property
+    def rolls_back(self) -> Mask:
+        """True where the canary is proven bad, alone or against a stable that is bad too."""
+        alone = self.worse.rejects & self.is_over_trigger & self.is_worse_than_stable
+        is_compared = self.quarantine.active | self.quarantine.frozen
+        return np.asarray(np.where(is_compared, self.rolls_back_in_quarantine, alone))
+
+    @property
+    def rolls_back_in_quarantine(self) -> Mask:
+        """True where the canary is over the trigger and proven worse than stable."""
+        return np.asarray(self.relative.rejects & self._is_over_lately & self.is_worse_than_stable)
+
+    @property
+    def rolls_back_at_deadline(self) -> Mask:
+        """True where an unproven phase ends over the trigger, worse than the target, and than stable.
+
+        Under ``rollback_null: strict`` nothing is rolled back that is not proven over the trigger, so this
+        is False.
+        """
+        if self._rules.rollback_null == "strict":
+            return np.zeros_like(self.degraded)
+        return self.rolls_back | (self.degraded & self._is_over_in_all & self.is_worse_than_stable)
+
+    @property
+    def is_over_trigger(self) -> Mask:
+        """True where the share is over the trigger since the start, or lately."""
+        return np.asarray(self._is_over_in_all | self._is_over_lately)
+
+    @property
+    def is_worse_than_stable(self) -> Mask:
+        """True where the canary is ``relative_to_stable`` times worse, or stable has no traffic."""
+        n, hard, stable_n, stable_hard = self._all.over(self._rules.comparison_seconds)
+        if not self._compare:
+            return np.ones_like(n, dtype=bool)
+        ratio = self._rules.relative_to_stable
+        return np.asarray((stable_n == 0) | (hard * stable_n > ratio * stable_hard * n))
+
+    @property
+    def is_within_target(self) -> Mask:
+        """True where the events over the target's limit are at most the target, give or take chance."""
+        allowed = self.limits.target * self.events
+        return np.asarray(self.over_target <= allowed + np.sqrt(allowed))
+
+    @property
+    def is_proven_better(self) -> Mask:
+        """True where "as bad as the trigger" is refuted."""
+        return np.asarray(self.better.log_e >= math.log(self._rules.promotion_evidence))
+
+    @property
+    def is_behind_stable(self) -> Mask:
+        """True where the canary is proven worse than stable, whatever the trigger says."""
+        return np.asarray(self.relative.rejects & self.is_worse_than_stable)
+
+    @property
+    def promotes(self) -> Mask:
+        """True where everything a promotion needs is there. Without events nothing is proven."""
+        stopped = self.degraded | self.quarantine.active | self.quarantine.frozen | self.is_behind_stable
+        return self.is_proven_better & self.is_within_target & ~stopped & ~self.rolls_back
+
+    @property
+    def _is_over_lately(self) -> Mask:
+        rules, trigger = self._rules, self.limits.trigger
+        n, hard, _, _ = self._all.over(rules.lately_seconds)
+        enough = trigger * self._all.over(rules.lost_seconds)[0]
+        lost = self._all.over(rules.comparison_seconds)[1]
+        return np.asarray((hard > trigger * n) & (lost >= _FEWEST_RECENT) & (lost > enough))
+
+    @property
+    def _is_over_in_all(self) -> Mask:
+        return np.asarray(self.over_trigger > self.limits.trigger * self.events)

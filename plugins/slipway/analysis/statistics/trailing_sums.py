@@ -1,0 +1,46 @@
+"""Sums over the last seconds of a phase."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+
+from slipway.analysis.statistics.evalues import Vector
+
+
+class Trailing:
+    """Keeps running sums, so that any trailing window is one subtraction.
+
+    :param columns: how many quantities are summed.
+    :param shape: ``()`` for one release, ``(runs,)`` for many.
+    """
+
+    def __init__(self, columns: int, shape: tuple[int, ...] = ()) -> None:
+        self._at: list[float] = [float("-inf")]
+        self._sums: list[Vector] = [np.zeros((columns, *shape))]
+
+    def add(self, *values: Vector, at: float) -> None:
+        """Add one interval.
+
+        :param values: one per column.
+        :param at: end of the interval, seconds since the first look; never before the last one.
+        :raises ValueError: when time runs backwards.
+        """
+        if at < self._at[-1]:
+            raise ValueError(f"look at {at:g} s: comes after the one at {self._at[-1]:g} s; looks go forward")
+        self._at.append(at)
+        self._sums.append(self._sums[-1] + np.stack(np.broadcast_arrays(*values)))
+
+    def over(self, seconds: float) -> Vector:
+        """Return the sums of the intervals that ended within the last seconds.
+
+        :param seconds: length of the window up to the last interval.
+        """
+        first = bisect_right(self._at, self._at[-1] - seconds) - 1
+        return self._sums[-1] - self._sums[max(first, 0)]
+
+    @property
+    def everything(self) -> Vector:
+        """Sums since the first look."""
+        return self._sums[-1]

@@ -1,0 +1,29 @@
+"""``python -m slipway.commands.migrate_ledger``: bring the ledger's database to the newest schema."""
+
+from __future__ import annotations
+
+from slipway.hooks.postgres.migrations import SchemaHook
+from slipway.hooks.postgres.session import DatabaseIdentity
+from slipway.ledger.ledger import LEDGER_CONNECTION
+from slipway.policy.release import load_policy
+from slipway.sql import SQL_DIRECTORY
+
+POLICY = "release.yaml"
+IDENTITY = DatabaseIdentity("slipway", "ledger")
+
+
+def migrate_ledger(conn_id: str = LEDGER_CONNECTION) -> list[str]:
+    """Apply what the ledger's database does not have yet.
+
+    :param conn_id: connection to the ledger's database.
+    :return: ids of the migrations applied now.
+    :raises MigrationFailed: naming what the database said.
+    :raises DatabaseMistaken: when the database is another one's.
+    """
+    return SchemaHook(postgres_conn_id=conn_id).migrate(
+        SQL_DIRECTORY / "ledger" / "migrations", pace=load_policy(POLICY).migrations.pace, identity=IDENTITY
+    )
+
+
+if __name__ == "__main__":
+    print("\n".join(migrate_ledger()) or "the ledger's schema is up to date")

@@ -1,0 +1,77 @@
+"""Replays the verdicts of a release from its record.
+
+The entry ``evidence/<phase>`` of the ledger holds every look of the phase, ``baked/<phase>`` the verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from slipway.analysis.evidence_record import METHOD, EvidenceRecord
+from slipway.analysis.replay import replay
+from slipway.exceptions import SlipwayError
+from slipway.ledger.bakes import Entries, recorded_watches
+from slipway.policy.release import Policy, load_policy
+
+
+def report(
+    entries: Entries, release_id: str, own: Policy, other: Policy | None
+) -> Iterator[tuple[bool, str]]:
+    """Yield, per watched phase, whether all is well and one line.
+
+    :param entries: the ledger.
+    :param own: the policy that the release was opened with.
+    :param other: a policy to compare with; None replays the release's own.
+    """
+    recorded = (watch for phase in own.phases for watch in recorded_watches(entries, release_id, phase))
+    for watch, evidence, verdict in recorded:
+        phase = watch.title
+        if evidence is None:
+            yield False, f"{phase}: verdict {verdict['verdict']} on record, but no evidence to replay"
+            continue
+        record = EvidenceRecord.of(evidence)
+        made = replay(record, other or own)
+        said = f"{made.decision.verdict} at {made.decision.seconds:.0f} s: {made.decision.reason}"
+        unfinished = "" if made.is_complete else " (the record ends before this policy decides)"
+        unseen = f" (not on record: {', '.join(made.missing)})" if made.missing else ""
+        if other is not None:
+            was = f"{verdict['verdict']} at {verdict['seconds']:.0f} s"
+            yield True, f"{phase}: was {was}; with {other.name} {said}{unfinished}{unseen}"
+            continue
+        differences = made.differences(verdict)
+        if differences and record.method != METHOD:
+            differences.append(f"decided by method {record.method}, replayed by method {METHOD}")
+        yield (
+            not differences,
+            f"{phase}: {'DIFFERENT: ' + '; '.join(differences) if differences else 'same'}: {said}",
+        )
+
+
+def main() -> int:
+    """Print one line per phase; the exit code is 1 when a verdict is not the same."""
+    from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
+
+    parser = argparse.ArgumentParser(description="Replay the verdicts of a release from its record.")
+    parser.add_argument("release", help="release id, such as v1-1-0-3f9a1c")
+    parser.add_argument("--policy", help="a policy file of include/policy to compare with")
+    parser.add_argument("--connection", default=LEDGER_CONNECTION, help="Airflow connection of the ledger")
+    arguments = parser.parse_args()
+    ledger = Ledger(arguments.connection)
+    try:
+        own = ledger.release(arguments.release).policy
+        other = load_policy(arguments.policy) if arguments.policy else None
+        lines = list(report(ledger, arguments.release, own, other))
+    except (SlipwayError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for _, line in lines:
+        print(line)
+    if not lines:
+        print(f"release {arguments.release}: no phase was watched; nothing to replay")
+    return 0 if lines and all(is_well for is_well, _ in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

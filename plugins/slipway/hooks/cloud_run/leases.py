@@ -1,0 +1,205 @@
+"""The lease of a service, written on the service itself: who may change it now, and until when.
+
+It is in the service's annotations, so a person sees it in the console, and so does a Slipway in another
+Airflow deployment, with a ledger of its own. An annotation of the service makes no revision and moves no
+traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from google.cloud import run_v2
+
+from slipway.exceptions import CloudRunError, ReleaseConflict
+from slipway.hooks.cloud_run.client import POLL_SECONDS, Change, CloudRunClient, ServiceAddress
+from slipway.hooks.cloud_run.traffic import short_name
+from slipway.hooks.deadline import Deadline
+
+RELEASE_KEY = "slipway-lease-release"
+RUN_KEY = "slipway-lease-run"
+UNTIL_KEY = "slipway-lease-until"
+_KEYS = (RELEASE_KEY, RUN_KEY, UNTIL_KEY)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of one release to change a service, for a bounded time.
+
+    :param release: the release's id.
+    :param run: the Airflow run that carries it out.
+    :param until: moment in UTC at which somebody else may take the service over.
+    """
+
+    release: str
+    run: str
+    until: datetime
+
+    def __str__(self) -> str:
+        return f"release {self.release} (run {self.run}, until {self.until:%Y-%m-%d %H:%M:%S} UTC)"
+
+    def annotations(self) -> dict[str, str]:
+        """Return what is written on the service."""
+        return {
+            RELEASE_KEY: self.release,
+            RUN_KEY: self.run,
+            UNTIL_KEY: self.until.astimezone(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def lease_of(service: run_v2.Service) -> Lease | None:
+    """Return the lease on a service, run out or not. One whose end cannot be read never runs out.
+
+    :param service: the service as read from the API.
+    """
+    written = service.annotations
+    if RELEASE_KEY not in written:
+        return None
+    try:
+        until = datetime.fromisoformat(written.get(UNTIL_KEY, "")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        until = _NEVER
+    return Lease(written[RELEASE_KEY], written.get(RUN_KEY, "unknown"), until)
+
+
+def foreign_lease(service: run_v2.Service, release: str) -> Lease | None:
+    """Return the lease by which another release holds a service now, if any.
+
+    :param service: the service as read from the API.
+    :param release: id of the release that asks.
+    """
+    lease = lease_of(service)
+    if lease is None or lease.release == release or lease.until <= datetime.now(UTC):
+        return None
+    return lease
+
+
+def annotations_with(service: run_v2.Service, lease: Lease) -> dict[str, str]:
+    """Return the annotations of a service with the lease taken, renewed, or taken over from one that ran out.
+
+    :param service: the service as read from the API.
+    :param lease: the lease to write.
+    :raises ReleaseConflict: when another release holds the service.
+    """
+    held = foreign_lease(service, lease.release)
+    if held is not None:
+        raise held_by(service, held)
+    return {**service.annotations, **lease.annotations()}
+
+
+def annotations_without(service: run_v2.Service, release: str) -> dict[str, str]:
+    """Return the annotations of a service without the lease of a release; another one's stays.
+
+    :param service: the service as read from the API.
+    :param release: id of the release that gives its lease back.
+    """
+    lease = lease_of(service)
+    own = lease is not None and lease.release == release
+    return {key: value for key, value in service.annotations.items() if not own or key not in _KEYS}
+
+
+def held_by(service: run_v2.Service, lease: Lease) -> ReleaseConflict:
+    """Say that a service is held, and by whom."""
+    return ReleaseConflict(
+        f"service {short_name(service.name)}: {lease} holds it; wait until it is promoted or rolled back."
+        f" When that run is gone for good, its lease runs out by itself, or remove the annotations"
+        f" {RELEASE_KEY}, {RUN_KEY} and {UNTIL_KEY}"
+    )
+
+
+class CloudRunLeases(CloudRunClient):
+    """Takes, renews and frees the leases of services; the traffic hook builds on it.
+
+    :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.run`` may name another address.
+    :param impersonation_chain: service accounts to impersonate, as in ``GoogleBaseHook``.
+    """
+
+    def take_lease(
+        self, *, project_id: str, location: str, service: str, lease: Lease, timeout: float
+    ) -> Lease | None:
+        """Write a lease on a service, or a later end of the same one.
+
+        :param project_id: Google Cloud project.
+        :param location: region.
+        :param service: short name.
+        :param lease: the lease to write.
+        :param timeout: bound of the whole call, in seconds.
+        :return: the lease of another release that had run out and was taken over, if any.
+        :raises ReleaseConflict: when another release holds the service.
+        :raises ServiceNotFound: when there is no such service.
+        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
+        """
+        before = self._annotate(
+            ServiceAddress(project_id, location, service),
+            lambda current: annotations_with(current, lease),
+            Deadline(timeout),
+        )
+        replaced = lease_of(before)
+        return None if replaced is None or replaced.release == lease.release else replaced
+
+    def free_lease(
+        self, *, project_id: str, location: str, service: str, release: str, timeout: float
+    ) -> bool:
+        """Take the lease of a release off a service; another one's stays.
+
+        :param project_id: Google Cloud project.
+        :param location: region.
+        :param service: short name.
+        :param release: id of the release.
+        :param timeout: bound of the whole call, in seconds.
+        :return: whether it was there.
+        :raises ServiceNotFound: when there is no such service.
+        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
+        """
+        before = self._annotate(
+            ServiceAddress(project_id, location, service),
+            lambda current: annotations_without(current, release),
+            Deadline(timeout),
+        )
+        lease = lease_of(before)
+        return lease is not None and lease.release == release
+
+    def _annotate(
+        self,
+        address: ServiceAddress,
+        wanted: Callable[[run_v2.Service], Mapping[str, str]],
+        deadline: Deadline,
+    ) -> run_v2.Service:
+        """Bring a service's annotations to what ``wanted`` makes of them; return it as it was before.
+
+        Every write is on the etag of the read that ``wanted`` decided on, so that of two that want the lease
+        one sees the other's.
+        """
+        while True:
+            current = self._read(address, deadline)
+            goal = dict(wanted(current))
+            if dict(current.annotations) == goal:
+                return current
+            change = Change(
+                run_v2.Service(name=address.name, annotations=goal, etag=current.etag), ["annotations"]
+            )
+            try:
+                written = self._write(
+                    address,
+                    current,
+                    lambda _, change=change: change,  # type: ignore[misc]
+                    lambda latest, goal=goal: latest is not None and dict(latest.annotations) == goal,  # type: ignore[misc]
+                    fenced=True,
+                    deadline=deadline,
+                )
+            except ReleaseConflict:
+                if deadline.passed:
+                    raise
+                deadline.pause(POLL_SECONDS)
+                continue
+            # The operation's own end says how the service is, not whether it was annotated: that is read.
+            if written.refusal is None and dict(self._read(address, deadline).annotations) == goal:
+                return current
+            if deadline.passed or written.refusal is not None:
+                raise CloudRunError(
+                    f"service {address}: cannot write its annotations: {written.refusal or written.failure}"
+                )
+            deadline.pause(POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""Programs that a release runs: git, test suites, the load generator."""

@@ -1,0 +1,1 @@
+"""What every hook of a Google API shares: calls, endpoint, tokens."""

@@ -1,0 +1,1 @@
+"""Prometheus and Google's PromQL: queries, readings, bucket edges."""

@@ -1,0 +1,67 @@
+"""Bucket edges of histograms: a latency limit can be judged exactly only where the histogram has one."""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from slipway.exceptions import BucketEdgeMissing
+from slipway.policy.metrics import Metric, QuantileMetric
+
+if TYPE_CHECKING:
+    from slipway.hooks.metrics.promql import PromQLHook
+
+_ONE_EDGE = 'le="$le"'
+_EVERY_EDGE = 'le!=""'
+
+
+def within(metric: QuantileMetric, seconds: float) -> str:
+    """Return the query for the requests within a limit, however the source spells its edge (``2``, ``2.0``).
+
+    :param seconds: the limit.
+    """
+    edge = metric.edge(seconds)
+    spellings = dict.fromkeys((str(int(edge)), repr(float(edge))) if edge == int(edge) else (repr(edge),))
+    matched = "|".join(spelling.replace(".", r"\\.") for spelling in spellings)
+    return metric.within.replace(_ONE_EDGE, f'le=~"{matched}"')
+
+
+def check_bucket_edges(
+    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, location: str, revision: str
+) -> dict[str, list[float]]:
+    """Make sure that every limit of every quantile is a bucket edge of its histogram.
+
+    :param hook: the door to PromQL.
+    :param metrics: the policy's metrics.
+    :param service: Cloud Run service name.
+    :param location: its region.
+    :param revision: the revision whose histograms are looked at.
+    :return: the edges found per metric, in its ``edges_in``.
+    :raises BucketEdgeMissing: naming, for each missing edge, the metric, the limit and the edges found.
+    """
+    found: dict[str, list[float]] = {}
+    problems: list[str] = []
+    for key, metric in metrics.items():
+        if not isinstance(metric, QuantileMetric):
+            continue
+        query = string.Template(metric.within.replace(_ONE_EDGE, _EVERY_EDGE))
+        samples = hook.query(query.substitute(service=service, location=location, revisions=revision))
+        edges = {float(sample.labels["le"]) for sample in samples}
+        found[key] = sorted(edge for edge in edges if math.isfinite(edge))
+        problems += _problems(key, metric, found[key], revision)
+    if problems:
+        raise BucketEdgeMissing("\n".join(problems))
+    return found
+
+
+def _problems(key: str, metric: QuantileMetric, edges: Sequence[float], revision: str) -> Iterator[str]:
+    have = ", ".join(f"{edge:g}" for edge in edges) or "no series at all"
+    for name, seconds in zip(("target_seconds", "trigger_seconds"), metric.limits_seconds, strict=True):
+        if metric.edge(seconds) not in edges:
+            yield (
+                f"metrics.{key}.{name}={seconds:g}: the histogram of revision {revision} has no bucket "
+                f"edge at {metric.edge(seconds):g} {metric.edges_in}; it has {have}. "
+                "Give the histogram that edge, or set the limit to one that it has"
+            )

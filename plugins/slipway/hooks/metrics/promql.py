@@ -1,0 +1,203 @@
+"""The door to the metrics: instant PromQL queries to Prometheus or to Cloud Monitoring, by base URL alone."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import tenacity
+from airflow.sdk import Connection
+from airflow.sdk.bases.hook import BaseHook
+
+from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable
+from slipway.hooks.google.tokens import GoogleToken
+
+BAD_QUERY = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value of an instant query.
+
+    :param labels: labels of its series.
+    :param value: the value, never NaN.
+    :param timestamp: seconds since 1970 that the value is for.
+    """
+
+    labels: dict[str, str]
+    value: float
+    timestamp: float
+
+
+class PromQLHook(BaseHook):
+    """Ask a PromQL API.
+
+    A result of no samples is an answer: there is no evidence. A NaN (such as 0/0) is dropped for the same
+    reason; it is never read as 0.
+
+    :param conn_id: Airflow connection of type ``http`` with the base URL as host, up to and without
+        ``/api/v1``. Extra ``google_conn_id`` names the connection whose token goes to a base URL of
+        Google's; to no other address is a token sent.
+    :param timeout: bound of one attempt, in seconds.
+    :param attempts: how often a query is asked when the answer is a transient failure.
+    """
+
+    def __init__(self, conn_id: str = "slipway_promql", timeout: float = 5.0, attempts: int = 3) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self._timeout = timeout
+        self._attempts = attempts
+        self._target: tuple[str, GoogleToken] | None = None
+        self._async_client: httpx.AsyncClient | None = None
+
+    def query(self, expr: str, time: float | None = None) -> list[Sample]:
+        """Evaluate an expression at one moment.
+
+        :param expr: PromQL expression.
+        :param time: the moment in seconds since 1970, None for now.
+        :raises MetricsQueryInvalid: when the API refuses the expression.
+        :raises MetricsUnavailable: when it gives no usable answer after every attempt.
+        """
+        base, token = self._target or self._connect(self.get_connection(self.conn_id))
+        try:
+            with httpx.Client(timeout=self._timeout) as client:
+                for attempt in tenacity.Retrying(**self._retry()):
+                    with attempt:
+                        headers = token.headers(base, MetricsUnavailable)
+                        answer = client.get(
+                            f"{base}/api/v1/query", params=_params(expr, time), headers=headers
+                        )
+                        samples = _samples(expr, answer)
+        except httpx.HTTPError as error:
+            raise self._unavailable(base, error) from error
+        return samples
+
+    async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
+        """Do :meth:`query` without blocking, over connections that are kept until :meth:`aclose`.
+
+        :param expr: PromQL expression.
+        :param time: the moment in seconds since 1970, None for now.
+        :raises MetricsQueryInvalid: when the API refuses the expression.
+        :raises MetricsUnavailable: when it gives no usable answer after every attempt.
+        """
+        base, token = self._target or self._connect(await self.aget_connection(self.conn_id))
+        if self._async_client is None:
+            self._async_client = httpx.AsyncClient(timeout=self._timeout)
+        try:
+            async for attempt in tenacity.AsyncRetrying(**self._retry()):
+                with attempt:
+                    headers = await asyncio.to_thread(token.headers, base, MetricsUnavailable)
+                    answer = await self._async_client.get(
+                        f"{base}/api/v1/query", params=_params(expr, time), headers=headers
+                    )
+                    samples = _samples(expr, answer)
+        except httpx.HTTPError as error:
+            raise self._unavailable(base, error) from error
+        return samples
+
+    async def aclose(self) -> None:
+        """Close the connections of :meth:`aquery`."""
+        if self._async_client is not None:
+            await self._async_client.aclose()
+            self._async_client = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _connect(self, connection: Connection) -> tuple[str, GoogleToken]:
+        google = connection.extra_dejson.get("google_conn_id", "google_cloud_default")
+        self._target = base_url(connection), GoogleToken(google)
+        return self._target
+
+    def _retry(self) -> dict[str, Any]:
+        return {
+            "retry": tenacity.retry_if_exception_type(httpx.HTTPError),
+            "stop": tenacity.stop_after_attempt(self._attempts),
+            "wait": tenacity.wait_exponential_jitter(initial=0.2, max=2.0, jitter=0.2),
+            "reraise": True,
+        }
+
+    def _unavailable(self, base: str, error: httpx.HTTPError) -> MetricsUnavailable:
+        reason = str(error) or type(error).__name__
+        return MetricsUnavailable(
+            f"connection {self.conn_id}: {base} gives no usable answer after {self._attempts} attempts:"
+            f" {reason}"
+        )
+
+
+def base_url(connection: Connection) -> str:
+    """Return the base URL of a connection: its host when that is a whole URL, else put together.
+
+    :param connection: Airflow connection of type ``http``.
+    :raises MetricsUnavailable: when it has no host.
+    """
+    host = connection.host or ""
+    if not host:
+        raise MetricsUnavailable(
+            f"connection {connection.conn_id}: no host; set the base URL of the PromQL API"
+        )
+    if "://" not in host:
+        host = f"{connection.schema or 'https'}://{host}" + (f":{connection.port}" if connection.port else "")
+    return host.rstrip("/")
+
+
+def _params(expr: str, time: float | None) -> dict[str, str]:
+    return {"query": expr} if time is None else {"query": expr, "time": f"{time:.3f}"}
+
+
+def _samples(expr: str, answer: httpx.Response) -> list[Sample]:
+    """Read an answer.
+
+    :raises httpx.HTTPStatusError: when asking again may help.
+    """
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        answer.raise_for_status()
+    body = _body(answer)
+    if answer.status_code in BAD_QUERY:
+        raise MetricsQueryInvalid(f"query {expr!r}: refused: {body.get('error', answer.text[:200])}")
+    if not answer.is_success or body.get("status") != "success":
+        raise MetricsUnavailable(
+            f"{answer.url.copy_with(query=None)} answers {answer.status_code}:"
+            f" {body.get('error', answer.text[:200])}; check the base URL and the account's rights"
+        )
+    return parse_result(expr, body["data"])
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {}
+
+
+def parse_result(expr: str, data: dict[str, Any]) -> list[Sample]:
+    """Read the ``data`` of a successful answer, without NaN values.
+
+    :param expr: the expression asked, for the error.
+    :param data: object with ``resultType`` and ``result``.
+    :raises MetricsQueryInvalid: when the result is neither a vector nor a scalar.
+    """
+    kind, result = data.get("resultType"), data.get("result")
+    if kind == "scalar":
+        series: list[dict[str, Any]] = [{"metric": {}, "value": result}]
+    elif kind == "vector" and isinstance(result, list):
+        series = result
+    else:
+        raise MetricsQueryInvalid(
+            f"query {expr!r}: gives a {kind}, must give a vector or a scalar; ask without a range"
+        )
+    samples = (
+        Sample(labels=item["metric"], value=float(item["value"][1]), timestamp=float(item["value"][0]))
+        for item in series
+    )
+    return [sample for sample in samples if not math.isnan(sample.value)]

@@ -1,0 +1,85 @@
+"""What a service serves now, read before a phase to say what the phase can see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slipway.analysis.counts import Counts
+from slipway.hooks.metrics.reader import MetricReader
+
+if TYPE_CHECKING:
+    from slipway.hooks.metrics.promql import PromQLHook
+    from slipway.ledger.ledger import Release
+    from slipway.policy.release import PhaseName
+
+
+@dataclass(frozen=True)
+class ServedTraffic:
+    """Events of the progressive service at all its revisions, per metric.
+
+    :param seconds: length of the window they were counted in.
+    """
+
+    counts: Mapping[str, Counts]
+    seconds: float
+
+    def expected(self, percent: float) -> dict[str, float]:
+        """Return the events/s per metric that a revision gets.
+
+        :param percent: its share of the traffic, 0..100.
+        """
+        return {
+            key: counts.total / self.seconds * percent / 100
+            for key, counts in self.counts.items()
+            if counts.total > 0
+        }
+
+    @property
+    def healthy(self) -> dict[str, float]:
+        """Share of the events over each target's limit, with half an event more: none seen is not none."""
+        return {
+            key: (counts.over_target + 0.5) / (counts.total + 1)
+            for key, counts in self.counts.items()
+            if counts.is_possible
+        }
+
+
+async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> ServedTraffic:
+    """Count what the progressive service served over the policy's ``forecast_seconds``.
+
+    :param hook: the door to PromQL.
+    :param until: end of the window, seconds since the epoch; the source must have all of it.
+    :raises MetricsUnavailable: when the source gives no usable answer.
+    """
+    service, policy = release.plan.progressive, release.policy
+    name = service.names["production"]
+    reader = MetricReader(
+        hook,
+        policy.metrics,
+        service=name,
+        location=policy.region,
+        revisions=[service.revisions["production"], *release.stable[name]],
+    )
+    seconds = policy.traffic_share.forecast_seconds
+    await reader.read(at=until - seconds)
+    revisions = await reader.read(at=until)
+    counts = {key: sum((found[key] for found in revisions), Counts()) for key in policy.metrics}
+    return ServedTraffic(counts, seconds)
+
+
+async def forecast_traffic(
+    conn_id: str, release: Release, phase: PhaseName, *, now: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what the new revision is going to get in a phase: events/s, and what a healthy share is.
+
+    :param conn_id: connection to the PromQL API.
+    :param now: seconds since the epoch.
+    :raises MetricsUnavailable: when the source gives no usable answer.
+    """
+    from slipway.hooks.metrics.promql import PromQLHook
+
+    async with PromQLHook(conn_id=conn_id) as hook:
+        served = await read_traffic(hook, release, until=now - release.policy.decision.ingestion_seconds)
+    return served.expected(release.policy.phases[phase].traffic_percent), served.healthy

@@ -1,0 +1,1 @@
+"""The product's PostgreSQL: migrations, backfills, read-only checks."""

@@ -1,0 +1,1 @@
+"""Business targets: their policy, review and report."""

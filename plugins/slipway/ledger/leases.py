@@ -1,0 +1,74 @@
+"""The leases in the ledger: of one Airflow deployment's releases, one at a time may touch a service.
+
+A lease has an end, as the one that is written on the service has: what a release left behind that died is
+free again by itself. While a release goes on its leases are renewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from slipway.exceptions import ReleaseConflict
+from slipway.ledger.store import LedgerStore
+from slipway.sql import statement
+
+
+def leased(region: str, services: Iterable[str]) -> list[str]:
+    """Name what is leased: a service has the same name in every region."""
+    return [f"{region}/{service}" for service in services]
+
+
+class LedgerLeases(LedgerStore):
+    """Takes, renews and frees leases; the ledger builds on it."""
+
+    def refuse_held(self, services: Sequence[str], *, region: str) -> None:
+        """Refuse services that another release holds now; changes nothing, and promises nothing for later.
+
+        :param services: names of production services.
+        :param region: where they are.
+        :raises ReleaseConflict: naming the release that holds the first of them.
+        """
+        with self._transaction() as cursor:
+            for service in leased(region, services):
+                cursor.execute(statement("ledger/read_lease"), {"service": service})
+                if cursor.rowcount:
+                    self._refuse(cursor, service)
+
+    def renew_leases(self, release_id: str, services: Iterable[str], *, region: str, until: datetime) -> None:
+        """Hold services for longer, all or none. A lease that has run out is the release's until it is taken.
+
+        :param services: names of production services that the release has leased.
+        :param region: where they are.
+        :param until: moment at which another release may take them over; never brought forward.
+        :raises ReleaseConflict: when another release has taken one of them over, or the lease was given back.
+        """
+        with self._transaction() as cursor:
+            for service in sorted(leased(region, services)):
+                cursor.execute(
+                    statement("ledger/renew_lease"),
+                    {"service": service, "release_id": release_id, "until": until},
+                )
+                if cursor.rowcount == 0:
+                    self._refuse(cursor, service)
+
+    def _take_leases(self, cursor: Any, release_id: str, services: Iterable[str], *, until: datetime) -> None:
+        for service in sorted(services):
+            cursor.execute(
+                statement("ledger/take_lease"),
+                {"service": service, "release_id": release_id, "until": until},
+            )
+            if cursor.rowcount == 0:
+                self._refuse(cursor, service)
+
+    def _refuse(self, cursor: Any, service: str) -> None:
+        cursor.execute(statement("ledger/read_lease"), {"service": service})
+        row = cursor.fetchone()
+        if row is None:
+            raise ReleaseConflict(f"service {service}: not leased by this release any more, nor by another")
+        holder, version, actor, taken_at, until = row
+        raise ReleaseConflict(
+            f"service {service}: release {holder} (version {version}, by {actor}) has held it "
+            f"since {taken_at}; wait until it is promoted or rolled back, or until {until}"
+        )

@@ -1,0 +1,52 @@
+"""The releases on record as a list, and the one of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from slipway.ledger.store import LedgerStore
+from slipway.sql import statement
+
+
+@dataclass(frozen=True)
+class ReleaseLine:
+    """A release as one line of a list.
+
+    :param region: production region that it was for.
+    :param outcome: ``promoted``, ``rolled_back``, or None while it is open.
+    :param last_key: ledger key of the last thing on record.
+    """
+
+    release_id: str
+    version: str
+    run_id: str
+    actor: str
+    region: str | None
+    outcome: str | None
+    reason: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    last_key: str | None
+
+
+class LedgerOverview(LedgerStore):
+    """The part of the ledger that finds releases."""
+
+    def releases(self, *, limit: int, offset: int = 0) -> Sequence[ReleaseLine]:
+        """Return releases, the newest first.
+
+        :param limit: the most that are returned.
+        :param offset: how many of the newest are left out.
+        """
+        with self._transaction() as cursor:
+            cursor.execute(statement("ledger/read_releases"), {"limit": limit, "offset": offset})
+            return [ReleaseLine(*row) for row in cursor.fetchall()]
+
+    def release_of_run(self, run_id: str) -> str | None:
+        """Return the id of the release that an Airflow run opened, None when it opened none."""
+        with self._transaction() as cursor:
+            cursor.execute(statement("ledger/read_release_of_run"), {"run_id": run_id})
+            row = cursor.fetchone()
+        return None if row is None else str(row[0])

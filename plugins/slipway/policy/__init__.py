@@ -1,0 +1,1 @@
+"""What was decided beforehand: the models of ``include/policy`` and their strict loading."""

@@ -1,0 +1,111 @@
+"""The part of the policy that says what must be in order before production is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from slipway.policy.section import Seconds, Section
+
+ItemName = Literal[
+    "validation_tests",
+    "business_value",
+    "staging_environment",
+    "production_configuration",
+    "dashboards",
+    "rollback_tested",
+    "team_notified",
+]
+ITEMS: Sequence[ItemName] = get_args(ItemName)
+
+TITLES: Mapping[ItemName, str] = {
+    "validation_tests": "All validation tests passing",
+    "business_value": "Business value metrics validated",
+    "staging_environment": "Staging environment validated",
+    "production_configuration": "Production configuration prepared",
+    "dashboards": "Monitoring dashboards configured",
+    "rollback_tested": "Rollback procedures tested",
+    "team_notified": "Team notified and on standby",
+}
+
+Usd = Annotated[float, Field(gt=0)]
+
+
+class BusinessValue(Section):
+    """The projection that the release is justified with, and what it is made of.
+
+    :param customers: that the projection counts on.
+    :param saving_per_customer_usd: a year.
+    :param projection_usd: a year; must be ``customers * saving_per_customer_usd``.
+    :param cost_usd: what the projection is set against, in the same year.
+    :param return_percent: must be ``100 * (projection_usd - cost_usd) / cost_usd``.
+    """
+
+    customers: Annotated[int, Field(ge=1)]
+    saving_per_customer_usd: Usd
+    projection_usd: Usd
+    cost_usd: Usd
+    return_percent: float
+
+
+class Dashboards(Section):
+    """The Grafana dashboards that must be there.
+
+    :param directory: folder of their JSON files, below ``include``.
+    :param titles: of the dashboards, as in the files.
+    """
+
+    directory: str
+    titles: Annotated[Sequence[str], Field(min_length=1)]
+
+
+class Alerts(Section):
+    """The Prometheus alerts that must be configured.
+
+    :param directory: folder of the rule files, below ``include``.
+    :param names: of the alerts.
+    """
+
+    directory: str
+    names: Annotated[Sequence[str], Field(min_length=1)]
+
+
+class RollbackDrill(Section):
+    """How old the last successful rehearsal of a rollback may be."""
+
+    maximum_age_days: Annotated[float, Field(gt=0, le=366)]
+
+
+class Notification(Section):
+    """How the team is told: an Airflow connection of type ``http`` (a webhook) or ``smtp`` (e-mail)."""
+
+    connection: str
+
+
+class Checklist(Section):
+    """The strategy's deployment checklist; every item before the deployment must be fulfilled.
+
+    :param optional: items that are told, but hold nothing when they are not fulfilled.
+    """
+
+    business_value: BusinessValue
+    dashboards: Dashboards
+    alerts: Alerts
+    rollback_drill: RollbackDrill
+    notification: Notification
+    optional: tuple[ItemName, ...] = ()
+
+
+class Approval(Section):
+    """Whether a person is asked before production gets traffic of a release.
+
+    :param required: without it the checklist alone decides.
+    :param by_another_person: whoever asked for the release cannot approve it.
+    :param answer_seconds: bound of the wait for the answer; without one the release is rolled back.
+    """
+
+    required: bool
+    by_another_person: bool
+    answer_seconds: Seconds

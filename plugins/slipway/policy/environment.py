@@ -1,0 +1,84 @@
+"""The part of the policy that says where an environment runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from slipway.policy.section import Section
+
+_REGION = re.compile(r"[a-z]+(-[a-z]+)+[0-9]{1,2}")
+
+
+def _is_region(name: str) -> str:
+    if not _REGION.fullmatch(name):
+        raise ValueError("must be a region such as us-central1")
+    return name
+
+
+Region = Annotated[str, AfterValidator(_is_region)]
+
+
+class Database(Section):
+    """A Cloud SQL instance and the Airflow connection to its database."""
+
+    instance: str
+    connection: str
+
+
+class Environment(Section):
+    """Where one environment runs.
+
+    :param location: the region that a release works in. A policy file leaves it out where it has ``regions``.
+    :param regions: where the environment runs, in the order in which a version is released to them; left out,
+        it is ``location`` alone.
+    :param secret_prefix: configuration document ``x`` is the secret ``<secret_prefix>-x``.
+    :param tag: the traffic tag under which a new revision is reachable before it has traffic.
+    """
+
+    project_id: str
+    location: Region
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)]
+    database: Database
+    secret_prefix: str
+    tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_region_or_several(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        if "regions" not in given and "location" in given:
+            return {**given, "regions": [given["location"]]}
+        if "location" not in given and isinstance(given.get("regions"), list | tuple) and given["regions"]:
+            return {**given, "location": given["regions"][0]}
+        return given
+
+    @model_validator(mode="after")
+    def _regions_in_order(self) -> Environment:
+        twice = next((name for name in self.regions if self.regions.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"regions={', '.join(self.regions)}: {twice} is there twice; name it once")
+        if self.location not in self.regions:
+            raise ValueError(
+                f"location={self.location}: must be one of regions ({', '.join(self.regions)}); leave it out,"
+                " then it is the first of them"
+            )
+        return self
+
+    def secret(self, document: str) -> str:
+        """Return the name of the secret that holds a configuration document."""
+        return f"{self.secret_prefix}-{document}"
+
+
+class LoadBalancer(Section):
+    """The external load balancer in front of production.
+
+    :param backend_services: service to the global backend service whose serverless network endpoint groups
+        lead to it, one for every region.
+    """
+
+    backend_services: Annotated[Mapping[str, str], Field(min_length=1)]

@@ -1,0 +1,290 @@
+"""The release policy: services, phases, thresholds and configuration, loaded from ``include/policy/*.yaml``.
+
+A policy is data that people review. It is read strictly: an unknown key, a value out of range or a missing
+reference is refused with the file, the field, the value and what is allowed, before anything is released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from slipway.exceptions import PolicyError
+from slipway.policy.checklist import Approval, Checklist
+from slipway.policy.configuration import Document
+from slipway.policy.environment import Environment, LoadBalancer
+from slipway.policy.errors import describe
+from slipway.policy.files import POLICY_DIRECTORY, read_document
+from slipway.policy.metrics import Decision, Metric, expressions
+from slipway.policy.migrations import Migrations
+from slipway.policy.section import Seconds, Section
+from slipway.policy.serving import Verification, WarmUp
+from slipway.policy.staging import StagingValidation
+from slipway.policy.traffic import TrafficShare
+
+#: What the fields of a policy are called; see ``policy_formats``.
+FORMAT: Final = 2
+
+EnvironmentName = Literal["staging", "production"]
+PhaseName = Literal["canary", "half", "full"]
+
+
+class Service(Section):
+    """A Cloud Run service that the release covers.
+
+    :param image: image repository without tag; a release of version ``v`` deploys ``image:v`` by its digest.
+    :param rollout: ``progressive`` moves step by step and is judged; ``supporting`` follows at full traffic.
+    :param secrets: environment variable to configuration document, mounted by version number.
+    :param requires_identity: production admits only callers with the role ``roles/run.invoker``; what a
+        release asks the service goes with an identity token.
+    """
+
+    image: str
+    names: Mapping[EnvironmentName, str]
+    rollout: Literal["progressive", "supporting"]
+    min_instances: Annotated[int, Field(ge=0, le=1000)]
+    max_instances: Annotated[int, Field(ge=1, le=1000)]
+    env: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+    requires_identity: bool = False
+
+    @model_validator(mode="after")
+    def _instances_in_order(self) -> Service:
+        if self.max_instances < self.min_instances:
+            raise ValueError(f"max_instances={self.max_instances}: must be at least {self.min_instances}")
+        return self
+
+
+class Phase(Section):
+    """One step of the rollout.
+
+    :param traffic_percent: share of production traffic on the new revision, 1..100.
+    :param bake_seconds: how long the evidence is watched before a promotion.
+    :param extension_seconds: how much longer a phase is watched whose evidence is not yet enough.
+    """
+
+    traffic_percent: Annotated[int, Field(ge=1, le=100)]
+    bake_seconds: Seconds
+    extension_seconds: Annotated[float, Field(ge=0)]
+
+
+class RollbackDeadlines(Section):
+    """The longest each tier of rollback may take."""
+
+    traffic_seconds: Seconds
+    database_seconds: Seconds
+    full_seconds: Seconds
+
+
+class Policy(Section):
+    """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part.
+
+    :param format: see :mod:`slipway.policy.formats`.
+    :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
+    :param lease_seconds: how long services stay leased after a release last renewed it; no shorter than the
+        longest phase, at whose beginning and end it does.
+    :param approval: left out, nobody is asked.
+    :param load_balancer: left out, nothing is checked of what stands before the services.
+    :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
+    :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
+    """
+
+    format: Literal[2] = FORMAT
+    name: str
+    release_tag: str
+    git_connection: str
+    default_branch: str
+    environments: Mapping[EnvironmentName, Environment]
+    services: Mapping[str, Service]
+    load_balancer: LoadBalancer | None = None
+    staging_min_instances: Annotated[int, Field(ge=1)]
+    configuration: Mapping[str, Document]
+    checklist: Checklist
+    approval: Approval | None = None
+    migrations: Migrations
+    backup_timeout_seconds: Seconds
+    staging_validation: StagingValidation
+    deploy_timeout_seconds: Seconds
+    deploy_inline_seconds: Seconds = 30
+    traffic_timeout_seconds: Seconds
+    lease_seconds: Seconds = 28800
+    warm_up: WarmUp | None = None
+    verification: Verification | None = None
+    phases: Mapping[PhaseName, Phase]
+    decision: Decision
+    traffic_share: TrafficShare
+    metrics: Mapping[str, Metric]
+    rollback_deadlines: RollbackDeadlines
+
+    @model_validator(mode="after")
+    def _counts_requests(self) -> Policy:
+        key = self.traffic_share.counted_by
+        if getattr(self.metrics.get(key), "kind", None) not in ("share", "quantile"):
+            raise ValueError(f"traffic_share.counted_by={key}: must be a metric of kind share or quantile")
+        return self
+
+    @model_validator(mode="after")
+    def _leases_outlast_phases(self) -> Policy:
+        deploy = self.deploy_timeout_seconds + self.traffic_timeout_seconds
+        if self.warm_up is not None:
+            deploy += self.warm_up.instances_timeout_seconds + self.warm_up.suite_timeout_seconds
+        if self.verification is not None:
+            deploy += self.verification.settle_seconds
+        watch = self.decision.ingestion_seconds + self.decision.person_seconds
+        longest = {
+            "staging_validation": self.staging_validation.timeout_seconds,
+            "preparation": self.backup_timeout_seconds + self.migrations.rehearsal.restore_timeout_seconds,
+            **{
+                f"phases.{name}": deploy + phase.bake_seconds + phase.extension_seconds + watch
+                for name, phase in self.phases.items()
+            },
+        }
+        name = max(longest, key=longest.__getitem__)
+        if self.lease_seconds < longest[name]:
+            raise ValueError(
+                f"lease_seconds={self.lease_seconds:g}: must be at least {longest[name]:g}, which"
+                f" {name} may take"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _whole(self) -> Policy:
+        for name, present, wanted in (
+            ("environments", self.environments, ("staging", "production")),
+            ("phases", self.phases, ("canary", "half", "full")),
+        ):
+            missing = [key for key in wanted if key not in present]
+            if missing:
+                raise ValueError(f"{name}: {', '.join(missing)} missing")
+        if [s.rollout for s in self.services.values()].count("progressive") != 1:
+            raise ValueError("services: exactly one must have rollout: progressive")
+        for key in self.migrations.services:
+            if key not in self.services:
+                raise ValueError(f"migrations.services: {key} is not one of {', '.join(self.services)}")
+        mounts = {f"services.{key}.secrets": service.secrets for key, service in self.services.items()}
+        mounts["staging_validation.documents"] = self.staging_validation.documents
+        for where, variables in mounts.items():
+            for document in variables.values():
+                if document not in self.configuration:
+                    raise ValueError(
+                        f"{where}: {document} is not one of configuration's documents "
+                        f"({', '.join(self.configuration)})"
+                    )
+        percents = [self.phases[name].traffic_percent for name in ("canary", "half", "full")]
+        if percents != sorted(set(percents)) or percents[-1] != 100:
+            raise ValueError(f"phases: traffic_percent {percents}: must rise and end at 100")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_its_regions(self) -> Policy:
+        staging, production = self.environments["staging"], self.environments["production"]
+        if len(staging.regions) > 1:
+            raise ValueError(
+                f"environments.staging.regions={', '.join(staging.regions)}: a version is validated in one"
+                " region; name that one"
+            )
+        for key, metric in self.metrics.items():
+            for name, expression in expressions(metric).items():
+                if len(production.regions) > 1 and "$location" not in expression:
+                    raise ValueError(
+                        f"metrics.{key}.{name}={expression}: production has {len(production.regions)} regions"
+                        ', each judged by what it serves itself; add location="$location"'
+                    )
+        for key in self.load_balancer.backend_services if self.load_balancer else ():
+            if key not in self.services:
+                raise ValueError(
+                    f"load_balancer.backend_services: {key} is not one of {', '.join(self.services)}"
+                )
+        return self
+
+    @property
+    def region(self) -> str:
+        """The region of production that is released to."""
+        return self.environments["production"].location
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions of production, in the order in which a version is released to them."""
+        return self.environments["production"].regions
+
+    @property
+    def region_before(self) -> str | None:
+        """The region that must serve a version before this one gets it; None for the first."""
+        position = self.regions.index(self.region)
+        return self.regions[position - 1] if position else None
+
+    @property
+    def region_after(self) -> str | None:
+        """The region that a version is released to after this one; None for the last."""
+        position = self.regions.index(self.region)
+        return next(iter(self.regions[position + 1 :]), None)
+
+    @property
+    def progressive_service(self) -> str:
+        """Key of the service whose traffic moves step by step."""
+        return next(key for key, service in self.services.items() if service.rollout == "progressive")
+
+    def with_canary_percent(self, percent: int) -> Policy:
+        """Return this policy with another share of traffic in its first phase.
+
+        :param percent: 1..99, below the second phase's share.
+        :raises PolicyError: when the phases would no longer rise.
+        """
+        document = self.model_dump(mode="json")
+        document["phases"]["canary"]["traffic_percent"] = percent
+        return parse_policy(document, source="canary_percent")
+
+    def in_region(self, region: str) -> Policy:
+        """Return this policy for the release to one region of production.
+
+        :raises PolicyError: when production does not run there.
+        """
+        document = self.model_dump(mode="json")
+        document["environments"]["production"]["location"] = region
+        return parse_policy(document, source="region")
+
+    def without_stable(self) -> Policy:
+        """Return this policy for a release whose serving version is the broken one.
+
+        No metric is compared with stable and nothing is left out because stable is bad: the new version is
+        judged by the targets and triggers alone. Otherwise a broken stable would excuse whatever a canary
+        does, and would put the evidence of its fix into quarantine.
+        """
+        document = self.model_dump(mode="json")
+        for metric in document["metrics"].values():
+            if "compare_with_stable" in metric:
+                metric["compare_with_stable"] = False
+        return parse_policy(document, source="stable_is_broken")
+
+
+def parse_policy(document: Mapping[str, Any], *, source: str) -> Policy:
+    """Check a policy document.
+
+    :param document: the policy as plain data.
+    :param source: where it came from, for messages.
+    :raises PolicyError: with one line for every field that is wrong.
+    """
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as error:
+        raise PolicyError("\n".join(f"policy {source}: {line}" for line in describe(error))) from error
+
+
+def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
+    """Read a policy file with the file that it extends.
+
+    ``${NAME}`` in a value is replaced by the environment variable, which lets an overlay name local ports.
+
+    :param name: file name in ``directory``.
+    :raises PolicyError: when the file is missing, is not YAML, or a field is wrong.
+    """
+    policy = parse_policy(read_document(name, directory), source=name)
+    if policy.region_before is not None:
+        raise PolicyError(
+            f"policy {name}: environments.production.location={policy.region}: a release begins in the first"
+            f" of regions, {policy.regions[0]}; leave location out"
+        )
+    return policy

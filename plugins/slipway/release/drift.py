@@ -1,0 +1,109 @@
+"""What a release expects of its services, and how a change by somebody else shows. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slipway.exceptions import TrafficDrift
+
+if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.state import State
+    from slipway.ledger.ledger import Entry, Release
+    from slipway.ledger.plan import PlannedService
+
+
+def stable_revision(release: Release, service: PlannedService) -> str | None:
+    """Return the revision that served a service when the release began, None for its first release.
+
+    :param service: one of the release's services.
+    """
+    return next(iter(release.stable[service.names["production"]]), None)
+
+
+def split_at(release: Release, service: PlannedService, percent: int) -> dict[str, int]:
+    """Return the split that gives the new revision its share and stable the rest.
+
+    A service without a stable revision has nothing to share with: its new revision has it all.
+
+    :param service: one of the release's services.
+    :param percent: share of the new revision, 0..100.
+    """
+    stable = stable_revision(release, service)
+    if stable is None:
+        return {service.revisions["production"]: 100}
+    split = {service.revisions["production"]: percent, stable: 100 - percent}
+    return {revision: share for revision, share in split.items() if share}
+
+
+def own_splits(release: Release, service: PlannedService) -> list[dict[str, int]]:
+    """Return every split that the release may have set, or found when it began.
+
+    :param service: one of the release's services.
+    """
+    shares = [0, *(phase.traffic_percent for phase in release.policy.phases.values())]
+    return [split_at(release, service, percent) for percent in shares]
+
+
+def last_state(entries: Sequence[Entry], service: str) -> State | None:
+    """Return the state in which the release last left a service, as it is on record.
+
+    :param entries: the ledger of the release.
+    :param service: name of the production service.
+    """
+    for entry in reversed(entries):
+        state: Mapping[str, Any] | None = entry.payload.get("states", {}).get(service)
+        if state is not None:
+            return state
+    return None
+
+
+def refuse_drift(
+    service: PlannedService,
+    recorded: State | None,
+    live: State,
+    *,
+    stable: Mapping[str, int],
+    goal: Mapping[str, int],
+    tag: str,
+) -> None:
+    """Refuse to go on when a service is neither as the release left it nor as this step is to leave it.
+
+    The second happens when the step is done again: its first attempt was killed between its write and its
+    record. A template that names the release's own revision is the release's: a revision cannot be changed.
+
+    :param recorded: the state on record, None when there is none.
+    :param live: the state as read.
+    :param stable: the split when the release began, empty for a service that did not serve.
+    :param goal: the split that this step sets.
+    :param tag: the tag that the release gives its revision.
+    :raises TrafficDrift: with what was changed, by whom and when.
+    """
+    from slipway.hooks.cloud_run.state import by_whom, template_changes, traffic_changes
+
+    own, serving = service.revisions["production"], live["traffic"]
+    if recorded is None:
+        _refuse_foreign_split(service, live, stable=stable, goal=goal)
+        return
+    changes = [] if live["template"]["revision"] == own else template_changes(recorded, live)
+    recorded_tags, tags = dict(recorded["tags"]), {**recorded["tags"], tag: own}
+    if serving not in (recorded["traffic"], dict(goal)) or live["tags"] not in (recorded_tags, tags):
+        changes += traffic_changes(recorded, live)
+    if changes:
+        raise TrafficDrift(
+            f"service {service.names['production']}: changed by {by_whom(live)} since this release left it"
+            f" (etag {recorded['etag']}): {'; '.join(changes)}. Nothing was overwritten; find out who, then"
+            " release again"
+        )
+
+
+def _refuse_foreign_split(
+    service: PlannedService, live: State, *, stable: Mapping[str, int], goal: Mapping[str, int]
+) -> None:
+    from slipway.hooks.cloud_run.state import by_whom
+
+    if stable and live["traffic"] not in (dict(stable), dict(goal)):
+        raise TrafficDrift(
+            f"service {service.names['production']}: serves {live['traffic']}, set by {by_whom(live)}; this"
+            f" release began at {dict(stable)}. Nothing was overwritten; find out who, then release again"
+        )

@@ -1,0 +1,45 @@
+"""Holding a release's services: in the ledger, and on each service for every other deployment to see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slipway.exceptions import ServiceNotFound
+
+if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease
+    from slipway.ledger.ledger import Ledger, Release
+
+
+def hold_services(
+    release: Release, ledger: Ledger, hook: CloudRunTrafficHook, lease: Lease
+) -> dict[str, str]:
+    """Hold every production service of a release until its lease's end; done again it only moves the end.
+
+    A service that does not exist yet is held in the ledger alone: its first deployment writes the lease on
+    it.
+
+    :param release: a release that is open.
+    :param ledger: the record, with the leases of this deployment's releases.
+    :param hook: the door to Cloud Run.
+    :param lease: the release's right to change its services.
+    :return: per service the lease of another deployment's release that had run out and was taken over.
+    :raises ReleaseConflict: when another release holds one of the services.
+    """
+    ledger.renew_leases(release.release_id, release.stable, region=release.policy.region, until=lease.until)
+    production, taken_over = release.policy.environments["production"], {}
+    for name in sorted(release.stable):
+        where: dict[str, Any] = {
+            "project_id": production.project_id,
+            "location": production.location,
+            "service": name,
+        }
+        try:
+            replaced = hook.take_lease(**where, lease=lease, timeout=release.policy.traffic_timeout_seconds)
+        except ServiceNotFound:
+            if release.stable[name]:
+                raise
+            continue
+        if replaced is not None:
+            taken_over[name] = str(replaced)
+    return taken_over

@@ -1,0 +1,63 @@
+"""Whether the load balancer in front leads to the services that are released, in every region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from slipway.policy.release import Policy
+
+if TYPE_CHECKING:
+    from slipway.hooks.load_balancer import GroupAddress, LoadBalancerHook
+
+SCHEME = "EXTERNAL_MANAGED"
+SERVERLESS = "SERVERLESS"
+
+
+def unfit(policy: Policy, hook: LoadBalancerHook) -> list[str]:
+    """Return what is wrong with the policy's backend services, each with the way forward.
+
+    :param policy: names the backend services, the regions and the services.
+    :param hook: the door to the load balancer.
+    :raises LoadBalancerUnreadable: when it cannot be read.
+    """
+    backends: Mapping[str, str] = policy.load_balancer.backend_services if policy.load_balancer else {}
+    return [finding for key, backend in backends.items() for finding in _unfit(policy, hook, key, backend)]
+
+
+def _unfit(policy: Policy, hook: LoadBalancerHook, key: str, backend: str) -> Iterator[str]:
+    project, service = policy.environments["production"].project_id, policy.services[key].names["production"]
+    found = hook.backend_service(project_id=project, name=backend)
+    where = f"backend service {backend}"
+    if found is None:
+        yield (
+            f"{where}: there is none in project {project}; make it, or correct"
+            f" load_balancer.backend_services.{key}"
+        )
+        return
+    if found.scheme != SCHEME:
+        yield f"{where}: is {found.scheme or 'without a scheme'}; it must be {SCHEME}"
+    for other in found.others:
+        yield f"{where}: {other} is no regional network endpoint group; take it out"
+    for region in policy.regions:
+        groups = [group for group in found.groups if group.region == region]
+        if not groups:
+            have = ", ".join(f"{group.name} in {group.region}" for group in found.groups) or "none at all"
+            yield (
+                f"{where}: region {region}: no serverless network endpoint group leads to {service} there"
+                f" (it has {have}); add one, or take the region out of environments.production.regions"
+            )
+        for group in groups:
+            yield from _wrong(hook, where, group, service)
+
+
+def _wrong(hook: LoadBalancerHook, where: str, group: GroupAddress, service: str) -> Iterator[str]:
+    found, what = hook.endpoint_group(group), f"{where}: region {group.region}: {group.name}"
+    if found is None:
+        yield f"{what}: there is no such network endpoint group; make it, or take it out"
+    elif found.kind != SERVERLESS:
+        yield f"{what}: is {found.kind or 'without a type'}; it must be {SERVERLESS}"
+    elif found.service != service:
+        yield f"{what}: leads to {found.service or 'no service by name'}; it must lead to {service}"
+    elif found.tag:
+        yield f"{what}: leads to the tag {found.tag}, past the split of {service}; take the tag off"

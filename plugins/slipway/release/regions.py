@@ -1,0 +1,170 @@
+"""Releasing region by region: which release a later region follows, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
+from slipway.ledger.plan import ReleasePlan, release_id, requested_over_broken_stable, requested_version
+from slipway.policy.release import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.ledger.ledger import Ledger, Release
+
+_VALIDATED = ("services", "images")
+
+
+def requested_region(request: Mapping[str, Any], policy: Policy) -> str:
+    """Return the region of production that a request is about; without one it is the first.
+
+    :raises RequestRefused: when production does not run there, or the request leads astray.
+    """
+    region = request.get("region") or policy.regions[0]
+    if region not in policy.regions:
+        raise RequestRefused(f"region={region!r}: must be one of {', '.join(policy.regions)}")
+    if region == policy.regions[0] and request.get("follows") is not None:
+        raise RequestRefused(
+            f"follows={request['follows']!r}: a release to {region} begins the row of regions; leave it out"
+        )
+    return str(region)
+
+
+def followed(request: Mapping[str, Any], policy: Policy, ledger: Ledger) -> Release:
+    """Return the release whose evidence a later region takes over.
+
+    :param request: the run's conf: ``version``, and optionally ``follows``; without it the newest promotion
+        of the version in the region before counts.
+    :param policy: the policy, in the later region.
+    :param ledger: the record of the releases.
+    :raises RequestRefused: when the region before has no such promotion, or its record was changed.
+    """
+    version, region, before = request["version"], policy.region, policy.region_before
+    if before is None:
+        raise RequestRefused(f"region={region!r}: is the first of {', '.join(policy.regions)}")
+    first = f"promote it in {before} first; a release without region begins in {policy.regions[0]}"
+    identifier = request.get("follows")
+    try:
+        found = (
+            ledger.promoted(policy.name, version, before)
+            if identifier is None
+            else ledger.release(str(identifier))
+        )
+    except ReleaseUnknown as error:
+        raise RequestRefused(f"follows={identifier!r}: {error}; {first}") from error
+    if found is None:
+        raise RequestRefused(
+            f"region={region!r}: version {version} was not promoted in {before}, the region before; {first}"
+        )
+    about = f"release {found.release_id} of version {found.version} to {found.policy.region}"
+    if (found.plan.policy_name, found.version, found.policy.region) != (policy.name, version, before):
+        raise RequestRefused(
+            f"follows={found.release_id!r}: is the {about} of {found.plan.policy_name}; {first}"
+        )
+    if found.outcome != "promoted":
+        raise RequestRefused(
+            f"region={region!r}: the {about} is {found.outcome or 'still open'}, not promoted; {first}"
+        )
+    if not ledger.verify(found.release_id):
+        raise RequestRefused(
+            f"region={region!r}: the record of the {about} was changed afterwards; it is no evidence"
+        )
+    return found
+
+
+def plan_following(
+    request: Mapping[str, Any], earlier: Release, *, region: str, run_id: str, known_fields: Sequence[str]
+) -> tuple[ReleasePlan, Policy]:
+    """Plan the release of an earlier release's images to a later region, by the same policy.
+
+    :param request: the run's conf.
+    :param earlier: the release to the region before.
+    :param region: the later region.
+    :param run_id: Airflow run id.
+    :param known_fields: fields a request may have.
+    :raises RequestRefused: naming the field, its value and what is allowed.
+    """
+    version = requested_version(request, known_fields)
+    for field in _VALIDATED:
+        if request.get(field) is not None:
+            raise RequestRefused(
+                f"{field}={request[field]!r}: {region} gets what release {earlier.release_id} was validated"
+                f" with; leave {field} out"
+            )
+    policy, broken = earlier.policy.in_region(region), requested_over_broken_stable(request)
+    if broken:
+        policy = policy.without_stable()
+    if request.get("canary_percent") is not None:
+        policy = policy.with_canary_percent(request["canary_percent"])
+    identifier = release_id(version, run_id)
+    services = {
+        key: service.model_copy(
+            update={
+                "revisions": {
+                    **service.revisions,
+                    "production": f"{service.names['production']}-{identifier}",
+                }
+            }
+        )
+        for key, service in earlier.plan.services.items()
+    }
+    plan = earlier.plan.model_copy(
+        update={
+            "release_id": identifier,
+            "run_id": run_id,
+            "stable_is_broken": broken or earlier.plan.stable_is_broken,
+            "follows": earlier.release_id,
+            "services": services,
+        }
+    )
+    return plan, policy
+
+
+def earlier_releases(release: Release, ledger: Ledger) -> Iterator[Release]:
+    """Yield the releases that a release follows, the region before it first."""
+    while release.plan.follows is not None:
+        release = ledger.release(release.plan.follows)
+        yield release
+
+
+def refuse_unless_served(releases: Sequence[Release], cloud_run: CloudRunTrafficHook) -> None:
+    """Make sure that earlier regions still serve what a later one is to get.
+
+    :param releases: the releases to the earlier regions.
+    :param cloud_run: the door to Cloud Run.
+    :raises RequestRefused: naming the region, and what serves there.
+    """
+    from slipway.hooks.cloud_run.hook import serving_split
+
+    for release in releases:
+        production, region = release.policy.environments["production"], release.policy.region
+        for service in release.plan.services.values():
+            name, own = service.names["production"], service.revisions["production"]
+            try:
+                live = cloud_run.get_service(project_id=production.project_id, location=region, service=name)
+            except ServiceNotFound as error:
+                raise RequestRefused(f"region {region} does not serve {release.version}: {error}") from error
+            split = {revision: percent for revision, percent in serving_split(live).items() if percent}
+            if split != {own: 100}:
+                raise RequestRefused(
+                    f"region {region} does not serve {release.version} any more: {name} serves {split}, not"
+                    f" {own} alone; release a version to {release.policy.regions[0]} again"
+                )
+
+
+def way_back(release: Release) -> list[str]:
+    """Return the commands that give a promoted release's traffic back to what served before it.
+
+    :param release: a promoted release.
+    """
+    production = release.policy.environments["production"]
+    return [
+        f"gcloud run services update-traffic {service} --project {production.project_id}"
+        f" --region {production.location} --to-revisions "
+        + ",".join(f"{revision}={percent}" for revision, percent in split.items())
+        for service, split in sorted(release.stable.items())
+        if split
+    ]

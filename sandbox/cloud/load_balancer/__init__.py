@@ -1,0 +1,1 @@
+"""Compute Engine's load balancer resources."""

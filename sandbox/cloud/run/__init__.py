@@ -1,0 +1,1 @@
+"""Cloud Run: its Admin API, and the processes that are its instances."""

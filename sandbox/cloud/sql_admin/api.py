@@ -1,0 +1,290 @@
+"""Cloud SQL Admin (v1beta4 and v1), served to the official client: instances, backups, restores, operations.
+
+A backup is a real dump of the instance's database, a restore really replaces what is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.cloud.sql_admin import backup as sql_backup
+from sandbox.cloud.sql_admin import instances as sql_instances
+from sandbox.cloud.sql_admin.instances import INSTANCES, Instance
+from sandbox.supervisor.settings import LOCATION, Settings
+
+Resource = dict[str, Any]
+
+
+class SqlAdminError(Exception):
+    """An answer with an error, in the form this API has.
+
+    :param code: HTTP status.
+    :param reason: machine-readable reason (``operationInProgress``).
+    :param message: what is wrong, for people.
+    """
+
+    def __init__(self, code: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.reason, self.message = code, reason, message
+
+    def response(self) -> JSONResponse:
+        """Return the error as HTTP answer."""
+        detail = {"message": self.message, "domain": "global", "reason": self.reason}
+        body = {"error": {"code": self.code, "message": self.message, "errors": [detail]}}
+        return JSONResponse(body, status_code=self.code)
+
+
+class CloudSql:
+    """The instances with their backups and operations, kept in ``<home>/data/backups``.
+
+    :param settings: the sandbox.
+    :param instances: instance name to what it is.
+    """
+
+    def __init__(self, settings: Settings, instances: Mapping[str, Instance] = INSTANCES) -> None:
+        self._settings = settings
+        self._instances = instances
+        self._folder = settings.data / "backups"
+        self._index = self._folder / "index.json"
+        self._backups: dict[str, Resource] = {}
+        self._operations: dict[str, Resource] = {}
+        # Keeping a reference is what keeps a task alive.
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._load()
+
+    def routes(self) -> list[Route]:
+        """Routes under both path prefixes that clients of this API use."""
+        table: list[tuple[str, str, Callable[[Request], Awaitable[Resource]]]] = [
+            ("GET", "/instances", self._list_instances),
+            ("GET", "/instances/{instance}", self._get_instance),
+            ("POST", "/instances/{instance}/restoreBackup", self._restore_backup),
+            ("POST", "/instances/{instance}/backupRuns", self._insert_backup),
+            ("GET", "/instances/{instance}/backupRuns", self._list_backups),
+            ("GET", "/instances/{instance}/backupRuns/{id}", self._get_backup),
+            ("DELETE", "/instances/{instance}/backupRuns/{id}", self._delete_backup),
+            ("GET", "/operations", self._list_operations),
+            ("GET", "/operations/{operation}", self._get_operation),
+        ]
+        return [
+            Route(f"{prefix}/projects/{{project}}{path}", _endpoint(handler), methods=[verb])
+            for prefix in ("/sql/v1beta4", "/v1")
+            for verb, path, handler in table
+        ]
+
+    async def _list_instances(self, request: Request) -> Resource:
+        project = request.path_params["project"]
+        names = [name for name, instance in self._instances.items() if instance.project == project]
+        return {
+            "kind": "sql#instancesList",
+            "items": [sql_instances.resource(name, self._instances[name]) for name in names],
+        }
+
+    async def _get_instance(self, request: Request) -> Resource:
+        name = self._instance(request)
+        return sql_instances.resource(name, self._instances[name])
+
+    async def _insert_backup(self, request: Request) -> Resource:
+        name = self._instance(request)
+        body = await _json(request)
+        operation = self._begin(name, "BACKUP")
+        last = max(map(int, self._backups), default=0)
+        identifier = str(max(time.time_ns() // 1_000_000, last + 1))
+        backup: Resource = {
+            "kind": "sql#backupRun",
+            "id": identifier,
+            "instance": name,
+            "type": "ON_DEMAND",
+            "backupKind": "SNAPSHOT",
+            "status": "RUNNING",
+            "location": LOCATION,
+            "description": body.get("description", ""),
+            "databaseVersion": sql_instances.database_version(),
+            "enqueuedTime": _now(),
+            "startTime": _now(),
+        }
+        self._backups[identifier] = backup
+        operation["backupContext"] = {"kind": "sql#backupContext", "backupId": identifier}
+        database, path = self._instances[name].database, self._folder / f"{identifier}.dump"
+
+        async def work() -> None:
+            try:
+                await sql_backup.back_up(self._settings, database, path)
+            except BaseException as error:
+                backup.update(status="FAILED", endTime=_now(), error=_error(error))
+                raise
+            backup.update(status="SUCCESSFUL", endTime=_now(), maxChargeableBytes=str(path.stat().st_size))
+
+        return self._run(operation, work)
+
+    async def _restore_backup(self, request: Request) -> Resource:
+        name = self._instance(request)
+        context = (await _json(request)).get("restoreBackupContext") or {}
+        identifier = str(context.get("backupRunId", ""))
+        source = context.get("instanceId") or name
+        backup = self._backups.get(identifier)
+        if backup is None or backup["instance"] != source:
+            raise SqlAdminError(
+                404, "backupRunDoesNotExist", f"Backup run {identifier} of {source} not found."
+            )
+        if backup["status"] != "SUCCESSFUL":
+            raise SqlAdminError(400, "invalid", f"Backup run {identifier} is {backup['status']}.")
+        operation = self._begin(name, "RESTORE_VOLUME")
+        database, path = self._instances[name].database, self._folder / f"{identifier}.dump"
+        return self._run(operation, lambda: sql_backup.restore(self._settings, database, path))
+
+    async def _list_backups(self, request: Request) -> Resource:
+        name = self._instance(request)
+        mine = [backup for backup in self._backups.values() if backup["instance"] == name]
+        items = sorted(mine, key=lambda backup: int(backup["id"]), reverse=True)
+        return {"kind": "sql#backupRunsList", "items": items}
+
+    async def _get_backup(self, request: Request) -> Resource:
+        name, identifier = self._instance(request), request.path_params["id"]
+        backup = self._backups.get(identifier)
+        if backup is None or backup["instance"] != name:
+            raise SqlAdminError(404, "backupRunDoesNotExist", f"Backup run {identifier} of {name} not found.")
+        return backup
+
+    async def _delete_backup(self, request: Request) -> Resource:
+        backup = await self._get_backup(request)
+        operation = self._begin(backup["instance"], "DELETE_BACKUP")
+
+        async def work() -> None:
+            (self._folder / f"{backup['id']}.dump").unlink(missing_ok=True)
+            del self._backups[backup["id"]]
+
+        return self._run(operation, work)
+
+    async def _list_operations(self, request: Request) -> Resource:
+        project, name = request.path_params["project"], request.query_params.get("instance")
+        items = [
+            operation
+            for operation in reversed(self._operations.values())
+            if operation["targetProject"] == project and name in {None, operation["targetId"]}
+        ]
+        return {"kind": "sql#operationsList", "items": items}
+
+    async def _get_operation(self, request: Request) -> Resource:
+        name = request.path_params["operation"]
+        operation = self._operations.get(name)
+        if operation is None or operation["targetProject"] != request.path_params["project"]:
+            raise SqlAdminError(404, "operationDoesNotExist", f"Operation {name} does not exist.")
+        return operation
+
+    def _instance(self, request: Request) -> str:
+        name, project = request.path_params["instance"], request.path_params["project"]
+        if name not in self._instances or self._instances[name].project != project:
+            raise SqlAdminError(
+                404, "instanceDoesNotExist", f"The Cloud SQL instance {project}:{name} does not exist."
+            )
+        return str(name)
+
+    def _begin(self, name: str, kind: str) -> Resource:
+        """Open an operation on an instance.
+
+        :raises SqlAdminError: 409 ``operationInProgress`` while another one runs on it.
+        """
+        for other in self._operations.values():
+            if other["targetId"] == name and other["status"] != "DONE":
+                raise SqlAdminError(
+                    409,
+                    "operationInProgress",
+                    "Operation failed because another operation was already in progress. "
+                    f"{other['operationType']} {other['name']} runs on {name}; try again when it is done.",
+                )
+        operation: Resource = {
+            "kind": "sql#operation",
+            "name": str(uuid.uuid4()),
+            "operationType": kind,
+            "status": "PENDING",
+            "targetId": name,
+            "targetProject": self._instances[name].project,
+            "user": "sandbox",
+            "insertTime": _now(),
+        }
+        self._operations[operation["name"]] = operation
+        return operation
+
+    def _run(self, operation: Resource, work: Callable[[], Awaitable[None]]) -> Resource:
+        """Start the operation's work and return the operation as it is now."""
+
+        async def run() -> None:
+            operation.update(status="RUNNING", startTime=_now())
+            try:
+                await work()
+            except sql_backup.BackupError as error:
+                operation["error"] = {"kind": "sql#operationErrors", "errors": [_error(error)]}
+            except BaseException as error:
+                operation["error"] = {"kind": "sql#operationErrors", "errors": [_error(error)]}
+                raise
+            finally:
+                operation.update(status="DONE", endTime=_now())
+                self._save()
+
+        answer = dict(operation)
+        self._save()
+        task = asyncio.create_task(run(), name=f"sql-{operation['name']}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return answer
+
+    def _load(self) -> None:
+        if not self._index.exists():
+            return
+        stored = json.loads(self._index.read_text())
+        self._backups, self._operations = stored["backups"], stored["operations"]
+        interrupted = {"kind": "sql#operationError", "code": "INTERNAL_ERROR", "message": "server restarted"}
+        for backup in self._backups.values():
+            if backup["status"] == "RUNNING":
+                backup.update(status="FAILED", endTime=_now(), error=interrupted)
+        for operation in self._operations.values():
+            if operation["status"] != "DONE":
+                errors = {"kind": "sql#operationErrors", "errors": [interrupted]}
+                operation.update(status="DONE", endTime=_now(), error=errors)
+
+    def _save(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = self._index.with_suffix(".draft")
+        draft.write_text(json.dumps({"backups": self._backups, "operations": self._operations}))
+        draft.replace(self._index)
+
+
+def _endpoint(
+    handler: Callable[[Request], Awaitable[Resource]],
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await handler(request))
+        except SqlAdminError as error:
+            return error.response()
+
+    return endpoint
+
+
+async def _json(request: Request) -> Resource:
+    content = await request.body()
+    try:
+        body = json.loads(content or b"{}")
+    except ValueError as error:
+        raise SqlAdminError(400, "parseError", f"The body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise SqlAdminError(400, "parseError", "The body is not a JSON object.")
+    return body
+
+
+def _error(error: BaseException) -> Resource:
+    return {"kind": "sql#operationError", "code": "INTERNAL_ERROR", "message": str(error) or repr(error)}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

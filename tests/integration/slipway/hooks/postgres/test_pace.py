@@ -1,0 +1,94 @@
+"""How a migration paces itself: batches that the server is slow with, and a vacuum that is in the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psycopg
+import pytest
+from slipway.hooks.postgres import backfill as schema_backfill
+from slipway.hooks.postgres.backfill import BackfillProgress
+
+from tests.integration.slipway.hooks.postgres.migrating import applied, migrate, write
+
+pytestmark = pytest.mark.sandbox
+
+RANGE = """
+ WHERE id > coalesce(nullif(current_setting('slipway.after', true), ''), '0')::int
+   AND id <= coalesce(nullif(current_setting('slipway.upto', true), ''), '9999')::int;"""
+VACUUMING = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = to_regclass('worn')"
+
+
+def test_a_batch_that_takes_too_long_is_undone_and_halved_until_it_fits(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_backfill, "REPORT_SECONDS", 0)
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE slow (id int PRIMARY KEY, touched int NOT NULL DEFAULT 0)")
+        connection.execute("INSERT INTO slow SELECT generate_series(1, 200)")
+        connection.execute(
+            "CREATE FUNCTION drag() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_sleep(0.005); RETURN new; END $$"
+        )
+        connection.execute("CREATE TRIGGER drag BEFORE UPDATE ON slow FOR EACH ROW EXECUTE FUNCTION drag()")
+    write(
+        tmp_path,
+        "0001_touch",
+        "UPDATE slow SET touched = touched + 1" + RANGE,
+        kind="backfill",
+        table="slow",
+        key="id",
+    )
+    told: list[BackfillProgress] = []
+    # 200 rows take a second: the server ends the first batch, and the second, which takes half of that.
+    migrate(
+        tmp_path,
+        report=told.append,
+        batch_rows=200,
+        batch_seconds=0.15,
+        lock_timeout_seconds=0.1,
+        blocking_seconds=0.3,
+        attempts=5,
+        retry_wait_seconds=0.01,
+    )
+    done = [0, *(progress.rows for progress in told[:-1])]
+    sizes = [after - before for before, after in pairwise(done)]
+    assert sizes[0] == 50
+    assert sum(sizes) == 200
+    assert max(sizes[1:]) <= 40, "what a batch should take is half of what the server allows it"
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT min(touched), max(touched) FROM slow").fetchone() == (1, 1)
+
+
+@pytest.fixture
+def vacuumed(empty_database: str) -> Iterator[str]:
+    """Connection URI of a database in which an automatic vacuum is under way, which takes a minute."""
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE worn WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0, "
+            "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1) "
+            "AS SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 7000) AS n"
+        )
+        connection.execute("DELETE FROM worn WHERE n % 2 = 0")
+        connection.execute("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+        connection.execute("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + 30
+        while connection.execute(VACUUMING).fetchone() == (0,):
+            assert time.monotonic() < deadline, "no automatic vacuum began"
+            time.sleep(0.1)
+        yield empty_database
+        connection.execute("ALTER SYSTEM RESET autovacuum_naptime")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+def test_an_automatic_vacuum_gives_way_to_a_migration_that_waits_only_shortly_for_its_lock(
+    vacuumed: str, tmp_path: Path
+) -> None:
+    write(tmp_path, "0001_note", "ALTER TABLE worn ADD COLUMN note text;")
+    began = time.monotonic()
+    assert migrate(tmp_path, lock_timeout_seconds=0.2, attempts=1) == ["0001_note"]
+    assert time.monotonic() - began < 5
+    assert applied() == ["0001_note"]

@@ -1,0 +1,199 @@
+"""A release's own steps at a service: recorded, leased, guarded, and left clean."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from slipway.exceptions import CloudRunTimeout, ReleaseConflict, RequestRefused, TrafficDrift
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease, lease_of, serving_split, tags_of
+from slipway.hooks.secret_manager import SecretVersionHook
+from slipway.ledger.ledger import Ledger
+from slipway.operators.base import ReconcileOperator
+from slipway.operators.deploy import DeployRevisionsOperator
+from slipway.triggers.cloud_run import RevisionsReadyTrigger
+
+from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
+from tests.integration.slipway.operators.conftest import DOCUMENT, Product
+from tests.integration.slipway.operators.steps import Steps
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_a_release_records_the_way_back_and_leases_leaves_and_frees_the_service(steps: Steps) -> None:
+    web, product = steps.product.web, steps.product
+    revisions = len(web.hook.list_revisions(**web.where))
+    steps.open()
+    opened, leased = steps.entry("opened"), lease_of(web.read())
+    target = opened["targets"][web.where["service"]]
+    assert (target["revision"], target["image"]) == (product.stable, web.image("frontend:1.0.0"))
+    assert target["secrets"] == {"FEATURE_FLAGS": f"{product.secret}:1"}
+    assert opened["states"][web.where["service"]]["traffic"] == {product.stable: 100}
+    assert leased is not None
+    assert (leased.release, leased.run) == (steps.release_id, product.context["dag_run"].run_id)
+    assert len(web.hook.list_revisions(**web.where)) == revisions, "a lease makes no revision"
+    assert web.split() == {"stable": 100}, "a lease moves no traffic"
+
+    steps.deploy()
+    assert serving_split(web.read()) == {product.stable: 100, steps.revision: 0}
+    steps.shift()
+    assert serving_split(web.read()) == {product.stable: 90, steps.revision: 10}
+    steps.shift()
+    renewed = lease_of(web.read())
+    assert renewed is not None
+    assert renewed.until >= leased.until
+    steps.shift("full")
+    steps.close("promoted")
+    after = web.read()
+    assert (serving_split(after), tags_of(after), lease_of(after)) == ({steps.revision: 100}, {}, None)
+    with pytest.raises(ReleaseConflict, match="promoted; it changes nothing any more"):
+        steps.shift()
+
+
+def test_another_ones_lease_is_respected_until_it_runs_out(steps: Steps) -> None:
+    web = steps.product.web
+    other = Lease("v9-9-9-other", "elsewhere", datetime.now(UTC) + timedelta(hours=1))
+    web.hook.take_lease(**web.where, lease=other, timeout=SECONDS)
+    with pytest.raises(ReleaseConflict, match=r"release v9-9-9-other \(run elsewhere, until .* holds it"):
+        steps.open()
+    assert lease_of(web.read()) == Lease(other.release, other.run, other.until.replace(microsecond=0))
+    run_out = Lease(other.release, other.run, datetime.now(UTC) - timedelta(seconds=1))
+    web.hook.take_lease(**web.where, lease=run_out, timeout=SECONDS)
+    steps.open()
+    assert "v9-9-9-other" in steps.entry("leased")["taken_over"][web.where["service"]]
+    steps.deploy()
+    web.hook.free_lease(**web.where, release=steps.release_id, timeout=SECONDS)
+    web.hook.take_lease(**web.where, lease=other, timeout=SECONDS)
+    with pytest.raises(ReleaseConflict, match="v9-9-9-other"):
+        steps.shift()
+    assert "left alone: release v9-9-9-other" in steps.roll_back()["note"]
+
+
+def test_somebody_elses_change_stops_a_step_and_is_named_by_the_rollback(steps: Steps) -> None:
+    web = steps.product.web
+    steps.open()
+    steps.deploy()
+    steps.shift()
+    new = steps.revision.removeprefix(f"{web.where['service']}-")
+    web.shift({"stable": 60, new: 40})
+    with pytest.raises(TrafficDrift, match=r"traffic .*90.* -> .*60"):
+        steps.shift("half")
+    assert serving_split(web.read()) == {steps.product.stable: 60, steps.revision: 40}
+    assert "60" in steps.entry(f"drift/shift_traffic/{web.where['service']}")["reason"]
+    undone = steps.roll_back()
+    assert "overwritten" in undone["note"]
+    assert undone["after"] == {steps.product.stable: 100, steps.revision: 0}
+    with pytest.raises(ReleaseConflict, match="is being rolled back"):
+        steps.shift("half")
+    steps.close("rolled_back")
+    assert (tags_of(web.read()), lease_of(web.read())) == ({}, None), "it would keep its instances for ever"
+
+
+def test_a_repair_by_hand_survives_the_rollback(steps: Steps) -> None:
+    web = steps.product.web
+    steps.open()
+    steps.deploy()
+    steps.shift()
+    web.deploy("hotfix", tag="mine")
+    web.shift({"hotfix": 100})
+    with pytest.raises(TrafficDrift, match=r"revision .* -> .*-hotfix"):
+        steps.shift("half")
+    undone = steps.roll_back()
+    assert "left alone: none of it is this release's" in undone["note"]
+    steps.run(ReconcileOperator(task_id="reconcile"))
+    assert web.split()["hotfix"] == 100
+    assert tags_of(web.read()) == {"mine": web.name("hotfix")}
+
+
+def test_a_target_whose_secret_is_disabled_is_no_way_back(steps: Steps) -> None:
+    secrets, product = steps.product.secrets, steps.product
+    name = f"projects/{PROJECT}/secrets/{product.secret}/versions/1"
+    secrets.client.disable_secret_version(name=name)
+    with pytest.raises(RequestRefused, match=r"FEATURE_FLAGS is .*:1, which is DISABLED.*stable_is_broken"):
+        steps.open()
+    assert lease_of(product.web.read()) is None
+    product.context["params"] |= {"stable_is_broken": True, "reason": "its flags were disabled by accident"}
+    broken = Steps(product)
+    broken.open()
+    opened = broken.entry("opened")
+    assert (opened["stable_is_broken"], opened["reason"]) == (True, "its flags were disabled by accident")
+    assert "DISABLED" in opened["findings"][0]
+
+
+@pytest.fixture
+def unmade(cloud_run: CloudRunTrafficHook, image: Callable[[str], str], ledger: Ledger) -> Iterator[Product]:
+    """A product whose service does not exist."""
+    web, secrets = Web(cloud_run, image), SecretVersionHook()
+    made = Product.__new__(Product)
+    made.web, made.secrets, made.ledger, made.prefix = web, secrets, ledger, web.where["service"]
+    made.secret, made.stable = f"{made.prefix}-{DOCUMENT}", "none"
+    secrets.add_version(project_id=PROJECT, secret=made.secret, data=b"{}")
+    run = type("Run", (), {"run_id": f"manual__{uuid.uuid4().hex}", "conf": {}})
+    made.context = {"params": {"version": "1.1.0", "reason": None}, "dag_run": run}
+    yield made
+    secrets.client.transport.close()
+    web.delete()
+
+
+def test_the_first_release_of_a_service_serves_at_once_and_cannot_be_taken_back(unmade: Product) -> None:
+    steps = Steps(unmade)
+    steps.open()
+    assert steps.entry("opened")["stable"] == {unmade.web.where["service"]: {}}
+    steps.deploy()
+    assert lease_of(unmade.web.read()) is not None
+    steps.shift()
+    assert steps.shift()[unmade.web.where["service"]]["percent"] == 100
+    assert "there is no earlier revision" in steps.roll_back()["note"]
+    assert unmade.web.split() == {"v" + steps.revision.partition("-v")[2]: 100}
+    steps.close("rolled_back")
+    assert lease_of(unmade.web.read()) is None
+
+
+def test_a_revision_that_takes_its_time_is_waited_for_by_the_triggerer(steps: Steps) -> None:
+    web, product = steps.product.web, steps.product
+    steps.open()
+    slow = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
+    slow.cloud_run = hook = _Slow()
+    with pytest.raises(TaskDeferred) as deferred:
+        slow.execute(product.context)
+    hook.close()
+    trigger = deferred.value.trigger
+    assert deferred.value.method_name == "execute_complete"
+    path, arguments = trigger.serialize()
+    assert path == "slipway.triggers.cloud_run.RevisionsReadyTrigger"
+    assert [found["revision"] for found in arguments["revisions"]] == [steps.revision]
+    steps.deploy()
+    again = RevisionsReadyTrigger(**arguments)
+    event = asyncio.run(_only(again))
+    assert event == {steps.revision: "ready"}
+    slow.cloud_run = web.hook
+    slow.execute_complete(product.context, event)
+    assert steps.entry("deployed/production/backend")["revision"] == steps.revision
+
+
+def test_the_triggers_wait_is_over_at_its_moment(steps: Steps) -> None:
+    where = {**steps.product.web.where, "revision": steps.product.web.name("never")}
+    trigger = RevisionsReadyTrigger(
+        revisions=[where],
+        until=datetime.now(UTC).isoformat(),
+        poll_seconds=0.1,
+        gcp_conn_id="google_cloud_default",
+    )
+    assert asyncio.run(_only(trigger)) == {where["revision"]: "pending"}
+
+
+class _Slow(CloudRunTrafficHook):
+    """A hook whose deployments are not done in time; everything else is real."""
+
+    def deploy_revision(self, **_: Any) -> Any:
+        raise CloudRunTimeout("not ready in 30 s")
+
+
+async def _only(trigger: RevisionsReadyTrigger) -> Any:
+    (event,) = [event async for event in trigger.run()]
+    return event.payload

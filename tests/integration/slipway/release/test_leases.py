@@ -1,0 +1,61 @@
+"""A release's leases are renewed at the end of every phase, and one that is lost ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from slipway.hooks.cloud_run.hook import Lease, lease_of
+from slipway.ledger.leases import leased
+from slipway.ledger.ledger import Release
+from slipway.operators.gates import GateOperator
+
+from tests.integration.slipway.hooks.web_service import SECONDS
+from tests.integration.slipway.operators.steps import Steps
+
+pytestmark = pytest.mark.sandbox
+
+
+class Promoting(GateOperator):
+    """A gate that has seen enough."""
+
+    def judge(self, release: Release, context: Any) -> Mapping[str, Any]:
+        return {"verdict": "promote", "reason": "all is well", "findings": []}
+
+    def do_branch(self, context: Any, branches_to_execute: Any) -> Any:
+        return branches_to_execute
+
+
+def gate(steps: Steps, phase: str) -> Any:
+    return steps.run(Promoting(task_id="go_or_rollback", phase=phase, go="on", call_off="off"))
+
+
+def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:
+    web, ledger = steps.product.web, steps.product.ledger
+    name, region = web.where["service"], web.where["location"]
+    steps.open()
+    soon = Lease(steps.release_id, "this run", datetime.now(UTC) + timedelta(minutes=1))
+    web.hook.take_lease(**web.where, lease=soon, timeout=SECONDS)
+    assert gate(steps, "staging") == "on"
+    renewed = lease_of(web.read())
+    assert renewed is not None
+    assert renewed.until > soon.until + timedelta(hours=1)
+    until = steps.entry("gate/staging")["leased_until"]
+    assert datetime.fromisoformat(until).replace(microsecond=0) == renewed.until
+
+    with ledger._transaction() as cursor:
+        cursor.execute(
+            "UPDATE lease SET until = clock_timestamp() WHERE service = %s", leased(region, [name])
+        )
+    steps.product.start_run()
+    other = Steps(steps.product)
+    web.hook.free_lease(**web.where, release=steps.release_id, timeout=SECONDS)
+    other.open()
+    steps.product.context["dag_run"].run_id = renewed.run
+    assert gate(steps, "canary") == "off"
+    lost = steps.entry("gate/canary")
+    assert lost["verdict"] == "rollback"
+    assert f"release {other.release_id} " in lost["reason"]
+    assert steps.roll_back()["changed"] is False

@@ -1,0 +1,30 @@
+"""The records of what was started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+from sandbox.supervisor import records
+from sandbox.supervisor.records import Record
+from sandbox.supervisor.settings import Settings
+
+
+def test_records_keep_their_order(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port_base=20000)
+    assert records.read(settings) == []
+    made = [Record("postgres", 11, 1.5, 2), Record("cloud", 12, 2.5, 15)]
+    for record in made:
+        records.append(settings, record)
+    assert records.read(settings) == made
+
+
+def test_process_is_found_by_id_and_birth() -> None:
+    own = psutil.Process()
+    assert Record("own", own.pid, own.create_time(), 15).process() == own
+
+
+def test_process_that_got_the_id_later_is_not_taken_for_it() -> None:
+    own = psutil.Process()
+    assert Record("own", own.pid, own.create_time() - 1, 15).process() is None

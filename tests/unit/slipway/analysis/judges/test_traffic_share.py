@@ -1,0 +1,99 @@
+"""A phase that does not get the traffic declared for it is held, and says with which numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from slipway.analysis.bake import BakeAnalysis
+from slipway.analysis.counts import Counts
+from slipway.analysis.judges.traffic_share import KEY, TrafficShareJudge
+from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
+from slipway.policy.release import Policy, load_policy
+
+POLL = 15
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load_policy("release.yaml")
+
+
+def judge(policy: Policy) -> TrafficShareJudge:
+    return TrafficShareJudge(policy.traffic_share, policy.decision, declared_percent=10, horizon=5400)
+
+
+def after(policy: Policy, *parts: tuple[int, int, int]) -> Finding:
+    """Judge looks of (how many, requests at the new revision, at stable)."""
+    under_test, at = judge(policy), 0
+    for looks, canary, stable in parts:
+        for _ in range(looks):
+            under_test.add(Counts(canary), Counts(stable), at=at)
+            at += POLL
+    return under_test.finding()
+
+
+def test_the_declared_share_is_fine_and_said(policy: Policy) -> None:
+    finding = after(policy, (20, 15, 135))
+    assert (finding.verdict, finding.cause) == (Verdict.PROMOTE, Cause.WITHIN_TARGET)
+    assert finding.reason == (
+        "Traffic share: 10.0 % of 3000 requests (300 at the new revision, 10 % declared)"
+    )
+
+
+def test_a_revision_without_traffic_is_told_within_minutes(policy: Policy) -> None:
+    finding = after(policy, (20, 0, 150))
+    assert (finding.verdict, finding.cause) == (Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC)
+    assert finding.reason == (
+        "Traffic share too small: 0.0 % of 1500 requests (0 at the new revision, 10 % declared)"
+    )
+
+
+def test_a_share_under_the_tolerance_is_told_and_one_within_it_is_not(policy: Policy) -> None:
+    assert after(policy, (100, 3, 147)).cause is Cause.TOO_LITTLE_TRAFFIC
+    assert after(policy, (100, 8, 142)).cause is Cause.WITHIN_TARGET
+
+
+def test_traffic_lost_late_is_told_with_the_last_minutes_numbers(policy: Policy) -> None:
+    finding = after(policy, (120, 15, 135), (30, 0, 150))
+    assert finding.cause is Cause.TOO_LITTLE_TRAFFIC
+    assert f"0.0 % of {10 * policy.decision.lately_seconds:.0f} requests" in finding.reason
+
+
+def test_two_requests_tell_nothing_and_none_are_no_evidence(policy: Policy) -> None:
+    assert after(policy, (1, 0, 2)).verdict is Verdict.PROMOTE
+    nothing = after(policy, (10, 0, 0))
+    assert (nothing.verdict, nothing.cause) == (Verdict.HOLD, Cause.NO_EVIDENCE)
+
+
+def test_a_share_at_the_edge_of_the_tolerance_is_rarely_held(policy: Policy) -> None:
+    rng, held, runs = np.random.default_rng(3), 0, 200
+    loose = policy.model_copy(
+        update={"traffic_share": policy.traffic_share.model_copy(update={"false_hold_probability": 0.05})}
+    )
+    for _ in range(runs):
+        under_test = judge(loose)
+        for look in range(60):
+            canary = int(rng.binomial(100, 0.05))
+            under_test.add(Counts(canary), Counts(100 - canary), at=look * POLL)
+            if under_test.finding().verdict is Verdict.HOLD:
+                held += 1
+                break
+    # Binomial: 200 runs at 5 % give over 19 in one of ten thousand tries.
+    assert held <= 19
+
+
+def _watch(policy: Policy, canary: float, stable: float) -> Decision:
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
+    for at in range(0, 3615, POLL):
+        look = {key: Counts(canary) for key in policy.metrics}
+        look["cost_reduction"] = Counts(1.0, 0.8)
+        analysis.add(look, {key: Counts(stable) for key in policy.metrics}, at=at)
+    return analysis.decision(at=3600)
+
+
+def test_a_phase_with_good_metrics_on_too_little_traffic_is_held(policy: Policy) -> None:
+    assert _watch(policy, 15, 135).verdict is Verdict.PROMOTE
+    decision = _watch(policy, 15, 1500)
+    assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC)
+    assert decision.reason.startswith("Traffic share too small: 1.0 % of ")
+    assert [f.metric for f in decision.findings if f.verdict is Verdict.HOLD] == [KEY]

@@ -1,0 +1,107 @@
+"""The stated false-rollback probability holds: as a sum, and in releases with nothing wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from slipway.analysis.statistics.error_budget import Budget, budget_of, phase_parts, statistical_metrics
+from slipway.analysis.statistics.share_test import Limits, ShareTest
+from slipway.policy.release import Policy, load_policy
+
+RUNS = 1500
+LOOKS = 160
+GUARD = 0.00316
+
+#: How a look of many runs becomes "rolled back now".
+Rule = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return load_policy("release.yaml")
+
+
+def test_everything_together_is_at_most_what_the_policy_states(policy: Policy) -> None:
+    spent = sum(
+        budget_of(policy, phase).total for phase in policy.phases for _ in statistical_metrics(policy)
+    )
+    assert spent == pytest.approx(policy.decision.false_rollback_probability)
+    assert sum(phase_parts(policy).values()) == pytest.approx(1)
+
+
+def test_the_phase_with_least_traffic_gets_most_and_an_unknown_one_least(policy: Policy) -> None:
+    guards = [budget_of(policy, phase).guard for phase in ("canary", "half", "full")]
+    assert guards == sorted(guards, reverse=True)
+    assert budget_of(policy, None).guard == pytest.approx(min(guards))
+
+
+def test_metrics_that_never_roll_back_take_no_part(policy: Policy) -> None:
+    assert "websocket_event_latency" not in statistical_metrics(policy)
+    assert "optimization_failure_alert" not in statistical_metrics(policy)
+    assert "session_isolation" not in statistical_metrics(policy)
+
+
+def rolled_back(rule: Rule, *, share: float, seed: int) -> float:
+    """Return the part of A/A releases, canary and stable alike, that a rule rolls back at any look."""
+    rng, ever = np.random.default_rng(seed), np.zeros(RUNS, dtype=bool)
+    for look in range(1, LOOKS + 1):
+        n = rng.poisson(150, RUNS)
+        ever |= rule(rng.binomial(n, share), n, 15.0 * look)
+    return float(ever.mean())
+
+
+def sequential(alpha: float, policy: Policy) -> Rule:
+    """The rejection at the heart of a rollback, alone: no other condition helps it to keep its promise."""
+    budget = Budget(alpha, alpha, alpha)
+    test = ShareTest(
+        Limits(0.001, 0.01, GUARD), policy.decision, budget, horizon=5400, compare=False, shape=(RUNS,)
+    )
+
+    def rule(bad: np.ndarray, total: np.ndarray, at: float) -> np.ndarray:
+        test.add(total, bad, bad, 0 * total, 0 * total, at=at)
+        return test.worse.rejects
+
+    return rule
+
+
+def peeking() -> Rule:
+    """A one-sided normal test at 5 %, taken anew at every look."""
+    sums = np.zeros((2, RUNS))
+
+    def rule(bad: np.ndarray, total: np.ndarray, at: float) -> np.ndarray:
+        sums[0] += bad
+        sums[1] += total
+        return np.asarray(sums[0] - GUARD * sums[1] > 1.645 * np.sqrt(GUARD * (1 - GUARD) * sums[1]))
+
+    return rule
+
+
+def within(alpha: float) -> float:
+    return alpha + 4 * math.sqrt(alpha * (1 - alpha) / RUNS)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_at_the_guard_the_promise_holds_at_every_look(policy: Policy, alpha: float) -> None:
+    assert rolled_back(sequential(alpha, policy), share=GUARD, seed=1) <= within(alpha)
+
+
+def test_the_same_check_catches_a_test_that_breaks_its_promise() -> None:
+    assert rolled_back(peeking(), share=GUARD, seed=1) > within(0.05)
+
+
+def test_releases_like_stable_are_not_rolled_back(policy: Policy) -> None:
+    budget = budget_of(policy, "canary")
+    limits = Limits.of(policy.metrics["error_rate"], null="guard")  # type: ignore[arg-type]
+    test = ShareTest(limits, policy.decision, budget, horizon=5400, compare=True, shape=(RUNS,))
+    rng, ever = np.random.default_rng(2), np.zeros(RUNS, dtype=bool)
+    for look in range(1, LOOKS + 1):
+        n, m = rng.poisson(15, RUNS), rng.poisson(135, RUNS)
+        # Both have the same rough spells: errors of 0.05 %, and of 5 % in one interval of forty.
+        share = np.where(rng.random(RUNS) < 1 / 40, 0.05, 0.0005)
+        k, s = rng.binomial(n, share), rng.binomial(m, share)
+        test.add(n, k, k, m, s, at=15.0 * look)
+        ever |= test.rolls_back
+    assert (ever | test.rolls_back_at_deadline).mean() <= within(budget.total)

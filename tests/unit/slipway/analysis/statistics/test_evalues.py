@@ -1,0 +1,125 @@
+"""The tests keep their promise at every look, and see what they are there to see."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slipway.analysis.statistics.evalues import BetterThan
+from slipway.analysis.statistics.worse_than import WorseThan
+
+ALPHA = 0.01
+LOOKS = 240
+REQUESTS = 15
+
+
+def worse_than(p0: float, *, runs: tuple[int, ...] = ()) -> WorseThan:
+    return WorseThan(
+        p0, log_threshold=math.log(1 / ALPHA), restart_every=60, burst=45, horizon=3600, shape=runs
+    )
+
+
+def looks_until_rejection(
+    share: float, p0: float, *, runs: int, looks: int, seed: int, requests: int = REQUESTS
+) -> np.ndarray:
+    """Return the look at which each run rejects, infinite where it does not."""
+    rng, test, first = np.random.default_rng(seed), worse_than(p0, runs=(runs,)), np.full(runs, np.inf)
+    for look in range(looks):
+        test.add(rng.binomial(requests, share, runs), np.full(runs, requests), at=15 * (look + 1))
+        first = np.where(np.isinf(first) & test.rejects, look, first)
+    return first
+
+
+@pytest.mark.parametrize("requests", [2, REQUESTS, 600])
+def test_false_alarms_stay_under_alpha_whenever_one_looks(requests: int) -> None:
+    first = looks_until_rejection(0.01, 0.01, runs=1000, looks=LOOKS, seed=1, requests=requests)
+    # Ville: at most 1 %; five standard deviations above that for 1000 runs.
+    assert np.isfinite(first).mean() <= ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / 1000)
+
+
+@pytest.mark.parametrize(("share", "looks"), [(0.05, 12), (0.2, 3)])
+def test_a_bad_share_is_seen_soon(share: float, looks: int) -> None:
+    first = looks_until_rejection(share, 0.00316, runs=100, looks=60, seed=2)
+    assert np.isfinite(first).all()
+    assert np.median(first) <= looks
+
+
+def test_a_late_regression_is_not_hidden_by_a_good_past() -> None:
+    rng, test = np.random.default_rng(3), worse_than(0.00316)
+    for look in range(120):
+        test.add(0, REQUESTS, at=15 * look)
+    late = 0
+    while not test.rejects:
+        test.add(int(rng.binomial(REQUESTS, 0.05)), REQUESTS, at=15 * (120 + late))
+        late += 1
+        assert late < 40
+
+
+def is_rejected_by_spell(share: float, *, looks: int, quiet: int) -> bool:
+    """Say whether a spell of high traffic after quiet looks rejects at any of its looks."""
+    test = worse_than(0.00316)
+    for look in range(quiet):
+        test.add(0, 1500, at=15 * (look + 1))
+    ever = False
+    for look in range(quiet, quiet + looks):
+        test.add(round(1500 * share), 1500, at=15 * (look + 1))
+        ever |= bool(test.rejects)
+    return ever
+
+
+@pytest.mark.parametrize(
+    ("share", "quiet", "passes", "rejects"),
+    [(1.0, 40, 2, 5), (0.1, 40, 3, 8), (0.04, 40, 7, 12), (0.2, 0, 1, 2)],
+)
+def test_a_burst_is_never_enough_and_what_persists_is(
+    share: float, quiet: int, passes: int, rejects: int
+) -> None:
+    assert not is_rejected_by_spell(share, looks=passes, quiet=quiet)
+    assert is_rejected_by_spell(share, looks=rejects, quiet=quiet)
+
+
+def test_a_ramp_is_followed_although_the_past_was_good() -> None:
+    test = worse_than(0.00316)
+    for look in range(60):
+        test.add(0, 150, at=15 * (look + 1))
+    late = 0
+    while not test.rejects:
+        late += 1
+        test.add(150 * min(0.03, 0.0005 * late), 150, at=15 * (60 + late))
+        assert late < 40
+
+
+def test_without_events_there_is_no_evidence() -> None:
+    worse, better = worse_than(0.01), BetterThan(0.01)
+    for look in range(LOOKS):
+        worse.add(0, 0, at=15 * look)
+        better.add(0, 0)
+    assert worse.log_e == pytest.approx(0, abs=1e-9)
+    assert better.log_e == pytest.approx(0, abs=1e-9)
+
+
+def test_clean_traffic_proves_a_share_under_the_trigger() -> None:
+    better = BetterThan(0.01)
+    better.add(0, 300)
+    assert better.log_e < math.log(20)
+    better.add(0, 200)
+    assert better.log_e >= math.log(20)
+
+
+@settings(max_examples=50)
+@given(
+    counts=st.lists(
+        st.integers(0, 50).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_evidence_for_better_is_the_same_however_intervals_are_split(counts: list[tuple[int, int]]) -> None:
+    apart, together = BetterThan(0.05), BetterThan(0.05)
+    for bad, total in counts:
+        apart.add(bad, total)
+    together.add(sum(bad for bad, _ in counts), sum(total for _, total in counts))
+    assert apart.log_e == pytest.approx(together.log_e, rel=1e-9, abs=1e-9)

@@ -1,0 +1,155 @@
+"""A share is judged alone while stable is well, and against stable while stable is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from slipway.analysis.statistics.error_budget import Budget
+from slipway.analysis.statistics.share_test import Limits, ShareTest
+from slipway.policy.metrics import Decision
+from slipway.policy.release import load_policy
+
+BUDGET = Budget(0.01, 0.005, 0.005)
+LIMITS = Limits(target=0.001, trigger=0.01, null=0.00316)
+LOOK = 15.0
+
+
+def rules(**changed: Any) -> Decision:
+    return load_policy("release.yaml").decision.model_copy(update={"burst_seconds": 3 * LOOK} | changed)
+
+
+def share_test(decision: Decision | None = None, *, runs: tuple[int, ...] = ()) -> ShareTest:
+    return ShareTest(LIMITS, decision or rules(), BUDGET, horizon=5400, compare=True, shape=runs)
+
+
+def feed(test: ShareTest, looks: int, canary: tuple[float, float], stable: tuple[float, float]) -> None:
+    """Add looks of ``(total, bad)`` after those that are there."""
+    begun = int(max(test.quarantine._last, 0) / LOOK)
+    for look in range(begun + 1, begun + looks + 1):
+        test.add(canary[0], canary[1], canary[1], stable[0], stable[1], at=look * LOOK)
+
+
+def test_an_outage_of_both_is_quarantined_and_rolls_nothing_back() -> None:
+    test = share_test()
+    feed(test, 20, (150, 0), (1350, 1))
+    feed(test, 40, (150, 12), (1350, 108))
+    assert test.quarantine.active
+    assert not test.rolls_back
+    assert not test.promotes
+    feed(test, 60, (150, 0), (1350, 1))
+    assert not test.quarantine.active
+    assert not test.rolls_back
+    assert not test.rolls_back_at_deadline
+    assert test.promotes
+
+
+def test_a_canary_that_is_worse_than_a_broken_stable_is_rolled_back() -> None:
+    test = share_test()
+    feed(test, 4, (150, 0), (1350, 1))
+    feed(test, 20, (150, 45), (1350, 68))
+    assert test.quarantine.active
+    assert test.rolls_back
+
+
+def test_quarantine_ends_in_a_freeze_that_only_a_person_ends() -> None:
+    test = share_test(rules(quarantine_seconds=300))
+    feed(test, 40, (150, 12), (1350, 108))
+    assert test.quarantine.frozen
+    feed(test, 60, (150, 0), (1350, 0))
+    assert test.quarantine.frozen
+    assert not test.promotes
+    assert not test.rolls_back
+
+
+def test_a_frozen_phase_blames_the_outage_on_nobody() -> None:
+    rng, test = np.random.default_rng(5), share_test(rules(quarantine_seconds=60), runs=(200,))
+    ever = np.zeros(200, dtype=bool)
+    for look in range(1, 120):
+        n, m = rng.poisson(15, 200), rng.poisson(135, 200)
+        k, s = rng.binomial(n, 0.05), rng.binomial(m, 0.05)
+        test.add(n, k, k, m, s, at=look * LOOK)
+        ever |= test.rolls_back
+    assert test.quarantine.frozen.all()
+    assert ever.mean() <= 0.02
+
+
+def test_without_quarantine_an_outage_counts_and_only_the_comparison_is_left() -> None:
+    off = rules(quarantine=False, relative_to_stable=1)
+    test = share_test(off)
+    feed(test, 20, (150, 15), (1350, 108))
+    assert not test.quarantine.active
+    assert test.rolls_back
+
+
+def test_a_canary_worse_than_stable_under_the_trigger_is_not_promoted() -> None:
+    # 0.09 % is within the target and far under the trigger, but fifteen times what stable has.
+    test = ShareTest(LIMITS, rules(), Budget(0.3, 0.3, 0.3), horizon=5400, compare=True)
+    feed(test, 240, (2000, 1.8), (18000, 1))
+    assert test.is_within_target
+    assert test.is_behind_stable
+    assert not test.promotes
+    assert not test.rolls_back
+
+
+def test_degraded_is_sticky_and_the_deadline_rolls_back_what_is_over_the_trigger() -> None:
+    test = share_test(rules(relative_to_stable=1))
+    feed(test, 6, (20, 2), (180, 0))
+    assert test.degraded
+    feed(test, 60, (20, 0), (180, 0))
+    assert test.degraded
+    assert not test.promotes
+
+
+def test_strict_rolls_back_only_what_is_proven_over_the_trigger() -> None:
+    rng = np.random.default_rng(7)
+    guard = share_test(runs=(300,))
+    strict = ShareTest(
+        Limits(0.001, 0.01, 0.01),
+        rules(rollback_null="strict"),
+        BUDGET,
+        horizon=5400,
+        compare=True,
+        shape=(300,),
+    )
+    ever = {"guard": np.zeros(300, dtype=bool), "strict": np.zeros(300, dtype=bool)}
+    for look in range(1, 241):
+        n = rng.poisson(150, 300)
+        k = rng.binomial(n, 0.01)
+        for name, test in (("guard", guard), ("strict", strict)):
+            test.add(n, k, k, 9 * n, 0 * n, at=look * LOOK)
+            ever[name] |= test.rolls_back
+    assert ever["guard"].mean() > 0.5
+    assert ever["strict"].mean() <= 0.03
+    assert not strict.rolls_back_at_deadline.any()
+
+
+def test_many_releases_at_once_are_judged_as_each_alone() -> None:
+    rng = np.random.default_rng(11)
+    shares = np.array([0.0, 0.003, 0.02, 0.2])
+    together, alone = share_test(runs=(4,)), [share_test() for _ in shares]
+    for look in range(1, 60):
+        n, m = rng.poisson(40, 4), rng.poisson(360, 4)
+        k, s = rng.binomial(n, shares), rng.binomial(m, 0.002)
+        together.add(n, k, k, m, s, at=look * LOOK)
+        for run, test in enumerate(alone):
+            test.add(n[run], k[run], k[run], m[run], s[run], at=look * LOOK)
+            assert bool(test.rolls_back) == bool(together.rolls_back[run])
+            assert float(test.worse.log_e) == pytest.approx(float(together.worse.log_e[run]))
+            assert bool(test.promotes) == bool(together.promotes[run])
+
+
+def test_without_events_nothing_follows() -> None:
+    test = share_test()
+    feed(test, 240, (0, 0), (0, 0))
+    assert not test.promotes
+    assert not test.rolls_back
+    assert not test.rolls_back_at_deadline
+
+
+def test_looks_only_go_forward() -> None:
+    test = share_test()
+    test.add(1, 0, 0, 1, 0, at=30)
+    with pytest.raises(ValueError, match=r"look at 15 s: comes after the one at 30 s"):
+        test.add(1, 0, 0, 1, 0, at=15)

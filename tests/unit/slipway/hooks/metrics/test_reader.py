@@ -1,0 +1,130 @@
+"""Readings become increments per revision, as of stated moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from slipway.analysis.counts import Counts
+from slipway.exceptions import MetricsUnavailable
+from slipway.hooks.metrics.promql import Sample
+from slipway.hooks.metrics.reader import MetricReader, queries
+from slipway.policy.metrics import Metric
+from slipway.policy.release import load_policy
+
+CANARY, STABLE = "web-2", "web-1"
+
+
+class Door:
+    """Answers queries from a table, as the PromQL hook does."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[tuple[str, str], float]] = {}
+        self.asked: list[tuple[str, float]] = []
+        self.broken = False
+
+    async def aquery(self, expr: str, time: float) -> list[Sample]:
+        self.asked.append((expr, time))
+        if self.broken:
+            raise MetricsUnavailable("no answer")
+        return [
+            Sample({"revision_name": revision, "instance": instance}, value, time)
+            for (revision, instance), value in self.values.get(expr, {}).items()
+        ]
+
+
+def metrics(*keys: str) -> Mapping[str, Metric]:
+    return {key: load_policy("release.yaml").metrics[key] for key in keys}
+
+
+def texts(metric: Metric) -> dict[str, str]:
+    return {
+        part: text.replace("$service", "web")
+        .replace("$location", "here")
+        .replace("$revisions", f"{CANARY}|{STABLE}")
+        for part, text in queries(metric).items()
+    }
+
+
+def reader(door: Door, found: Mapping[str, Metric]) -> MetricReader:
+    return MetricReader(door, found, service="web", location="here", revisions=[CANARY, STABLE])  # type: ignore[arg-type]
+
+
+@pytest.mark.asyncio
+async def test_a_share_counts_from_the_first_reading_on_per_revision() -> None:
+    found = metrics("error_rate")
+    parts, door = texts(found["error_rate"]), Door()
+    door.values[parts["total"]] = {(CANARY, "a"): 5, (STABLE, "b"): 100}
+    under_test = reader(door, found)
+    assert await under_test.read(at=10) == [{"error_rate": Counts()}, {"error_rate": Counts()}]
+    door.values[parts["total"]] = {(CANARY, "a"): 15, (CANARY, "new"): 2, (STABLE, "b"): 190}
+    door.values[parts["over_target"]] = {(CANARY, "a"): 1}
+    canary, stable = await under_test.read(at=11)
+    assert canary == {"error_rate": Counts(12, 1, 1)}
+    assert stable == {"error_rate": Counts(90, 0, 0)}
+    assert {moment for _, moment in door.asked} == {10, 11}
+
+
+@pytest.mark.asyncio
+async def test_a_quantile_counts_what_is_slower_than_each_limit() -> None:
+    found = metrics("latency_p95")
+    parts, door = texts(found["latency_p95"]), Door()
+    assert r'le=~"0\\.5"' in parts["within_target"]
+    assert r'le=~"2|2\\.0"' in parts["within_trigger"]
+    under_test = reader(door, found)
+    await under_test.read(at=0)
+    for part, value in {"total": 100, "within_target": 90, "within_trigger": 97}.items():
+        door.values[parts[part]] = {(CANARY, "a"): value}
+    canary, _ = await under_test.read(at=1)
+    assert canary == {"latency_p95": Counts(100, 10, 3)}
+
+
+@pytest.mark.asyncio
+async def test_requests_without_a_bucket_to_fall_in_are_no_evidence_never_slow_ones() -> None:
+    found = metrics("latency_p95")
+    parts, door = texts(found["latency_p95"]), Door()
+    under_test = reader(door, found)
+    await under_test.read(at=0)
+    door.values[parts["total"]] = {(CANARY, "a"): 100, (STABLE, "b"): 100}
+    for part in ("within_target", "within_trigger"):
+        door.values[parts[part]] = {(STABLE, "b"): 97}
+    canary, stable = await under_test.read(at=1)
+    assert (canary, stable) == ({"latency_p95": Counts()}, {"latency_p95": Counts(100, 3, 3)})
+
+
+@pytest.mark.asyncio
+async def test_a_count_that_must_stay_zero_needs_its_series_to_be_there() -> None:
+    found = metrics("session_isolation")
+    parts, door = texts(found["session_isolation"]), Door()
+    under_test = reader(door, found)
+    await under_test.read(at=0)
+    assert (await under_test.read(at=1))[0] == {"session_isolation": Counts(0, 0, 0)}
+    door.values[parts["over_trigger"]] = {(CANARY, "a"): 0}
+    assert (await under_test.read(at=2))[0] == {"session_isolation": Counts(1, 0, 0)}
+    door.values[parts["over_trigger"]] = {(CANARY, "a"): 2}
+    assert (await under_test.read(at=3))[0] == {"session_isolation": Counts(1, 0, 2)}
+
+
+@pytest.mark.asyncio
+async def test_a_gap_is_covered_by_the_next_reading() -> None:
+    found = metrics("error_rate")
+    parts, door = texts(found["error_rate"]), Door()
+    under_test = reader(door, found)
+    await under_test.read(at=0)
+    door.broken = True
+    with pytest.raises(MetricsUnavailable):
+        await under_test.read(at=1)
+    door.broken = False
+    door.values[parts["total"]] = {(CANARY, "a"): 40}
+    assert (await under_test.read(at=2))[0] == {"error_rate": Counts(40, 0, 0)}
+
+
+@pytest.mark.asyncio
+async def test_a_level_is_the_highest_now_with_the_number_of_series_over_its_limit() -> None:
+    found = metrics("memory")
+    parts, door = texts(found["memory"]), Door()
+    under_test = reader(door, found)
+    door.values[parts["level"]] = {(CANARY, "a"): 0.95, (CANARY, "b"): 0.5, (STABLE, "c"): 0.4}
+    assert await under_test.read(at=0) == [{"memory": Counts(2, 0.95, 1)}, {"memory": Counts(1, 0.4, 0)}]
+    door.values[parts["level"]] = {(CANARY, "a"): 0.5}
+    assert (await under_test.read(at=1))[0] == {"memory": Counts(1, 0.5, 0)}

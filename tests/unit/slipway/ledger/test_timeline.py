@@ -1,0 +1,129 @@
+"""What a release did, told from its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from slipway.ledger.ledger import Entry, Release
+from slipway.ledger.outcome import headline
+from slipway.ledger.plan import plan_release
+from slipway.ledger.timeline import evidence_lines, phases, traffic
+from slipway.policy.release import load_policy
+
+BEGAN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+BACKEND, STABLE = "netra-backend-prod", "netra-backend-prod-00001-abc"
+
+
+@pytest.fixture
+def release() -> Release:
+    policy = load_policy("release.yaml")
+    plan = plan_release(
+        {"version": "1.2.0"},
+        run_id="one",
+        known_fields=("version",),
+        policy=policy,
+        resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
+    )
+    stable = {BACKEND: {STABLE: 100}}
+    return Release(
+        plan.release_id, "1.2.0", "one", "ada", plan, policy, stable, None, None, BEGAN, closed_at=None
+    )
+
+
+def entries(*written: tuple[str, Mapping[str, Any]]) -> list[Entry]:
+    return [
+        Entry(number, key, BEGAN + timedelta(seconds=number), payload, "", "")
+        for number, (key, payload) in enumerate(written, start=1)
+    ]
+
+
+def finding(reason: str, verdict: str = "promote") -> dict[str, Any]:
+    return {"reason": reason, "verdict": verdict}
+
+
+def test_a_promotion_has_all_of_its_findings_and_anything_else_its_reason() -> None:
+    findings = [finding("a"), finding("b")]
+    assert evidence_lines({"verdict": "promote", "reason": "a; b", "findings": findings}) == ["a", "b"]
+    assert evidence_lines({"verdict": "promote", "reason": "a", "findings": []}) == ["a"]
+    assert evidence_lines({"verdict": "hold", "reason": "why", "findings": findings}) == ["why"]
+
+
+def test_the_phases_are_the_gates_and_what_kept_one_from_starting() -> None:
+    bad = {"verdict": "rollback", "reason": "b", "findings": [finding("a"), finding("b", "rollback")]}
+    said = phases(
+        entries(
+            ("gate/staging", {"phase": "staging", "verdict": "promote", "reason": "a", "findings": []}),
+            ("evidence/canary", {"phase": "canary", "looks": []}),
+            ("baked/canary", bad),
+            ("gate/canary", {"phase": "canary", **bad}),
+            ("warmed/half/backend", {"phase": "half", "verdict": "promote", "reason": "4 tests passed"}),
+            ("forecast/half", {"phase": "half", "action": "hold", "reason": "too little traffic"}),
+            ("warmed/full/auth", {"phase": "full", "verdict": "rollback", "reason": "a test failed"}),
+        )
+    )
+    assert [(one.phase, one.verdict, list(one.lines), list(one.others)) for one in said] == [
+        ("staging", "promote", ["a"], []),
+        ("canary", "rollback", ["b"], ["a"]),
+        ("half", "hold", ["not started, it cannot see the trigger: too little traffic"], []),
+        ("full", "rollback", ["a test failed"], []),
+    ]
+
+
+def test_a_verdict_that_no_gate_has_followed_is_told() -> None:
+    frozen = {"verdict": "hold", "reason": "stable is over the trigger", "findings": []}
+    (said,) = phases(entries(("baked/half/2", frozen)))
+    assert (said.phase, said.verdict, list(said.lines)) == ("half", "hold", ["stable is over the trigger"])
+
+
+def test_evidence_of_another_region_says_whose_it_is() -> None:
+    origin = {"release": "v1-1-0-abcdef", "sequence": 3, "hash": "0"}
+    gate = {"phase": "staging", "verdict": "promote", "reason": "a", "findings": [], "taken_over": origin}
+    (said,) = phases(entries(("gate/staging", gate)))
+    assert said.taken_over == "v1-1-0-abcdef"
+
+
+def test_the_traffic_has_each_split_once_and_when_it_was_in_force(release: Release) -> None:
+    new = release.plan.services["backend"].revisions["production"]
+    shifted, braked = BEGAN + timedelta(seconds=60.5), BEGAN + timedelta(seconds=70)
+    ten = {BACKEND: {"before": {STABLE: 100}, "after": {new: 10, STABLE: 90}, "percent": 10}}
+    back = {"before": {new: 10, STABLE: 90}, "after": {STABLE: 100, new: 0}, "changed": True}
+    same = {"before": {STABLE: 100}, "after": {STABLE: 100}, "changed": False}
+    brake = {"changes": {BACKEND: back}, "at": braked.isoformat()}
+    steps = traffic(
+        release,
+        entries(
+            ("configured/production", {"changes": [{"key": "A", "before": "1", "after": "2"}]}),
+            ("shifted/canary", {"changes": ten, "at": shifted.isoformat()}),
+            ("baked/canary", {"verdict": "rollback", "reason": "b", "brake": brake}),
+            ("rolled_back/traffic", {"reason": "b", "changes": {BACKEND: same}}),
+        ),
+    )[BACKEND]
+    assert [(step.at, dict(step.split), step.new_percent) for step in steps] == [
+        (BEGAN, {STABLE: 100}, 0),
+        (shifted, {new: 10, STABLE: 90}, 10),
+        (braked, {STABLE: 100}, 0),
+    ]
+    assert [step.why for step in steps][1] == "phase canary"
+
+
+def test_a_split_that_was_left_alone_is_told_with_its_reason(release: Release) -> None:
+    left = {"before": {"x": 100}, "after": {"x": 100}, "changed": False, "note": "left alone: set by bob"}
+    written = entries(("rolled_back/reconciled", {"reason": "b", "changes": {BACKEND: left}}))
+    last = traffic(release, written)[BACKEND][-1]
+    assert (dict(last.split), last.why) == ({"x": 100}, "rollback; left alone: set by bob")
+
+
+def test_a_brake_that_failed_moved_nothing(release: Release) -> None:
+    braked = entries(("baked/canary", {"verdict": "rollback", "reason": "b", "brake": {"error": "no"}}))
+    assert len(traffic(release, braked)[BACKEND]) == 1
+
+
+def test_the_headline_is_how_far_it_has_come_until_it_is_called_off(release: Release) -> None:
+    under_way = entries(("opened", {}), ("shifted/canary", {}))
+    assert headline(release, under_way) == "release 1.2.0: open: the last thing on record is shifted/canary"
+    gate = {"phase": "canary", "verdict": "rollback", "reason": "5 % errors"}
+    called_off = entries(("opened", {}), ("gate/canary", gate))
+    assert headline(release, called_off) == "release 1.2.0: open: canary: 5 % errors"
