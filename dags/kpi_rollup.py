@@ -28,7 +28,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param, TaskGroup
 from slipway.assets import KPI_DAILY, TARGET_REVIEW
-from slipway.operators.kpi.checks import QualityOperator, ReconcileOperator
+from slipway.operators.kpi.checks import QualityOperator, ReconcileDayOperator
 from slipway.operators.kpi.publish import PublishDayOperator
 from slipway.operators.kpi.schema import (
     CheckSourceSchemaOperator,
@@ -142,7 +142,7 @@ with DAG(
     staged = {**extracts, "facts": facts.output, "totals": totals.output, "kpis": kpis.output}
 
     with TaskGroup("check", tooltip="Nothing is published unless all of these pass") as check:
-        reconcile = ReconcileOperator(task_id="reconcile", inputs=staged)
+        reconcile = ReconcileDayOperator(task_id="reconcile", inputs=staged)
         QualityOperator(
             task_id="quality", subjects=["staged_day", "kpi_daily"], database="warehouse", inputs=staged
         )

@@ -27,7 +27,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, TriggerRule
 from slipway.assets import RELEASE_PROMOTED
 from slipway.ledger.plan import VERSION_PATTERN
-from slipway.operators.base import ReconcileOperator, VerdictOperator
+from slipway.operators.base import ReconcileReleaseOperator, VerdictOperator
 from slipway.operators.closing import ClosePromotedOperator
 from slipway.policy.files import policy_names
 from slipway.task_groups.phases import (
@@ -144,12 +144,12 @@ with DAG(
     phase_3 = canary(
         group_id="phase_3_canary",
         services=services,
-        then=["phase_4_gradual_increase.look_ahead", "phase_4_gradual_increase.warm_up"],
+        then=["phase_4_gradual_increase.check_detection_power", "phase_4_gradual_increase.warm_up"],
     )
     phase_4 = gradual_increase(
         group_id="phase_4_gradual_increase",
         services=services,
-        then=["phase_5_full_rollout.look_ahead", "phase_5_full_rollout.warm_up"],
+        then=["phase_5_full_rollout.check_detection_power", "phase_5_full_rollout.warm_up"],
     )
     phase_5 = full_rollout(group_id="phase_5_full_rollout", services=services, then=["tag_release"])
     tag = tag_release()
@@ -158,14 +158,14 @@ with DAG(
     regions = report_regions()
     following = next_region()
     verdict = VerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0)
-    reconcile = ReconcileOperator(task_id="reconcile", retries=5).as_teardown()
+    reconcile = ReconcileReleaseOperator(task_id="reconcile", retries=5).as_teardown()
 
     begin >> [phase_1, later]
     for phase, then in ((phase_1, phase_2), (phase_3, phase_4), (phase_4, phase_5)):
         phase["go_or_rollback"] >> list(then.get_roots())
     [phase_2["go_or_rollback"], later["go_or_rollback"]] >> production >> phase_3
     phase_5["go_or_rollback"] >> tag >> promote
-    [phase["call_off"] for phase in (phase_1, phase_2, later, phase_3, phase_4, phase_5)] >> undo
+    [phase["start_rollback"] for phase in (phase_1, phase_2, later, phase_3, phase_4, phase_5)] >> undo
     [promote, undo] >> regions >> verdict
     promote >> following
     [promote, undo] >> reconcile

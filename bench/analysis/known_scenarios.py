@@ -1,6 +1,7 @@
 """The sets that were looked at while the analysis was designed.
 
-``tuning``: the alternatives, weights, stakes and limits of :mod:`slipway.analysis.statistics.worse_than` were chosen on it.
+``tuning``: the alternatives, weights, stakes and limits of
+:mod:`slipway.analysis.statistics.worse_than` were chosen on it.
 ``validation``: other latency shapes, burst structures and onsets, three batches. The limits on late spells,
 ``lately_seconds`` and ``lost_seconds`` were set after their false rollbacks were seen: it is not independent.
 """

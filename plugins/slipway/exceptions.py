@@ -26,10 +26,10 @@
         │   ├── MigrationChanged        a migration was changed after it was applied
         │   └── SchemaUnexpected        the schema is not the one the migrations should have left
         ├── DatabaseNotReady            the database is in no state to be migrated now
-        ├── DatabaseMistaken            the connection leads to another database than the one meant
+        ├── WrongDatabase            the connection leads to another database than the one meant
         ├── SchemaContractBroken        a version would meet a schema that it cannot run on
         ├── LoadBalancerUnreadable      the load balancer in front cannot be read
-        ├── LoadBalancerUnfit           it does not lead to the services in every region
+        ├── LoadBalancerMisconfigured           it does not lead to the services in every region
         ├── NotificationFailed          nobody could be told
         ├── CommandFailed               a command on the worker could not run to its end
         └── ReleaseUnknown              no release with this id was opened
@@ -132,7 +132,7 @@ class DatabaseNotReady(SlipwayError):
     """The database is in no state to be migrated now; nothing was changed."""
 
 
-class DatabaseMistaken(SlipwayError):
+class WrongDatabase(SlipwayError):
     """The connection leads to another database than the one meant; nothing was changed."""
 
 
@@ -144,7 +144,7 @@ class LoadBalancerUnreadable(SlipwayError):
     """The load balancer in front cannot be read."""
 
 
-class LoadBalancerUnfit(SlipwayError):
+class LoadBalancerMisconfigured(SlipwayError):
     """The load balancer in front does not lead to the services that are released, in every region."""
 
 

@@ -17,7 +17,8 @@ class BakeAnalysis:
     """Watches one phase of a release.
 
     The false-rollback probability of the policy is shared over the metrics that can roll back by chance, over
-    the phases and over the ways to roll back (:mod:`slipway.analysis.statistics.error_budget`); looking often costs nothing.
+    the phases and over the ways to roll back (:mod:`slipway.analysis.statistics.error_budget`); looking
+    often costs nothing.
 
     :param policy: the policy of the release.
     :param bake_seconds: how long the phase is watched before it may be promoted.

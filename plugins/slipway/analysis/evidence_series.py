@@ -17,7 +17,7 @@ _Look = tuple[float, Counts]
 
 
 @dataclass(frozen=True)
-class Point:
+class EvidencePoint:
     """What one revision showed at one look.
 
     :param at: seconds since the first look.
@@ -49,8 +49,8 @@ class Series:
     target: float | None = None
     trigger: float | None = None
     band: tuple[float, float] | None = None
-    canary: list[Point] = field(default_factory=list)
-    stable: list[Point] = field(default_factory=list)
+    canary: list[EvidencePoint] = field(default_factory=list)
+    stable: list[EvidencePoint] = field(default_factory=list)
 
 
 def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
@@ -131,7 +131,7 @@ def _over_trigger(
     return series
 
 
-def _points(metric: Metric, looks: Sequence[_Look], window: float) -> list[Point]:
+def _points(metric: Metric, looks: Sequence[_Look], window: float) -> list[EvidencePoint]:
     if isinstance(metric, LevelMetric):
         return [_exact(at, counts.over_target) for at, counts in looks if counts.total > 0]
     if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
@@ -144,7 +144,9 @@ def _points(metric: Metric, looks: Sequence[_Look], window: float) -> list[Point
     return seen
 
 
-def _trailing(looks: Sequence[_Look], window: float, point: Callable[[float, Counts], Point]) -> list[Point]:
+def _trailing(
+    looks: Sequence[_Look], window: float, point: Callable[[float, Counts], EvidencePoint]
+) -> list[EvidencePoint]:
     points, first, sums = [], 0, Counts()
     for at, counts in looks:
         sums = sums + counts
@@ -157,21 +159,21 @@ def _trailing(looks: Sequence[_Look], window: float, point: Callable[[float, Cou
     return points
 
 
-def _share(metric: ShareMetric | QuantileMetric | BandMetric) -> Callable[[float, Counts], Point]:
+def _share(metric: ShareMetric | QuantileMetric | BandMetric) -> Callable[[float, Counts], EvidencePoint]:
     counts_good = isinstance(metric, BandMetric) or (
         isinstance(metric, ShareMetric) and metric.direction == "higher"
     )
 
-    def point(at: float, sums: Counts) -> Point:
+    def point(at: float, sums: Counts) -> EvidencePoint:
         counted = sums.total - sums.over_target if counts_good else sums.over_target
         value = 100 * counted / sums.total
         if isinstance(metric, BandMetric):
             return _exact(at, value)
         low, high = interval(counted, sums.total)
-        return Point(at, value, 100 * low, 100 * high)
+        return EvidencePoint(at, value, 100 * low, 100 * high)
 
     return point
 
 
-def _exact(at: float, value: float) -> Point:
-    return Point(at, value, value, value)
+def _exact(at: float, value: float) -> EvidencePoint:
+    return EvidencePoint(at, value, value, value)

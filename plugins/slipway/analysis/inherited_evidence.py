@@ -22,7 +22,7 @@ _OF_ONE_REGION = "checklist/deployment"
 GATES = ("gate/staging", "gate/preparation")
 
 
-def is_handed_on(key: str) -> bool:
+def is_inherited(key: str) -> bool:
     """Whether an entry is about the version, and not about the region that it was written for.
 
     :param key: the entry's key.

@@ -10,7 +10,7 @@ from slipway.policy.release import Policy
 
 
 @dataclass(frozen=True)
-class Line:
+class ChecklistLine:
     """One line of the checklist.
 
     :param part: ``during`` or ``post``.
@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveState:
     """A service as it is now.
 
     :param serving: percent by revision.
@@ -47,10 +47,10 @@ class Live:
 def deployment_checklist(
     policy: Policy,
     entries: Mapping[str, Mapping[str, Any]],
-    live: Mapping[str, Live],
+    live: Mapping[str, LiveState],
     revisions: Mapping[str, str],
     alerts: Set[str],
-) -> Sequence[Line]:
+) -> Sequence[ChecklistLine]:
     """Go through the strategy's lists "During Deployment" and "Post-Deployment".
 
     :param policy: that the release was judged by.
@@ -62,11 +62,15 @@ def deployment_checklist(
     return [*_during(policy, entries, alerts), *_post(policy, entries, live, revisions)]
 
 
-def _during(policy: Policy, entries: Mapping[str, Mapping[str, Any]], alerts: Set[str]) -> Iterator[Line]:
+def _during(
+    policy: Policy, entries: Mapping[str, Mapping[str, Any]], alerts: Set[str]
+) -> Iterator[ChecklistLine]:
     canary = entries.get("gate/canary", {}).get("verdict", "nothing on record")
-    yield Line("during", "Canary deployment successful", canary == "promote", f"the canary's gate: {canary}")
+    yield ChecklistLine(
+        "during", "Canary deployment successful", canary == "promote", f"the canary's gate: {canary}"
+    )
     missing = [name for name in policy.checklist.alerts.names if name not in alerts]
-    yield Line(
+    yield ChecklistLine(
         "during",
         "Monitoring alerts configured",
         not missing,
@@ -80,11 +84,11 @@ def _during(policy: Policy, entries: Mapping[str, Mapping[str, Any]], alerts: Se
 def _post(
     policy: Policy,
     entries: Mapping[str, Mapping[str, Any]],
-    live: Mapping[str, Live],
+    live: Mapping[str, LiveState],
     revisions: Mapping[str, str],
-) -> Iterator[Line]:
+) -> Iterator[ChecklistLine]:
     elsewhere = [name for name, found in live.items() if dict(found.serving) != {revisions[name]: 100}]
-    yield Line(
+    yield ChecklistLine(
         "post",
         "Full traffic migration successful",
         not elsewhere,
@@ -93,16 +97,18 @@ def _post(
         else f"all traffic of {', '.join(live)} is on the new revisions",
     )
     ill = [name for name, found in live.items() if not found.ready]
-    yield Line(
+    yield ChecklistLine(
         "post",
         "All services healthy",
         not ill,
         f"not ready: {', '.join(ill)}" if ill else f"{', '.join(live)} are ready",
     )
     yield _judged(policy, entries, "post", "Business value delivery confirmed", ("band",))
-    yield Line("post", "Documentation updated", None, "the release has no evidence on it; a person must tell")
+    yield ChecklistLine(
+        "post", "Documentation updated", None, "the release has no evidence on it; a person must tell"
+    )
     captured = [finding["metric"] for finding in _findings(entries) if finding["observed"] is not None]
-    yield Line(
+    yield ChecklistLine(
         "post",
         "Success metrics captured",
         bool(captured),
@@ -112,13 +118,13 @@ def _post(
 
 def _judged(
     policy: Policy, entries: Mapping[str, Mapping[str, Any]], part: str, title: str, kinds: Sequence[str]
-) -> Line:
+) -> ChecklistLine:
     """Tell what the last phase found of the metrics of these kinds; an advisory finding decides nothing."""
     names = {name for name, metric in policy.metrics.items() if metric.kind in kinds}
     found = [finding for finding in _findings(entries) if finding["metric"] in names]
     weighed = [finding for finding in found if not finding["advisory"]]
     passed = bool(weighed) and all(finding["verdict"] == "promote" for finding in weighed)
-    return Line(part, title, passed, "; ".join(f["reason"] for f in found) or "nothing on record")
+    return ChecklistLine(part, title, passed, "; ".join(f["reason"] for f in found) or "nothing on record")
 
 
 def _findings(entries: Mapping[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

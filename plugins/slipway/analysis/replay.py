@@ -64,7 +64,7 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         else:
             analysis.add(canary, stable, at=at)
             decision = analysis.decision(at=at)
-        is_over = decision.ends_the_watch or at > deadline
+        is_over = decision.ends_the_bake or at > deadline
         if is_over:
             break
     return Replay(decision, is_over, missing)

@@ -82,7 +82,7 @@ class Decision:
         return any(finding.cause is Cause.FROZEN for finding in self.findings)
 
     @property
-    def ends_the_watch(self) -> bool:
+    def ends_the_bake(self) -> bool:
         """True when watching on cannot change it: it is decided, or a person must decide."""
         return self.verdict is not Verdict.HOLD or self.needs_a_person
 

@@ -18,7 +18,7 @@ def migrate_ledger(conn_id: str = LEDGER_CONNECTION) -> list[str]:
     :param conn_id: connection to the ledger's database.
     :return: ids of the migrations applied now.
     :raises MigrationFailed: naming what the database said.
-    :raises DatabaseMistaken: when the database is another one's.
+    :raises WrongDatabase: when the database is another one's.
     """
     return SchemaHook(postgres_conn_id=conn_id).migrate(
         SQL_DIRECTORY / "ledger" / "migrations", pace=load_policy(POLICY).migrations.pace, identity=IDENTITY

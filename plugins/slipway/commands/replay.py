@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from slipway.analysis.evidence_record import METHOD, EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.exceptions import SlipwayError
-from slipway.ledger.bakes import Entries, recorded_watches
+from slipway.ledger.bakes import Entries, recorded_bakes
 from slipway.policy.release import Policy, load_policy
 
 
@@ -25,7 +25,7 @@ def report(
     :param own: the policy that the release was opened with.
     :param other: a policy to compare with; None replays the release's own.
     """
-    recorded = (watch for phase in own.phases for watch in recorded_watches(entries, release_id, phase))
+    recorded = (watch for phase in own.phases for watch in recorded_bakes(entries, release_id, phase))
     for watch, evidence, verdict in recorded:
         phase = watch.title
         if evidence is None:

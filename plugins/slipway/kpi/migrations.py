@@ -31,7 +31,7 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True)
-class Migration:
+class ClickHouseMigration:
     """One file of the migrations folder."""
 
     name: str
@@ -48,18 +48,20 @@ class Migration:
         return [part for part in re.split(r";[ \t]*(?:\n|$)", self.text) if part.strip()]
 
 
-def load(folder: Path = MIGRATIONS) -> list[Migration]:
+def load(folder: Path = MIGRATIONS) -> list[ClickHouseMigration]:
     """Read the migrations in their order.
 
     :raises FileNotFoundError: when the folder has none.
     """
-    found = [Migration(path.stem, path.read_text()) for path in sorted(folder.glob("*.sql"))]
+    found = [ClickHouseMigration(path.stem, path.read_text()) for path in sorted(folder.glob("*.sql"))]
     if not found:
         raise FileNotFoundError(f"{folder}: no *.sql migrations")
     return found
 
 
-def apply(client: Client, migrations: Sequence[Migration], *, cluster: str | None = None) -> list[str]:
+def apply(
+    client: Client, migrations: Sequence[ClickHouseMigration], *, cluster: str | None = None
+) -> list[str]:
     """Apply what is not applied yet.
 
     :param cluster: name of the cluster to define everything on; None for a single server.

@@ -40,7 +40,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The outcome of one subject.
 
     :param broken: one line for each expectation that is not met; counts only, never values.
@@ -60,7 +60,7 @@ def expectations(name: str) -> list[dict[str, Any]]:
     return loaded
 
 
-def check(subjects: Sequence[Subject], docs: Path) -> list[Finding]:
+def check(subjects: Sequence[Subject], docs: Path) -> list[CheckResult]:
     """Check every subject in one Great Expectations context, and write its Data Docs.
 
     :param docs: folder of the Data Docs; what an earlier run left in it is replaced.
@@ -74,7 +74,7 @@ def check(subjects: Sequence[Subject], docs: Path) -> list[Finding]:
     return findings
 
 
-def _check(context: Any, subject: Subject) -> Finding:
+def _check(context: Any, subject: Subject) -> CheckResult:
     gx = great_expectations()
     add = context.data_sources.add_postgres if subject.is_postgres else context.data_sources.add_sql
     # A dollar sign would begin one of Great Expectations' own variables. PostgreSQL keeps the query's row in
@@ -102,7 +102,7 @@ def _check(context: Any, subject: Subject) -> Finding:
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
-    return Finding(subject.name, len(outcome.results), broken)
+    return CheckResult(subject.name, len(outcome.results), broken)
 
 
 def _write_docs(context: Any, docs: Path) -> None:

@@ -22,7 +22,7 @@ class Entries(Protocol):
 
 
 @dataclass(frozen=True)
-class Watch:
+class Bake:
     """One watch of a phase.
 
     :param phase: ``canary``, ``half`` or ``full``.
@@ -56,9 +56,9 @@ class Watch:
         return f"{what}/{self.phase}" if self.number == 1 else f"{what}/{self.phase}/{self.number}"
 
 
-def current_watch(
+def current_bake(
     entries: Entries, release_id: str, phase: PhaseName
-) -> tuple[Watch, Mapping[str, Any] | None]:
+) -> tuple[Bake, Mapping[str, Any] | None]:
     """Return the watch that is under way or was the last, and the answer that it began with.
 
     :param entries: the ledger.
@@ -66,7 +66,7 @@ def current_watch(
     """
     began = None
     for number in itertools.count(1):
-        watch = Watch(phase, number)
+        watch = Bake(phase, number)
         answer = entries.entry(release_id, watch.answer_key)
         if answer is None or not answer["watch_on"]:
             break
@@ -74,15 +74,15 @@ def current_watch(
     return watch, began
 
 
-def recorded_watches(
+def recorded_bakes(
     entries: Entries, release_id: str, phase: PhaseName
-) -> Iterator[tuple[Watch, Mapping[str, Any] | None, Mapping[str, Any]]]:
+) -> Iterator[tuple[Bake, Mapping[str, Any] | None, Mapping[str, Any]]]:
     """Yield every watch of a phase that has a verdict, with its evidence and the verdict.
 
     :param entries: the ledger.
     """
     for number in itertools.count(1):
-        watch = Watch(phase, number)
+        watch = Bake(phase, number)
         verdict = entries.entry(release_id, watch.verdict_key)
         if verdict is None:
             return

@@ -23,7 +23,7 @@ def leased(region: str, services: Iterable[str]) -> list[str]:
 class LedgerLeases(LedgerStore):
     """Takes, renews and frees leases; the ledger builds on it."""
 
-    def refuse_held(self, services: Sequence[str], *, region: str) -> None:
+    def require_unlocked(self, services: Sequence[str], *, region: str) -> None:
         """Refuse services that another release holds now; changes nothing, and promises nothing for later.
 
         :param services: names of production services.

@@ -14,7 +14,7 @@ def outcome_of(release: Release) -> str:
     return (release.outcome or "open").replace("_", " ")
 
 
-def last_word(release: Release, entries: Sequence[Entry]) -> str:
+def summary_line(release: Release, entries: Sequence[Entry]) -> str:
     """Say in one line how a release ended, and why: the word of the run's last task.
 
     :param entries: the ledger of the release.
@@ -27,8 +27,8 @@ def headline(release: Release, entries: Sequence[Entry]) -> str:
 
     :param entries: the ledger of the release.
     """
-    if release.outcome is not None or is_called_off(entries):
-        return last_word(release, entries)
+    if release.outcome is not None or is_rollback_started(entries):
+        return summary_line(release, entries)
     return f"{_name(release)}: {outcome_of(release)}: the last thing on record is {entries[-1].key}"
 
 
@@ -60,7 +60,7 @@ def reason_against(entry: Entry) -> str | None:
     return None
 
 
-def is_called_off(entries: Sequence[Entry]) -> bool:
+def is_rollback_started(entries: Sequence[Entry]) -> bool:
     """Whether a release goes no further: a gate or a check before it said so, or it is on its way back.
 
     :param entries: the ledger of the release.

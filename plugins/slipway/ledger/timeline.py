@@ -16,7 +16,7 @@ _GATE = "gate/"
 
 
 @dataclass(frozen=True)
-class Said:
+class PhaseDecision:
     """A decision on a phase.
 
     :param lines: what led to it, a line each.
@@ -59,7 +59,7 @@ def evidence_lines(decision: Mapping[str, Any]) -> list[str]:
     return [str(decision["reason"])]
 
 
-def phases(entries: Sequence[Entry]) -> list[Said]:
+def phases(entries: Sequence[Entry]) -> list[PhaseDecision]:
     """Return the decisions on the phases in their order.
 
     These are the gates', those that kept a phase from starting, and a watch's that no gate has followed yet.
@@ -79,18 +79,18 @@ def phases(entries: Sequence[Entry]) -> list[Said]:
             against = reason_against(entry)
             if against is not None:
                 verdict = str(entry.payload.get("verdict", "hold"))
-                said.append(Said(entry.at, str(entry.payload["phase"]), verdict, [against]))
+                said.append(PhaseDecision(entry.at, str(entry.payload["phase"]), verdict, [against]))
     return said
 
 
-def _said(entry: Entry, phase: str) -> Said:
+def _said(entry: Entry, phase: str) -> PhaseDecision:
     decision = entry.payload
     lines = evidence_lines(decision)
     findings = [str(finding["reason"]) for finding in decision.get("findings") or []]
     deciding = "; ".join(lines)
     others = [finding for finding in findings if finding not in lines and finding not in deciding]
     taken_over = decision.get("taken_over")
-    return Said(
+    return PhaseDecision(
         entry.at,
         phase,
         str(decision["verdict"]),

@@ -52,7 +52,7 @@ class ApproveProductionOperator(ReleaseOperator):
             context, release, approval, _body(entries, [finding.reason for finding in checklist.findings])
         )
 
-    def person_answered(self, context: Context, event: dict[str, Any]) -> bool:
+    def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
         """Record who answered what, and return whether production may begin.
 
         :param event: Airflow's: ``chosen_options``, and ``responded_by_user``, None when nobody answered in
@@ -85,7 +85,7 @@ class ApproveProductionOperator(ReleaseOperator):
             # The API takes a mapping, and refuses the none that is the default.
             params={},
         )
-        raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
+        raise TaskAwaitingInput(method_name="on_answer", timeout=timedelta(seconds=seconds))
 
 
 def _body(entries: Mapping[str, Mapping[str, Any]], checklist: list[str]) -> str:

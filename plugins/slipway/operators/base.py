@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
-from slipway.ledger.outcome import last_word, outcome_of, rollback_reason
+from slipway.ledger.outcome import outcome_of, rollback_reason, summary_line
 from slipway.ledger.plan import release_id
 from slipway.policy.release import EnvironmentName
 from slipway.release.rollback.traffic import leave_services, restore_stable_traffic
@@ -129,7 +129,7 @@ class CloseReleaseOperator(ReleaseOperator):
         return reason
 
 
-class ReconcileOperator(ReleaseOperator):
+class ReconcileReleaseOperator(ReleaseOperator):
     """Leave nothing half done: a release that is still open is rolled back, closed, and its services left.
 
     Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
@@ -169,7 +169,7 @@ class VerdictOperator(ReleaseOperator):
             release = self.release(context)
         except ReleaseUnknown as error:
             raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
-        word = last_word(release, self.ledger.entries(release.release_id))
+        word = summary_line(release, self.ledger.entries(release.release_id))
         if release.outcome != "promoted":
             raise AirflowFailException(word)
         return word

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.analysis.post_deployment import Line, Live, deployment_checklist
+from slipway.analysis.post_deployment import ChecklistLine, LiveState, deployment_checklist
 from slipway.operators.base import CloseReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.alert_rules import read_alerts
@@ -44,7 +44,7 @@ class ClosePromotedOperator(CloseReleaseOperator):
         self.record(release, "checklist/deployment", lines=[line.as_payload() for line in lines])
         return reason
 
-    def _checklist(self, release: Release) -> Sequence[Line]:
+    def _checklist(self, release: Release) -> Sequence[ChecklistLine]:
         revisions = {s.names["production"]: s.revisions["production"] for s in release.plan.services.values()}
         return deployment_checklist(
             release.policy,
@@ -54,7 +54,7 @@ class ClosePromotedOperator(CloseReleaseOperator):
             read_alerts(INCLUDE / release.policy.checklist.alerts.directory),
         )
 
-    def _live(self, release: Release, service: str, revision: str) -> Live:
+    def _live(self, release: Release, service: str, revision: str) -> LiveState:
         from slipway.hooks.cloud_run.hook import serving_split
         from slipway.hooks.cloud_run.revision import readiness
 
@@ -67,4 +67,4 @@ class ClosePromotedOperator(CloseReleaseOperator):
         found = self.cloud_run.get_service(**where)
         state = readiness(self.cloud_run.get_revision(**where, revision=revision), found, revision).state
         split = {name: percent for name, percent in serving_split(found).items() if percent}
-        return Live(split, state == "ready")
+        return LiveState(split, state == "ready")

@@ -15,8 +15,8 @@ from slipway.release.schema import (
     due_now,
     identity_of,
     migrations_directory,
-    refuse_unexpected,
-    refuse_unlike,
+    require_expected_schema,
+    require_same,
     touched,
 )
 from slipway.release.serving_versions import stable_versions
@@ -43,7 +43,7 @@ class CheckSchemaOperator(ReleaseOperator):
     :return: the migrations that are due, and those that are held with what they wait for.
     :raises MigrationInvalid: when a migration may not be applied as written.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
-    :raises DatabaseMistaken: when the connection leads to another database.
+    :raises WrongDatabase: when the connection leads to another database.
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the way forward.
     """
 
@@ -98,7 +98,7 @@ class SchemaOperator(EnvironmentOperator):
         from slipway.hooks.postgres.state import DatabaseStateHook
 
         applied = SchemaHook(connection).applied()
-        refuse_unexpected(policy, applied, DatabaseStateHook(connection).catalog())
+        require_expected_schema(policy, applied, DatabaseStateHook(connection).catalog())
 
 
 class CheckDatabaseOperator(SchemaOperator):
@@ -232,7 +232,7 @@ class RehearseMigrationsOperator(SchemaOperator):
             )
         ranges = [KeyRange(**found) for found in taken.get("ranges", [])]
         restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
-        refuse_unlike(
+        require_same(
             restored,
             taken["rows_before"],
             taken["rows_after"],

@@ -10,7 +10,7 @@ from slipway.hooks.secret_version import SecretVersion
 from slipway.ledger.outcome import is_being_undone
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import EnvironmentName
-from slipway.release.drift import last_state, refuse_drift, split_at
+from slipway.release.drift import last_state, require_no_drift, split_at
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ServicesOperator(ReleaseOperator):
             release.release_id, [name], region=release.policy.region, until=self.lease(release).until
         )
         try:
-            refuse_drift(
+            require_no_drift(
                 service,
                 last_state(entries, service.names["production"]),
                 state_of(live),

@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.branch import BranchMixIn
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.analysis.staging import judge_staging
 from slipway.exceptions import ReleaseConflict
-from slipway.ledger.bakes import current_watch
+from slipway.ledger.bakes import current_bake
 from slipway.operators.approval import APPROVAL
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import ITEMS
@@ -33,16 +33,16 @@ class GateOperator(ReleaseOperator, BranchMixIn):
 
     :param phase: name of the phase that ends here.
     :param go: task that begins the next phase.
-    :param call_off: task that leads to the rollback group.
+    :param start_rollback: task that leads to the rollback group.
     """
 
     inherits_from_skipmixin = True
 
-    def __init__(self, *, phase: str, go: str | Sequence[str], call_off: str, **kwargs: Any) -> None:
+    def __init__(self, *, phase: str, go: str | Sequence[str], start_rollback: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.phase = phase
         self.go = go
-        self.call_off = call_off
+        self.start_rollback = start_rollback
 
     def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
         """Return the decision on the phase: ``verdict``, ``reason``, ``findings``."""
@@ -53,7 +53,7 @@ class GateOperator(ReleaseOperator, BranchMixIn):
         release = self.release(context)
         decision = self._if_still_held(release, self.judge(release, context))
         self.record(release, f"gate/{self.phase}", phase=self.phase, **decision)
-        return self.do_branch(context, self.go if decision["verdict"] == "promote" else self.call_off)
+        return self.do_branch(context, self.go if decision["verdict"] == "promote" else self.start_rollback)
 
     def _if_still_held(self, release: Release, decision: Mapping[str, Any]) -> Mapping[str, Any]:
         if decision["verdict"] != "promote":
@@ -121,7 +121,7 @@ class BakeGateOperator(GateOperator):
 
     def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
         """Return the verdict on record."""
-        watch, _ = current_watch(self.ledger, release.release_id, self.phase)
+        watch, _ = current_bake(self.ledger, release.release_id, self.phase)
         verdict = self.ledger.entry(release.release_id, watch.verdict_key)
         if verdict is None:
             return {"verdict": "hold", "reason": "no verdict on record", "findings": []}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import LoadBalancerUnfit
+from slipway.exceptions import LoadBalancerMisconfigured
 from slipway.ledger.plan import ReleasePlan
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import Policy, parse_policy
@@ -24,8 +24,8 @@ class CheckLoadBalancerOperator(ReleaseOperator):
     :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`; None for the
         open or closed release of this run. (templated)
     :return: the backend services that were looked at.
-    :raises LoadBalancerUnfit: naming the backend service, the region, the network endpoint group, and the
-        way forward.
+    :raises LoadBalancerMisconfigured: naming the backend service, the region, the network endpoint group,
+        and the way forward.
     :raises LoadBalancerUnreadable: when Compute Engine refuses, or gives no usable answer.
     """
 
@@ -53,7 +53,7 @@ class CheckLoadBalancerOperator(ReleaseOperator):
             findings=found,
         )
         if found:
-            raise LoadBalancerUnfit("\n".join(found))
+            raise LoadBalancerMisconfigured("\n".join(found))
         return seen
 
     def _unfit(self, policy: Policy) -> list[str]:

@@ -60,7 +60,7 @@ class CheckMetricsOperator(ReleaseOperator):
         return edges
 
 
-class LookAheadOperator(ReleaseOperator):
+class CheckDetectionPowerOperator(ReleaseOperator):
     """State what a phase can see, from the traffic that is served now, before its traffic moves.
 
     A phase that cannot see the policy's trigger is extended or held, as the policy says.

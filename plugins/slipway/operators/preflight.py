@@ -13,8 +13,8 @@ from slipway.release.regions import (
     earlier_releases,
     followed,
     plan_following,
-    refuse_unless_served,
     requested_region,
+    require_served,
 )
 from slipway.release.rollback.target import RollbackTarget, read_target
 from slipway.release.serving_versions import target_versions
@@ -89,7 +89,7 @@ class ValidateRequestOperator(ReleaseOperator):
         """Plan what the region before was released with, by the policy that it was judged by."""
         requested_version(request, REQUEST_FIELDS)
         earlier = followed(request, policy, self.ledger)
-        refuse_unless_served([earlier, *earlier_releases(earlier, self.ledger)], self.cloud_run)
+        require_served([earlier, *earlier_releases(earlier, self.ledger)], self.cloud_run)
         return plan_following(
             request, earlier, region=policy.region, run_id=run_id, known_fields=REQUEST_FIELDS
         )
@@ -123,7 +123,7 @@ class OpenReleaseOperator(ReleaseOperator):
     def _open(self, context: Context) -> Release:
         plan = ReleasePlan.model_validate(self.validated["plan"])
         policy = parse_policy(self.validated["policy"], source=plan.policy_name)
-        self.ledger.refuse_held(
+        self.ledger.require_unlocked(
             [service.names["production"] for service in plan.services.values()], region=policy.region
         )
         targets = self._targets(plan, policy)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
-from slipway.analysis.inherited_evidence import is_handed_on, judge_evidence
+from slipway.analysis.inherited_evidence import is_inherited, judge_evidence
 from slipway.exceptions import CloudRunError, NotificationFailed, ReleaseConflict, ServiceNotFound
 from slipway.ledger.outcome import outcome_of
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.gates import GateOperator
-from slipway.release.regions import earlier_releases, way_back
+from slipway.release.regions import earlier_releases, rollback_commands
 from slipway.release.serving_versions import version_of
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ class EarlierRegionGateOperator(GateOperator):
         """Weigh the evidence that was taken over."""
         source = str(release.plan.follows)
         for entry in self.ledger.entries(source):
-            if is_handed_on(entry.key):
+            if is_inherited(entry.key):
                 origin = {"release": source, "sequence": entry.sequence, "hash": entry.hash}
                 self.ledger.append(release.release_id, entry.key, {"taken_over": origin, **entry.payload})
         entries = {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)}
         return judge_evidence(
-            {key: payload for key, payload in entries.items() if is_handed_on(key)},
+            {key: payload for key, payload in entries.items() if is_inherited(key)},
             release.policy.staging_validation,
             source=source,
         )
@@ -91,7 +91,7 @@ class ReportRegionsOperator(ReleaseOperator):
         self.log.info("regions:\n%s", "\n".join(f"{region}: {found}" for region, found in serving.items()))
         undone = release.outcome == "rolled_back"
         kept = list(earlier_releases(release, self.ledger)) if undone else []
-        back = {earlier.policy.region: way_back(earlier) for earlier in kept}
+        back = {earlier.policy.region: rollback_commands(earlier) for earlier in kept}
         told = self._tell(context, release, back) if back else "nothing to tell"
         self.record(
             release,
@@ -100,7 +100,7 @@ class ReportRegionsOperator(ReleaseOperator):
             outcome=outcome_of(release),
             serving=serving,
             kept=list(back),
-            way_back=back,
+            rollback_commands=back,
             told=told,
         )
         return serving

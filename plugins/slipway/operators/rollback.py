@@ -46,7 +46,7 @@ class RollBackTrafficOperator(ReleaseOperator):
         except SchemaContractBroken as error:
             self._call_person(context, release, str(error))
 
-    def person_answered(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def on_answer(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Follow the answer, and record who overrode what, and why.
 
         :param event: Airflow's: ``chosen_options``, ``params_input``, and ``responded_by_user``, None when
@@ -82,4 +82,4 @@ class RollBackTrafficOperator(ReleaseOperator):
             params={"reason": REASON.serialize()},
         )
         self.record(release, REFUSED, reason=refused, seconds=seconds)
-        raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
+        raise TaskAwaitingInput(method_name="on_answer", timeout=timedelta(seconds=seconds))

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from slipway.policy.section import Percent, Seconds, Section
 
 
-class Decision(Section):
+class DecisionRules(Section):
     """How evidence becomes a verdict.
 
     :param poll_seconds: time between two looks at the metrics.
@@ -67,7 +67,7 @@ class Decision(Section):
     power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
 
     @model_validator(mode="after")
-    def _windows_in_order(self) -> Decision:
+    def _windows_in_order(self) -> DecisionRules:
         if not self.lately_seconds <= self.lost_seconds <= self.comparison_seconds:
             raise ValueError(
                 f"lately_seconds={self.lately_seconds:g}, lost_seconds={self.lost_seconds:g}, "
@@ -76,7 +76,7 @@ class Decision(Section):
         return self
 
 
-class Measured(Section):
+class MetricRules(Section):
     """What every metric states.
 
     :param title: its name, for people.
@@ -103,7 +103,7 @@ class Measured(Section):
         return self.severity == "warning"
 
     @model_validator(mode="after")
-    def _only_a_warning_may_be_missing(self) -> Measured:
+    def _only_a_warning_may_be_missing(self) -> MetricRules:
         for rule in ("no_data", "no_answer"):
             if getattr(self, rule) == "report" and not self.may_be_missing:
                 raise ValueError(
@@ -113,7 +113,7 @@ class Measured(Section):
         return self
 
 
-class Consequence(Measured):
+class Consequence(MetricRules):
     """What follows when a share or a quantile is bad.
 
     :param action: ``rollback``; or ``hold`` for a metric that stops a promotion and never rolls back.
@@ -213,7 +213,7 @@ class QuantileMetric(Consequence):
         return self
 
 
-class BandMetric(Measured):
+class BandMetric(MetricRules):
     """``100 * (1 - part / whole)`` must lie in a band; outside it the release is held, never rolled back.
 
     :param margin_percent: a promotion needs an observed value inside the band and proof that the true one is
@@ -230,7 +230,7 @@ class BandMetric(Measured):
     margin_percent: Annotated[float, Field(ge=0, le=50)] = 5
 
 
-class LevelMetric(Measured):
+class LevelMetric(MetricRules):
     """A level, such as memory in use: over its limit, or on its way there, the release is held.
 
     :param value: one sample per series; the highest counts.
@@ -249,7 +249,7 @@ class LevelMetric(Measured):
     severity: Literal["critical", "warning"] = "warning"
 
 
-class ZeroMetric(Measured):
+class ZeroMetric(MetricRules):
     """A count that must stay zero: one event rolls back."""
 
     kind: Literal["zero"]

@@ -18,7 +18,7 @@ from slipway.policy.configuration import Document
 from slipway.policy.environment import Environment, LoadBalancer
 from slipway.policy.errors import describe
 from slipway.policy.files import POLICY_DIRECTORY, read_document
-from slipway.policy.metrics import Decision, Metric, expressions
+from slipway.policy.metrics import DecisionRules, Metric, expressions
 from slipway.policy.migrations import Migrations
 from slipway.policy.section import Seconds, Section
 from slipway.policy.serving import Verification, WarmUp
@@ -114,7 +114,7 @@ class Policy(Section):
     warm_up: WarmUp | None = None
     verification: Verification | None = None
     phases: Mapping[PhaseName, Phase]
-    decision: Decision
+    decision: DecisionRules
     traffic_share: TrafficShare
     metrics: Mapping[str, Metric]
     rollback_deadlines: RollbackDeadlines

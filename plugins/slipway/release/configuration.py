@@ -17,7 +17,7 @@ ABSENT = "(absent)"
 
 
 @dataclass(frozen=True)
-class Change:
+class SettingChange:
     """One key of a document whose value changes.
 
     :param before: what the serving revision reads; ``(absent)`` when it has no such key.
@@ -51,7 +51,7 @@ def parse_payload(data: bytes) -> Mapping[str, Any] | None:
 
 def changes(
     name: str, document: Document, running: Mapping[str, Any] | None, *, rolled_back: bool = False
-) -> list[Change]:
+) -> list[SettingChange]:
     """Compare a document with what runs.
 
     :param name: of the document.
@@ -64,14 +64,14 @@ def changes(
 
 def _changes(
     name: str, document: Document, running: Mapping[str, Any], wanted: Mapping[str, str | bool]
-) -> Iterator[Change]:
+) -> Iterator[SettingChange]:
     for key, value in wanted.items():
         if key not in running or running[key] != value:
             before = _text(running[key]) if key in running else ABSENT
-            yield Change(name, key, before, _text(value), document.settings[key].unit or "")
+            yield SettingChange(name, key, before, _text(value), document.settings[key].unit or "")
     for key in running:
         if key not in document.settings:
-            yield Change(name, key, HIDDEN, ABSENT, "")
+            yield SettingChange(name, key, HIDDEN, ABSENT, "")
 
 
 def _text(value: object) -> str:
@@ -81,7 +81,7 @@ def _text(value: object) -> str:
 def table(found: Sequence[Mapping[str, str]]) -> str:
     """Render changes as a Markdown table.
 
-    :param found: changes as :meth:`Change.as_payload` gives them.
+    :param found: changes as :meth:`SettingChange.as_payload` gives them.
     """
     if not found:
         return "No setting changes."

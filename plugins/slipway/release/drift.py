@@ -58,7 +58,7 @@ def last_state(entries: Sequence[Entry], service: str) -> State | None:
     return None
 
 
-def refuse_drift(
+def require_no_drift(
     service: PlannedService,
     recorded: State | None,
     live: State,

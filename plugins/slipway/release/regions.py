@@ -130,7 +130,7 @@ def earlier_releases(release: Release, ledger: Ledger) -> Iterator[Release]:
         yield release
 
 
-def refuse_unless_served(releases: Sequence[Release], cloud_run: CloudRunTrafficHook) -> None:
+def require_served(releases: Sequence[Release], cloud_run: CloudRunTrafficHook) -> None:
     """Make sure that earlier regions still serve what a later one is to get.
 
     :param releases: the releases to the earlier regions.
@@ -155,7 +155,7 @@ def refuse_unless_served(releases: Sequence[Release], cloud_run: CloudRunTraffic
                 )
 
 
-def way_back(release: Release) -> list[str]:
+def rollback_commands(release: Release) -> list[str]:
     """Return the commands that give a promoted release's traffic back to what served before it.
 
     :param release: a promoted release.

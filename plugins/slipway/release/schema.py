@@ -67,7 +67,7 @@ def touched(tables: Sequence[str], migrations: Sequence[Migration]) -> list[str]
     return sorted(words.intersection(tables))
 
 
-def refuse_unexpected(policy: Policy, applied: Sequence[AppliedMigration], catalog: Catalog) -> None:
+def require_expected_schema(policy: Policy, applied: Sequence[AppliedMigration], catalog: Catalog) -> None:
     """Compare a schema with what its migrations should have left.
 
     :raises SchemaUnexpected: with everything that differs.
@@ -78,7 +78,7 @@ def refuse_unexpected(policy: Policy, applied: Sequence[AppliedMigration], catal
         raise SchemaUnexpected(f"the schema is not what its migrations should have left: {'; '.join(found)}")
 
 
-def refuse_unlike(
+def require_same(
     restored: Mapping[str, int],
     before: Mapping[str, int],
     after: Mapping[str, int],

@@ -65,9 +65,9 @@ def plan_schema(
     :raises MigrationChanged: when an applied migration no longer is what was applied.
     :raises SchemaContractBroken: when a version would meet a schema that it cannot run on.
     """
-    refuse_changed(migrations, applied)
+    require_unchanged(migrations, applied)
     for who, version in serving.items():
-        refuse_unreadable(version, applied, migrations, who=who)
+        require_readable(version, applied, migrations, who=who)
     present = {migration.name for migration in applied}
     due: list[Migration] = []
     held: dict[str, str] = {}
@@ -85,7 +85,7 @@ def plan_schema(
     return SchemaPlan(due=due, held=held)
 
 
-def refuse_changed(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> None:
+def require_unchanged(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> None:
     """Compare what was applied with what the files say now.
 
     :raises MigrationChanged: naming each migration that differs.
@@ -103,7 +103,7 @@ def refuse_changed(migrations: Sequence[Migration], applied: Sequence[AppliedMig
         )
 
 
-def refuse_unreadable(
+def require_readable(
     version: str, applied: Sequence[AppliedMigration], migrations: Sequence[Migration], *, who: str
 ) -> None:
     """Make sure that a version can run on the schema as it is.

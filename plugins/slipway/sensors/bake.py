@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from slipway.exceptions import NotificationFailed, ReleaseConflict
-from slipway.ledger.bakes import Watch, current_watch
+from slipway.ledger.bakes import Bake, current_bake
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
 from slipway.release.drift import stable_revision
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from slipway.ledger.ledger import Release
 
-WATCH_ON = "Watch on"
+WATCH_ON = "Bake on"
 ROLL_BACK = "Roll back"
 _MARGIN_SECONDS = 300
 
 
 class BakeSensor(ReleaseOperator):
-    """Watch a phase in the triggerer until the evidence decides or the time is over.
+    """Bake a phase in the triggerer until the evidence decides or the time is over.
 
     A frozen phase is put before a person in Airflow's required actions, and the team is told: stable itself
     has been over the trigger for so long that nothing follows from the comparison. The traffic stays.
-    *Watch on* begins a further watch, with a quarantine of its own; *Roll back*, or no answer within the
+    *Bake on* begins a further watch, with a quarantine of its own; *Roll back*, or no answer within the
     policy's time, rolls back. Nobody can promote by answering: that takes evidence.
 
     :param phase: ``canary``, ``half`` or ``full``.
@@ -61,26 +61,26 @@ class BakeSensor(ReleaseOperator):
         if phase.traffic_percent < 100 and stable_revision(release, release.plan.progressive) is None:
             self._skip(release)
             return
-        watch, answer = current_watch(self.ledger, release.release_id, self.phase)
+        watch, answer = current_bake(self.ledger, release.release_id, self.phase)
         self._watch(release, watch, started_at=str((answer or shifted)["at"]))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """Record the verdict and return it, or call a person."""
         release = self.release(context)
-        watch, _ = current_watch(self.ledger, release.release_id, self.phase)
+        watch, _ = current_bake(self.ledger, release.release_id, self.phase)
         self.record(release, watch.verdict_key, **event)
         if event["needs_a_person"]:
             self._call_person(context, release, event["reason"])
         return str(event["verdict"])
 
-    def person_answered(self, context: Context, event: dict[str, Any]) -> str:
+    def on_answer(self, context: Context, event: dict[str, Any]) -> str:
         """Record who answered what, and watch on, with the leases renewed, where that was the answer.
 
         :param event: Airflow's: ``chosen_options``, ``responded_at``, and ``responded_by_user``, None
             when nobody answered in time.
         """
         release = self.release(context)
-        watch, _ = current_watch(self.ledger, release.release_id, self.phase)
+        watch, _ = current_bake(self.ledger, release.release_id, self.phase)
         user, (option,) = event["responded_by_user"], event["chosen_options"]
         who = f"{user['name']} answered {option!r}" if user else "nobody answered in time"
         at = event["responded_at"].isoformat()
@@ -88,10 +88,10 @@ class BakeSensor(ReleaseOperator):
         self.record(release, watch.answer_key, reason=who, user=user, watch_on=watch_on, at=at)
         if watch_on:
             hold_services(release, self.ledger, self.cloud_run, self.lease(release))
-            self._watch(release, Watch(self.phase, watch.number + 1), started_at=at)
+            self._watch(release, Bake(self.phase, watch.number + 1), started_at=at)
         return str(option)
 
-    def _watch(self, release: Release, watch: Watch, *, started_at: str) -> None:
+    def _watch(self, release: Release, watch: Bake, *, started_at: str) -> None:
         phase = release.policy.phases[self.phase]
         self.log.info(
             "audit",
@@ -138,7 +138,7 @@ class BakeSensor(ReleaseOperator):
             seconds=seconds,
             team=self._tell_team(context, release, reason),
         )
-        raise TaskAwaitingInput(method_name="person_answered", timeout=timedelta(seconds=seconds))
+        raise TaskAwaitingInput(method_name="on_answer", timeout=timedelta(seconds=seconds))
 
     def _tell_team(self, context: Context, release: Release, reason: str) -> str:
         """Return how the team was told, or why it was not: the question stands in Airflow either way."""

@@ -1,8 +1,8 @@
 """The five phases of the deployment strategy.
 
-Every phase ends in a gate. The gate leads to the next phase, or to the phase's ``call_off``, which sets off
-the rollback group. ``call_off`` also runs when the gate could not (``none_skipped``: its gate failed, or
-something before it), and is skipped when the gate was, because an earlier phase was called off.
+Every phase ends in a gate. The gate leads to the next phase, or to the phase's ``start_rollback``, which
+leads to the rollback group. ``start_rollback`` also runs when the gate could not (``none_skipped``: the gate
+or a task before it failed), and is skipped when the gate was, because an earlier phase started the rollback.
 
 What is done to each service is mapped over them: one row a service, and one that fails is tried again alone.
 """
@@ -33,7 +33,7 @@ from slipway.operators.gates import (
     StagingGateOperator,
 )
 from slipway.operators.git import TagReleaseOperator
-from slipway.operators.metrics import LookAheadOperator
+from slipway.operators.metrics import CheckDetectionPowerOperator
 from slipway.operators.rollback_drill import RehearseRollbackOperator
 from slipway.operators.staging_tests import LoadTestOperator, TestSuiteOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
@@ -62,8 +62,8 @@ def staging_validation(*, group_id: str, services: XComArg, then: Sequence[str])
             for suite in SUITES
         ]
         load = LoadTestOperator(task_id="load_test", execution_timeout=timedelta(hours=2))
-        gate, call_off = _gate(StagingGateOperator, "staging", group_id, then)
-        [configure, migrate] >> deploy >> rehearse >> serve >> suites >> load >> gate >> call_off
+        gate, start_rollback = _gate(StagingGateOperator, "staging", group_id, then)
+        [configure, migrate] >> deploy >> rehearse >> serve >> suites >> load >> gate >> start_rollback
     return group
 
 
@@ -91,7 +91,7 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         migrate = MigrateSchemaOperator(
             task_id="migrate_schema", environment="production", execution_timeout=timedelta(hours=2)
         )
-        gate, call_off = _gate(
+        gate, start_rollback = _gate(
             PreparationGateOperator,
             "preparation",
             group_id,
@@ -108,7 +108,7 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         back_up >> rehearse
         [check, rehearse] >> migrate
         approve = ApproveProductionOperator(task_id="approve")
-        [configure, migrate] >> pre_deployment_checklist() >> approve >> gate >> call_off
+        [configure, migrate] >> pre_deployment_checklist() >> approve >> gate >> start_rollback
     return group
 
 
@@ -121,7 +121,7 @@ def canary(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGrou
     with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
         _deploy("production", services) >> _warm_up("canary", services) >> shift
-        _look_ahead("canary") >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
+        _check_detection_power("canary") >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
     return group
 
 
@@ -134,7 +134,7 @@ def gradual_increase(*, group_id: str, services: XComArg, then: Sequence[str]) -
     with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
         (
-            [_look_ahead("half"), _warm_up("half", services)]
+            [_check_detection_power("half"), _warm_up("half", services)]
             >> shift
             >> _bake("half")
             >> _bake_gate("half", group_id, then)
@@ -158,7 +158,7 @@ def full_rollout(*, group_id: str, services: XComArg, then: Sequence[str]) -> Ta
         ).expand(service=services)
         # The row of the service that has moved already is skipped.
         bake = _bake("full", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-        [_look_ahead("full"), _warm_up("full", services)] >> shift >> supporting
+        [_check_detection_power("full"), _warm_up("full", services)] >> shift >> supporting
         [shift, supporting] >> bake >> _bake_gate("full", group_id, then)
     return group
 
@@ -180,8 +180,10 @@ def _warm_up(phase: PhaseName, services: XComArg) -> MappedOperator:
     ).expand(service=services)
 
 
-def _look_ahead(phase: PhaseName) -> LookAheadOperator:
-    return LookAheadOperator(task_id="look_ahead", phase=phase, execution_timeout=timedelta(minutes=5))
+def _check_detection_power(phase: PhaseName) -> CheckDetectionPowerOperator:
+    return CheckDetectionPowerOperator(
+        task_id="check_detection_power", phase=phase, execution_timeout=timedelta(minutes=5)
+    )
 
 
 def _bake(phase: PhaseName, **arguments: Any) -> BakeSensor:
@@ -190,8 +192,8 @@ def _bake(phase: PhaseName, **arguments: Any) -> BakeSensor:
 
 
 def _bake_gate(phase: PhaseName, group_id: str, then: Sequence[str]) -> GateOperator:
-    gate, call_off = _gate(BakeGateOperator, phase, group_id, then)
-    gate >> call_off
+    gate, start_rollback = _gate(BakeGateOperator, phase, group_id, then)
+    gate >> start_rollback
     return gate
 
 
@@ -203,8 +205,8 @@ def _gate(
             task_id="go_or_rollback",
             phase=phase,
             go=list(then),
-            call_off=f"{group_id}.call_off",
+            start_rollback=f"{group_id}.start_rollback",
             **arguments,
         ),
-        EmptyOperator(task_id="call_off", trigger_rule=TriggerRule.NONE_SKIPPED),
+        EmptyOperator(task_id="start_rollback", trigger_rule=TriggerRule.NONE_SKIPPED),
     )

@@ -22,9 +22,12 @@ def later_region(*, group_id: str, then: str) -> TaskGroup:
     """
     with TaskGroup(group_id, tooltip="A later region: the evidence of the one before") as group:
         gate = EarlierRegionGateOperator(
-            task_id="go_or_rollback", phase="earlier_region", go=then, call_off=f"{group_id}.call_off"
+            task_id="go_or_rollback",
+            phase="earlier_region",
+            go=then,
+            start_rollback=f"{group_id}.start_rollback",
         )
-        gate >> EmptyOperator(task_id="call_off", trigger_rule=TriggerRule.NONE_SKIPPED)
+        gate >> EmptyOperator(task_id="start_rollback", trigger_rule=TriggerRule.NONE_SKIPPED)
     return group
 
 

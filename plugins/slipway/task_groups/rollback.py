@@ -14,7 +14,7 @@ from slipway.operators.rollback import RollBackTrafficOperator
 def rollback(*, group_id: str) -> TaskGroup:
     """Bring back what served when the release began.
 
-    Set off by the first ``call_off`` of any phase; it does not wait for what the release skips on its way.
+    Set off by the first ``start_rollback`` of any phase; it does not wait for what the release skips.
     """
     with TaskGroup(group_id, tooltip="Back to what served when the release began") as group:
         traffic = RollBackTrafficOperator(

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable, SlipwayError
-from slipway.ledger.bakes import Watch
+from slipway.ledger.bakes import Bake
 from slipway.ledger.ledger import Ledger, Release
 from slipway.policy.release import PhaseName
 from slipway.release.drift import stable_revision
@@ -93,7 +93,7 @@ class BakeTrigger(BaseTrigger):
 
     def _keep(self, record: EvidenceRecord) -> None:
         """Put every look on record, after the brake: the verdict can be replayed from it."""
-        key = Watch(self.phase, self.watch).evidence_key
+        key = Bake(self.phase, self.watch).evidence_key
         Ledger(self.ledger_conn_id).append(self.release_id, key, record.as_payload())
 
     async def _watch(self, release: Release) -> tuple[Decision, EvidenceRecord]:
@@ -126,7 +126,7 @@ class BakeTrigger(BaseTrigger):
                 await _until(started + at + policy.decision.ingestion_seconds)
                 decision = await self._look(reader, analysis, record, started=started, at=at)
                 self._audit(decision, at)
-                if decision.ends_the_watch or at > deadline:
+                if decision.ends_the_bake or at > deadline:
                     return decision, record
                 at += policy.decision.poll_seconds
 

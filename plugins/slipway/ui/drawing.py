@@ -15,7 +15,7 @@ from typing import Any
 
 from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.exceptions import CommandFailed, SlipwayError
-from slipway.ledger.bakes import Watch
+from slipway.ledger.bakes import Bake
 from slipway.ledger.ledger import Entry, Release, canonical
 from slipway.paths import INCLUDE
 from slipway.policy.formats import parse_recorded_policy
@@ -29,7 +29,7 @@ class EvidenceUnreadable(SlipwayError):  # noqa: N818 - named for the state it r
     """The evidence on record is of a form that this version does not read."""
 
 
-def drawing_of(release: Release, watch: Watch, evidence: Entry, verdict: Entry) -> str:
+def drawing_of(release: Release, watch: Bake, evidence: Entry, verdict: Entry) -> str:
     """Return the SVG of a watch.
 
     :param evidence: entry with every look.

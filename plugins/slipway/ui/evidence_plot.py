@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.evidence_series import Point, Series, series_of
+from slipway.analysis.evidence_series import EvidencePoint, Series, series_of
 from slipway.exceptions import SlipwayError
-from slipway.ledger.bakes import recorded_watches
+from slipway.ledger.bakes import recorded_bakes
 from slipway.policy.release import Policy
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _range(series: Series) -> tuple[float, float]:
     return low - margin if low < 0 or low > margin else -margin / 4, high + margin
 
 
-def _line(axes: Axes, points: Sequence[Point], color: str, style: str, label: str) -> None:
+def _line(axes: Axes, points: Sequence[EvidencePoint], color: str, style: str, label: str) -> None:
     at = [point.at for point in points]
     axes.plot(at, [p.value for p in points], color=color, linestyle=style, linewidth=1.4, label=label)
     axes.fill_between(
@@ -143,7 +143,7 @@ def main() -> int:
         recorded = (
             watch
             for phase in release.policy.phases
-            for watch in recorded_watches(ledger, release.release_id, phase)
+            for watch in recorded_bakes(ledger, release.release_id, phase)
         )
         for watch, evidence, decision in recorded:
             if evidence is None:

@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from slipway.ledger.bakes import RecordedEntries, Watch, recorded_watches
+from slipway.ledger.bakes import Bake, RecordedEntries, recorded_bakes
 from slipway.ledger.ledger import Entry, Ledger, Release, first_broken
 from slipway.ledger.outcome import headline, outcome_of
 from slipway.ledger.timeline import phases, traffic
@@ -67,11 +67,11 @@ async def drawing(
     release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]
 ) -> Response:
     """Draw the evidence of a watch; who waits for a drawing before holds none of the API server's threads."""
-    text = await to_thread.run_sync(_drawing, release_id, Watch(phase, number), limiter=_ONE_AT_A_TIME)
+    text = await to_thread.run_sync(_drawing, release_id, Bake(phase, number), limiter=_ONE_AT_A_TIME)
     return Response(text, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
 
 
-def _drawing(release_id: str, watch: Watch) -> str:
+def _drawing(release_id: str, watch: Bake) -> str:
     with reading_ledger() as ledger:
         found, entries = _read(ledger, release_id)
     by_key = {entry.key: entry for entry in entries}
@@ -125,7 +125,7 @@ def _release_page(request: Request, found: Release, entries: list[Entry]) -> Res
     watches = [
         (watch, verdict)
         for phase in get_args(PhaseName)
-        for watch, evidence, verdict in recorded_watches(recorded, found.release_id, phase)
+        for watch, evidence, verdict in recorded_bakes(recorded, found.release_id, phase)
         if evidence is not None
     ]
     opened = recorded.entry(found.release_id, "opened") or {}

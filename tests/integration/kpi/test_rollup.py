@@ -167,12 +167,12 @@ def test_a_row_lost_on_the_way_publishes_nothing(usage: list[Usage], rollup: Rol
     victim = tables["extract.usage"]["usage_fact"]
     rollup.command(f"SYSTEM START MERGES kpi.{victim}")
     rollup.command(f"ALTER TABLE kpi.{victim} DELETE WHERE id = '{usage[0].id}' SETTINGS mutations_sync = 2")
-    from slipway.operators.kpi.checks import ReconcileOperator
+    from slipway.operators.kpi.checks import ReconcileDayOperator
 
     stages = {name: made for name, made in tables.items() if name.startswith(("extract.", "rollup."))}
-    task = ReconcileOperator(task_id="reconcile", inputs=stages, day=TEXT)
+    task = ReconcileDayOperator(task_id="reconcile", inputs=stages, day=TEXT)
     with pytest.raises(ReconciliationFailed, match=r"fact rows: expected 1500\.000000, found 1499\.000000"):
-        ReconcileOperator.execute.__wrapped__(task, {})
+        ReconcileDayOperator.execute.__wrapped__(task, {})
     assert rollup.published(TEXT) == before
 
 

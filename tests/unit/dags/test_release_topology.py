@@ -54,17 +54,17 @@ def test_every_gate_leads_on_or_to_its_call_off(release: DAG) -> None:
             for task in gate.downstream_task_ids
             if task in ("tag_release", "begin_production") or task.startswith(f"{following}.")
         }
-        assert gate.downstream_task_ids == on | {f"{phase}.call_off"}
+        assert gate.downstream_task_ids == on | {f"{phase}.start_rollback"}
         assert set(gate.go) == on
-        assert gate.call_off == f"{phase}.call_off"
+        assert gate.start_rollback == f"{phase}.start_rollback"
 
 
 def test_a_call_off_also_runs_when_its_gate_could_not_and_sets_off_the_rollback(release: DAG) -> None:
     for phase in PHASES:
-        call_off = release.get_task(f"{phase}.call_off")
-        assert call_off.trigger_rule == TriggerRule.NONE_SKIPPED
-        assert call_off.upstream_task_ids == {f"{phase}.go_or_rollback"}
-        assert call_off.downstream_task_ids == {"rollback.roll_back_traffic"}
+        start_rollback = release.get_task(f"{phase}.start_rollback")
+        assert start_rollback.trigger_rule == TriggerRule.NONE_SKIPPED
+        assert start_rollback.upstream_task_ids == {f"{phase}.go_or_rollback"}
+        assert start_rollback.downstream_task_ids == {"rollback.roll_back_traffic"}
     assert release.get_task("rollback.roll_back_traffic").trigger_rule == TriggerRule.ONE_SUCCESS
 
 
@@ -90,7 +90,7 @@ def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_l
     gate = release.get_task("phase_2_production_preparation.go_or_rollback")
     assert gate.get_flat_relative_ids(upstream=True) >= {
         task for task in release.task_ids if task.startswith("phase_2") and "_or_" not in task
-    } - {"phase_2_production_preparation.call_off"}
+    } - {"phase_2_production_preparation.start_rollback"}
 
 
 def test_both_ways_to_production_meet_and_neither_leads_on_when_it_was_called_off(release: DAG) -> None:
@@ -108,10 +108,10 @@ def test_both_ways_to_production_meet_and_neither_leads_on_when_it_was_called_of
     for task in meet.downstream_task_ids:
         assert release.get_task(task).upstream_task_ids - {"preflight.open_release"} == {"begin_production"}
     gate = release.get_task(chooses.later)
-    assert gate.downstream_task_ids == {"begin_production", "later_region.call_off"}
-    call_off = release.get_task("later_region.call_off")
-    assert call_off.trigger_rule == TriggerRule.NONE_SKIPPED
-    assert call_off.downstream_task_ids == {"rollback.roll_back_traffic"}
+    assert gate.downstream_task_ids == {"begin_production", "later_region.start_rollback"}
+    start_rollback = release.get_task("later_region.start_rollback")
+    assert start_rollback.trigger_rule == TriggerRule.NONE_SKIPPED
+    assert start_rollback.downstream_task_ids == {"rollback.roll_back_traffic"}
 
 
 def test_the_next_region_follows_a_promotion_alone(release: DAG) -> None:
@@ -165,9 +165,9 @@ def test_what_is_done_to_each_service_is_a_row_a_service_and_the_share_is_one_de
 
 def test_every_watched_phase_states_what_it_can_see_before_its_traffic_moves(release: DAG) -> None:
     for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
-        look_ahead = release.get_task(f"{phase}.look_ahead")
-        assert look_ahead.phase == name
-        assert look_ahead.downstream_task_ids == {f"{phase}.shift_traffic"}
+        check_detection_power = release.get_task(f"{phase}.check_detection_power")
+        assert check_detection_power.phase == name
+        assert check_detection_power.downstream_task_ids == {f"{phase}.shift_traffic"}
 
 
 def test_the_schema_is_checked_before_the_release_is_opened(release: DAG) -> None:

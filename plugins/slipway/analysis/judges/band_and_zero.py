@@ -7,7 +7,7 @@ import math
 from slipway.analysis.counts import Counts
 from slipway.analysis.statistics.betting import MeanWithin
 from slipway.analysis.verdict import Cause, Finding, Verdict
-from slipway.policy.metrics import BandMetric, Decision, ZeroMetric
+from slipway.policy.metrics import BandMetric, DecisionRules, ZeroMetric
 
 
 class BandJudge:
@@ -16,7 +16,7 @@ class BandJudge:
     ``Counts.total`` carries the whole and ``Counts.over_target`` the part.
     """
 
-    def __init__(self, key: str, metric: BandMetric, decision: Decision) -> None:
+    def __init__(self, key: str, metric: BandMetric, decision: DecisionRules) -> None:
         self._key = key
         self._metric = metric
         self._wanted = math.log(decision.promotion_evidence)

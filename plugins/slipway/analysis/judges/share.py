@@ -12,7 +12,7 @@ from slipway.analysis.statistics.share_test import Limits, ShareTest
 from slipway.analysis.verdict import Cause, Finding, Verdict
 from slipway.policy.metrics import (
     BandMetric,
-    Decision,
+    DecisionRules,
     LevelMetric,
     Metric,
     QuantileMetric,
@@ -42,7 +42,7 @@ class ShareJudge:
         self,
         key: str,
         metric: ShareMetric | QuantileMetric,
-        decision: Decision,
+        decision: DecisionRules,
         budget: Budget,
         *,
         horizon: float,
@@ -119,7 +119,7 @@ class ShareJudge:
         )
 
 
-def judge_for(key: str, metric: Metric, decision: Decision, budget: Budget, *, horizon: float) -> Judge:
+def judge_for(key: str, metric: Metric, decision: DecisionRules, budget: Budget, *, horizon: float) -> Judge:
     """Return the judge for a metric of the policy.
 
     :param budget: this metric's false-rollback probabilities in this phase.

@@ -10,7 +10,7 @@ from slipway.analysis.counts import Counts
 from slipway.analysis.statistics.evalues import FreshStarts, Vector
 from slipway.analysis.statistics.trailing_sums import Trailing
 from slipway.analysis.verdict import Cause, Finding, Verdict
-from slipway.policy.metrics import Decision
+from slipway.policy.metrics import DecisionRules
 from slipway.policy.traffic import TrafficShare
 
 KEY = "traffic_share"
@@ -61,7 +61,7 @@ class TrafficShareJudge:
     """
 
     def __init__(
-        self, rule: TrafficShare, decision: Decision, *, declared_percent: float, horizon: float
+        self, rule: TrafficShare, decision: DecisionRules, *, declared_percent: float, horizon: float
     ) -> None:
         self._declared = declared_percent
         self._test = LessThan(

@@ -24,7 +24,7 @@ _WORST = 0.95
 
 
 @dataclass(frozen=True)
-class Sight:
+class DetectionPower:
     """What a phase can see of one metric.
 
     :param metric: key in the policy.
@@ -57,7 +57,7 @@ class Forecast:
     :param seconds: how long the phase is going to be watched until it can be promoted.
     """
 
-    sights: Sequence[Sight]
+    sights: Sequence[DetectionPower]
     action: Literal["start", "extend", "hold"]
     seconds: float
 
@@ -67,7 +67,7 @@ class Forecast:
         return f"caught with {policy.decision.power_percent:g} % probability: " + "; ".join(parts)
 
 
-def _in_words(sight: Sight) -> str:
+def _in_words(sight: DetectionPower) -> str:
     smallest = sight.smallest_percent
     caught = "no regression" if smallest is None else f"from {smallest:.2g} % on"
     words = f"{caught} of {sight.events:.0f} events"
@@ -107,7 +107,7 @@ def forecast(
 
 def sight(
     policy: Policy, phase: PhaseName, key: str, events_per_second: float, healthy: float = 1.0
-) -> Sight:
+) -> DetectionPower:
     """Say what a phase will see of one metric.
 
     :param key: key of a share or quantile metric.
@@ -128,7 +128,7 @@ def sight(
     )
     needed = events / events_per_second if events_per_second > 0 else math.inf
     smallest = _smallest(policy, metric, limits, budget_of(policy, phase), events_per_second, seconds)
-    return Sight(
+    return DetectionPower(
         key,
         events_per_second * seconds,
         None if smallest is None else 100 * smallest,

@@ -16,7 +16,7 @@ from slipway.analysis.statistics.evalues import BetterThan, Mask, Vector, WorseT
 from slipway.analysis.statistics.quarantine import Quarantine
 from slipway.analysis.statistics.trailing_sums import Trailing
 from slipway.analysis.statistics.worse_than import WorseThan
-from slipway.policy.metrics import Decision, QuantileMetric, ShareMetric
+from slipway.policy.metrics import DecisionRules, QuantileMetric, ShareMetric
 
 _FEWEST_RECENT = 5
 
@@ -72,7 +72,7 @@ class ShareTest:
     def __init__(
         self,
         limits: Limits,
-        rules: Decision,
+        rules: DecisionRules,
         budget: Budget,
         *,
         horizon: float,

@@ -52,7 +52,7 @@ class ServiceAddress:
 
 
 @dataclass(frozen=True)
-class Change:
+class ServiceWrite:
     """One write of a service.
 
     :param service: the message to send, with the etag of the read it is based on.
@@ -198,7 +198,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         self,
         address: ServiceAddress,
         current: run_v2.Service | None,
-        change: Callable[[run_v2.Service | None], Change],
+        change: Callable[[run_v2.Service | None], ServiceWrite],
         landed: Callable[[run_v2.Service | None], bool],
         *,
         fenced: bool,
@@ -242,7 +242,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         raise AssertionError("the second pass ends in return or raise")
 
     def _send(
-        self, address: ServiceAddress, change: Change, create: bool, deadline: Deadline
+        self, address: ServiceAddress, change: ServiceWrite, create: bool, deadline: Deadline
     ) -> tuple[Any, Exception | None, bool]:
         """Send a write. Never raises for what Cloud Run or the network does: the caller reads and decides.
 

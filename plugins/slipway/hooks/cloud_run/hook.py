@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from google.cloud import run_v2
 
 from slipway.exceptions import CloudRunError, CloudRunTimeout, ReleaseConflict, RevisionNotReady
-from slipway.hooks.cloud_run.client import POLL_SECONDS, Change, ServiceAddress
+from slipway.hooks.cloud_run.client import POLL_SECONDS, ServiceAddress, ServiceWrite
 from slipway.hooks.cloud_run.leases import Lease, annotations_with, foreign_lease, lease_of
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import (
@@ -184,7 +184,7 @@ class CloudRunTrafficHook(CloudRunSplits):
     ) -> Exception | None:
         """Write the template with what serves pinned; return the operation's error."""
 
-        def change(base: run_v2.Service | None) -> Change:
+        def change(base: run_v2.Service | None) -> ServiceWrite:
             return _with_revision(address, base, spec, lease)
 
         def landed(latest: run_v2.Service | None) -> bool:
@@ -228,7 +228,7 @@ class CloudRunTrafficHook(CloudRunSplits):
 
 def _with_revision(
     address: ServiceAddress, base: run_v2.Service | None, spec: RevisionSpec, lease: Lease | None
-) -> Change:
+) -> ServiceWrite:
     """Return the write that adds a revision to ``base`` and keeps its traffic where it is, by name."""
     current = run_v2.Service(name=address.name) if base is None else base
     service = run_v2.Service(
@@ -242,4 +242,4 @@ def _with_revision(
     if split:
         service.traffic = TrafficPlan.of(split, tags_of(current)).targets()
         mask.append("traffic")
-    return Change(service, [] if base is None else mask)
+    return ServiceWrite(service, [] if base is None else mask)

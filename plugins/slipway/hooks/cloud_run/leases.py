@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from google.cloud import run_v2
 
 from slipway.exceptions import CloudRunError, ReleaseConflict
-from slipway.hooks.cloud_run.client import POLL_SECONDS, Change, CloudRunClient, ServiceAddress
+from slipway.hooks.cloud_run.client import POLL_SECONDS, CloudRunClient, ServiceAddress, ServiceWrite
 from slipway.hooks.cloud_run.traffic import short_name
 from slipway.hooks.deadline import Deadline
 
@@ -178,7 +178,7 @@ class CloudRunLeases(CloudRunClient):
             goal = dict(wanted(current))
             if dict(current.annotations) == goal:
                 return current
-            change = Change(
+            change = ServiceWrite(
                 run_v2.Service(name=address.name, annotations=goal, etag=current.etag), ["annotations"]
             )
             try:

@@ -15,7 +15,7 @@ from slipway.exceptions import (
     RevisionNotFound,
     RevisionNotReady,
 )
-from slipway.hooks.cloud_run.client import POLL_SECONDS, Change, ServiceAddress, Written
+from slipway.hooks.cloud_run.client import POLL_SECONDS, ServiceAddress, ServiceWrite, Written
 from slipway.hooks.cloud_run.leases import CloudRunLeases, Lease, annotations_with
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import readiness
@@ -167,13 +167,13 @@ class CloudRunSplits(CloudRunLeases):
     ) -> Written:
         """Write the plan, and the lease with it."""
 
-        def change(base: run_v2.Service | None) -> Change:
+        def change(base: run_v2.Service | None) -> ServiceWrite:
             found = current if base is None else base
             service = run_v2.Service(name=address.name, traffic=plan.targets(), etag=found.etag)
             if lease is None:
-                return Change(service, ["traffic"])
+                return ServiceWrite(service, ["traffic"])
             service.annotations = annotations_with(found, lease)
-            return Change(service, ["traffic", "annotations"])
+            return ServiceWrite(service, ["traffic", "annotations"])
 
         def landed(latest: run_v2.Service | None) -> bool:
             return latest is not None and plan.asked_of(latest)

@@ -29,11 +29,11 @@ from slipway.hooks.postgres.session import (
     MigrationSession,
     migration_session,
     read_applied,
-    refuse_mistaken,
+    require_identity,
 )
 from slipway.policy.migrations import Pace
 from slipway.schema.contract import Migration, read_migrations
-from slipway.schema.plan import AppliedMigration, refuse_changed
+from slipway.schema.plan import AppliedMigration, require_unchanged
 from slipway.sql import statement
 
 
@@ -53,14 +53,14 @@ class SchemaHook(BaseHook):
         """Return the migrations that the database has, in the order of their names; changes nothing.
 
         :param identity: whose database it has to be; None for whose it may be.
-        :raises DatabaseMistaken: when it is another one's.
+        :raises WrongDatabase: when it is another one's.
         :raises MigrationFailed: when the database cannot be read.
         """
         try:
             connection: Any = self._postgres.get_conn()
             with closing(connection):
                 if identity is not None:
-                    refuse_mistaken(connection, identity)
+                    require_identity(connection, identity)
                 return read_applied(connection)
         except psycopg.Error as error:
             raise MigrationFailed(f"connection {self.postgres_conn_id}: {_in_one_line(error)}") from error
@@ -87,7 +87,7 @@ class SchemaHook(BaseHook):
         :return: names of the migrations applied now.
         :raises MigrationInvalid: when a file may not be applied as written; nothing was applied.
         :raises MigrationChanged: when a migration was changed after it was applied; nothing was applied.
-        :raises DatabaseMistaken: when the database is another one's; nothing was applied.
+        :raises WrongDatabase: when the database is another one's; nothing was applied.
         :raises MigrationFailed: naming the migration and what the database said.
         """
         declared = {migration.name: migration for migration in read_migrations(directory)}
@@ -108,7 +108,7 @@ class SchemaHook(BaseHook):
         :return: False when the database does not have it.
         :raises MigrationInvalid: when there is no such file, or what depends on it is still applied.
         :raises MigrationChanged: when a migration was changed after it was applied.
-        :raises DatabaseMistaken: when the database is another one's.
+        :raises WrongDatabase: when the database is another one's.
         :raises MigrationFailed: with what the database said.
         """
         declared = {migration.name: migration for migration in read_migrations(directory)}
@@ -263,7 +263,7 @@ class SchemaHook(BaseHook):
 def _adopt(session: MigrationSession, declared: dict[str, Migration]) -> None:
     """Compare what is applied with the files, and write down what was applied by other means."""
     applied = read_applied(session.connection)
-    refuse_changed(list(declared.values()), applied)
+    require_unchanged(list(declared.values()), applied)
     for was in applied:
         if was.checksum is None and was.name in declared:
             session.record(declared[was.name])

@@ -15,7 +15,7 @@ from psycopg import sql
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
-from slipway.exceptions import DatabaseMistaken, MigrationFailed
+from slipway.exceptions import MigrationFailed, WrongDatabase
 from slipway.policy.migrations import Pace
 from slipway.schema.contract import Migration, Versions
 from slipway.schema.plan import AppliedMigration
@@ -140,7 +140,7 @@ def migration_session(
     """Open a session and take the lock, which ends with the session: also with a killed one.
 
     :raises MigrationFailed: when another migration holds the lock for too long.
-    :raises DatabaseMistaken: when the database is another one's.
+    :raises WrongDatabase: when the database is another one's.
     """
     backend = Backend(hook)
     try:
@@ -150,7 +150,7 @@ def migration_session(
             session.set(client_connection_check_interval="1s")
         session.take_time()
         _take_lock(session.connection, pace.concurrent_wait_seconds)
-        refuse_mistaken(session.connection, identity)
+        require_identity(session.connection, identity)
         _prepare(session, identity)
         yield session
     finally:
@@ -177,23 +177,23 @@ def exists(connection: psycopg.Connection[Any], table: str) -> bool:
     return bool(row and row[0])
 
 
-def refuse_mistaken(connection: psycopg.Connection[Any], identity: DatabaseIdentity) -> None:
+def require_identity(connection: psycopg.Connection[Any], identity: DatabaseIdentity) -> None:
     """Make sure that the database is the one that is meant; changes nothing.
 
-    :raises DatabaseMistaken: saying whose it is.
+    :raises WrongDatabase: saying whose it is.
     """
     if exists(connection, "slipway_database"):
         row = connection.execute(statement("postgres/schema/read_identity")).fetchone()
         found = None if row is None else DatabaseIdentity(*row)
         if found and (found.product, found.environment) != (identity.product, identity.environment):
-            raise DatabaseMistaken(
+            raise WrongDatabase(
                 f"database {connection.info.dbname}: it is that of {found}, not of {identity}; "
                 "correct the connection (or its slipway_database, when it was copied on purpose)"
             )
         return
     missing = [table for table in identity.base if not exists(connection, table)]
     if missing:
-        raise DatabaseMistaken(
+        raise WrongDatabase(
             f"database {connection.info.dbname}: has no table {', '.join(missing)}, which {identity} has had "
             "since before the first migration; correct the connection"
         )

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True)
-class Point:
+class DayValue:
     """One day of a KPI, as published.
 
     :param value: None where it is not defined.
@@ -33,11 +33,11 @@ class Days:
 
     first: date
     last: date
-    points: Sequence[Point]
-    before: Point | None
+    points: Sequence[DayValue]
+    before: DayValue | None
 
     @classmethod
-    def of(cls, series: Iterable[Point], first: date, last: date) -> Days:
+    def of(cls, series: Iterable[DayValue], first: date, last: date) -> Days:
         """Cut the days out of a KPI's series."""
         by_day = {point.day: point for point in series if point.value is not None}
         inside = [by_day[day] for day in sorted(by_day) if first <= day <= last]

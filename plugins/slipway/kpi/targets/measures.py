@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
 from slipway.kpi.targets import forecast
-from slipway.kpi.targets.days import Days, Point
+from slipway.kpi.targets.days import Days, DayValue
 from slipway.kpi.targets.forecast import Interval
 from slipway.kpi.targets.policy import Target, TargetPolicy
 
@@ -16,7 +16,7 @@ _MICRO = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A number.
 
     :param value: None when the days come to nothing.
@@ -40,43 +40,43 @@ class _Question:
     enough_days: bool
 
 
-def measure(target: Target, days: Days, *, ahead: int, policy: TargetPolicy) -> Measured:
+def measure(target: Target, days: Days, *, ahead: int, policy: TargetPolicy) -> Measurement:
     """Measure a target on its days.
 
     :param ahead: days to go until the due date, 0 or more.
     """
     if target.measure == "statement":
-        return Measured(None, gap="no KPI measures this: a person has to say")
+        return Measurement(None, gap="no KPI measures this: a person has to say")
     if not days.points:
-        return Measured(None, gap=f"no value of {target.kpi} from {days.first} to {days.last}")
+        return Measurement(None, gap=f"no value of {target.kpi} from {days.first} to {days.last}")
     question = _Question(
         target, days, ahead, policy.confidence_percent / 100, len(days.points) >= policy.minimum_days
     )
     found = _MEASURES[target.measure](question)
     if not found.gap and found.n < target.minimum_n:
-        return Measured(found.value, found.n, found.forecast, _too_few(found.n, target))
+        return Measurement(found.value, found.n, found.forecast, _too_few(found.n, target))
     return found
 
 
-def _count(question: _Question) -> Measured:
+def _count(question: _Question) -> Measurement:
     days = question.days
     total = sum(_values(days.points), Decimal(0))
     expected = None
     if question.enough_days:
         expected = forecast.counts(int(total), len(days.points), question.ahead, question.confidence)
-    return Measured(total, len(days.points), expected)
+    return Measurement(total, len(days.points), expected)
 
 
-def _amount(question: _Question) -> Measured:
+def _amount(question: _Question) -> Measurement:
     total, expected = _summed(question)
-    return Measured(total, len(question.days.points), expected)
+    return Measurement(total, len(question.days.points), expected)
 
 
-def _return(question: _Question) -> Measured:
+def _return(question: _Question) -> Measurement:
     total, expected = _summed(question)
     # The policy has an investment for every return, and for nothing else.
     investment = question.target.investment_usd or Decimal(1)
-    return Measured(
+    return Measurement(
         _round(100 * (total - investment) / investment),
         len(question.days.points),
         expected and expected.scaled(100 / float(investment), -100),
@@ -93,41 +93,41 @@ def _summed(question: _Question) -> tuple[Decimal, Interval | None]:
     return total, expected
 
 
-def _share(question: _Question) -> Measured:
+def _share(question: _Question) -> Measurement:
     return _counted(question.days.points, question)
 
 
-def _latest_share(question: _Question) -> Measured:
+def _latest_share(question: _Question) -> Measurement:
     newest, gap = _newest(question.days)
     found = _counted([newest], question)
-    return Measured(found.value, found.n, found.forecast, gap or found.gap)
+    return Measurement(found.value, found.n, found.forecast, gap or found.gap)
 
 
-def _counted(points: Sequence[Point], question: _Question) -> Measured:
+def _counted(points: Sequence[DayValue], question: _Question) -> Measurement:
     successes, trials = _counts(points)
     if trials == 0:
-        return Measured(None, gap=_too_few(0, question.target))
+        return Measurement(None, gap=_too_few(0, question.target))
     expected = forecast.share(successes, trials, question.confidence).scaled(100, 0)
-    return Measured(_round(Decimal(100 * successes) / trials), trials, expected)
+    return Measurement(_round(Decimal(100 * successes) / trials), trials, expected)
 
 
-def _ratio(question: _Question) -> Measured:
+def _ratio(question: _Question) -> Measurement:
     points = question.days.points
     above = [point.numerator or Decimal(0) for point in points]
     below = [point.denominator or Decimal(0) for point in points]
     whole = sum(below, Decimal(0))
     if whole == 0:
-        return Measured(None, gap=_too_few(0, question.target))
+        return Measurement(None, gap=_too_few(0, question.target))
     expected = None
     if question.enough_days:
         expected = forecast.ratio(
             [float(value) for value in above], [float(value) for value in below], question.confidence
         ).scaled(100, 0)
     events = sum(point.n for point in points)
-    return Measured(_round(100 * sum(above, Decimal(0)) / whole), events, expected)
+    return Measurement(_round(100 * sum(above, Decimal(0)) / whole), events, expected)
 
 
-def _level(question: _Question) -> Measured:
+def _level(question: _Question) -> Measurement:
     points = question.days.points
     newest, gap = _newest(question.days)
     steps = [
@@ -137,23 +137,25 @@ def _level(question: _Question) -> Measured:
     expected = None
     if question.enough_days and len(steps) > 1:
         expected = forecast.drift(float(newest.value or 0), steps, question.ahead, question.confidence)
-    return Measured(newest.value, newest.n, expected, gap)
+    return Measurement(newest.value, newest.n, expected, gap)
 
 
-def _increase(question: _Question) -> Measured:
+def _increase(question: _Question) -> Measurement:
     before = question.days.before
     if before is None:
-        return Measured(None, gap=f"{question.target.kpi} of the day before {question.days.first} is missing")
+        return Measurement(
+            None, gap=f"{question.target.kpi} of the day before {question.days.first} is missing"
+        )
     newest, gap = _newest(question.days)
     now, then = _counts([newest]), _counts([before])
     if now[1] == 0 or then[0] == 0:
-        return Measured(None, gap=f"{now[0]} of {now[1]} now and {then[0]} of {then[1]} before: no ratio")
+        return Measurement(None, gap=f"{now[0]} of {now[1]} now and {then[0]} of {then[1]} before: no ratio")
     expected = forecast.relative_increase(now, then, question.confidence).scaled(100, 0)
     value = Decimal(100 * now[0] * then[1]) / (now[1] * then[0]) - 100
-    return Measured(_round(value), min(now[1], then[1]), expected, gap)
+    return Measurement(_round(value), min(now[1], then[1]), expected, gap)
 
 
-_MEASURES: Mapping[str, Callable[[_Question], Measured]] = {
+_MEASURES: Mapping[str, Callable[[_Question], Measurement]] = {
     "count": _count,
     "amount": _amount,
     "return": _return,
@@ -165,20 +167,20 @@ _MEASURES: Mapping[str, Callable[[_Question], Measured]] = {
 }
 
 
-def _newest(days: Days) -> tuple[Point, str]:
+def _newest(days: Days) -> tuple[DayValue, str]:
     """The newest day; what is wrong when it is not the day of the review."""
     newest = days.points[-1]
     return newest, "" if newest.day == days.last else f"the newest value is of {newest.day}, not {days.last}"
 
 
-def _counts(points: Sequence[Point]) -> tuple[int, int]:
+def _counts(points: Sequence[DayValue]) -> tuple[int, int]:
     return (
         int(sum(point.numerator or 0 for point in points)),
         int(sum(point.denominator or 0 for point in points)),
     )
 
 
-def _values(points: Sequence[Point]) -> list[Decimal]:
+def _values(points: Sequence[DayValue]) -> list[Decimal]:
     return [point.value for point in points if point.value is not None]
 
 

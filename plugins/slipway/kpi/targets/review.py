@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from slipway.kpi.targets.days import Days, Point
+from slipway.kpi.targets.days import Days, DayValue
 from slipway.kpi.targets.forecast import Interval
-from slipway.kpi.targets.measures import Measured, measure
+from slipway.kpi.targets.measures import Measurement, measure
 from slipway.kpi.targets.policy import Horizon, Target, TargetPolicy
 
 Status = Literal["on_track", "behind", "met", "missed", "insufficient_data"]
@@ -47,7 +47,7 @@ class Review:
 
 
 def review_all(
-    policy: TargetPolicy, series: Mapping[str, Sequence[Point]], *, promoted: date, as_of: date
+    policy: TargetPolicy, series: Mapping[str, Sequence[DayValue]], *, promoted: date, as_of: date
 ) -> list[Review]:
     """Review every target of the policy.
 
@@ -78,7 +78,7 @@ def review_all(
 
 def _judge(
     policy: TargetPolicy, horizon: Horizon, target: Target, days: Days
-) -> tuple[Status, Measured, str]:
+) -> tuple[Status, Measurement, str]:
     ahead = (horizon.due(days.first) - days.last).days
     measured = measure(target, days, ahead=ahead, policy=policy)
     value, expected = measured.value, measured.forecast

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ReconcileOperator(DayOperator):
+class ReconcileDayOperator(DayOperator):
     """Compare what is staged with what the source counted itself; nothing is published when they differ."""
 
     def execute(self, context: Context) -> dict[str, int]:

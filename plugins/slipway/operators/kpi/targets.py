@@ -120,16 +120,16 @@ def review_days(
     :param promoted: UTC day of the promotion; None when there was none yet.
     :returns: the reviews by day; none for days before the promotion.
     """
-    from slipway.kpi.targets.days import Point
+    from slipway.kpi.targets.days import DayValue
     from slipway.kpi.targets.review import first_day_read, review_all
 
     reviews: dict[date, list[Review]] = {day: [] for day in days}
     if promoted is None or promoted > max(days):
         return reviews
-    series: dict[str, list[Point]] = defaultdict(list)
+    series: dict[str, list[DayValue]] = defaultdict(list)
     parameters = {"kpis": policy.kpis, "first": first_day_read(promoted), "last": max(days)}
     for kpi, *point in warehouse.rows("kpi/target_series", parameters=parameters):
-        series[kpi].append(Point(*point))
+        series[kpi].append(DayValue(*point))
     for day in days:
         if day >= promoted:
             reviews[day] = review_all(policy, series, promoted=promoted, as_of=day)

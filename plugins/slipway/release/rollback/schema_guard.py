@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from slipway.exceptions import SchemaContractBroken
 from slipway.release.schema import identity_of, migrations_directory
 from slipway.schema.contract import read_migrations
-from slipway.schema.plan import refuse_unreadable
+from slipway.schema.plan import require_readable
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Ledger, Release
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 5
 _log = logging.getLogger(__name__)
 
 
-def refuse_unreadable_targets(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping[str, str]:
+def require_readable_targets(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping[str, str]:
     """Make sure that the versions which traffic would go back to can run on production's schema as it is.
 
     The safe direction stays the rollback: when the schema cannot be read within a few seconds, the traffic
@@ -58,5 +58,5 @@ def _check(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping
     applied = hook.applied(identity_of(policy, "production"))
     migrations = read_migrations(migrations_directory(policy))
     for name, version in versions.items():
-        refuse_unreadable(version, applied, migrations, who=f"rollback of {name} to version")
+        require_readable(version, applied, migrations, who=f"rollback of {name} to version")
     return {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ServiceNotFound
 from slipway.release.drift import own_splits
-from slipway.release.rollback.schema_guard import refuse_unreadable_targets
+from slipway.release.rollback.schema_guard import require_readable_targets
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Way:
+class RollbackStep:
     """The way back of one service, before it is gone.
 
     :param where: project, location and name of the service.
@@ -63,11 +63,11 @@ def restore_stable_traffic(
     """
     services = {service.names["production"]: service for service in release.plan.services.values()}
     ways = {name: _look(release, services[name], hook) for name in release.stable}
-    unchecked = refuse_unreadable_targets(release, [name for name, way in ways.items() if way.moves], ledger)
+    unchecked = require_readable_targets(release, [name for name, way in ways.items() if way.moves], ledger)
     return {name: _go(release, way, hook, operations, unchecked.get(name)) for name, way in ways.items()}
 
 
-def _look(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> _Way:
+def _look(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> RollbackStep:
     from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, state_of
     from slipway.hooks.cloud_run.state import by_whom
 
@@ -83,29 +83,29 @@ def _look(release: Release, service: PlannedService, hook: CloudRunTrafficHook) 
     except ServiceNotFound:
         if stable:
             raise
-        return _Way(where, stable, {}, _left({}, "first release: the service was never made"))
+        return RollbackStep(where, stable, {}, _left({}, "first release: the service was never made"))
     split = serving_split(live)
     serving = {revision: percent for revision, percent in split.items() if percent}
     held = foreign_lease(live, release.release_id)
     if held is not None:
-        return _Way(where, stable, serving, _left(split, f"left alone: {held} holds it"))
+        return RollbackStep(where, stable, serving, _left(split, f"left alone: {held} holds it"))
     if not stable:
         note = (
             "first release: there is no earlier revision to give the traffic to, and a service cannot have"
             f" none; it stays on {', '.join(serving)}. Release a fix, or delete the service"
         )
-        return _Way(where, stable, serving, _left(split, note))
+        return RollbackStep(where, stable, serving, _left(split, note))
     foreign = serving not in own_splits(release, service)
     if foreign and own not in serving:
         note = f"left alone: none of it is this release's; set by {by_whom(state_of(live))}"
-        return _Way(where, stable, serving, _left(split, note))
+        return RollbackStep(where, stable, serving, _left(split, note))
     overwritten = f"overwritten: {serving}, set by {by_whom(state_of(live))}" if foreign else None
-    return _Way(where, stable, serving, note=overwritten)
+    return RollbackStep(where, stable, serving, note=overwritten)
 
 
 def _go(
     release: Release,
-    way: _Way,
+    way: RollbackStep,
     hook: CloudRunTrafficHook,
     operations: LedgerOperations | None,
     unchecked: str | None,

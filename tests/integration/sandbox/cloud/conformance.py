@@ -69,7 +69,7 @@ def _note(patch: pytest.MonkeyPatch, client: type, method: str, name: str, seen:
 def used() -> set[str]:
     """Return the methods that the hooks call, read from their source."""
     found: set[str] = set()
-    for path in HOOKS.glob("*.py"):
+    for path in HOOKS.rglob("*.py"):
         tree = ast.parse(path.read_text())
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -115,7 +115,7 @@ def _client(node: ast.AST, names: dict[str, str]) -> str | None:
 def covered() -> dict[str, list[str]]:
     """Return the tests by the method that they are marked for."""
     found: dict[str, list[str]] = {}
-    for path in sorted(REPOSITORY.glob("tests/integration/sandbox/cloud/test_*.py")):
+    for path in sorted(REPOSITORY.glob("tests/integration/sandbox/cloud/**/test_*.py")):
         for function in ast.walk(ast.parse(path.read_text())):
             if not isinstance(function, ast.FunctionDef):
                 continue

@@ -130,19 +130,19 @@ def test_a_lease_runs_out_unless_it_is_renewed(ledger: Ledger, policy: Policy) -
     ledger.open_release(first, policy, STABLE, actor="ada")
     ledger.renew_leases(first.release_id, STABLE, region="us-central1", until=now)
     with pytest.raises(ReleaseConflict, match="until"):
-        ledger.refuse_held(list(STABLE), region="us-central1")  # never brought forward
+        ledger.require_unlocked(list(STABLE), region="us-central1")  # never brought forward
     _run_out(ledger)
     ledger.renew_leases(first.release_id, STABLE, region="us-central1", until=now + timedelta(hours=1))
     with pytest.raises(ReleaseConflict, match=f"release {first.release_id}"):
         ledger.open_release(second, policy, STABLE, actor="bob")
     _run_out(ledger)
-    ledger.refuse_held(list(STABLE), region="us-central1")
+    ledger.require_unlocked(list(STABLE), region="us-central1")
     assert ledger.open_release(second, policy, STABLE, actor="bob").outcome is None
     with pytest.raises(ReleaseConflict, match=rf"release {second.release_id} \(version 1.2.0, by bob\)"):
         ledger.renew_leases(first.release_id, STABLE, region="us-central1", until=now + timedelta(hours=1))
     assert ledger.close(first.release_id, outcome="rolled_back", reason="its deployment died")
     with pytest.raises(ReleaseConflict, match=f"release {second.release_id}"):
-        ledger.refuse_held(list(STABLE), region="us-central1")
+        ledger.require_unlocked(list(STABLE), region="us-central1")
 
 
 def test_the_operation_of_a_step_is_the_last_one_begun(ledger: Ledger, policy: Policy) -> None:
@@ -182,9 +182,9 @@ def test_a_service_is_leased_in_one_region_and_free_in_another(ledger: Ledger, p
     first, (name,) = in_regions(policy), STABLE
     second = first.in_region("europe-west1")
     ledger.open_release(a_plan(policy), first, STABLE, actor="ada")
-    ledger.refuse_held([name], region="europe-west1")
+    ledger.require_unlocked([name], region="europe-west1")
     with pytest.raises(ReleaseConflict, match=rf"service us-central1/{name}: release v1-1-0-"):
-        ledger.refuse_held([name], region="us-central1")
+        ledger.require_unlocked([name], region="us-central1")
     ledger.open_release(a_plan(policy, "second"), second, STABLE, actor="ada")
     with pytest.raises(ReleaseConflict, match=rf"service europe-west1/{name}: release v1-1-0-"):
         ledger.open_release(a_plan(policy, "third"), second, STABLE, actor="bob")

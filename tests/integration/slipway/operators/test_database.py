@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from slipway.exceptions import DatabaseMistaken, DatabaseNotReady, SchemaContractBroken, SchemaUnexpected
+from slipway.exceptions import DatabaseNotReady, SchemaContractBroken, SchemaUnexpected, WrongDatabase
 from slipway.ledger.ledger import Release
 from slipway.operators.database import (
     BackUpDatabaseOperator,
@@ -142,7 +142,7 @@ def test_who_stands_in_the_way_is_named_before_anything_begins(
 def test_a_connection_to_another_database_is_refused(product: Product, release: Release, uri: str) -> None:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("DROP TABLE users")
-    with pytest.raises(DatabaseMistaken, match="has no table users"):
+    with pytest.raises(WrongDatabase, match="has no table users"):
         check_schema(product, release)
-    with pytest.raises(DatabaseMistaken, match="has no table users"):
+    with pytest.raises(WrongDatabase, match="has no table users"):
         run(product, MigrateSchemaOperator)

@@ -14,7 +14,7 @@ from slipway.exceptions import CloudRunTimeout, ReleaseConflict, RequestRefused,
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease, lease_of, serving_split, tags_of
 from slipway.hooks.secret_manager import SecretVersionHook
 from slipway.ledger.ledger import Ledger
-from slipway.operators.base import ReconcileOperator
+from slipway.operators.base import ReconcileReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
@@ -105,7 +105,7 @@ def test_a_repair_by_hand_survives_the_rollback(steps: Steps) -> None:
         steps.shift("half")
     undone = steps.roll_back()
     assert "left alone: none of it is this release's" in undone["note"]
-    steps.run(ReconcileOperator(task_id="reconcile"))
+    steps.run(ReconcileReleaseOperator(task_id="reconcile"))
     assert web.split()["hotfix"] == 100
     assert tags_of(web.read()) == {"mine": web.name("hotfix")}
 

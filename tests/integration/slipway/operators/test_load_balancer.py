@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from slipway.exceptions import LoadBalancerUnfit
+from slipway.exceptions import LoadBalancerMisconfigured
 from slipway.ledger.plan import plan_release
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
 from slipway.policy.release import Policy, load_policy, parse_policy
@@ -53,12 +53,12 @@ def check(judged_by: Policy) -> list[str]:
 
 def test_a_region_that_it_does_not_lead_to_is_refused() -> None:
     assert check(policy("us-central1", backend="netra-backend")) == ["netra-backend"]
-    with pytest.raises(LoadBalancerUnfit, match=rf"region europe-west1: no .* leads to {SERVICE}"):
+    with pytest.raises(LoadBalancerMisconfigured, match=rf"region europe-west1: no .* leads to {SERVICE}"):
         check(policy("us-central1", "europe-west1", backend="netra-backend"))
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(LoadBalancerUnfit) as caught:
+    with pytest.raises(LoadBalancerMisconfigured) as caught:
         check(policy("us-central1", auth="netra-backend", frontend="absent"))
     first, second = str(caught.value).splitlines()
     assert "leads to netra-backend-prod; it must lead to netra-auth-prod" in first

@@ -78,7 +78,9 @@ class Rollout:
 
     def take_over(self, steps: Steps) -> Any:
         """Take the first region's evidence over."""
-        gate = EarlierRegionGateOperator(task_id="gate", phase="earlier_region", go="on", call_off="off")
+        gate = EarlierRegionGateOperator(
+            task_id="gate", phase="earlier_region", go="on", start_rollback="off"
+        )
         return gate.judge(self.ledger.release(steps.release_id), self.product.context)
 
     def hand_over(self) -> DagRunTriggerException:
@@ -150,7 +152,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
         LOCATION: {service: {rollout.first.revision: {"percent": 100, "version": VERSION}}},
         LATER: {service: {second.revision: {"percent": 100, "version": VERSION}}},
     }
-    assert second.entry("regions")["way_back"] == {}
+    assert second.entry("regions")["rollback_commands"] == {}
 
 
 def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goes_back(
@@ -187,7 +189,7 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
         f"gcloud run services update-traffic {service} --project {rollout.product.web.where['project_id']}"
         f" --region {LOCATION} --to-revisions {rollout.product.stable}=100"
     )
-    assert (entry["kept"], entry["way_back"]) == ([LOCATION], {LOCATION: [command]})
+    assert (entry["kept"], entry["rollback_commands"]) == ([LOCATION], {LOCATION: [command]})
     said = [line["text"] for line in team_room.messages(settings) if line["release"] == second.release_id]
     (message,) = said
     assert f"Release {VERSION} was rolled back in {LATER}: canary: 5 % errors" in message

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from slipway.exceptions import SchemaContractBroken
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.operators import rollback
-from slipway.operators.base import ReconcileOperator
+from slipway.operators.base import ReconcileReleaseOperator
 from slipway.operators.rollback import ALL_THE_SAME, LEAVE, RollBackTrafficOperator
 from slipway.policy.release import load_policy
 from slipway.release.schema import identity_of
@@ -99,7 +99,7 @@ def follow(steps: Steps, event: dict[str, Any]) -> Any:
     """Let the task go on with an answer."""
     operator = RollBackTrafficOperator(task_id="roll_back_traffic")
     operator.cloud_run = steps.product.web.hook
-    return operator.person_answered(steps.product.context, event)
+    return operator.on_answer(steps.product.context, event)
 
 
 def test_it_is_refused_by_the_group_the_brake_and_reconcile_with_the_ways_forward(
@@ -123,7 +123,7 @@ def test_it_is_refused_by_the_group_the_brake_and_reconcile_with_the_ways_forwar
     )
     assert "cannot run on the present schema" in asyncio.run(trigger._brake(release))["error"]
     with pytest.raises(SchemaContractBroken, match=rf"{CONTRACT} runs with >=1.1.0"):
-        stranded.run(ReconcileOperator(task_id="reconcile"))
+        stranded.run(ReconcileReleaseOperator(task_id="reconcile"))
     assert stranded.product.web.split()["stable"] == 90
     assert stranded.product.ledger.release(stranded.release_id).outcome is None, "its services stay held"
 

@@ -29,7 +29,7 @@ class Promoting(GateOperator):
 
 
 def gate(steps: Steps, phase: str) -> Any:
-    return steps.run(Promoting(task_id="go_or_rollback", phase=phase, go="on", call_off="off"))
+    return steps.run(Promoting(task_id="go_or_rollback", phase=phase, go="on", start_rollback="off"))
 
 
 def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:

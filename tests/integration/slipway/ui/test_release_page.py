@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import psycopg
 import pytest
 from slipway.ledger.ledger import Ledger, canonical, entry_hash
-from slipway.ledger.outcome import last_word
+from slipway.ledger.outcome import summary_line
 
 from tests.integration.slipway.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
@@ -78,7 +78,7 @@ def test_a_rolled_back_release_tells_the_whole_story(reader: TestClient, ledger:
     assert answer.status_code == 200
     words = text_of(answer.text)
     closed = ledger.release(release.release_id)
-    assert last_word(closed, ledger.entries(release.release_id)) == f"release 1.2.0: rolled back: {reason}"
+    assert summary_line(closed, ledger.entries(release.release_id)) == f"release 1.2.0: rolled back: {reason}"
     assert f"release 1.2.0: rolled back: {reason}" in words
     assert "ada: the spring sale" in words
     assert "Error rate over the trigger" in words

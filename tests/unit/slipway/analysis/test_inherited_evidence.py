@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from slipway.analysis.inherited_evidence import is_handed_on, judge_evidence
+from slipway.analysis.inherited_evidence import is_inherited, judge_evidence
 from slipway.policy.release import load_policy
 
 VALIDATION = load_policy("release.yaml").staging_validation
@@ -23,7 +23,7 @@ def evidence() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("key", [*evidence(), "checklist/dashboards"])
 def test_what_is_about_the_version_is_handed_on(key: str) -> None:
-    assert is_handed_on(key)
+    assert is_inherited(key)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_is_about_the_version_is_handed_on(key: str) -> None:
     ],
 )
 def test_what_is_about_the_region_is_not(key: str) -> None:
-    assert not is_handed_on(key)
+    assert not is_inherited(key)
 
 
 def test_all_of_it_leads_on_and_names_where_it_is_from() -> None:

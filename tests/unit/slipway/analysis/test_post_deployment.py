@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from slipway.analysis.post_deployment import Live, deployment_checklist
+from slipway.analysis.post_deployment import LiveState, deployment_checklist
 from slipway.paths import INCLUDE
 from slipway.policy.release import Policy, load_policy
 from slipway.release.alert_rules import read_alerts
 
 REVISIONS = {"web": "web-new"}
-LIVE = {"web": Live({"web-new": 100}, True)}
+LIVE = {"web": LiveState({"web-new": 100}, True)}
 
 
 def finding(metric: str, verdict: str = "promote", *, advisory: bool = False) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def test_a_release_in_order_leaves_one_line_to_a_person(policy: Policy, alerts: 
 
 
 def test_nothing_on_record_is_nothing_fulfilled(policy: Policy) -> None:
-    found = failed(policy, set(), entries={}, live={"web": Live({"web-old": 100}, False)})
+    found = failed(policy, set(), entries={}, live={"web": LiveState({"web-old": 100}, False)})
     assert len(found) == 9
     assert found["Canary deployment successful"] == "the canary's gate: nothing on record"
     assert found["Monitoring alerts configured"].startswith("not there: token_optimization_failure_rate")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from slipway.kpi import migrations
 from slipway.kpi.errors import MigrationConflict
-from slipway.kpi.migrations import Migration
+from slipway.kpi.migrations import ClickHouseMigration
 
 
 class Recorder:
@@ -33,10 +33,10 @@ class Recorder:
         return SimpleNamespace(result_rows=list(self.table.items()))
 
 
-ONE = Migration(
+ONE = ClickHouseMigration(
     "0001_one", "CREATE TABLE IF NOT EXISTS a (n Int8) ENGINE = Memory;\n\n-- note; here\nSELECT 1;\n"
 )
-TWO = Migration("0002_two", "SELECT 2;\n")
+TWO = ClickHouseMigration("0002_two", "SELECT 2;\n")
 
 
 def test_each_is_applied_once_in_order() -> None:
@@ -64,7 +64,7 @@ def test_an_applied_file_must_stay_as_it_was() -> None:
     client = Recorder()
     migrations.apply(client, [ONE, TWO])
     with pytest.raises(MigrationConflict, match=r"0001_one .* put the change into a new migration"):
-        migrations.apply(client, [Migration("0001_one", "SELECT 3;"), TWO])
+        migrations.apply(client, [ClickHouseMigration("0001_one", "SELECT 3;"), TWO])
     with pytest.raises(MigrationConflict, match="is gone"):
         migrations.apply(client, [TWO])
 

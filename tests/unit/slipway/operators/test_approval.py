@@ -75,7 +75,7 @@ def answer(option: str, user: str | None) -> dict[str, Any]:
 def gate(task: Asking) -> Mapping[str, Any]:
     """Judge the phase from what the operator left on record."""
     made = PreparationGateOperator(
-        task_id="gate", phase="preparation", go="on", call_off="off", required=[APPROVAL]
+        task_id="gate", phase="preparation", go="on", start_rollback="off", required=[APPROVAL]
     )
     made.__dict__["ledger"] = task.ledger
     return made.judge(task.release({}), {})  # type: ignore[typeddict-item]
@@ -113,7 +113,7 @@ def test_the_gate_follows_the_answer(
     asked: list[dict[str, Any]], option: str, user: str | None, verdict: str, words: str
 ) -> None:
     task = operator()
-    assert task.person_answered(CONTEXT, answer(option, user)) is (verdict == "promote")
+    assert task.on_answer(CONTEXT, answer(option, user)) is (verdict == "promote")
     decision = gate(task)
     assert decision["verdict"] == verdict
     assert words in decision["reason"]
@@ -124,12 +124,12 @@ def test_the_gate_follows_the_answer(
 def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[dict[str, Any]]) -> None:
     task = operator()
     with pytest.raises(TaskAwaitingInput):
-        task.person_answered(CONTEXT, answer(APPROVE, "ada"))
+        task.on_answer(CONTEXT, answer(APPROVE, "ada"))
     assert len(asked) == 1
     assert task.ledger.entry("r", APPROVAL) is None
     alone = ASKING.approval.model_copy(update={"by_another_person": False})  # type: ignore[union-attr]
     task = operator(ASKING.model_copy(update={"approval": alone}))
-    assert task.person_answered(CONTEXT, answer(APPROVE, "ada")) is True
+    assert task.on_answer(CONTEXT, answer(APPROVE, "ada")) is True
 
 
 def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go(

@@ -11,7 +11,7 @@ from google.cloud import run_v2
 from slipway.exceptions import TrafficDrift
 from slipway.hooks.cloud_run.state import state_of
 from slipway.ledger.plan import PlannedService
-from slipway.release.drift import refuse_drift
+from slipway.release.drift import require_no_drift
 
 OLD, NEW, OTHER = "web-old", "web-new", "web-other"
 PLANNED = PlannedService(
@@ -46,7 +46,9 @@ def service(
 
 
 def check(recorded: run_v2.Service, live: run_v2.Service, goal: dict[str, int]) -> None:
-    refuse_drift(PLANNED, state_of(recorded), state_of(live), stable={OLD: 100}, goal=goal, tag="candidate")
+    require_no_drift(
+        PLANNED, state_of(recorded), state_of(live), stable={OLD: 100}, goal=goal, tag="candidate"
+    )
 
 
 def test_nothing_changed_but_the_etag() -> None:
@@ -95,11 +97,11 @@ def test_no_value_of_the_environment_is_on_record() -> None:
 
 def test_a_service_that_did_not_exist_has_nothing_to_compare() -> None:
     made = state_of(service({NEW: 100}))
-    refuse_drift(PLANNED, None, made, stable={}, goal={NEW: 100}, tag="candidate")
+    require_no_drift(PLANNED, None, made, stable={}, goal={NEW: 100}, tag="candidate")
 
 
 def test_without_a_state_on_record_the_split_must_be_the_one_it_began_with() -> None:
     live, goal = state_of(service({OLD: 20, NEW: 80})), {OLD: 90, NEW: 10}
     with pytest.raises(TrafficDrift, match=r"serves .*80.*began at .*100"):
-        refuse_drift(PLANNED, None, live, stable={OLD: 100}, goal=goal, tag="candidate")
-    refuse_drift(PLANNED, None, live, stable={OLD: 100}, goal={OLD: 20, NEW: 80}, tag="candidate")
+        require_no_drift(PLANNED, None, live, stable={OLD: 100}, goal=goal, tag="candidate")
+    require_no_drift(PLANNED, None, live, stable={OLD: 100}, goal={OLD: 20, NEW: 80}, tag="candidate")

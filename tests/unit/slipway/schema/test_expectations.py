@@ -8,7 +8,7 @@ import pytest
 from slipway.exceptions import PolicyError, SchemaUnexpected
 from slipway.paths import INCLUDE
 from slipway.policy.release import load_policy
-from slipway.release.schema import migrations_directory, refuse_unlike, touched
+from slipway.release.schema import migrations_directory, require_same, touched
 from slipway.schema.contract import read_migrations
 from slipway.schema.expectations import Table, differences, load_expectations
 
@@ -91,7 +91,7 @@ def test_the_tables_that_a_migration_touches_are_found_by_name() -> None:
 
 @pytest.mark.parametrize("found", [95, 100, 105, 110])
 def test_a_restored_table_may_have_what_the_source_had_around_the_backup(found: int) -> None:
-    refuse_unlike({"t": found}, {"t": 100}, {"t": 105}, tolerance_percent=5)
+    require_same({"t": found}, {"t": 100}, {"t": 105}, tolerance_percent=5)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_a_restored_table_that_is_not_what_was_backed_up_is_named(
     restored: dict[str, int], message: str
 ) -> None:
     with pytest.raises(SchemaUnexpected, match=message):
-        refuse_unlike(restored, {"t": 100}, {"t": 105}, tolerance_percent=5)
+        require_same(restored, {"t": 100}, {"t": 105}, tolerance_percent=5)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slipway.exceptions import MigrationChanged, SchemaContractBroken
 from slipway.schema.contract import Migration, Versions, parse_migration
-from slipway.schema.plan import AppliedMigration, SchemaPlan, plan_schema, refuse_unreadable
+from slipway.schema.plan import AppliedMigration, SchemaPlan, plan_schema, require_readable
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 WINDOW = timedelta(days=14)
@@ -109,14 +109,14 @@ def test_going_back_behind_a_contract_is_refused_with_the_way_forward() -> None:
 def test_the_declaration_that_counts_is_the_one_it_was_applied_with() -> None:
     unknown = AppliedMigration("z_of_another_checkout", "0" * 64, Versions(">=1.5.0"))
     with pytest.raises(SchemaContractBroken, match=r"z_of_another_checkout runs with >=1\.5\.0"):
-        refuse_unreadable(SAFE, [unknown], ALL, who="rollback to")
-    refuse_unreadable("1.5.0", [unknown], ALL, who="rollback to")
+        require_readable(SAFE, [unknown], ALL, who="rollback to")
+    require_readable("1.5.0", [unknown], ALL, who="rollback to")
 
 
 def test_what_was_applied_by_other_means_counts_as_the_file_declares_it() -> None:
     bare = AppliedMigration(CONTRACT.name, None, None)
     with pytest.raises(SchemaContractBroken, match="c_contract"):
-        refuse_unreadable(OLD, [bare], ALL, who="rollback to")
+        require_readable(OLD, [bare], ALL, who="rollback to")
 
 
 def test_a_migration_changed_after_it_was_applied_is_named() -> None:

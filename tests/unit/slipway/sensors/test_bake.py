@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 from slipway.exceptions import NotificationFailed
-from slipway.ledger.bakes import recorded_watches
+from slipway.ledger.bakes import recorded_bakes
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
@@ -83,7 +83,7 @@ def answer(option: str, user: str | None = "jo") -> dict[str, Any]:
 
 def gate(sensor: BakeSensor) -> Mapping[str, Any]:
     """Judge the phase from what the sensor left on record."""
-    made = BakeGateOperator(task_id="gate", phase="half", go="on", call_off="off")
+    made = BakeGateOperator(task_id="gate", phase="half", go="on", start_rollback="off")
     made.__dict__["ledger"] = sensor.ledger
     return made.judge(RELEASE, {})  # type: ignore[typeddict-item]
 
@@ -109,7 +109,7 @@ def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
     sensor: BakeSensor, asked: list[dict[str, Any]], told: list[str]
 ) -> None:
     parked = freeze(sensor)
-    assert parked.method_name == "person_answered"
+    assert parked.method_name == "on_answer"
     assert parked.timeout.total_seconds() == POLICY.decision.person_seconds
     (question,) = asked
     assert question["options"] == [WATCH_ON, ROLL_BACK]
@@ -134,7 +134,7 @@ def test_without_the_answer_to_watch_on_the_phase_is_rolled_back(
     sensor: BakeSensor, asked: list[dict[str, Any]], user: str | None, words: str
 ) -> None:
     freeze(sensor)
-    assert sensor.person_answered(CONTEXT, answer(ROLL_BACK, user)) == ROLL_BACK
+    assert sensor.on_answer(CONTEXT, answer(ROLL_BACK, user)) == ROLL_BACK
     decision = gate(sensor)
     assert decision["verdict"] == "hold"
     assert words in decision["reason"]
@@ -145,7 +145,7 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
 ) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred) as deferred:
-        sensor.person_answered(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(WATCH_ON))
     _, arguments = deferred.value.trigger.serialize()
     assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
     (until,) = sensor.ledger.leased_until
@@ -155,7 +155,7 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
     assert gate(sensor)["verdict"] == "hold", "an answer alone promotes nothing"
     assert sensor.execute_complete(CONTEXT, dict(PROMOTED)) == "promote"
     assert gate(sensor)["verdict"] == "promote"
-    assert [watch.number for watch, _, _ in recorded_watches(sensor.ledger, "r", "half")] == [1, 2]
+    assert [watch.number for watch, _, _ in recorded_bakes(sensor.ledger, "r", "half")] == [1, 2]
 
 
 def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
@@ -163,7 +163,7 @@ def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
 ) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred):
-        sensor.person_answered(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(WATCH_ON))
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(CONTEXT)
     _, arguments = deferred.value.trigger.serialize()
@@ -173,8 +173,8 @@ def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
 def test_a_phase_that_freezes_again_asks_again(sensor: BakeSensor, asked: list[dict[str, Any]]) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred):
-        sensor.person_answered(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(WATCH_ON))
     freeze(sensor)
     assert len(asked) == 2
-    sensor.person_answered(CONTEXT, answer(ROLL_BACK))
+    sensor.on_answer(CONTEXT, answer(ROLL_BACK))
     assert "jo answered 'Roll back'" in gate(sensor)["reason"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from slipway.exceptions import DatabaseMistaken, MigrationChanged, MigrationFailed, MigrationInvalid
+from slipway.exceptions import MigrationChanged, MigrationFailed, MigrationInvalid, WrongDatabase
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.hooks.postgres.session import DatabaseIdentity
 from slipway.sql import statement
@@ -173,7 +173,7 @@ def test_what_was_applied_by_other_means_is_adopted(empty_database: str, tmp_pat
 
 def test_a_wrong_database_is_refused_before_anything_is_written(empty_database: str, tmp_path: Path) -> None:
     write(tmp_path, "0001_one", "CREATE TABLE one (id int);")
-    with pytest.raises(DatabaseMistaken, match="has no table users, which product/test has had"):
+    with pytest.raises(WrongDatabase, match="has no table users, which product/test has had"):
         migrate(tmp_path, identity=DatabaseIdentity("product", "test", base=["users"]))
     with psycopg.connect(empty_database, autocommit=True) as connection:
         assert (
@@ -182,9 +182,9 @@ def test_a_wrong_database_is_refused_before_anything_is_written(empty_database: 
         connection.execute("CREATE TABLE users (id int)")
     migrate(tmp_path)
     staging = DatabaseIdentity("product", "staging", base=["users"])
-    with pytest.raises(DatabaseMistaken, match="it is that of product/test, not of product/staging"):
+    with pytest.raises(WrongDatabase, match="it is that of product/test, not of product/staging"):
         migrate(tmp_path, identity=staging)
-    with pytest.raises(DatabaseMistaken, match="not of product/staging"):
+    with pytest.raises(WrongDatabase, match="not of product/staging"):
         SchemaHook(CONNECTION).applied(staging)
 
 

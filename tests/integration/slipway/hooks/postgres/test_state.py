@@ -10,7 +10,7 @@ from psycopg import sql
 from slipway.exceptions import SchemaUnexpected
 from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
 from slipway.policy.migrations import Sampling
-from slipway.release.schema import refuse_unlike
+from slipway.release.schema import require_same
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
@@ -79,15 +79,15 @@ def test_what_was_restored_whole_passes_and_what_lacks_rows_is_named(
     with psycopg.connect(big, autocommit=True) as connection:
         connection.execute("INSERT INTO usage SELECT gen_random_uuid() FROM generate_series(1, 500)")
     after = hook.row_counts(ranges)
-    refuse_unlike(copy.row_counts(ranges), before, after, tolerance_percent=1)
+    require_same(copy.row_counts(ranges), before, after, tolerance_percent=1)
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("DELETE FROM usage WHERE id IN (SELECT id FROM usage TABLESAMPLE SYSTEM (10))")
     with pytest.raises(SchemaUnexpected, match=r"usage from id .* to .*: \d+ rows, \d+ to \d+ are expected"):
-        refuse_unlike(copy.row_counts(ranges), before, after, tolerance_percent=1)
+        require_same(copy.row_counts(ranges), before, after, tolerance_percent=1)
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("DROP TABLE usage")
     with pytest.raises(SchemaUnexpected, match=r"usage from id .*: is missing"):
-        refuse_unlike(copy.row_counts(ranges), before, after, tolerance_percent=1)
+        require_same(copy.row_counts(ranges), before, after, tolerance_percent=1)
 
 
 def test_a_range_says_what_it_is() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from slipway.exceptions import DatabaseMistaken, MigrationFailed, MigrationInvalid
+from slipway.exceptions import MigrationFailed, MigrationInvalid, WrongDatabase
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.hooks.postgres.session import DatabaseIdentity
 from slipway.hooks.postgres.state import DatabaseStateHook
@@ -82,7 +82,7 @@ def test_a_backward_file_that_fails_changes_nothing(folder: Path) -> None:
 
 
 def test_another_database_and_an_unknown_name_are_refused(folder: Path) -> None:
-    with pytest.raises(DatabaseMistaken, match="not of product/production"):
+    with pytest.raises(WrongDatabase, match="not of product/production"):
         take_back(folder, "0002_fill", DatabaseIdentity("product", "production"))
     with pytest.raises(MigrationInvalid, match="migration 0009_none: there is no such file"):
         take_back(folder, "0009_none")

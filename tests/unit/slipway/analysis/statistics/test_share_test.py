@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from slipway.analysis.statistics.error_budget import Budget
 from slipway.analysis.statistics.share_test import Limits, ShareTest
-from slipway.policy.metrics import Decision
+from slipway.policy.metrics import DecisionRules
 from slipway.policy.release import load_policy
 
 BUDGET = Budget(0.01, 0.005, 0.005)
@@ -16,11 +16,11 @@ LIMITS = Limits(target=0.001, trigger=0.01, null=0.00316)
 LOOK = 15.0
 
 
-def rules(**changed: Any) -> Decision:
+def rules(**changed: Any) -> DecisionRules:
     return load_policy("release.yaml").decision.model_copy(update={"burst_seconds": 3 * LOOK} | changed)
 
 
-def share_test(decision: Decision | None = None, *, runs: tuple[int, ...] = ()) -> ShareTest:
+def share_test(decision: DecisionRules | None = None, *, runs: tuple[int, ...] = ()) -> ShareTest:
     return ShareTest(LIMITS, decision or rules(), BUDGET, horizon=5400, compare=True, shape=runs)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slipway.kpi.targets.days import Point
+from slipway.kpi.targets.days import DayValue
 from slipway.kpi.targets.policy import TargetPolicy, load_targets
 from slipway.kpi.targets.review import Review, review_all
 
@@ -26,7 +26,7 @@ def one_target(**target: Any) -> TargetPolicy:
     return TargetPolicy.model_validate(document)
 
 
-def review(policy: TargetPolicy, days: Sequence[Point], as_of: int) -> Review:
+def review(policy: TargetPolicy, days: Sequence[DayValue], as_of: int) -> Review:
     """Review the only target on the day of that number; day 1 is the day of the promotion."""
     (found,) = review_all(policy, {"it": days}, promoted=PROMOTED, as_of=on(as_of))
     return found
@@ -36,16 +36,16 @@ def on(number: int) -> date:
     return PROMOTED + timedelta(days=number - 1)
 
 
-def values(*amounts: float | str | None, first: int = 1) -> list[Point]:
+def values(*amounts: float | str | None, first: int = 1) -> list[DayValue]:
     return [
-        Point(on(first + index), None if amount is None else Decimal(str(amount)))
+        DayValue(on(first + index), None if amount is None else Decimal(str(amount)))
         for index, amount in enumerate(amounts)
     ]
 
 
-def shares(*pairs: tuple[int, int], first: int = 1) -> list[Point]:
+def shares(*pairs: tuple[int, int], first: int = 1) -> list[DayValue]:
     return [
-        Point(
+        DayValue(
             on(first + index),
             Decimal(100 * above) / below if below else None,
             Decimal(above),
@@ -79,7 +79,7 @@ SHARE = one_target(measure="share", at_least=95, minimum_n=20)
         (values(90, 90, 90, 90, 90, 90, 90, 5000), 8, "missed", 630),
     ],
 )
-def test_a_sum_of_money(days: list[Point], as_of: int, status: str, value: float | str | None) -> None:
+def test_a_sum_of_money(days: list[DayValue], as_of: int, status: str, value: float | str | None) -> None:
     found = review(AMOUNT, days, as_of)
     assert found.status == status, found.reason
     assert found.value == (None if value is None else Decimal(str(value)))
@@ -102,7 +102,7 @@ def test_days_before_the_promotion_are_not_its_merit() -> None:
         (values(), 7, "insufficient_data"),
     ],
 )
-def test_a_count_that_must_stay_zero(days: list[Point], as_of: int, status: str) -> None:
+def test_a_count_that_must_stay_zero(days: list[DayValue], as_of: int, status: str) -> None:
     assert review(NONE, days, as_of).status == status
 
 
@@ -118,7 +118,7 @@ def test_a_count_that_must_stay_zero(days: list[Point], as_of: int, status: str)
         (shares(*[(1, 1)] * 7), 7, "insufficient_data", 7),
     ],
 )
-def test_a_share(days: list[Point], as_of: int, status: str, n: int) -> None:
+def test_a_share(days: list[DayValue], as_of: int, status: str, n: int) -> None:
     found = review(SHARE, days, as_of)
     assert (found.status, found.n) == (status, n), found.reason
     if found.forecast is not None and found.low is not None and found.high is not None:
@@ -138,7 +138,7 @@ def test_an_average_is_of_the_amounts_and_not_of_the_days() -> None:
 
 def test_a_level_is_the_newest_day_s_and_an_old_one_is_no_evidence() -> None:
     policy = one_target(measure="level", at_least=50, unit="users")
-    rising = [Point(point.day, point.value, n=1) for point in values(10, 20, 30, 40)]
+    rising = [DayValue(point.day, point.value, n=1) for point in values(10, 20, 30, 40)]
     found = review(policy, rising, 4)
     assert (found.status, found.value, found.forecast) == ("on_track", 40, 70)
     stale = review(policy, rising, 5)
@@ -196,7 +196,9 @@ def test_nothing_is_met_without_evidence_and_every_word_has_a_reason(
     days: list[tuple[int, int, int]], as_of: int
 ) -> None:
     series = [
-        Point(on(day), Decimal(above) if below else None, Decimal(min(above, below)), Decimal(below), below)
+        DayValue(
+            on(day), Decimal(above) if below else None, Decimal(min(above, below)), Decimal(below), below
+        )
         for day, above, below in days
     ]
     for policy in POLICIES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from slipway.release.rollback.schema_guard import refuse_unreadable_targets
+from slipway.release.rollback.schema_guard import require_readable_targets
 
 RELEASE: Any = SimpleNamespace(release_id="r")
 
@@ -26,12 +26,12 @@ class Early(Silent):
 
 def test_a_ledger_that_gives_no_answer_is_on_record_and_goes_back() -> None:
     ledger: Any = Silent()
-    assert refuse_unreadable_targets(RELEASE, ["web"], ledger) == {
+    assert require_readable_targets(RELEASE, ["web"], ledger) == {
         "web": "the schema could not be read: ConnectionError: connection refused"
     }
-    assert refuse_unreadable_targets(RELEASE, [], ledger) == {}
+    assert require_readable_targets(RELEASE, [], ledger) == {}
 
 
 def test_a_release_without_versions_on_record_goes_back() -> None:
     ledger: Any = Early()
-    assert refuse_unreadable_targets(RELEASE, ["web"], ledger) == {}
+    assert require_readable_targets(RELEASE, ["web"], ledger) == {}
