@@ -1,12 +1,12 @@
-# make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold.
+# make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence test lint lock chaos bench-analysis bench-traffic bench-schema bench-kpi
+.PHONY: help setup demo up down status replay evidence check test test-exhaustive lint lock chaos bench-analysis bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the pinned requirements
 	@bin/setup
@@ -32,11 +32,17 @@ evidence: setup ## Draw the evidence of RELEASE=..., one SVG file per phase, int
 lint: setup ## Check style and types
 	@bin/lint
 
-test: setup ## Check style and types, run every test
+check: setup ## Check style and types, run the unit tests: two minutes
+	@bin/check
+
+test: setup ## Check style and types, run every test; of complete matrices a sample
 	@bin/test
 
+test-exhaustive: setup ## The same with every case of the complete matrices
+	@bin/test -m ""
+
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
-	@$(PY) -m pytest tests/chaos --quiet
+	@$(PY) -m pytest tests/chaos --quiet -m ""
 
 bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
 	@$(PY) -m bench.analysis

@@ -1,0 +1,51 @@
+"""Samples of complete matrices: the same cases in every run, and all of them in ``make test-exhaustive``.
+
+What a default run leaves out carries the marker ``exhaustive``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+SEED = 12
+"""One seed for every sample, so that a failure is met again."""
+
+
+def sampled(cases: Iterable[Any], count: int) -> list[Any]:
+    """Turn cases into parameters of a test, of which a default run takes a sample.
+
+    :param cases: every case, in their order; a tuple holds the values of several arguments.
+    :param count: how many cases a default run takes.
+    :return: arguments for ``pytest.mark.parametrize``.
+    """
+    every = list(cases)
+    taken = set(random.Random(SEED).sample(range(len(every)), min(count, len(every))))
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=() if place in taken else pytest.mark.exhaustive,
+        )
+        for place, case in enumerate(every)
+    ]
+
+
+def numbers(share: float) -> Iterator[int]:
+    """Count from 1 on without end, leaving out all but a share.
+
+    :param share: fraction of the numbers to keep; 1 keeps every one.
+    """
+    draw = random.Random(SEED)
+    return (number for number in itertools.count(1) if draw.random() < share)
+
+
+def shares(share: float) -> list[Any]:
+    """Return the shares for :func:`numbers` as parameters: a default run takes this one, an exhaustive run 1.
+
+    :param share: fraction of the numbers that a default run keeps.
+    """
+    return [pytest.param(share, id="sample"), pytest.param(1.0, id="every", marks=pytest.mark.exhaustive)]
