@@ -3,7 +3,8 @@
 ``tuning``: the alternatives, weights, stakes and limits of
 :mod:`slipway.analysis.statistics.worse_than` were chosen on it.
 ``validation``: other latency shapes, burst structures and onsets, three batches. The limits on late spells,
-``lately_seconds`` and ``lost_seconds`` were set after their false rollbacks were seen: it is not independent.
+``late_window_seconds`` and ``min_excess_seconds`` were set after its false rollbacks were seen: it is not
+independent.
 """
 
 from __future__ import annotations

@@ -40,16 +40,16 @@ class BakeAnalysis:
         self.budget: Budget = budget_of(policy, phase)
         self._bake_seconds = bake_seconds
         self._deadline = bake_seconds + extension_seconds
-        self._blind_seconds = policy.decision.blind_seconds
+        self._max_event_gap_seconds = policy.decision.max_event_gap_seconds
         self._outage_seconds = policy.decision.outage_seconds
-        self._no_answer = {key: metric.no_answer for key, metric in policy.metrics.items()}
+        self._on_source_outage = {key: metric.on_source_outage for key, metric in policy.metrics.items()}
         self._last_event = 0.0
         self._last_answer = 0.0
         self._judges = {
             key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline)
             for key, metric in policy.metrics.items()
         }
-        self._requests = policy.traffic_share.counted_by
+        self._requests = policy.traffic_share.request_metric
         self._share = phase and TrafficShareJudge(
             policy.traffic_share,
             policy.decision,
@@ -89,16 +89,16 @@ class BakeAnalysis:
         if at < self._bake_seconds:
             return Decision(Verdict.HOLD, "baking", findings, at, Cause.BAKING)
         silent = at - self._last_event
-        if silent > self._blind_seconds:
+        if silent > self._max_event_gap_seconds:
             reason = f"no evidence: no event of the new revision for {silent:.0f} s"
             return Decision(Verdict.HOLD, reason, findings, at, Cause.NO_EVIDENCE)
         return decision
 
     def unanswered(self, why: str, *, at: float) -> Decision:
-        """Decide at a look that the metrics source did not answer: no evidence, hence ``hold``.
+        """Decide at a check that the metrics source did not answer: no evidence, hence ``hold``.
 
-        When the source is out for longer than the policy allows, each metric's ``no_answer`` follows: one
-        that asks for a rollback gets it. A promotion is no answer to an outage.
+        When the source is down for longer than the policy allows, each metric's ``on_source_outage`` applies:
+        one ``rollback`` rolls back. An outage never promotes.
 
         :param why: what went wrong.
         :param at: seconds since the first look.
@@ -117,7 +117,7 @@ class BakeAnalysis:
                 Cause.NO_ANSWER,
                 advisory=rule == "report",
             )
-            for key, rule in self._no_answer.items()
+            for key, rule in self._on_source_outage.items()
         ]
         asking = [finding.metric for finding in findings if finding.verdict is Verdict.ROLLBACK]
         verdict = Verdict.ROLLBACK if asking else Verdict.HOLD

@@ -1,8 +1,8 @@
-"""Recomputes a phase's verdict from its record, and says what another policy would have said."""
+"""Recomputes a phase's verdict from its record, under the release's own policy or another one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,16 @@ from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.verdict import Decision
 from slipway.policy.release import Policy
 
+_DECISION = ("verdict", "seconds", "cause")
+_FINDING = ("verdict", "cause", "observed", "events", "log_e", "advisory")
+
 
 @dataclass(frozen=True)
 class Replay:
-    """What came out.
+    """Result of a replay.
 
-    :param decision: the first verdict that is not ``hold``, or the last look's.
-    :param is_complete: False when the policy would have watched on after the record ends: the verdict is
-        open.
+    :param decision: the first verdict that ends the bake, or the last check's.
+    :param is_complete: False when the policy would have baked on after the record ends: the verdict is open.
     :param missing: metrics of the policy that the record does not have; they are no evidence.
     """
 
@@ -27,31 +29,46 @@ class Replay:
     missing: Sequence[str]
 
     def differences(self, recorded: Mapping[str, Any]) -> list[str]:
-        """Compare with the verdict on record; an empty list says that it is the same.
+        """Compare with the recorded verdict: decision, causes and numbers, not their wording.
 
         :param recorded: the decision's payload as it was recorded.
+        :return: one line per difference; none when the verdict is the same.
         """
-        now = self.decision.as_payload()
-        return [
-            f"{part}: recorded {recorded.get(part)!r}, replayed {now[part]!r}"
-            for part in ("verdict", "seconds", "reason")
-            if recorded.get(part) != now[part]
-        ]
+        return list(_differences(recorded, self.decision.as_payload()))
+
+
+def _differences(recorded: Mapping[str, Any], replayed: Mapping[str, Any]) -> Iterator[str]:
+    yield from _parts("", _DECISION, recorded, replayed)
+    before, now = ({finding["metric"]: finding for finding in of["findings"]} for of in (recorded, replayed))
+    for metric in sorted(before.keys() | now.keys()):
+        if metric not in before or metric not in now:
+            yield f"{metric}: only {'replayed' if metric in now else 'recorded'}"
+        else:
+            yield from _parts(f"{metric} ", _FINDING, before[metric], now[metric])
+
+
+def _parts(
+    prefix: str, parts: Sequence[str], recorded: Mapping[str, Any], replayed: Mapping[str, Any]
+) -> Iterator[str]:
+    for part in parts:
+        if recorded.get(part) != replayed[part]:
+            yield f"{prefix}{part}: recorded {recorded.get(part)!r}, replayed {replayed[part]!r}"
 
 
 def replay(record: EvidenceRecord, policy: Policy) -> Replay:
-    """Decide again, look by look, as the watch did.
+    """Decide again, check by check, as the bake did.
 
     :param record: the phase's evidence.
     :param policy: the release's own policy, or another one to compare with.
-    :raises ValueError: when the record has no look.
+    :return: the decision and its completeness.
+    :raises ValueError: when the record has no check.
     """
     if not record.rows:
-        raise ValueError(f"evidence record of phase {record.phase}: has no looks; nothing to replay")
+        raise ValueError(f"evidence record of phase {record.phase}: has no checks; nothing to replay")
     phase = policy.phases[record.phase]
     deadline = phase.bake_seconds + phase.extension_seconds
     analysis = BakeAnalysis(
-        policy,
+        _in_order_of(record, policy),
         bake_seconds=phase.bake_seconds,
         extension_seconds=phase.extension_seconds,
         phase=record.phase,
@@ -68,3 +85,10 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         if is_over:
             break
     return Replay(decision, is_over, missing)
+
+
+def _in_order_of(record: EvidenceRecord, policy: Policy) -> Policy:
+    """Return the policy with its metrics in the record's order: the first that decides states the cause."""
+    recorded = [key for key in record.metrics if key in policy.metrics]
+    order = [*recorded, *(key for key in policy.metrics if key not in recorded)]
+    return policy.model_copy(update={"metrics": {key: policy.metrics[key] for key in order}})

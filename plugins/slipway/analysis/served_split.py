@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 
-def requests_needed(split: Mapping[str, int], *, false_alarm: float, leftover_percent: float) -> int:
+def requests_needed(split: Mapping[str, int], *, false_alarm: float, min_detectable_percent: float) -> int:
     """Return how many requests show a revision of the split that is reached by none.
 
     With ``n`` requests a share ``s`` is missed with probability ``(1 - s)^n``; ``n`` is the smallest for
@@ -14,10 +14,10 @@ def requests_needed(split: Mapping[str, int], *, false_alarm: float, leftover_pe
 
     :param split: percent by revision, in total 100.
     :param false_alarm: bound on refusing a split that is served as asked.
-    :param leftover_percent: share of an unwanted revision that must be found where one has everything.
+    :param min_detectable_percent: share of an unwanted revision that must be found where one has everything.
     """
     shares = [percent / 100 for percent in split.values() if 0 < percent < 100]
-    smallest = min([*shares, leftover_percent / 100])
+    smallest = min([*shares, min_detectable_percent / 100])
     return math.ceil(math.log(_level(split, false_alarm)) / math.log1p(-smallest))
 
 

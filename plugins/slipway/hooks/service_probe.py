@@ -39,7 +39,9 @@ class ServiceProbeHook(BaseHook):
         """
         deadline, rounds = Deadline(rules.settle_seconds), 0
         requests = requests_needed(
-            split, false_alarm=rules.false_alarm_probability, leftover_percent=rules.leftover_percent
+            split,
+            false_alarm=rules.false_alarm_probability,
+            min_detectable_percent=rules.min_detectable_percent,
         )
         while True:
             rounds += 1
@@ -48,7 +50,7 @@ class ServiceProbeHook(BaseHook):
                 path=rules.path,
                 header=rules.revision_header,
                 requests=requests,
-                timeout=rules.request_seconds,
+                timeout=rules.request_timeout_seconds,
                 deadline=deadline,
                 headers=headers,
             )

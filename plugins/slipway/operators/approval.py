@@ -74,7 +74,7 @@ class ApproveProductionOperator(ReleaseOperator):
         return approved
 
     def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
-        seconds = approval.answer_seconds
+        seconds = approval.answer_timeout_seconds
         upsert_hitl_detail(
             ti_id=context["ti"].id,
             options=[APPROVE, REJECT],

@@ -70,7 +70,7 @@ class RollBackTrafficOperator(ReleaseOperator):
         return changes
 
     def _call_person(self, context: Context, release: Release, refused: str) -> NoReturn:
-        seconds = release.policy.decision.person_seconds
+        seconds = release.policy.decision.decision_timeout_seconds
         upsert_hitl_detail(
             ti_id=context["ti"].id,
             options=[ALL_THE_SAME, LEAVE],

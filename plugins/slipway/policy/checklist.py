@@ -1,4 +1,4 @@
-"""The part of the policy that says what must be in order before production is touched."""
+"""Policy: the checklist before production is changed, and the approval."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Usd = Annotated[float, Field(gt=0)]
 
 
 class BusinessValue(Section):
-    """The projection that the release is justified with, and what it is made of.
+    """The projection that justifies the release, and its parts.
 
-    :param customers: that the projection counts on.
-    :param saving_per_customer_usd: a year.
-    :param projection_usd: a year; must be ``customers * saving_per_customer_usd``.
-    :param cost_usd: what the projection is set against, in the same year.
+    :param customers: number of customers in the projection.
+    :param saving_per_customer_usd: USD a year.
+    :param projection_usd: USD a year; must be ``customers * saving_per_customer_usd``.
+    :param cost_usd: cost in the same year, in USD.
     :param return_percent: must be ``100 * (projection_usd - cost_usd) / cost_usd``.
     """
 
@@ -51,7 +51,7 @@ class BusinessValue(Section):
 
 
 class Dashboards(Section):
-    """The Grafana dashboards that must be there.
+    """The Grafana dashboards that must exist.
 
     :param directory: folder of their JSON files, below ``include``.
     :param titles: of the dashboards, as in the files.
@@ -73,13 +73,13 @@ class Alerts(Section):
 
 
 class RollbackDrill(Section):
-    """How old the last successful rehearsal of a rollback may be."""
+    """How old the last successful rehearsal of a rollback may be, in days."""
 
     maximum_age_days: Annotated[float, Field(gt=0, le=366)]
 
 
 class Notification(Section):
-    """How the team is told: an Airflow connection of type ``http`` (a webhook) or ``smtp`` (e-mail)."""
+    """How the team is notified: an Airflow connection of type ``http`` (a webhook) or ``smtp`` (e-mail)."""
 
     connection: str
 
@@ -87,7 +87,7 @@ class Notification(Section):
 class Checklist(Section):
     """The strategy's deployment checklist; every item before the deployment must be fulfilled.
 
-    :param optional: items that are told, but hold nothing when they are not fulfilled.
+    :param optional: items that are shown, but hold nothing when they are not fulfilled.
     """
 
     business_value: BusinessValue
@@ -102,10 +102,11 @@ class Approval(Section):
     """Whether a person is asked before production gets traffic of a release.
 
     :param required: without it the checklist alone decides.
-    :param by_another_person: whoever asked for the release cannot approve it.
-    :param answer_seconds: bound of the wait for the answer; without one the release is rolled back.
+    :param by_another_person: the person who requested the release cannot approve it.
+    :param answer_timeout_seconds: bound of the wait for the answer; without one the release is rolled
+        back.
     """
 
     required: bool
     by_another_person: bool
-    answer_seconds: Seconds
+    answer_timeout_seconds: Seconds

@@ -1,4 +1,4 @@
-"""The part of the policy that says where an environment runs."""
+"""Policy: where an environment runs."""
 
 from __future__ import annotations
 

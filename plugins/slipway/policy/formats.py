@@ -35,14 +35,61 @@ def parse_recorded_policy(document: Mapping[str, Any], *, source: str) -> Policy
     return parse_policy(recent, source=source)
 
 
-def _last_window(document: Document) -> Document:
+def _three_windows(document: Document) -> Document:
     """``trailing_seconds`` was the one window in which a late regression had to be over the trigger."""
     decision = dict(document["decision"])
     window = decision.pop("trailing_seconds", 375)
     compared = max(window, decision.get("comparison_seconds", 600))
-    said = {"lately_seconds": window, "lost_seconds": window, "comparison_seconds": compared}
-    return {**document, "decision": {**decision, **said}}
+    windows = {"lately_seconds": window, "lost_seconds": window, "comparison_seconds": compared}
+    return {**document, "decision": {**decision, **windows}}
+
+
+#: Old name to new name, by section.
+_RENAMED_IN_3: Mapping[str, Mapping[str, str]] = {
+    "approval": {"answer_seconds": "answer_timeout_seconds"},
+    "verification": {
+        "leftover_percent": "min_detectable_percent",
+        "request_seconds": "request_timeout_seconds",
+    },
+    "decision": {
+        "blind_seconds": "max_event_gap_seconds",
+        "metric_restart_seconds": "test_restart_seconds",
+        "person_seconds": "decision_timeout_seconds",
+        "lately_seconds": "late_window_seconds",
+        "lost_seconds": "min_excess_seconds",
+        "when_blind": "when_underpowered",
+        "power_percent": "detection_power_percent",
+    },
+    "traffic_share": {
+        "counted_by": "request_metric",
+        "forecast_seconds": "baseline_window_seconds",
+    },
+}
+_METRIC_FIELDS_RENAMED_IN_3 = {
+    "no_data": "on_no_data",
+    "no_answer": "on_source_outage",
+    "within": "buckets",
+    "edges_in": "bucket_unit",
+    "looks": "checks",
+}
+
+
+def _plain_names(document: Document) -> Document:
+    """Format 3 renamed fields and changed no meaning."""
+    sections = {
+        section: _renamed(document[section], names)
+        for section, names in _RENAMED_IN_3.items()
+        if document.get(section) is not None
+    }
+    metrics = {
+        key: _renamed(metric, _METRIC_FIELDS_RENAMED_IN_3) for key, metric in document["metrics"].items()
+    }
+    return {**document, **sections, "metrics": metrics}
+
+
+def _renamed(section: Mapping[str, Any], names: Mapping[str, str]) -> Document:
+    return {names.get(key, key): value for key, value in section.items()}
 
 
 #: Format that a step starts from.
-_STEPS: Mapping[int, Callable[[Document], Document]] = {1: _last_window}
+_STEPS: Mapping[int, Callable[[Document], Document]] = {1: _three_windows, 2: _plain_names}

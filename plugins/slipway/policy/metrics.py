@@ -12,39 +12,39 @@ from slipway.policy.section import Percent, Seconds, Section
 class DecisionRules(Section):
     """How evidence becomes a verdict.
 
-    :param poll_seconds: time between two looks at the metrics.
-    :param ingestion_seconds: how old a moment must be before the metrics source has all of it.
+    :param poll_seconds: time between two checks of the metrics.
+    :param ingestion_seconds: the metrics source has all of a moment's data this long after it.
     :param false_rollback_probability: bound on rolling back a release whose every metric stays at or under
-        the guard (the geometric mean of target and trigger), over all metrics, phases and looks.
+        the guard (the geometric mean of target and trigger), over all metrics, phases and checks.
     :param promotion_evidence: e-value that a promotion needs against "as bad as the trigger".
-    :param relative_to_stable: how many times worse than stable a canary must be to be blamed.
-    :param outage_seconds: how long the metrics source may stay without an answer before each metric's
-        ``no_answer`` follows; until then the phase is held.
-    :param blind_seconds: a new revision from which no event was seen for so long is not promoted.
-    :param metric_restart_seconds: spacing of the fresh starts that let a late regression be seen quickly.
+    :param relative_to_stable: a rollback needs a canary at least this many times worse than stable.
+    :param outage_seconds: how long the metrics source may be down before each metric's ``on_source_outage``
+        applies; until then the phase is held.
+    :param max_event_gap_seconds: longest time without an event of the new revision; after a longer one it is
+        not promoted.
+    :param test_restart_seconds: spacing of the fresh starts of each test, which detect a late regression.
     :param rollback_null: what a rollback must refute. ``guard``: "the share is at most the guard", between
         target and trigger; sooner, but a share between guard and trigger may be rolled back, and one exactly
-        at the trigger usually is. ``strict``: "the share is at most the trigger"; only what is proven over it
-        is rolled back, several times later for mild regressions, and the deadline rule is off.
-    :param quarantine: whether intervals in which stable itself is over the trigger are left out. Off is the
+        at the trigger usually is. ``strict``: "the share is at most the trigger"; rolls back only what is
+        proven over it, several times later for mild regressions, and the deadline rule is off.
+    :param quarantine: whether intervals in which stable itself exceeds the trigger are left out. Off is the
         strategy's literal reading: an outage of a shared dependency rolls the release back.
-    :param quarantine_seconds: quarantine in all, per metric and phase; then the phase is frozen: on hold, and
-        a person is called.
-    :param person_seconds: how long a person who was called has for an answer; without one the release is
-        rolled back. Every further watch that a person asks for has the phase's part of
-        ``false_rollback_probability`` once more.
+    :param quarantine_seconds: quarantine in all, per metric and phase; after it the phase is frozen: it needs
+        a person's decision.
+    :param decision_timeout_seconds: how long that decision may take; without one the release is rolled back.
+        Every further bake round has the phase's part of ``false_rollback_probability`` once more.
     :param burst_seconds: a burst of bad events shorter than this, later than 3 1/3 times this into the phase,
         is never enough for a rollback where traffic is high; nor is a spell whose length times its share over
-        the guard is under a ninth of it. Before that less is enough: a release's own fault is mostly there
-        from its first request. Longer is more robust, and a late regression is seen that much later.
-    :param lately_seconds: a late regression must be over the trigger within this window.
-    :param lost_seconds: and must have lost, within ``comparison_seconds``, more than as much as this time at
-        the trigger would.
+        the guard is under a ninth of it. Before that less is enough: a release's own fault mostly shows from
+        its first request. Longer is more robust, and detects a late regression that much later.
+    :param late_window_seconds: a late regression must exceed the trigger within this window.
+    :param min_excess_seconds: a late regression must have caused more bad events in ``comparison_seconds``
+        than this many seconds exactly at the trigger would.
     :param comparison_seconds: window over which canary and stable are compared.
-    :param when_blind: what to do before a phase that cannot see the trigger at its traffic: ``extend``
-        begins it where the proof that a promotion needs can be had within the extension, and does not start
-        it where not even that is long enough; ``hold`` starts none that needs its extension.
-    :param power_percent: probability with which a phase must catch a regression to count as seeing it.
+    :param when_underpowered: what to do with a phase whose traffic is too low to detect the trigger within
+        ``bake_seconds``. ``extend`` starts it where its extension is long enough for the proof that a
+        promotion needs, and otherwise does not; ``hold`` starts none that needs its extension.
+    :param detection_power_percent: a phase detects what it rolls back with at least this probability.
     """
 
     poll_seconds: Seconds
@@ -53,25 +53,26 @@ class DecisionRules(Section):
     promotion_evidence: Annotated[float, Field(gt=1)]
     relative_to_stable: Annotated[float, Field(ge=1)]
     outage_seconds: Seconds
-    blind_seconds: Seconds
-    metric_restart_seconds: Seconds
+    max_event_gap_seconds: Seconds
+    test_restart_seconds: Seconds
     rollback_null: Literal["guard", "strict"] = "guard"
     quarantine: bool = True
     quarantine_seconds: Annotated[float, Field(gt=0, le=900)] = 900
-    person_seconds: Seconds = 1800
+    decision_timeout_seconds: Seconds = 1800
     burst_seconds: Seconds = 45
-    lately_seconds: Seconds = 150
-    lost_seconds: Seconds = 430
+    late_window_seconds: Seconds = 150
+    min_excess_seconds: Seconds = 430
     comparison_seconds: Seconds = 600
-    when_blind: Literal["extend", "hold"] = "extend"
-    power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
+    when_underpowered: Literal["extend", "hold"] = "extend"
+    detection_power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
 
     @model_validator(mode="after")
     def _windows_in_order(self) -> DecisionRules:
-        if not self.lately_seconds <= self.lost_seconds <= self.comparison_seconds:
+        if not self.late_window_seconds <= self.min_excess_seconds <= self.comparison_seconds:
             raise ValueError(
-                f"lately_seconds={self.lately_seconds:g}, lost_seconds={self.lost_seconds:g}, "
-                f"comparison_seconds={self.comparison_seconds:g}: none may be over the next"
+                f"late_window_seconds={self.late_window_seconds:g}, "
+                f"min_excess_seconds={self.min_excess_seconds:g}, "
+                f"comparison_seconds={self.comparison_seconds:g}: each must be at most the next"
             )
         return self
 
@@ -81,21 +82,21 @@ class MetricRules(Section):
 
     :param title: its name, for people.
     :param unit: what is counted, such as ``requests``, or the unit of the value.
-    :param minimum_evidence: what must have been seen of the new revision before it can be promoted: events of
-        a share or quantile, the whole of a band, reports of a level or of a count that must stay zero.
-    :param severity: as the strategy's alerts name it: a ``critical`` one calls a person at once.
-    :param no_data: what too little evidence does: ``hold``; or ``report`` where the metric only warns: it is
-        told and holds nothing.
-    :param no_answer: what follows when the source does not answer for ``outage_seconds``: ``rollback``,
-        ``hold``, or ``report`` where the metric only warns. None of them is a promotion.
+    :param minimum_evidence: evidence of the new revision that a promotion needs: events of a share or
+        quantile, the whole of a band, reports of a level or of a count that must stay zero.
+    :param severity: as the strategy's alerts name it; a ``critical`` one notifies a person at once.
+    :param on_no_data: what too little evidence does: ``hold``; or ``report`` where the metric only warns: the
+        finding is shown and holds nothing.
+    :param on_source_outage: what an outage of the metrics source longer than ``outage_seconds`` does:
+        ``rollback``, ``hold``, or ``report`` where the metric only warns. None of them is a promotion.
     """
 
     title: str
     unit: str
     minimum_evidence: Annotated[float, Field(gt=0)]
     severity: Literal["critical", "warning"] = "critical"
-    no_data: Literal["hold", "report"] = "hold"
-    no_answer: Literal["rollback", "hold", "report"] = "hold"
+    on_no_data: Literal["hold", "report"] = "hold"
+    on_source_outage: Literal["rollback", "hold", "report"] = "hold"
 
     @property
     def may_be_missing(self) -> bool:
@@ -104,11 +105,11 @@ class MetricRules(Section):
 
     @model_validator(mode="after")
     def _only_a_warning_may_be_missing(self) -> MetricRules:
-        for rule in ("no_data", "no_answer"):
+        for rule in ("on_no_data", "on_source_outage"):
             if getattr(self, rule) == "report" and not self.may_be_missing:
                 raise ValueError(
                     f"{rule}=report: only where the metric warns (severity: warning, and no rollback); "
-                    "anything else must not be promoted unseen"
+                    "a release is not promoted without evidence on any other metric"
                 )
         return self
 
@@ -169,11 +170,11 @@ class ShareMetric(Consequence):
 class QuantileMetric(Consequence):
     """A latency quantile, judged as the share of requests slower than its limit.
 
-    The histogram behind ``within`` must have bucket edges at both limits: only there is the reduction exact.
-    A release is refused where it has not.
+    The histogram behind ``buckets`` must have bucket edges at both limits: only there is the reduction exact.
+    A release is refused where an edge is missing.
 
-    :param within: cumulative buckets of the histogram, whose edge is asked for by ``le="$le"``.
-    :param edges_in: unit of the histogram's edges, ``s`` or ``ms``; the limits are in seconds always.
+    :param buckets: query for a cumulative bucket of the histogram, with its edge as ``le="$le"``.
+    :param bucket_unit: unit of the bucket edges, ``s`` or ``ms``; the limits are in seconds always.
     :param guard_percent: the null of a rollback under ``rollback_null: guard``, as a percent of requests
         slower than the trigger; left out it is ``100 - quantile_percent``, which is the trigger itself.
     """
@@ -181,8 +182,8 @@ class QuantileMetric(Consequence):
     kind: Literal["quantile"]
     direction: Literal["lower"] = "lower"
     total: str
-    within: Annotated[str, Field(pattern=r'le="\$le"')]
-    edges_in: Literal["s", "ms"] = "s"
+    buckets: Annotated[str, Field(pattern=r'le="\$le"')]
+    bucket_unit: Literal["s", "ms"] = "s"
     quantile_percent: Annotated[float, Field(gt=0, lt=100)]
     target_seconds: Seconds
     trigger_seconds: Seconds
@@ -195,8 +196,8 @@ class QuantileMetric(Consequence):
         return self.target_seconds, self.trigger_seconds
 
     def edge(self, seconds: float) -> float:
-        """Return a limit as the histogram's edge, in ``edges_in``."""
-        return seconds if self.edges_in == "s" else 1000 * seconds
+        """Return a limit as the histogram's edge, in ``bucket_unit``."""
+        return seconds if self.bucket_unit == "s" else 1000 * seconds
 
     @model_validator(mode="after")
     def _in_order(self) -> QuantileMetric:
@@ -234,17 +235,17 @@ class LevelMetric(MetricRules):
     """A level, such as memory in use: over its limit, or on its way there, the release is held.
 
     :param value: one sample per series; the highest counts.
-    :param limit: the highest level that is allowed, in ``unit``.
-    :param looks: how many looks in a row must be over the limit, so that a spike is not a verdict.
-    :param horizon_seconds: a level that rises as if to reach its limit within this time is on its way there,
-        as with a leak; left out, the trend is not judged.
+    :param limit: highest level allowed, in ``unit``.
+    :param checks: the level is over its limit after this many checks in a row over it; a spike is not enough.
+    :param horizon_seconds: a level whose trend reaches the limit within this time holds the release, as a
+        leak does; left out, the trend is not judged.
     """
 
     kind: Literal["level"]
     direction: Literal["lower"] = "lower"
     value: str
     limit: Annotated[float, Field(gt=0)]
-    looks: Annotated[int, Field(ge=1, le=1000)] = 3
+    checks: Annotated[int, Field(ge=1, le=1000)] = 3
     horizon_seconds: Seconds | None = None
     severity: Literal["critical", "warning"] = "warning"
 
@@ -261,7 +262,7 @@ Metric = Annotated[
     ShareMetric | QuantileMetric | BandMetric | LevelMetric | ZeroMetric, Field(discriminator="kind")
 ]
 
-_EXPRESSIONS = ("total", "bad", "within", "part", "whole", "value", "count")
+_EXPRESSIONS = ("total", "bad", "buckets", "part", "whole", "value", "count")
 
 
 def expressions(metric: Metric) -> dict[str, str]:

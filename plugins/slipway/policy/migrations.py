@@ -1,4 +1,4 @@
-"""The part of the policy that says how schema migrations run."""
+"""Policy: how schema migrations run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from slipway.policy.section import Percent, Seconds, Section
 
 
 class Pace(Section):
-    """How much a migration may stand in the way of the application, and how often it tries again.
+    """How long a migration may block the application, and how often it is retried.
 
-    A query that wants a table while a migration waits for it queues behind the migration. So the lock timeout
-    and the blocking time add up to the longest that a query can wait.
+    A query for a table that a migration waits for queues behind the migration. So the lock timeout and the
+    blocking time add up to the longest wait of a query.
 
-    :param longest_query_wait_seconds: what a query of the application may have to wait for a migration.
+    :param longest_query_wait_seconds: longest wait of an application's query for a migration.
     :param lock_timeout_seconds: longest wait for a lock that makes queries queue.
     :param blocking_seconds: longest run of a transaction that holds such a lock.
     :param statement_timeout_seconds: longest run of a statement that makes no query wait: an index built
@@ -26,8 +26,8 @@ class Pace(Section):
     :param attempts: tries of one migration, in all.
     :param retry_wait_seconds: bound of the random wait before the second try, doubled for each further one,
         up to eight times as long.
-    :param batch_rows: most rows of a backfill's batch; it has as many as take about ``batch_seconds``.
-    :param batch_seconds: what a batch should take: its rows are locked for so long.
+    :param batch_rows: most rows of a backfill's batch; its size is adapted to ``batch_seconds``.
+    :param batch_seconds: intended duration of a batch; its rows are locked for that long.
     :param batch_pause_seconds: pause between two batches.
     :param maximum_replica_lag_seconds: a backfill waits while a replica is further behind than this.
     """
@@ -60,12 +60,12 @@ class Pace(Section):
 
 
 class Sampling(Section):
-    """How a backup is compared with what was backed up, without reading all of production for it.
+    """How a restored backup is compared with production, without reading all of production.
 
     :param counted_up_to_mib: a table up to this size is counted; of a bigger one, ranges of its primary key
         are, when that is a number or a UUID.
-    :param ranges: about so many of each such table, spread evenly over its keys, and one at their end.
-    :param range_rows: of each.
+    :param ranges: about how many ranges of each such table, spread evenly over its keys, and one at the end.
+    :param range_rows: rows of each range.
     """
 
     counted_up_to_mib: Annotated[int, Field(ge=0)] = 256
@@ -78,8 +78,8 @@ class Rehearsal(Section):
 
     :param instance: a Cloud SQL instance of staging's project that holds nothing else.
     :param connection: Airflow connection to its database.
-    :param row_tolerance_percent: how far a table's, or a range's, rows may be from what production had around
-        the backup.
+    :param row_tolerance_percent: how far the number of rows of a table, or of a range, may differ from
+        production's around the time of the backup.
     """
 
     instance: str
@@ -93,9 +93,9 @@ class Migrations(Section):
     """How schema migrations run.
 
     :param directory: folder of the migrations, below ``include/sql``.
-    :param expectations: what each of them leaves, below ``include``.
+    :param expectations: file that says what each migration leaves, below ``include``.
     :param services: the services that use the database: their versions must be able to run on the schema.
-    :param assumed_version: what a revision is taken for that no release made and whose image has no version.
+    :param assumed_version: version of a revision that no release created and whose image has no version tag.
     :param rollback_window_seconds: for how long after its promotion a release may still be rolled back;
         contract steps wait for it.
     :param long_transaction_seconds: a transaction this old on a table to be changed is reason not to begin.

@@ -25,8 +25,8 @@ from slipway.policy.serving import Verification, WarmUp
 from slipway.policy.staging import StagingValidation
 from slipway.policy.traffic import TrafficShare
 
-#: What the fields of a policy are called; see ``policy_formats``.
-FORMAT: Final = 2
+#: What the fields of a policy are called; see :mod:`slipway.policy.formats`.
+FORMAT: Final = 3
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
@@ -62,8 +62,8 @@ class Phase(Section):
     """One step of the rollout.
 
     :param traffic_percent: share of production traffic on the new revision, 1..100.
-    :param bake_seconds: how long the evidence is watched before a promotion.
-    :param extension_seconds: how much longer a phase is watched whose evidence is not yet enough.
+    :param bake_seconds: how long a phase bakes before a promotion.
+    :param extension_seconds: how much longer it bakes when its evidence is not yet enough.
     """
 
     traffic_percent: Annotated[int, Field(ge=1, le=100)]
@@ -84,15 +84,15 @@ class Policy(Section):
 
     :param format: see :mod:`slipway.policy.formats`.
     :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
-    :param lease_seconds: how long services stay leased after a release last renewed it; no shorter than the
-        longest phase, at whose beginning and end it does.
-    :param approval: left out, nobody is asked.
-    :param load_balancer: left out, nothing is checked of what stands before the services.
-    :param warm_up: left out, traffic moves to new revisions that nobody asked anything yet.
-    :param verification: left out, what is really served is seen by ``traffic_share`` alone, from the metrics.
+    :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
+        and end of every phase; no shorter than the longest phase.
+    :param approval: left out, no approval is needed.
+    :param load_balancer: left out, no load balancer is checked.
+    :param warm_up: left out, traffic moves to new revisions without smoke tests.
+    :param verification: left out, the served split is checked by ``traffic_share`` alone, from the metrics.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     name: str
     release_tag: str
     git_connection: str
@@ -121,9 +121,11 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _counts_requests(self) -> Policy:
-        key = self.traffic_share.counted_by
+        key = self.traffic_share.request_metric
         if getattr(self.metrics.get(key), "kind", None) not in ("share", "quantile"):
-            raise ValueError(f"traffic_share.counted_by={key}: must be a metric of kind share or quantile")
+            raise ValueError(
+                f"traffic_share.request_metric={key}: must be a metric of kind share or quantile"
+            )
         return self
 
     @model_validator(mode="after")
@@ -133,12 +135,12 @@ class Policy(Section):
             deploy += self.warm_up.instances_timeout_seconds + self.warm_up.suite_timeout_seconds
         if self.verification is not None:
             deploy += self.verification.settle_seconds
-        watch = self.decision.ingestion_seconds + self.decision.person_seconds
+        bake = self.decision.ingestion_seconds + self.decision.decision_timeout_seconds
         longest = {
             "staging_validation": self.staging_validation.timeout_seconds,
             "preparation": self.backup_timeout_seconds + self.migrations.rehearsal.restore_timeout_seconds,
             **{
-                f"phases.{name}": deploy + phase.bake_seconds + phase.extension_seconds + watch
+                f"phases.{name}": deploy + phase.bake_seconds + phase.extension_seconds + bake
                 for name, phase in self.phases.items()
             },
         }
@@ -152,11 +154,11 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Policy:
-        for name, present, wanted in (
+        for name, present, required in (
             ("environments", self.environments, ("staging", "production")),
             ("phases", self.phases, ("canary", "half", "full")),
         ):
-            missing = [key for key in wanted if key not in present]
+            missing = [key for key in required if key not in present]
             if missing:
                 raise ValueError(f"{name}: {', '.join(missing)} missing")
         if [s.rollout for s in self.services.values()].count("progressive") != 1:

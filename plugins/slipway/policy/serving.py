@@ -1,4 +1,4 @@
-"""The part of the policy that says what is checked of new revisions before and after traffic moves."""
+"""Policy: checks of the new revisions before and after traffic moves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from slipway.policy.section import Seconds, Section
 
 
 class WarmUp(Section):
-    """What must be seen of the new revisions before traffic moves to them, at the URLs of their tags.
+    """Checks of the new revisions before traffic moves to them, at the URLs of their tags.
 
-    :param suite: smoke tests, a folder below ``include/``; one that fails rolls the release back.
+    :param suite: folder of the smoke tests, below ``include``; a failed test rolls the release back.
     :param suite_timeout_seconds: bound of the smoke tests.
     :param instances_timeout_seconds: the services' ``min_instances`` must be ready within this.
     """
@@ -23,22 +23,22 @@ class WarmUp(Section):
 
 
 class Verification(Section):
-    """How it is seen after a shift that the split asked for is the one that is served.
+    """Check after a traffic shift that the configured split is the one that is served.
 
-    Requests to the service's URL are counted by the revision that answers, as many as show a revision that is
-    not reached at all.
+    Requests to the service's URL are counted by the revision that answers; there are enough of them to detect
+    a revision that gets none.
 
-    :param path: what is asked for; a GET without consequences, open to the worker.
+    :param path: path of the requests: a GET without consequences, open to the worker.
     :param revision_header: header in which the service names its revision.
-    :param false_alarm_probability: bound on refusing a split that is served as asked.
-    :param leftover_percent: a revision that should get nothing and gets this share is found out.
-    :param settle_seconds: how long the split may take to be served everywhere.
-    :param request_seconds: bound of one request.
+    :param false_alarm_probability: bound on refusing a split that is served as configured.
+    :param min_detectable_percent: smallest unwanted share of traffic that the check detects.
+    :param settle_seconds: how long a new split may take to be served everywhere.
+    :param request_timeout_seconds: bound of one request.
     """
 
     path: Annotated[str, Field(pattern="^/")]
     revision_header: str
     false_alarm_probability: Annotated[float, Field(gt=0, lt=0.1)]
-    leftover_percent: Annotated[float, Field(gt=0, lt=100)]
+    min_detectable_percent: Annotated[float, Field(gt=0, lt=100)]
     settle_seconds: Seconds
-    request_seconds: Seconds = 5
+    request_timeout_seconds: Seconds = 5

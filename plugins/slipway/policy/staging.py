@@ -1,4 +1,4 @@
-"""The part of the policy that says how a version is validated in staging."""
+"""Policy: the validation of a version in staging."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Band(Section):
 
 
 class LoadTest(Section):
-    """Staging's load test and what it must show."""
+    """Staging's load test and its limits."""
 
     locustfile: str
     users: Annotated[int, Field(ge=1, le=100_000)]
@@ -44,7 +44,7 @@ class LoadTest(Section):
 
 
 class StagingValidation(Section):
-    """Phase 1: what is run in staging, and the share of tests that must pass.
+    """Phase 1: the tests that run in staging, and the share of them that must pass.
 
     :param documents: environment variable of the tests to configuration document, given as JSON.
     """

@@ -118,7 +118,7 @@ class BakeSensor(ReleaseOperator):
         )
 
     def _call_person(self, context: Context, release: Release, reason: str) -> None:
-        seconds = release.policy.decision.person_seconds
+        seconds = release.policy.decision.decision_timeout_seconds
         upsert_hitl_detail(
             ti_id=context["ti"].id,
             options=[WATCH_ON, ROLL_BACK],

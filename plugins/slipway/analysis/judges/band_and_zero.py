@@ -38,7 +38,7 @@ class BandJudge:
         metric, whole = self._metric, self._counts.total
         if whole <= 0:
             words = f"{metric.title}: no evidence, no events"
-            advisory = metric.no_data == "report"
+            advisory = metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         percent = 100 * (1 - self._counts.over_target / whole)
         verdict, cause, words = Verdict.PROMOTE, Cause.WITHIN_TARGET, ""
@@ -84,7 +84,7 @@ class ZeroJudge:
         wanted = self._metric.minimum_evidence
         if self._reports < wanted:
             words = f"{title}: no evidence, {self._reports} of {wanted:g} reports"
-            advisory = self._metric.no_data == "report"
+            advisory = self._metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         return Finding(
             self._key, Verdict.PROMOTE, f"{title}: 0 {self._metric.unit}", 0, 0, Cause.WITHIN_TARGET

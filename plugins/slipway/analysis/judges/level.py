@@ -37,16 +37,16 @@ class LevelJudge:
     def finding(self, *, is_last: bool) -> Finding:
         """Say what the evidence so far means."""
         metric = self._metric
-        wanted = max(metric.looks, metric.minimum_evidence)
+        wanted = max(metric.checks, metric.minimum_evidence)
         if len(self._looks) < wanted:
             words = f"{metric.title}: no evidence, {len(self._looks)} of {wanted:g} reports"
-            advisory = metric.no_data == "report"
+            advisory = metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         level = self._looks[-1].over_target
         now = f"{metric.title} {level:.2g} {metric.unit} (at most {metric.limit:g} wanted)"
-        if all(look.over_trigger > 0 for look in self._looks[-metric.looks :]):
+        if all(look.over_trigger > 0 for look in self._looks[-metric.checks :]):
             return self._finding(
-                Verdict.HOLD, Cause.OVER_TARGET, f"{now}: over it {metric.looks} looks in a row"
+                Verdict.HOLD, Cause.OVER_TARGET, f"{now}: over it {metric.checks} looks in a row"
             )
         seconds = self._seconds_to_limit()
         if seconds <= (metric.horizon_seconds or 0):

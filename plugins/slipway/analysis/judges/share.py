@@ -78,7 +78,7 @@ class ShareJudge:
             return self._finding(Verdict.HOLD, Cause.QUARANTINED, "quarantined, stable is over the trigger")
         if test.events == 0:
             words = f"{self._metric.title}: no evidence, no events"
-            advisory = self._metric.no_data == "report"
+            advisory = self._metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         if test.degraded or (test.is_proven_better and not test.is_within_target):
             return self._finding(Verdict.HOLD, Cause.OVER_TARGET, f"{self._past} the target")
@@ -115,7 +115,7 @@ class ShareJudge:
                 "better": float(test.better.log_e),
                 "relative": float(test.relative.log_e),
             },
-            advisory=cause is Cause.NOT_ENOUGH_EVIDENCE and self._metric.no_data == "report",
+            advisory=cause is Cause.NOT_ENOUGH_EVIDENCE and self._metric.on_no_data == "report",
         )
 
 

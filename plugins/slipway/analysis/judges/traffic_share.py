@@ -67,12 +67,12 @@ class TrafficShareJudge:
         self._test = LessThan(
             declared_percent / 100 * (1 - rule.tolerance_percent / 100),
             log_threshold=math.log(1 / rule.false_hold_probability),
-            restart_every=decision.metric_restart_seconds,
+            restart_every=decision.test_restart_seconds,
             burst=decision.burst_seconds,
             horizon=horizon,
         )
         self._requests = Trailing(2)
-        self._window = decision.lately_seconds
+        self._window = decision.late_window_seconds
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
         """Take an interval into account: the requests of both revisions.

@@ -64,7 +64,7 @@ class Forecast:
     def line(self, policy: Policy) -> str:
         """Return one line for the log."""
         parts = [f"{policy.metrics[sight.metric].title} {_in_words(sight)}" for sight in self.sights]
-        return f"caught with {policy.decision.power_percent:g} % probability: " + "; ".join(parts)
+        return f"caught with {policy.decision.detection_power_percent:g} % probability: " + "; ".join(parts)
 
 
 def _in_words(sight: DetectionPower) -> str:
@@ -95,12 +95,12 @@ def forecast(
         sight(policy, phase, key, events_per_second.get(key, 0.0), (healthy or {}).get(key, 1.0))
         for key in statistical_metrics(policy)
     ]
-    served = events_per_second.get(policy.traffic_share.counted_by, 0.0) > 0
+    served = events_per_second.get(policy.traffic_share.request_metric, 0.0) > 0
     # What stable does not do now, such as what a flag switched off, the new revision may do all the same.
     needed = max((s.seconds_needed for s in sights if s.events > 0), default=0.0) if served else math.inf
     if needed <= plan.bake_seconds:
         return Forecast(sights, "start", plan.bake_seconds)
-    if rules.when_blind == "hold" or needed > plan.bake_seconds + plan.extension_seconds:
+    if rules.when_underpowered == "hold" or needed > plan.bake_seconds + plan.extension_seconds:
         return Forecast(sights, "hold", plan.bake_seconds)
     return Forecast(sights, "extend", needed)
 
@@ -118,7 +118,7 @@ def sight(
     metric = policy.metrics[key]
     if not isinstance(metric, ShareMetric | QuantileMetric):
         raise TypeError(f"metric {key}: kind {metric.kind} has no power; only share and quantile have")
-    seconds, wanted = policy.phases[phase].bake_seconds, policy.decision.power_percent / 100
+    seconds, wanted = policy.phases[phase].bake_seconds, policy.decision.detection_power_percent / 100
     limits = Limits.of(metric, null=policy.decision.rollback_null)
     events = events_needed(
         limits,
@@ -193,7 +193,7 @@ def _smallest(
     200 runs of 60 looks against a stable without bad events; looking less often than the watch does errs on
     the side of seeing less. One standard deviation of the probability is 3 percent points at 80 %.
     """
-    wanted = policy.decision.power_percent / 100
+    wanted = policy.decision.detection_power_percent / 100
 
     def caught(share: float) -> float:
         rng = np.random.default_rng(_SEED)

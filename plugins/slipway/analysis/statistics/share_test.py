@@ -55,11 +55,11 @@ class Limits:
 
 
 class ShareTest:
-    """Weighs one share of a phase, and at every look says what follows.
+    """Weighs one share of a phase at every check.
 
-    Rolls back when the test against the null rejects, the share is over the trigger (since the start; or
-    lately, with at least five bad events and more than ``lost_seconds`` at the trigger would make) and the
-    canary is ``relative_to_stable`` times worse than stable.
+    Rolls back when the test against the null rejects, the share is over the trigger (since the start; or in
+    the late window, with at least five bad events and more than ``min_excess_seconds`` at the trigger would
+    cause) and the canary is ``relative_to_stable`` times worse than stable.
     While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
     than stable rolls back.
 
@@ -83,7 +83,7 @@ class ShareTest:
         self._rules = rules
         self._compare = compare
         spread = {
-            "restart_every": rules.metric_restart_seconds,
+            "restart_every": rules.test_restart_seconds,
             "burst": rules.burst_seconds,
             "horizon": horizon,
         }
@@ -158,7 +158,7 @@ class ShareTest:
     @property
     def rolls_back_in_quarantine(self) -> Mask:
         """True where the canary is over the trigger and proven worse than stable."""
-        return np.asarray(self.relative.rejects & self._is_over_lately & self.is_worse_than_stable)
+        return np.asarray(self.relative.rejects & self._is_over_in_late_window & self.is_worse_than_stable)
 
     @property
     def rolls_back_at_deadline(self) -> Mask:
@@ -173,8 +173,8 @@ class ShareTest:
 
     @property
     def is_over_trigger(self) -> Mask:
-        """True where the share is over the trigger since the start, or lately."""
-        return np.asarray(self._is_over_in_all | self._is_over_lately)
+        """True where the share is over the trigger since the start, or in the late window."""
+        return np.asarray(self._is_over_in_all | self._is_over_in_late_window)
 
     @property
     def is_worse_than_stable(self) -> Mask:
@@ -208,10 +208,10 @@ class ShareTest:
         return self.is_proven_better & self.is_within_target & ~stopped & ~self.rolls_back
 
     @property
-    def _is_over_lately(self) -> Mask:
+    def _is_over_in_late_window(self) -> Mask:
         rules, trigger = self._rules, self.limits.trigger
-        n, hard, _, _ = self._all.over(rules.lately_seconds)
-        enough = trigger * self._all.over(rules.lost_seconds)[0]
+        n, hard, _, _ = self._all.over(rules.late_window_seconds)
+        enough = trigger * self._all.over(rules.min_excess_seconds)[0]
         lost = self._all.over(rules.comparison_seconds)[1]
         return np.asarray((hard > trigger * n) & (lost >= _FEWEST_RECENT) & (lost > enough))
 

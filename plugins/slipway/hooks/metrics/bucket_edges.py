@@ -25,7 +25,7 @@ def within(metric: QuantileMetric, seconds: float) -> str:
     edge = metric.edge(seconds)
     spellings = dict.fromkeys((str(int(edge)), repr(float(edge))) if edge == int(edge) else (repr(edge),))
     matched = "|".join(spelling.replace(".", r"\\.") for spelling in spellings)
-    return metric.within.replace(_ONE_EDGE, f'le=~"{matched}"')
+    return metric.buckets.replace(_ONE_EDGE, f'le=~"{matched}"')
 
 
 def check_bucket_edges(
@@ -38,7 +38,7 @@ def check_bucket_edges(
     :param service: Cloud Run service name.
     :param location: its region.
     :param revision: the revision whose histograms are looked at.
-    :return: the edges found per metric, in its ``edges_in``.
+    :return: the edges found per metric, in its ``bucket_unit``.
     :raises BucketEdgeMissing: naming, for each missing edge, the metric, the limit and the edges found.
     """
     found: dict[str, list[float]] = {}
@@ -46,7 +46,7 @@ def check_bucket_edges(
     for key, metric in metrics.items():
         if not isinstance(metric, QuantileMetric):
             continue
-        query = string.Template(metric.within.replace(_ONE_EDGE, _EVERY_EDGE))
+        query = string.Template(metric.buckets.replace(_ONE_EDGE, _EVERY_EDGE))
         samples = hook.query(query.substitute(service=service, location=location, revisions=revision))
         edges = {float(sample.labels["le"]) for sample in samples}
         found[key] = sorted(edge for edge in edges if math.isfinite(edge))
@@ -62,6 +62,6 @@ def _problems(key: str, metric: QuantileMetric, edges: Sequence[float], revision
         if metric.edge(seconds) not in edges:
             yield (
                 f"metrics.{key}.{name}={seconds:g}: the histogram of revision {revision} has no bucket "
-                f"edge at {metric.edge(seconds):g} {metric.edges_in}; it has {have}. "
+                f"edge at {metric.edge(seconds):g} {metric.bucket_unit}; it has {have}. "
                 "Give the histogram that edge, or set the limit to one that it has"
             )

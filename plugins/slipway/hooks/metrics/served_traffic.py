@@ -47,7 +47,7 @@ class ServedTraffic:
 
 
 async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> ServedTraffic:
-    """Count what the progressive service served over the policy's ``forecast_seconds``.
+    """Count what the progressive service served over the policy's ``baseline_window_seconds``.
 
     :param hook: the door to PromQL.
     :param until: end of the window, seconds since the epoch; the source must have all of it.
@@ -62,7 +62,7 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
         location=policy.region,
         revisions=[service.revisions["production"], *release.stable[name]],
     )
-    seconds = policy.traffic_share.forecast_seconds
+    seconds = policy.traffic_share.baseline_window_seconds
     await reader.read(at=until - seconds)
     revisions = await reader.read(at=until)
     counts = {key: sum((found[key] for found in revisions), Counts()) for key in policy.metrics}

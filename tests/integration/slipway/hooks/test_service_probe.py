@@ -17,7 +17,7 @@ RULES = Verification(
     path="/healthz",
     revision_header="x-slipway-revision",
     false_alarm_probability=1e-6,
-    leftover_percent=10,
+    min_detectable_percent=10,
     settle_seconds=0.5,
 )
 

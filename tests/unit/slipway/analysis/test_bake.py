@@ -53,7 +53,7 @@ def test_no_evidence_is_never_a_promotion(policy: Policy) -> None:
     assert combine([], seconds=0).verdict is Verdict.HOLD
     for key, metric in policy.metrics.items():
         decision = watch(policy, look(policy, **{key: Counts()}))
-        if getattr(metric, "no_data", "hold") == "report":
+        if getattr(metric, "on_no_data", "hold") == "report":
             assert decision.verdict is Verdict.PROMOTE, key
             assert [f.reason for f in decision.findings if f.advisory], key
             continue
@@ -83,7 +83,9 @@ def test_a_frozen_phase_needs_a_person(policy: Policy) -> None:
 
 
 def test_a_revision_that_fell_silent_is_not_promoted(policy: Policy) -> None:
-    quick = policy.model_copy(update={"decision": policy.decision.model_copy(update={"blind_seconds": 5})})
+    quick = policy.model_copy(
+        update={"decision": policy.decision.model_copy(update={"max_event_gap_seconds": 5})}
+    )
     analysis = BakeAnalysis(quick, bake_seconds=BAKE, extension_seconds=20)
     for at in range(35):
         analysis.add(look(policy), {}, at=at)
@@ -97,7 +99,9 @@ def test_a_revision_that_fell_silent_is_not_promoted(policy: Policy) -> None:
 def outage(policy: Policy, seconds: float, **rules: str) -> Decision:
     """Return the decision after a minute of healthy traffic and then no answer for some seconds."""
     metrics = {
-        key: metric.model_copy(update={"no_answer": rules.get(key, rules.get("all", metric.no_answer))})
+        key: metric.model_copy(
+            update={"on_source_outage": rules.get(key, rules.get("all", metric.on_source_outage))}
+        )
         for key, metric in policy.metrics.items()
     }
     changed = policy.model_copy(update={"metrics": metrics})

@@ -105,7 +105,7 @@ def test_a_record_that_does_not_fit_is_refused(policy: Policy) -> None:
         EvidenceRecord.of({"format": 2})
     with pytest.raises(ValueError, match=r"look 0 has 1 metrics: must have 2"):
         EvidenceRecord.of({"format": 1, "phase": "canary", "metrics": ["a", "b"], "looks": [[0, None]]})
-    with pytest.raises(ValueError, match="has no looks"):
+    with pytest.raises(ValueError, match="has no checks"):
         replay(EvidenceRecord("canary", ["a"]), policy)
 
 

@@ -17,7 +17,7 @@ CANARY, HALF, FULL = {"new": 10, "old": 90}, {"new": 50, "old": 50}, {"new": 100
 def test_a_revision_that_is_not_reached_is_found_with_as_many_requests_as_needed(
     split: dict[str, int],
 ) -> None:
-    requests = requests_needed(split, false_alarm=ALPHA, leftover_percent=10)
+    requests = requests_needed(split, false_alarm=ALPHA, min_detectable_percent=10)
     other = {"new": "old", "old": "new"}
     for missed in split:
         assert f"{missed} answered 0 of" in " ".join(
@@ -41,7 +41,7 @@ def test_a_served_split_is_refused_no_more_often_than_promised() -> None:
 
 
 def test_a_leftover_is_named_and_found() -> None:
-    requests = requests_needed(FULL, false_alarm=ALPHA, leftover_percent=10)
+    requests = requests_needed(FULL, false_alarm=ALPHA, min_detectable_percent=10)
     assert 0.9**requests <= ALPHA / 2 < 0.9 ** (requests - 1)
     assert wrong_shares({"new": requests}, FULL, false_alarm=ALPHA) == []
     (unwanted, short) = wrong_shares({"new": requests - 1, "old": 1}, FULL, false_alarm=ALPHA)

@@ -86,7 +86,7 @@ def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_defau
 ) -> None:
     with pytest.raises(TaskAwaitingInput) as parked:
         operator().execute(CONTEXT)
-    assert parked.value.timeout.total_seconds() == ASKING.approval.answer_seconds  # type: ignore[union-attr]
+    assert parked.value.timeout.total_seconds() == ASKING.approval.answer_timeout_seconds  # type: ignore[union-attr]
     (question,) = asked
     assert (question["options"], question["defaults"]) == ([APPROVE, REJECT], [REJECT])
     for words in (

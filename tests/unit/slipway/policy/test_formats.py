@@ -30,7 +30,11 @@ def test_every_older_format_is_still_read(number: int) -> None:
 
 def test_the_one_window_of_format_1_means_what_it_meant() -> None:
     decision = parse_recorded_policy(written(1), source="old").decision
-    assert (decision.lately_seconds, decision.lost_seconds, decision.comparison_seconds) == (375, 375, 600)
+    assert (decision.late_window_seconds, decision.min_excess_seconds, decision.comparison_seconds) == (
+        375,
+        375,
+        600,
+    )
 
 
 def test_todays_policy_is_read_as_it_is() -> None:

@@ -35,7 +35,13 @@ def test_the_strategys_numbers() -> None:
         "cost_accuracy": (95, 95),
     }
     for metric in policy.metrics.values():
-        assert {"unit", "direction", "minimum_evidence", "no_data", "no_answer"} <= metric.model_fields_set
+        assert {
+            "unit",
+            "direction",
+            "minimum_evidence",
+            "on_no_data",
+            "on_source_outage",
+        } <= metric.model_fields_set
     band = policy.metrics["cost_reduction"]
     assert (band.minimum_percent, band.maximum_percent) == (15, 25)
     load = policy.staging_validation.load_test
@@ -98,14 +104,14 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
             "guard_percent=6.0: must be at most 5, which is 100 - quantile_percent",
         ),
         (
-            ("metrics", "error_rate", "no_data"),
+            ("metrics", "error_rate", "on_no_data"),
             "report",
-            "no_data=report: only where the metric warns (severity: warning, and no rollback)",
+            "on_no_data=report: only where the metric warns (severity: warning, and no rollback)",
         ),
         (
-            ("metrics", "cost_reduction", "no_answer"),
+            ("metrics", "cost_reduction", "on_source_outage"),
             "report",
-            "no_answer=report: only where the metric warns",
+            "on_source_outage=report: only where the metric warns",
         ),
         (
             ("metrics", "websocket_connection", "target_percent"),
@@ -113,9 +119,9 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
             "metrics.websocket_connection.share: target_percent=94.0: must be at least trigger_percent=95",
         ),
         (
-            ("traffic_share", "counted_by"),
+            ("traffic_share", "request_metric"),
             "memory",
-            "traffic_share.counted_by=memory: must be a metric of kind share or quantile",
+            "traffic_share.request_metric=memory: must be a metric of kind share or quantile",
         ),
         (
             ("lease_seconds",),

@@ -110,7 +110,7 @@ def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
 ) -> None:
     parked = freeze(sensor)
     assert parked.method_name == "on_answer"
-    assert parked.timeout.total_seconds() == POLICY.decision.person_seconds
+    assert parked.timeout.total_seconds() == POLICY.decision.decision_timeout_seconds
     (question,) = asked
     assert question["options"] == [WATCH_ON, ROLL_BACK]
     assert question["defaults"] == [ROLL_BACK]

@@ -23,7 +23,7 @@ MEMORY = LevelMetric(
     minimum_evidence=3,
     value="m",
     limit=0.9,
-    looks=3,
+    checks=3,
     horizon_seconds=86400,
 )
 
@@ -45,7 +45,7 @@ def test_a_level_holds_when_it_stays_over_its_limit_and_a_spike_does_not() -> No
 def test_no_report_is_no_evidence_which_a_warning_only_tells() -> None:
     assert judged([0.3, 0.3]).cause is Cause.NO_EVIDENCE
     assert not judged([]).advisory
-    assert judged([], no_data="report").advisory
+    assert judged([], on_no_data="report").advisory
 
 
 def hour(rise_per_hour: float, *, noise: float = 0.005, seed: int = 1) -> list[float]:

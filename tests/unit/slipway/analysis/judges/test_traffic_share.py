@@ -56,7 +56,7 @@ def test_a_share_under_the_tolerance_is_told_and_one_within_it_is_not(policy: Po
 def test_traffic_lost_late_is_told_with_the_last_minutes_numbers(policy: Policy) -> None:
     finding = after(policy, (120, 15, 135), (30, 0, 150))
     assert finding.cause is Cause.TOO_LITTLE_TRAFFIC
-    assert f"0.0 % of {10 * policy.decision.lately_seconds:.0f} requests" in finding.reason
+    assert f"0.0 % of {10 * policy.decision.late_window_seconds:.0f} requests" in finding.reason
 
 
 def test_two_requests_tell_nothing_and_none_are_no_evidence(policy: Policy) -> None:

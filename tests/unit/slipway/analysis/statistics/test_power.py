@@ -55,7 +55,9 @@ def test_a_blind_phase_is_extended_as_far_as_it_may_be_and_otherwise_held() -> N
     assert made.action == "extend"
     assert made.seconds == pytest.approx(4500)
     assert (
-        forecast(policy(when_blind="hold"), "canary", rates(10) | {"error_rate": enough_when_extended}).action
+        forecast(
+            policy(when_underpowered="hold"), "canary", rates(10) | {"error_rate": enough_when_extended}
+        ).action
         == "hold"
     )
     assert forecast(policy(), "canary", rates(10) | {"error_rate": 0.01}).action == "hold"

@@ -65,7 +65,7 @@ def test_a_missing_edge_is_refused_with_metric_limit_and_what_there_is() -> None
 
 
 def test_a_histogram_in_milliseconds_is_asked_for_milliseconds() -> None:
-    metric = latency().model_copy(update={"edges_in": "ms"})
+    metric = latency().model_copy(update={"bucket_unit": "ms"})
     assert check(Door("500", "2000", "+Inf"), metric) == {"latency_p95": [500, 2000]}
     assert r'le=~"500|500\\.0"' in within(metric, 0.5)
     with pytest.raises(BucketEdgeMissing, match=r"no bucket edge at 500 ms; it has 0\.5, 2\."):
