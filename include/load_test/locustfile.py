@@ -100,7 +100,9 @@ def end(environment: Any, **_: Any) -> None:
     """Write the report."""
     if _run.warm_up is not None:
         _run.warm_up.kill()
-    usage = memory.compared(_run.first_memory, _sampled_memory())
+    # Without a first reading there is nothing to compare with.
+    last = dict(memory.readings(_metrics, wanted=_run.first_memory)) if _run.first_memory else {}
+    usage = memory.compared(_run.first_memory, last)
     report = _run.measurements.report(_run.users, usage)
     _log.info("load test: %s", json.dumps(report))
     if not report["requests"]:
@@ -111,13 +113,10 @@ def end(environment: Any, **_: Any) -> None:
 
 
 def _measure_first_memory() -> None:
-    _run.first_memory = _sampled_memory()
+    for started, resident in memory.readings(_metrics):
+        _run.first_memory.setdefault(started, resident)
 
 
-def _sampled_memory() -> dict[float, int]:
+def _metrics() -> str:
     url = f"{_endpoints.backend}/metrics"
-    try:
-        return memory.sample(lambda: httpx.get(url, timeout=METRICS_TIMEOUT_SECONDS, trust_env=False).text)
-    except httpx.TransportError as error:
-        _log.warning("the backend's memory could not be read: %s", type(error).__name__)
-        return {}
+    return httpx.get(url, timeout=METRICS_TIMEOUT_SECONDS, trust_env=False).text

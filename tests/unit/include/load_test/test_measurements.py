@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.load_test.measurements import Measurements, percentile
-from include.load_test.memory import compared, sample
 
 MEMORY = {"first_bytes": 100, "last_bytes": 110}
-
-
-def _metrics(started: float, resident: float) -> str:
-    return f"process_start_time_seconds {started}\nprocess_resident_memory_bytes {resident}\n"
 
 
 def test_nothing_measured_stays_visible() -> None:
@@ -69,11 +64,3 @@ def test_a_percentile_is_the_nearest_rank(values: list[int], percent: int) -> No
     assert found in values
     assert sum(value <= found for value in values) * 100 >= percent * len(values)
     assert sum(value < found for value in values) * 100 < percent * len(values)
-
-
-def test_memory_is_compared_within_the_same_instances() -> None:
-    texts = iter([_metrics(1.5, 100), _metrics(2.5, 300), "nothing"] * 4)
-    first = sample(lambda: next(texts))
-    assert first == {1.5: 100, 2.5: 300}
-    assert compared(first, {2.5: 310, 9.0: 50}) == {"first_bytes": 300, "last_bytes": 310}
-    assert compared(first, {9.0: 50}) == {"first_bytes": None, "last_bytes": None}
