@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.standard.operators.branch import BranchMixIn
+from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.analysis.staging import judge_staging
@@ -16,6 +17,7 @@ from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import ITEMS
 from slipway.policy.release import PhaseName
 from slipway.release.leases import hold_services
+from slipway.release.regions import inherit_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +26,23 @@ if TYPE_CHECKING:
 
     from slipway.ledger.ledger import Release
 
+GO_OR_ROLLBACK, START_ROLLBACK = "go_or_rollback", "start_rollback"
+EARLIER_REGION = "earlier_region"
+
+
+def skip_when_inherited(context: Context) -> None:
+    """Skip a task of a later region's release: for ``pre_execute`` of what begins phase 1.
+
+    :param context: of a task whose operator is a :class:`~slipway.operators.base.ReleaseOperator`.
+    :raises AirflowSkipException: when the release inherits the evidence of the region before.
+    """
+    release = cast("ReleaseOperator", context["task"]).release(context)
+    if release.plan.follows is not None:
+        raise AirflowSkipException(
+            f"not done again for {release.policy.region}: the evidence of release {release.plan.follows} is"
+            " inherited"
+        )
+
 
 class GateOperator(ReleaseOperator, BranchMixIn):
     """Base of the gates: only the verdict ``promote`` leads on, everything else leads to the rollback.
@@ -31,18 +50,30 @@ class GateOperator(ReleaseOperator, BranchMixIn):
     On the way on the release's leases are renewed: the policy sees to it that they outlast every phase. A
     release that has lost one is rolled back.
 
+    Downstream of it are its ``start_rollback``, which leads to the rollback group, and the tasks that go on.
+
     :param phase: name of the phase that ends here.
-    :param go: task that begins the next phase.
-    :param start_rollback: task that leads to the rollback group.
     """
 
     inherits_from_skipmixin = True
 
-    def __init__(self, *, phase: str, go: str | Sequence[str], start_rollback: str, **kwargs: Any) -> None:
+    def __init__(self, *, phase: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.phase = phase
-        self.go = go
-        self.start_rollback = start_rollback
+
+    @property
+    def start_rollback(self) -> list[str]:
+        """The task downstream that leads to the rollback group."""
+        return [task for task in self.downstream_task_ids if task.rpartition(".")[2] == START_ROLLBACK]
+
+    @property
+    def go(self) -> list[str]:
+        """The tasks downstream that begin the next phase."""
+        return sorted(self.downstream_task_ids.difference(self.start_rollback))
+
+    def phase_of(self, release: Release) -> str:
+        """Return the phase that the decision goes on record for."""
+        return self.phase
 
     def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
         """Return the decision on the phase: ``verdict``, ``reason``, ``findings``."""
@@ -52,7 +83,8 @@ class GateOperator(ReleaseOperator, BranchMixIn):
         """Follow the verdict."""
         release = self.release(context)
         decision = self._if_still_held(release, self.judge(release, context))
-        self.record(release, f"gate/{self.phase}", phase=self.phase, **decision)
+        phase = self.phase_of(release)
+        self.record(release, f"gate/{phase}", phase=phase, **decision)
         return self.do_branch(context, self.go if decision["verdict"] == "promote" else self.start_rollback)
 
     def _if_still_held(self, release: Release, decision: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,6 +117,8 @@ class PreparationGateOperator(GateOperator):
     """Let production go ahead only when everything that a rollback would need is on record, every item of the
     pre-deployment checklist is fulfilled, and a person has approved where the policy wants one to.
 
+    A later region's release inherits the evidence of phases 1 and 2, and is judged by it.
+
     :param required: ledger keys that must be there.
     """
 
@@ -92,9 +126,20 @@ class PreparationGateOperator(GateOperator):
         super().__init__(**kwargs)
         self.required = required
 
+    def phase_of(self, release: Release) -> str:
+        """Return the phase; evidence of an earlier region has a decision of its own."""
+        return self.phase if release.plan.follows is None else EARLIER_REGION
+
     def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
-        """Look for every required entry, then go through the checklist."""
+        """Check every required entry, then the checklist.
+
+        :raises AirflowSkipException: when phase 1 has started the rollback.
+        """
+        if release.plan.follows is not None:
+            return inherit_evidence(release, self.ledger)
         entries = {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)}
+        if entries.get("gate/staging", {}).get("verdict") != "promote":
+            raise AirflowSkipException("phase 1 was not promoted: its gate starts the rollback")
         missing = [key for key in self.required if key not in entries]
         if missing:
             return {"verdict": "rollback", "reason": f"not on record: {', '.join(missing)}", "findings": []}

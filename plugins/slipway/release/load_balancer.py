@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from slipway.exceptions import LoadBalancerMisconfigured
 from slipway.policy.release import Policy
 
 if TYPE_CHECKING:
     from slipway.hooks.load_balancer import GroupAddress, LoadBalancerHook
+
+log = logging.getLogger(__name__)
 
 SCHEME = "EXTERNAL_MANAGED"
 SERVERLESS = "SERVERLESS"
@@ -23,6 +28,29 @@ def unfit(policy: Policy, hook: LoadBalancerHook) -> list[str]:
     """
     backends: Mapping[str, str] = policy.load_balancer.backend_services if policy.load_balancer else {}
     return [finding for key, backend in backends.items() for finding in _unfit(policy, hook, key, backend)]
+
+
+def require_reachable(policy: Policy, gcp_conn_id: str) -> list[str]:
+    """Check that every region's traffic reaches the services that are released; changes nothing.
+
+    :param policy: names the backend services, the regions and the services.
+    :param gcp_conn_id: connection to Google Cloud.
+    :return: the backend services that were checked.
+    :raises LoadBalancerMisconfigured: naming the backend service, the region, the network endpoint group,
+        and the way forward.
+    :raises LoadBalancerUnreadable: when Compute Engine refuses, or gives no usable answer.
+    """
+    from slipway.hooks.load_balancer import LoadBalancerHook
+
+    if policy.load_balancer is None:
+        return []
+    with closing(LoadBalancerHook(gcp_conn_id=gcp_conn_id)) as hook:
+        found = unfit(policy, hook)
+    checked = list(policy.load_balancer.backend_services.values())
+    log.info("Load balancer of %s: %s: %s", policy.name, ", ".join(checked), "; ".join(found) or "fit")
+    if found:
+        raise LoadBalancerMisconfigured("\n".join(found))
+    return checked
 
 
 def _unfit(policy: Policy, hook: LoadBalancerHook, key: str, backend: str) -> Iterator[str]:

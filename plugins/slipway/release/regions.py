@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from slipway.analysis.inherited_evidence import is_inherited, judge_evidence
 from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
 from slipway.ledger.plan import ReleasePlan, release_id, requested_over_broken_stable, requested_version
 from slipway.policy.release import Policy
@@ -31,6 +32,56 @@ def requested_region(request: Mapping[str, Any], policy: Policy) -> str:
             f"follows={request['follows']!r}: a release to {region} begins the row of regions; leave it out"
         )
     return str(region)
+
+
+def requested_regions(request: Mapping[str, Any], policy: Policy) -> Sequence[str]:
+    """Return the regions that a version goes to, one after the other.
+
+    :param request: the run's conf; ``region`` is where to begin, without it the first of the policy.
+    :param policy: names the regions, in their order.
+    :return: the regions from there on.
+    :raises RequestRefused: when production does not run in the region.
+    """
+    return policy.regions[policy.regions.index(requested_region(request, policy)) :]
+
+
+def conf_of_region(request: Mapping[str, Any], region: str, previous: Release | None) -> dict[str, Any]:
+    """Return the conf of the run that releases to a region.
+
+    :param request: what a person asked for, for all regions.
+    :param region: region of the run.
+    :param previous: release to the region before, whose plan and policy count; None where the row begins.
+    """
+    if previous is None:
+        return {**request, "region": region}
+    passed_on = ("version", "policy", "reason")
+    return {
+        **{key: request[key] for key in passed_on if key in request},
+        "region": region,
+        "follows": previous.release_id,
+    }
+
+
+def inherit_evidence(release: Release, ledger: Ledger) -> Mapping[str, Any]:
+    """Copy what the release to the region before proved of the version, and decide whether it is enough.
+
+    The entries are written with where they come from: the release, and the entry's hash in its chain.
+
+    :param release: a later region's release.
+    :param ledger: record of the releases.
+    :return: ``verdict``, ``reason`` and ``findings``.
+    """
+    source = str(release.plan.follows)
+    for entry in ledger.entries(source):
+        if is_inherited(entry.key):
+            origin = {"release": source, "sequence": entry.sequence, "hash": entry.hash}
+            ledger.append(release.release_id, entry.key, {"taken_over": origin, **entry.payload})
+    entries = {entry.key: entry.payload for entry in ledger.entries(release.release_id)}
+    return judge_evidence(
+        {key: payload for key, payload in entries.items() if is_inherited(key)},
+        release.policy.staging_validation,
+        source=source,
+    )
 
 
 def followed(request: Mapping[str, Any], policy: Policy, ledger: Ledger) -> Release:

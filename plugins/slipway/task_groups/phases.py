@@ -9,9 +9,8 @@ What is done to each service is mapped over them: one row a service, and one tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule, XComArg
@@ -27,12 +26,14 @@ from slipway.operators.database import (
 )
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.gates import (
+    GO_OR_ROLLBACK,
+    START_ROLLBACK,
     BakeGateOperator,
     GateOperator,
     PreparationGateOperator,
     StagingGateOperator,
+    skip_when_inherited,
 )
-from slipway.operators.git import TagReleaseOperator
 from slipway.operators.metrics import CheckDetectionPowerOperator
 from slipway.operators.rollback_drill import RehearseRollbackOperator
 from slipway.operators.staging_tests import LoadTestOperator, TestSuiteOperator
@@ -45,15 +46,38 @@ from slipway.task_groups.checklist import pre_deployment_checklist
 SUITES = ("mission_critical", "integration", "e2e")
 
 
-def staging_validation(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
-    """Phase 1: deploy to staging, rehearse the way back, test it, load it.
+class Phase(TaskGroup):
+    """A phase that ends in a gate."""
+
+    def __enter__(self) -> Self:
+        """Return the phase, as what it is."""
+        super().__enter__()
+        return self
+
+    def go_or_rollback(self, go: TaskGroup, rollback: TaskGroup) -> None:
+        """Lead the phase's gate to what follows a promoted phase, and to the rollback.
+
+        :param go: the next phase, or what follows the last one.
+        :param rollback: the rollback group.
+        """
+        self[GO_OR_ROLLBACK] >> list(go.get_roots())
+        self[START_ROLLBACK] >> rollback
+
+
+def staging_validation(services: XComArg, *, group_id: str = "phase_1_staging_validation") -> Phase:
+    """Phase 1: deploy to staging, rehearse its rollback, run the test suites and the load test.
 
     :param services: keys of the release's services, to map over.
-    :param then: tasks that begin the next phase.
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup(group_id, tooltip="Phase 1: validate in staging") as group:
-        configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging")
-        migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging")
+    with Phase(group_id, tooltip="Phase 1: validate in staging") as group:
+        # A later region's release is skipped from here to the gate of phase 2, which judges what it inherits.
+        configure = WriteConfigurationOperator(
+            task_id="write_configuration", environment="staging", pre_execute=skip_when_inherited
+        )
+        migrate = MigrateSchemaOperator(
+            task_id="migrate_schema", environment="staging", pre_execute=skip_when_inherited
+        )
         deploy = _deploy("staging", services)
         rehearse = RehearseRollbackOperator(task_id="rehearse_rollback")
         serve = ServeStagingOperator(task_id="serve_staging")
@@ -62,18 +86,25 @@ def staging_validation(*, group_id: str, services: XComArg, then: Sequence[str])
             for suite in SUITES
         ]
         load = LoadTestOperator(task_id="load_test", execution_timeout=timedelta(hours=2))
-        gate, start_rollback = _gate(StagingGateOperator, "staging", group_id, then)
-        [configure, migrate] >> deploy >> rehearse >> serve >> suites >> load >> gate >> start_rollback
+        (
+            [configure, migrate]
+            >> deploy
+            >> rehearse
+            >> serve
+            >> suites
+            >> load
+            >> _gate(StagingGateOperator, "staging")
+        )
     return group
 
 
-def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
+def production_preparation(*, group_id: str = "phase_2_production_preparation") -> Phase:
     """Phase 2: configuration; a backup, its restore and migration elsewhere, the migration; the checklist; a
     person's approval.
 
-    :param then: tasks that begin the next phase.
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup(group_id, tooltip="Phase 2: prepare production") as group:
+    with Phase(group_id, tooltip="Phase 2: prepare production") as group:
         configure = WriteConfigurationOperator(task_id="write_configuration", environment="production")
         back_up = BackUpDatabaseOperator(
             task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
@@ -91,11 +122,9 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
         migrate = MigrateSchemaOperator(
             task_id="migrate_schema", environment="production", execution_timeout=timedelta(hours=2)
         )
-        gate, start_rollback = _gate(
+        gate = _gate(
             PreparationGateOperator,
             "preparation",
-            group_id,
-            then,
             required=[
                 "configured/production",
                 "database_checked/production",
@@ -104,51 +133,53 @@ def production_preparation(*, group_id: str, then: Sequence[str]) -> TaskGroup:
                 "migrated/production",
                 APPROVAL,
             ],
+            # Also when phases 1 and 2 were skipped, because their evidence is inherited.
+            trigger_rule=TriggerRule.NONE_FAILED,
         )
         back_up >> rehearse
         [check, rehearse] >> migrate
         approve = ApproveProductionOperator(task_id="approve")
-        [configure, migrate] >> pre_deployment_checklist() >> approve >> gate >> start_rollback
+        [configure, migrate] >> pre_deployment_checklist() >> approve >> gate
     return group
 
 
-def canary(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
-    """Phase 3: deploy without traffic, give the new revision its first share, watch it.
+def canary(services: XComArg, *, group_id: str = "phase_3_canary") -> Phase:
+    """Phase 3: deploy without traffic, give the new revision its first share of the traffic, bake.
 
     :param services: keys of the release's services, to map over.
-    :param then: tasks that begin the next phase.
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup(group_id, tooltip="Phase 3: canary") as group:
+    with Phase(group_id, tooltip="Phase 3: canary") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
         _deploy("production", services) >> _warm_up("canary", services) >> shift
-        _check_detection_power("canary") >> shift >> _bake("canary") >> _bake_gate("canary", group_id, then)
+        _check_detection_power("canary") >> shift >> _bake("canary") >> _gate(BakeGateOperator, "canary")
     return group
 
 
-def gradual_increase(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
-    """Phase 4: half of the traffic, watched.
+def gradual_increase(services: XComArg, *, group_id: str = "phase_4_gradual_increase") -> Phase:
+    """Phase 4: half of the traffic, then a bake.
 
     :param services: keys of the release's services, to map over.
-    :param then: tasks that begin the next phase.
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup(group_id, tooltip="Phase 4: half of the traffic") as group:
+    with Phase(group_id, tooltip="Phase 4: half of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
         (
             [_check_detection_power("half"), _warm_up("half", services)]
             >> shift
             >> _bake("half")
-            >> _bake_gate("half", group_id, then)
+            >> _gate(BakeGateOperator, "half")
         )
     return group
 
 
-def full_rollout(*, group_id: str, services: XComArg, then: Sequence[str]) -> TaskGroup:
-    """Phase 5: all of the traffic, then the supporting services, watched.
+def full_rollout(services: XComArg, *, group_id: str = "phase_5_full_rollout") -> Phase:
+    """Phase 5: all of the traffic, then the supporting services, then a bake.
 
     :param services: keys of the release's services, to map over.
-    :param then: tasks that close a promoted release.
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup(group_id, tooltip="Phase 5: all of the traffic") as group:
+    with Phase(group_id, tooltip="Phase 5: all of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="full")
         supporting = ShiftTrafficOperator.partial(
             task_id="shift_supporting_services",
@@ -159,13 +190,8 @@ def full_rollout(*, group_id: str, services: XComArg, then: Sequence[str]) -> Ta
         # The row of the service that has moved already is skipped.
         bake = _bake("full", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
         [_check_detection_power("full"), _warm_up("full", services)] >> shift >> supporting
-        [shift, supporting] >> bake >> _bake_gate("full", group_id, then)
+        [shift, supporting] >> bake >> _gate(BakeGateOperator, "full")
     return group
-
-
-def tag_release() -> TagReleaseOperator:
-    """The strategy's deployment tag."""
-    return TagReleaseOperator(task_id="tag_release", retries=2)
 
 
 def _deploy(environment: EnvironmentName, services: XComArg) -> MappedOperator:
@@ -191,22 +217,7 @@ def _bake(phase: PhaseName, **arguments: Any) -> BakeSensor:
     return BakeSensor(task_id="bake", phase=phase, execution_timeout=timedelta(days=7), **arguments)
 
 
-def _bake_gate(phase: PhaseName, group_id: str, then: Sequence[str]) -> GateOperator:
-    gate, start_rollback = _gate(BakeGateOperator, phase, group_id, then)
-    gate >> start_rollback
-    return gate
-
-
-def _gate(
-    gate: type[GateOperator], phase: str, group_id: str, then: Sequence[str], **arguments: Any
-) -> tuple[GateOperator, EmptyOperator]:
-    return (
-        gate(
-            task_id="go_or_rollback",
-            phase=phase,
-            go=list(then),
-            start_rollback=f"{group_id}.start_rollback",
-            **arguments,
-        ),
-        EmptyOperator(task_id="start_rollback", trigger_rule=TriggerRule.NONE_SKIPPED),
-    )
+def _gate(gate: type[GateOperator], phase: str, **arguments: Any) -> GateOperator:
+    made = gate(task_id=GO_OR_ROLLBACK, phase=phase, **arguments)
+    made >> EmptyOperator(task_id=START_ROLLBACK, trigger_rule=TriggerRule.NONE_SKIPPED)
+    return made

@@ -1,8 +1,7 @@
-"""Before the phases: check the request, record the way back."""
+"""Before the phases: check the request, record the rollback target."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow.sdk import TaskGroup, XComArg
@@ -11,22 +10,20 @@ from slipway.operators.database import CheckSchemaOperator
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
 from slipway.operators.metrics import CheckMetricsOperator
 from slipway.operators.preflight import OpenReleaseOperator, ValidateRequestOperator
-from slipway.operators.regions import FirstOrLaterRegionOperator
 
 
-def preflight(*, first: Sequence[str], later: str) -> tuple[TaskGroup, XComArg]:
-    """Check request, metrics, schema and load balancer, changing nothing; then record what serves and take
-    the lease.
+def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
+    """Check request, metrics, schema and load balancer, changing nothing; then record what serves and lock
+    the services.
 
     Return the group, and the keys of the release's services for tasks that are mapped over them.
 
     A refusal stays one however often it is tried, so these tasks are not retried; their hooks retry what is
     worth it.
 
-    :param first: tasks that begin the release to the first region.
-    :param later: task that begins the release to a later one.
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup("preflight", tooltip="Check the request, record the way back") as group:
+    with TaskGroup(group_id, tooltip="Check the request, record the rollback target") as group:
         validate = ValidateRequestOperator(task_id="validate_request", execution_timeout=timedelta(minutes=5))
         check = CheckMetricsOperator(
             task_id="check_metrics",
@@ -52,6 +49,5 @@ def preflight(*, first: Sequence[str], later: str) -> tuple[TaskGroup, XComArg]:
             retries=0,
             execution_timeout=timedelta(minutes=5),
         )
-        way = FirstOrLaterRegionOperator(task_id="first_or_later_region", first=first, later=later)
-        validate >> [check, schema, load_balancer] >> opened >> way
+        validate >> [check, schema, load_balancer] >> opened
     return group, opened.output

@@ -11,12 +11,14 @@ from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 
 
-def rollback(*, group_id: str) -> TaskGroup:
-    """Bring back what served when the release began.
+def rollback(*, group_id: str = "rollback") -> TaskGroup:
+    """Restore what served when the release began.
 
-    Set off by the first ``start_rollback`` of any phase; it does not wait for what the release skips.
+    The first ``start_rollback`` starts it; it does not wait for the tasks that the release skips.
+
+    :param group_id: name of the group in the graph.
     """
-    with TaskGroup(group_id, tooltip="Back to what served when the release began") as group:
+    with TaskGroup(group_id, tooltip="Restore the traffic and the flags of when the release began") as group:
         traffic = RollBackTrafficOperator(
             task_id="roll_back_traffic",
             trigger_rule=TriggerRule.ONE_SUCCESS,
@@ -34,7 +36,7 @@ def rollback(*, group_id: str) -> TaskGroup:
         close = CloseReleaseOperator(
             task_id="close_release",
             outcome="rolled_back",
-            # The flags are skipped when there are none to take back; without a rollback everything is.
+            # The flags are skipped when there are none to roll back; without a rollback everything is.
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             retries=3,
             retry_delay=timedelta(seconds=5),

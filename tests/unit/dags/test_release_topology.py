@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import TriggerRule
+from slipway.operators.gates import skip_when_inherited
 from slipway.policy.checklist import ITEMS
 
 if TYPE_CHECKING:
@@ -41,25 +42,24 @@ def release(dags: Mapping[str, DAG]) -> DAG:
     return dags["release"]
 
 
-def test_the_groups_are_the_strategys_phases(release: DAG) -> None:
-    groups = [name for name in release.task_group.children if name.startswith("phase")]
-    assert tuple(groups) == PHASES
+def test_the_graph_shows_the_preflight_the_strategys_phases_the_rollback_and_the_end(release: DAG) -> None:
+    assert set(release.task_group.children) == {"preflight", *PHASES, "rollback", "end"}
+    ends = {"tag_release", "close_promoted", "verdict", "reconcile"}
+    assert set(release.task_group_dict["end"].children) == ends
 
 
-def test_every_gate_leads_on_or_to_its_call_off(release: DAG) -> None:
-    for phase, following in zip(PHASES, (*PHASES[1:], None), strict=True):
+def test_every_gate_leads_to_the_next_phase_or_to_its_start_rollback(release: DAG) -> None:
+    for phase, following in zip(PHASES, (*PHASES[1:], "end"), strict=True):
         gate = release.get_task(f"{phase}.go_or_rollback")
-        on = {
-            task
-            for task in gate.downstream_task_ids
-            if task in ("tag_release", "begin_production") or task.startswith(f"{following}.")
-        }
-        assert gate.downstream_task_ids == on | {f"{phase}.start_rollback"}
-        assert set(gate.go) == on
-        assert gate.start_rollback == f"{phase}.start_rollback"
+        begins = {task.task_id for task in release.task_group_dict[following].get_roots()}
+        assert set(gate.go) == begins
+        assert gate.start_rollback == [f"{phase}.start_rollback"]
+        assert gate.downstream_task_ids == begins | set(gate.start_rollback)
+        for task in begins:
+            assert release.get_task(task).upstream_task_ids - {"preflight.open_release"} == {gate.task_id}
 
 
-def test_a_call_off_also_runs_when_its_gate_could_not_and_sets_off_the_rollback(release: DAG) -> None:
+def test_a_start_rollback_also_runs_when_its_gate_could_not(release: DAG) -> None:
     for phase in PHASES:
         start_rollback = release.get_task(f"{phase}.start_rollback")
         assert start_rollback.trigger_rule == TriggerRule.NONE_SKIPPED
@@ -93,41 +93,26 @@ def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_l
     } - {"phase_2_production_preparation.start_rollback"}
 
 
-def test_both_ways_to_production_meet_and_neither_leads_on_when_it_was_called_off(release: DAG) -> None:
-    chooses = release.get_task("preflight.first_or_later_region")
-    assert chooses.upstream_task_ids == {"preflight.open_release"}
-    assert chooses.downstream_task_ids == {*chooses.first, chooses.later}
-    assert set(chooses.first) == {task.task_id for task in release.task_group_dict[PHASES[0]].get_roots()}
-    meet = release.get_task("begin_production")
-    # A way that was not taken is skipped; none_failed would begin production when phase 1 was called off.
-    assert meet.trigger_rule == TriggerRule.ONE_SUCCESS
-    assert meet.upstream_task_ids == {f"{PHASES[1]}.go_or_rollback", "later_region.go_or_rollback"}
-    assert meet.downstream_task_ids == {
-        task.task_id for task in release.task_group_dict[PHASES[2]].get_roots()
+def test_a_later_region_skips_both_phases_and_is_judged_at_the_gate_of_the_second(release: DAG) -> None:
+    assert release.get_task("preflight.open_release").downstream_task_ids >= {
+        task.task_id for task in release.task_group_dict[PHASES[0]].get_roots()
     }
-    for task in meet.downstream_task_ids:
-        assert release.get_task(task).upstream_task_ids - {"preflight.open_release"} == {"begin_production"}
-    gate = release.get_task(chooses.later)
-    assert gate.downstream_task_ids == {"begin_production", "later_region.start_rollback"}
-    start_rollback = release.get_task("later_region.start_rollback")
-    assert start_rollback.trigger_rule == TriggerRule.NONE_SKIPPED
-    assert start_rollback.downstream_task_ids == {"rollback.roll_back_traffic"}
+    for task in release.task_group_dict[PHASES[0]].get_roots():
+        assert task._pre_execute_hook is skip_when_inherited
+    # Everything in between is skipped with them, so that only the gate weighs what is inherited.
+    gate = release.get_task(f"{PHASES[1]}.go_or_rollback")
+    assert gate.trigger_rule == TriggerRule.NONE_FAILED
+    for task in (*release.task_group_dict[PHASES[0]], *release.task_group_dict[PHASES[1]]):
+        if task.label != "start_rollback" and task is not gate:
+            assert argument(task, "trigger_rule") == TriggerRule.ALL_SUCCESS, task.task_id
 
 
-def test_the_next_region_follows_a_promotion_alone(release: DAG) -> None:
-    begin = release.get_task("next_region.begin")
-    assert begin.upstream_task_ids == {"next_region.check_load_balancer"}
-    assert begin.trigger_rule == TriggerRule.ALL_SUCCESS
-    check = release.get_task("next_region.check_load_balancer")
-    assert check.upstream_task_ids == {"close_promoted"}
-    assert check.trigger_rule == TriggerRule.ALL_SUCCESS
-    assert check.validated is None
-
-
-def test_the_verdict_and_the_next_region_are_the_only_leaves_that_count(release: DAG) -> None:
+def test_the_verdict_is_the_only_leaf_that_counts_and_waits_for_both_ends(release: DAG) -> None:
     leaves = {task.task_id for task in release.tasks if not task.downstream_task_ids and not task.is_teardown}
-    assert leaves == {"verdict", "next_region.begin"}
-    assert release.get_task("verdict").trigger_rule == TriggerRule.ALL_DONE
+    assert leaves == {"verdict"}
+    verdict = release.get_task("verdict")
+    assert verdict.trigger_rule == TriggerRule.ALL_DONE
+    assert verdict.upstream_task_ids == {"close_promoted", "rollback.close_release"}
 
 
 def test_the_reconciliation_runs_whatever_happens(release: DAG) -> None:

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import open_warehouse
 from slipway.operators.kpi.base import WarehouseOperator
+from slipway.operators.trigger_run import trigger_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,9 +35,6 @@ class FindDifferingDaysOperator(WarehouseOperator):
 class RollUpAgainOperator(BaseOperator):
     """Start a rollup of one day.
 
-    The provider's ``TriggerDagRunOperator`` imports Airflow's models, which takes longer than a DAG file may
-    take to parse; it ends in this same exception.
-
     :param rollup_dag_id: the rollup.
     :param day: the UTC day, ``YYYY-MM-DD`` (templated).
     """
@@ -53,18 +51,5 @@ class RollUpAgainOperator(BaseOperator):
 
         :raises DagRunTriggerException: which starts it.
         """
-        from airflow.sdk.exceptions import DagRunTriggerException
-
         self.log.info("kpi_rolled_up_again", day=self.day)
-        raise DagRunTriggerException(
-            trigger_dag_id=self.rollup_dag_id,
-            dag_run_id=f"late__{self.day}__{context['run_id']}",
-            conf={"day": self.day},
-            reset_dag_run=False,
-            skip_when_already_exists=True,
-            wait_for_completion=False,
-            allowed_states=[],
-            failed_states=[],
-            poke_interval=0,
-            deferrable=False,
-        )
+        trigger_run(self.rollup_dag_id, f"late__{self.day}__{context['run_id']}", {"day": self.day})

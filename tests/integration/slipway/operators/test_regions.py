@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
-from slipway.exceptions import ReleaseConflict, RequestRefused
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DagRunTriggerException,
+    TaskDeferred,
+)
+from slipway.exceptions import RequestRefused
 from slipway.hooks.cloud_run.hook import lease_of, serving_split
 from slipway.ledger.ledger import Ledger
+from slipway.operators import regions
 from slipway.operators.configuration import RollBackFlagsOperator
+from slipway.operators.gates import PreparationGateOperator
 from slipway.operators.preflight import ValidateRequestOperator
-from slipway.operators.regions import (
-    EarlierRegionGateOperator,
-    ReleaseNextRegionOperator,
-    ReportRegionsOperator,
-)
+from slipway.operators.regions import ReleaseRegionsOperator
 from slipway.policy.release import Policy, parse_policy
 
 from sandbox.cloud import team_room
@@ -32,6 +36,19 @@ pytestmark = pytest.mark.sandbox
 LATER = "europe-west1"
 
 
+class Runs:
+    """The runs of the release DAG that Airflow knows, by name."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+
+    def get_dr_count(self, dag_id: str, *, run_ids: list[str]) -> int:
+        return sum(run in self.states for run in run_ids)
+
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
+        return self.states[run_id]
+
+
 class Rollout:
     """A product in two regions, and the releases of its next version to them.
 
@@ -41,6 +58,8 @@ class Rollout:
 
     def __init__(self, product: Product, later: Web) -> None:
         self.product, self.ledger, self.later = product, product.ledger, later
+        self.run, self.runs = f"all-{uuid.uuid4().hex}", Runs()
+        product.context["dag_run"].run_id = f"{self.run}--{LOCATION}"
         self.first = Steps(product)
         document = self.first.validated["policy"]
         document["environments"]["production"]["regions"] = [LOCATION, LATER]
@@ -76,18 +95,29 @@ class Rollout:
         steps.release_id, steps.revision = plan.release_id, plan.progressive.revisions["production"]
         return steps
 
-    def take_over(self, steps: Steps) -> Any:
-        """Take the first region's evidence over."""
-        gate = EarlierRegionGateOperator(
-            task_id="gate", phase="earlier_region", go="on", start_rollback="off"
-        )
+    def inherit(self, steps: Steps) -> Any:
+        """Judge the second region by the evidence of the first."""
+        gate = PreparationGateOperator(task_id="gate", phase="preparation", required=[])
         return gate.judge(self.ledger.release(steps.release_id), self.product.context)
 
-    def hand_over(self) -> DagRunTriggerException:
-        """Return what the next region is begun with."""
+    def go_on(self, **request: Any) -> list[str]:
+        """Release region by region: start the next run, wait for the one that runs, or end."""
+        task = ReleaseRegionsOperator(task_id="release_each_region", release_dag_id="release")
+        task.cloud_run = self.product.web.hook
+        params = {"version": VERSION, "policy": "release.yaml", "reason": None} | request
+        context: Any = {"run_id": self.run, "params": params, "ti": self.runs}
+        return task.execute_complete(context, None) if self.runs.states else task.execute(context)
+
+    def started(self, **request: Any) -> DagRunTriggerException:
+        """Return the run that is started next."""
         with pytest.raises(DagRunTriggerException) as caught:
-            ReleaseNextRegionOperator(task_id="begin").execute(self.product.context)
+            self.go_on(**request)
         return caught.value
+
+    def end_first(self, outcome: str = "promoted") -> None:
+        """End the first region's release, and its run."""
+        self.first.close(outcome)
+        self.runs.states[f"{self.run}--{LOCATION}"] = "success" if outcome == "promoted" else "failed"
 
     def serving(self) -> list[dict[str, int]]:
         """Return who serves in the first and in the second region."""
@@ -105,19 +135,32 @@ def rollout(product: Product, google: str, monkeypatch: pytest.MonkeyPatch) -> I
     later = product.web.as_seen_by(product.web.hook)
     later.where = {**product.web.where, "location": LATER}
     later.deploy("stable-eu")
-    yield Rollout(product, later)
+    made = Rollout(product, later)
+    monkeypatch.setattr(regions, "load_policy", lambda _: made.policy)
+    yield made
     later.delete()
 
 
 def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rollout: Rollout) -> None:
+    asked = {"version": VERSION, "policy": "release.yaml", "reason": "it is time"}
+    begun = rollout.started(**asked, canary_percent=20, stable_is_broken=False)
+    assert begun.trigger_dag_id == "release"
+    assert begun.dag_run_id == f"{rollout.run}--{LOCATION}"
+    assert begun.conf == {**asked, "region": LOCATION, "canary_percent": 20}
+    assert begun.wait_for_completion
+    assert begun.deferrable
+    rollout.runs.states[begun.dag_run_id] = "running"
+    with pytest.raises(TaskDeferred) as waiting:
+        rollout.go_on(**asked)
+    assert waiting.value.trigger.run_ids == [begun.dag_run_id]
+
     rollout.serve_first()
-    rollout.first.close("promoted")
-    begun, again = rollout.hand_over(), rollout.hand_over()
-    assert begun.dag_run_id == again.dag_run_id == f"{rollout.first.release_id}--{LATER}"
-    assert begun.skip_when_already_exists
+    rollout.end_first()
+    begun, again = rollout.started(**asked), rollout.started(**asked)
+    assert begun.dag_run_id == again.dag_run_id == f"{rollout.run}--{LATER}"
     assert not begun.reset_dag_run
     follows = rollout.first.release_id
-    assert begun.conf == {"version": VERSION, "policy": "release.yaml", "region": LATER, "follows": follows}
+    assert begun.conf == {**asked, "region": LATER, "follows": follows}
     assert rollout.first.entry(f"next_region/{LATER}")["run"] == begun.dag_run_id
 
     second = rollout.ask(run=begun.dag_run_id, **begun.conf)
@@ -129,7 +172,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     assert lease is not None
     assert lease.release == second.release_id
     assert lease_of(rollout.product.web.read()) is None
-    assert rollout.take_over(second)["verdict"] == "promote"
+    assert rollout.inherit(second)["verdict"] == "promote"
     taken = second.entry("load_test")
     origin = taken["taken_over"]
     entry = next(e for e in rollout.ledger.entries(origin["release"]) if e.sequence == origin["sequence"])
@@ -144,11 +187,10 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     ]
     second.shift("full")
     second.close("promoted")
-    with pytest.raises(AirflowSkipException, match=f"{LATER} is the last region"):
-        ReleaseNextRegionOperator(task_id="begin").execute(rollout.product.context)
-    found = second.run(ReportRegionsOperator(task_id="report_regions"))
+    rollout.runs.states[begun.dag_run_id] = "success"
+    assert rollout.go_on(**asked) == [LOCATION, LATER]
     service = rollout.later.where["service"]
-    assert found == {
+    assert second.entry("regions")["serving"] == {
         LOCATION: {service: {rollout.first.revision: {"percent": 100, "version": VERSION}}},
         LATER: {service: {second.revision: {"percent": 100, "version": VERSION}}},
     }
@@ -159,10 +201,11 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
     rollout: Rollout, settings: Settings
 ) -> None:
     rollout.serve_first()
-    rollout.first.close("promoted")
-    second = rollout.ask()
+    rollout.end_first()
+    run = rollout.started().dag_run_id
+    second = rollout.ask(run=run)
     second.open()
-    rollout.take_over(second)
+    rollout.inherit(second)
     second.deploy()
     second.shift()
     release = rollout.ledger.release(second.release_id)
@@ -175,11 +218,11 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
     second.close("rolled_back")
     stable, service = rollout.later.name("stable-eu"), rollout.later.where["service"]
     assert rollout.serving() == [{rollout.first.revision: 100}, {stable: 100}]
-    with pytest.raises(ReleaseConflict, match=f"to {LATER}: rolled back; no further region gets it"):
-        ReleaseNextRegionOperator(task_id="begin").execute(rollout.product.context)
-
-    report = ReportRegionsOperator(task_id="report_regions")
-    assert second.run(report) == second.run(report)
+    rollout.runs.states[run] = "failed"
+    why = f"in {LATER}: rolled back: canary: 5 % errors; no further region gets it; {LOCATION} keep it"
+    for _ in range(2):
+        with pytest.raises(AirflowFailException, match=why):
+            rollout.go_on()
     entry = second.entry("regions")
     assert {region: found[service] for region, found in entry["serving"].items()} == {
         LOCATION: {rollout.first.revision: {"percent": 100, "version": VERSION}},
@@ -201,14 +244,12 @@ def test_a_first_region_that_is_not_promoted_begins_no_other(rollout: Rollout) -
     with pytest.raises(RequestRefused, match=rf"version {VERSION} was not promoted in {LOCATION}, the"):
         rollout.ask()
     rollout.serve_first()
-    with pytest.raises(ReleaseConflict, match=f"to {LOCATION}: open; no further region gets it"):
-        ReleaseNextRegionOperator(task_id="begin").execute(rollout.product.context)
     with pytest.raises(RequestRefused, match=rf"to {LOCATION} is still open, not promoted; promote it in"):
         rollout.ask(follows=rollout.first.release_id)
     rollout.first.roll_back()
-    rollout.first.close("rolled_back")
-    with pytest.raises(ReleaseConflict, match=f"to {LOCATION}: rolled back; no further region gets it"):
-        ReleaseNextRegionOperator(task_id="begin").execute(rollout.product.context)
+    rollout.end_first("rolled_back")
+    with pytest.raises(AirflowFailException, match=f"in {LOCATION}: rolled back: .*; no further region gets"):
+        rollout.go_on()
     with pytest.raises(RequestRefused, match=rf"to {LOCATION} is rolled_back, not promoted"):
         rollout.ask(follows=rollout.first.release_id)
     assert rollout.serving() == [{rollout.product.stable: 100}, {rollout.later.name("stable-eu"): 100}]
@@ -216,7 +257,7 @@ def test_a_first_region_that_is_not_promoted_begins_no_other(rollout: Rollout) -
 
 def test_a_region_that_no_longer_serves_the_version_is_followed_by_none(rollout: Rollout) -> None:
     rollout.serve_first()
-    rollout.first.close("promoted")
+    rollout.end_first()
     rollout.product.web.shift({"stable": 100})
     with pytest.raises(RequestRefused, match=rf"region {LOCATION} does not serve {VERSION} any more"):
         rollout.ask()
@@ -224,7 +265,7 @@ def test_a_region_that_no_longer_serves_the_version_is_followed_by_none(rollout:
 
 def test_what_was_validated_cannot_be_changed_on_the_way(rollout: Rollout) -> None:
     rollout.serve_first()
-    rollout.first.close("promoted")
+    rollout.end_first()
     with pytest.raises(RequestRefused, match=r"images=\{'backend': 'x:1'\}: .* leave images out"):
         rollout.ask(images={"backend": "x:1"})
     with pytest.raises(RequestRefused, match=r"follows='v0-0-0-none': .*was never opened"):
@@ -235,14 +276,34 @@ def test_evidence_that_is_missing_or_was_changed_is_none(
     rollout: Rollout, ledger: Ledger, empty_database: str
 ) -> None:
     rollout.serve_first()
-    rollout.first.close("promoted")
+    rollout.end_first()
     second = rollout.ask()
     second.open()
     with psycopg.connect(empty_database) as connection:
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_is_append_only")
         connection.execute("DELETE FROM ledger_entry WHERE key = 'migrated/production'")
-    decision = rollout.take_over(second)
+    decision = rollout.inherit(second)
     assert decision["verdict"] == "rollback"
     assert "migrated/production" in decision["reason"]
     with pytest.raises(RequestRefused, match="was changed afterwards; it is no evidence"):
         rollout.ask()
+
+
+def test_a_release_that_was_refused_ends_the_row(rollout: Rollout) -> None:
+    run = f"{rollout.run}--{LOCATION}"
+    rollout.runs.states[run] = "failed"
+    with pytest.raises(
+        AirflowFailException, match=f"release to {LOCATION} refused: see preflight of run {run}"
+    ):
+        rollout.go_on()
+    with pytest.raises(RequestRefused, match="region='moon': must be one of"):
+        rollout.go_on(region="moon")
+
+
+def test_the_row_goes_on_from_a_region_that_a_person_names(rollout: Rollout) -> None:
+    rollout.serve_first()
+    rollout.end_first()
+    rollout.run, rollout.runs = "later", Runs()
+    begun = rollout.started(region=LATER)
+    assert begun.dag_run_id == f"later--{LATER}"
+    assert begun.conf == {"version": VERSION, "policy": "release.yaml", "region": LATER}

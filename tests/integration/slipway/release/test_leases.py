@@ -24,12 +24,14 @@ class Promoting(GateOperator):
     def judge(self, release: Release, context: Any) -> Mapping[str, Any]:
         return {"verdict": "promote", "reason": "all is well", "findings": []}
 
+    downstream_task_ids = frozenset({"canary.shift_traffic", "staging.start_rollback"})
+
     def do_branch(self, context: Any, branches_to_execute: Any) -> Any:
         return branches_to_execute
 
 
 def gate(steps: Steps, phase: str) -> Any:
-    return steps.run(Promoting(task_id="go_or_rollback", phase=phase, go="on", start_rollback="off"))
+    return steps.run(Promoting(task_id="go_or_rollback", phase=phase))
 
 
 def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:
@@ -38,7 +40,7 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
     steps.open()
     soon = Lease(steps.release_id, "this run", datetime.now(UTC) + timedelta(minutes=1))
     web.hook.take_lease(**web.where, lease=soon, timeout=SECONDS)
-    assert gate(steps, "staging") == "on"
+    assert gate(steps, "staging") == ["canary.shift_traffic"]
     renewed = lease_of(web.read())
     assert renewed is not None
     assert renewed.until > soon.until + timedelta(hours=1)
@@ -54,7 +56,7 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
     web.hook.free_lease(**web.where, release=steps.release_id, timeout=SECONDS)
     other.open()
     steps.product.context["dag_run"].run_id = renewed.run
-    assert gate(steps, "canary") == "off"
+    assert gate(steps, "canary") == ["staging.start_rollback"]
     lost = steps.entry("gate/canary")
     assert lost["verdict"] == "rollback"
     assert f"release {other.release_id} " in lost["reason"]

@@ -17,6 +17,7 @@ from slipway.policy.release import Policy, load_policy
 
 CHANGE = {"document": "pricing-config", "key": "markup", "before": "1.2", "after": "1.3", "unit": "x"}
 RECORD: Mapping[str, Any] = {
+    "gate/staging": {"verdict": "promote"},
     "configured/production": {"changes": [CHANGE]},
     "migrated/production": {"applied": ["0014_column"], "held": {"0015_drop": "waits for 0014_column"}},
     **{f"checklist/{item}": {"passed": True, "reason": f"{item} is fine"} for item in ITEMS},
@@ -49,7 +50,13 @@ class Asking(ApproveProductionOperator):
     policy: Policy = ASKING
 
     def release(self, context: Any) -> Any:
-        return SimpleNamespace(release_id="r", version="1.2.0", actor="ada", policy=self.policy)
+        return SimpleNamespace(
+            release_id="r",
+            version="1.2.0",
+            actor="ada",
+            policy=self.policy,
+            plan=SimpleNamespace(follows=None),
+        )
 
 
 @pytest.fixture
@@ -74,9 +81,7 @@ def answer(option: str, user: str | None) -> dict[str, Any]:
 
 def gate(task: Asking) -> Mapping[str, Any]:
     """Judge the phase from what the operator left on record."""
-    made = PreparationGateOperator(
-        task_id="gate", phase="preparation", go="on", start_rollback="off", required=[APPROVAL]
-    )
+    made = PreparationGateOperator(task_id="gate", phase="preparation", required=[APPROVAL])
     made.__dict__["ledger"] = task.ledger
     return made.judge(task.release({}), {})  # type: ignore[typeddict-item]
 

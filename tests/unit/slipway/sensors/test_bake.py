@@ -83,7 +83,7 @@ def answer(option: str, user: str | None = "jo") -> dict[str, Any]:
 
 def gate(sensor: BakeSensor) -> Mapping[str, Any]:
     """Judge the phase from what the sensor left on record."""
-    made = BakeGateOperator(task_id="gate", phase="half", go="on", start_rollback="off")
+    made = BakeGateOperator(task_id="gate", phase="half")
     made.__dict__["ledger"] = sensor.ledger
     return made.judge(RELEASE, {})  # type: ignore[typeddict-item]
 
