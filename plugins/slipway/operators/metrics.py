@@ -1,4 +1,4 @@
-"""Operators that look at the metrics before traffic moves."""
+"""Operators that read the metrics before traffic moves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CheckMetricsOperator(ReleaseOperator):
-    """Refuse a release that could not be judged: every latency limit must be a bucket edge of its histogram.
+    """Refuse a release that cannot be judged: every latency limit must be a bucket edge of its histogram.
 
     :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)
     :param promql_conn_id: connection to the PromQL API.
@@ -35,7 +35,7 @@ class CheckMetricsOperator(ReleaseOperator):
         self.promql_conn_id = promql_conn_id
 
     def execute(self, context: Context) -> dict[str, list[float]]:
-        """Look at the revisions that serve now."""
+        """Check the histograms of the revisions that serve now."""
         from slipway.hooks.cloud_run.hook import serving_split
         from slipway.hooks.metrics.bucket_edges import check_bucket_edges
         from slipway.hooks.metrics.promql import PromQLHook
@@ -61,9 +61,9 @@ class CheckMetricsOperator(ReleaseOperator):
 
 
 class CheckDetectionPowerOperator(ReleaseOperator):
-    """State what a phase can see, from the traffic that is served now, before its traffic moves.
+    """State what a phase can detect with today's traffic, before its traffic moves.
 
-    A phase that cannot see the policy's trigger is extended or held, as the policy says.
+    A phase that cannot detect the policy's trigger is extended or held, as the policy says.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param promql_conn_id: connection to the PromQL API.
@@ -78,7 +78,7 @@ class CheckDetectionPowerOperator(ReleaseOperator):
         self.promql_conn_id = promql_conn_id
 
     def execute(self, context: Context) -> str:
-        """Read the traffic, and say what follows from it."""
+        """Read the traffic, and record the detection power of the phase."""
         from slipway.analysis.statistics.power import forecast
         from slipway.hooks.metrics.served_traffic import forecast_traffic
 
@@ -96,10 +96,10 @@ class CheckDetectionPowerOperator(ReleaseOperator):
             reason=reason,
             seconds=round(made.seconds, 1),
             events_per_second={key: round(rate, 3) for key, rate in rates.items()},
-            sights=[sight.as_payload() for sight in made.sights],
+            sights=[power.as_payload() for power in made.powers],
         )
         if made.action == "hold":
             raise AirflowFailException(
-                f"phase {self.phase}: not started, it cannot see the trigger: {reason}"
+                f"phase {self.phase} not started, too little traffic to detect the rollback trigger: {reason}"
             )
         return made.action

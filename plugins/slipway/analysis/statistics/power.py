@@ -1,11 +1,11 @@
-"""What a phase can see: stated before it starts, from its traffic, its length and the policy."""
+"""Detection power of a phase: what it can detect with its traffic, its length and the policy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -13,24 +13,25 @@ import numpy as np
 from slipway.analysis.statistics.error_budget import Budget, budget_of, statistical_metrics
 from slipway.analysis.statistics.evalues import BetterThan
 from slipway.analysis.statistics.share_test import Limits, ShareTest
-from slipway.policy.metrics import QuantileMetric, ShareMetric
+from slipway.policy.metrics import DecisionRules, Metric, QuantileMetric, ShareMetric
 from slipway.policy.release import PhaseName, Policy
 
 _RUNS = 200
-_LOOKS = 60
+_CHECKS = 60
 _SEED = 20
 _PRECISION = 0.03
 _WORST = 0.95
+_CACHED = 256
 
 
 @dataclass(frozen=True)
 class DetectionPower:
-    """What a phase can see of one metric.
+    """What a phase can detect of one metric.
 
     :param metric: key in the policy.
     :param events: expected events of the canary during the phase.
-    :param smallest_percent: smallest percent of bad events that is rolled back with the policy's probability,
-        present from the start; None when not even an outage is.
+    :param smallest_percent: smallest percent of bad events, present from the start, that is rolled back with
+        the policy's probability; None when not even an outage is.
     :param seconds_needed: how long the canary must serve until a healthy release can be told from one at the
         trigger with that probability; infinite without traffic.
     :param sees_trigger: whether the phase is that long.
@@ -43,39 +44,51 @@ class DetectionPower:
     sees_trigger: bool
 
     def as_payload(self) -> dict[str, Any]:
-        """Return plain data; never the same as 0, no time is long enough is None."""
+        """Return plain data; an infinite ``seconds_needed`` is None."""
         needed = round(self.seconds_needed, 1) if math.isfinite(self.seconds_needed) else None
         return asdict(self) | {"events": round(self.events, 1), "seconds_needed": needed}
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a phase can see, and what follows for it.
+    """The detection power of a phase, and what follows from it.
 
+    :param powers: one per metric that is judged by chance.
     :param action: ``start``; ``extend``: start, though the proof needs a part of the extension; or ``hold``:
         do not start.
-    :param seconds: how long the phase is going to be watched until it can be promoted.
+    :param seconds: how long the phase bakes until it can be promoted.
     """
 
-    sights: Sequence[DetectionPower]
+    powers: Sequence[DetectionPower]
     action: Literal["start", "extend", "hold"]
     seconds: float
 
     def line(self, policy: Policy) -> str:
         """Return one line for the log."""
-        parts = [f"{policy.metrics[sight.metric].title} {_in_words(sight)}" for sight in self.sights]
-        return f"caught with {policy.decision.detection_power_percent:g} % probability: " + "; ".join(parts)
+        parts = [_in_words(power, policy) for power in self.powers]
+        return f"Detectable with {policy.decision.detection_power_percent:g} % probability: " + "; ".join(
+            parts
+        )
 
 
-def _in_words(sight: DetectionPower) -> str:
-    smallest = sight.smallest_percent
-    caught = "no regression" if smallest is None else f"from {smallest:.2g} % on"
-    words = f"{caught} of {sight.events:.0f} events"
-    if sight.sees_trigger:
-        return words
-    if not math.isfinite(sight.seconds_needed):
-        return f"{words} (nothing is served now to tell from)"
-    return f"{words} (blind: the proof needs {sight.seconds_needed:.0f} s)"
+def _in_words(power: DetectionPower, policy: Policy) -> str:
+    metric = policy.metrics[power.metric]
+    words = f"{metric.title} {_detectable(power, metric)} ({power.events:,.0f} {metric.unit} expected"
+    if power.sees_trigger:
+        return f"{words})"
+    if not math.isfinite(power.seconds_needed):
+        return f"{words}; no traffic)"
+    return f"{words}; not enough, {power.seconds_needed:,.0f} s needed)"
+
+
+def _detectable(power: DetectionPower, metric: Metric) -> str:
+    smallest = power.smallest_percent
+    if smallest is None:
+        return "at no level"
+    if metric.direction == "higher":
+        return f"≤ {100 - smallest:.3g} %"
+    slow = f" over {metric.trigger_seconds:g} s" if isinstance(metric, QuantileMetric) else ""
+    return f"≥ {smallest:.2g} %{slow}"
 
 
 def forecast(
@@ -84,50 +97,65 @@ def forecast(
     events_per_second: Mapping[str, float],
     healthy: Mapping[str, float] | None = None,
 ) -> Forecast:
-    """Say what a phase will see; a metric without events now is not forecast, nothing served is blind.
+    """Forecast the detection power of a phase.
 
+    A metric without events now is not forecast; without any traffic the phase detects nothing.
+
+    :param policy: the policy of the release.
+    :param phase: ``canary``, ``half`` or ``full``.
     :param events_per_second: expected events of the canary per metric, such as requests/s.
     :param healthy: share of events over the target's limit that a good release is expected to have, 0..1 per
-        metric, such as stable's; never taken for worse than :func:`healthy_share`.
+        metric, such as stable's; never worse than :func:`healthy_share`.
+    :return: the power per metric, and the action.
     """
     plan, rules = policy.phases[phase], policy.decision
-    sights = [
-        sight(policy, phase, key, events_per_second.get(key, 0.0), (healthy or {}).get(key, 1.0))
+    powers = [
+        detection_power(policy, phase, key, events_per_second.get(key, 0.0), (healthy or {}).get(key, 1.0))
         for key in statistical_metrics(policy)
     ]
     served = events_per_second.get(policy.traffic_share.request_metric, 0.0) > 0
-    # What stable does not do now, such as what a flag switched off, the new revision may do all the same.
-    needed = max((s.seconds_needed for s in sights if s.events > 0), default=0.0) if served else math.inf
+    # The new revision may have events that stable does not have now, such as those of a flag that is off.
+    needed = max((p.seconds_needed for p in powers if p.events > 0), default=0.0) if served else math.inf
     if needed <= plan.bake_seconds:
-        return Forecast(sights, "start", plan.bake_seconds)
+        return Forecast(powers, "start", plan.bake_seconds)
     if rules.when_underpowered == "hold" or needed > plan.bake_seconds + plan.extension_seconds:
-        return Forecast(sights, "hold", plan.bake_seconds)
-    return Forecast(sights, "extend", needed)
+        return Forecast(powers, "hold", plan.bake_seconds)
+    return Forecast(powers, "extend", needed)
 
 
-def sight(
+def detection_power(
     policy: Policy, phase: PhaseName, key: str, events_per_second: float, healthy: float = 1.0
 ) -> DetectionPower:
-    """Say what a phase will see of one metric.
+    """Return what a phase can detect of one metric.
 
+    :param policy: the policy of the release.
+    :param phase: ``canary``, ``half`` or ``full``.
     :param key: key of a share or quantile metric.
     :param events_per_second: expected events of the canary.
     :param healthy: as in :func:`forecast`.
+    :return: the power.
     :raises TypeError: for a metric that is judged without chance.
     """
-    metric = policy.metrics[key]
+    metric, rules = policy.metrics[key], policy.decision
     if not isinstance(metric, ShareMetric | QuantileMetric):
         raise TypeError(f"metric {key}: kind {metric.kind} has no power; only share and quantile have")
-    seconds, wanted = policy.phases[phase].bake_seconds, policy.decision.detection_power_percent / 100
-    limits = Limits.of(metric, null=policy.decision.rollback_null)
+    seconds = policy.phases[phase].bake_seconds
+    limits = Limits.of(metric, null=rules.rollback_null)
     events = events_needed(
         limits,
-        wanted=wanted,
-        evidence=policy.decision.promotion_evidence,
+        required=rules.detection_power_percent / 100,
+        evidence=rules.promotion_evidence,
         healthy=min(healthy, healthy_share(limits)),
     )
     needed = events / events_per_second if events_per_second > 0 else math.inf
-    smallest = _smallest(policy, metric, limits, budget_of(policy, phase), events_per_second, seconds)
+    smallest = smallest_detectable(
+        limits,
+        rules,
+        budget_of(policy, phase),
+        compare=metric.compare_with_stable,
+        rate=events_per_second,
+        seconds=seconds,
+    )
     return DetectionPower(
         key,
         events_per_second * seconds,
@@ -141,33 +169,38 @@ def healthy_share(limits: Limits) -> float:
     """Return the worst share of a healthy release: the target, or half the trigger where that is less.
 
     A release exactly at its trigger can never be told from it.
+
+    :param limits: of the metric.
+    :return: a share, 0..1.
     """
     return min(limits.target, limits.trigger / 2)
 
 
-@cache
-def events_needed(limits: Limits, *, wanted: float, evidence: float, healthy: float) -> int:
-    """Return how many events tell a healthy release from one at the trigger, with the wanted probability.
+@lru_cache(maxsize=_CACHED)
+def events_needed(limits: Limits, *, required: float, evidence: float, healthy: float) -> int:
+    """Return how many events tell a healthy release from one at the trigger, with the required probability.
 
     Exact: binomial, against the promotion's own e-value.
 
-    :param wanted: probability, 0..1.
+    :param limits: of the metric.
+    :param required: probability, 0..1.
     :param evidence: e-value that a promotion needs.
     :param healthy: share of the healthy release, 0..1 and under the trigger.
+    :return: number of events.
     """
     low, high = 1, 1
-    while not _tells(high, healthy, limits.trigger, wanted, evidence):
+    while not _tells(high, healthy, limits.trigger, required, evidence):
         low, high = high, 2 * high
     while high - low > max(1, high // 100):
         middle = (low + high) // 2
-        if _tells(middle, healthy, limits.trigger, wanted, evidence):
+        if _tells(middle, healthy, limits.trigger, required, evidence):
             high = middle
         else:
             low = middle
     return high
 
 
-def _tells(events: int, healthy: float, trigger: float, wanted: float, evidence: float) -> bool:
+def _tells(events: int, healthy: float, trigger: float, required: float, evidence: float) -> bool:
     most = int(trigger * events) + 1
     bad = np.arange(most + 1, dtype=np.float64)
     test = BetterThan(trigger, shape=bad.shape)
@@ -177,46 +210,46 @@ def _tells(events: int, healthy: float, trigger: float, wanted: float, evidence:
         return bool(enough[0])
     steps = np.log((events - bad[:-1]).clip(1e-300) / bad[1:]) + math.log(healthy / (1 - healthy))
     logs = np.concatenate([[0.0], np.cumsum(steps)]) + events * math.log1p(-healthy)
-    return float(np.exp(logs)[enough].sum()) >= wanted
+    return float(np.exp(logs)[enough].sum()) >= required
 
 
-def _smallest(
-    policy: Policy,
-    metric: ShareMetric | QuantileMetric,
-    limits: Limits,
-    budget: Budget,
-    rate: float,
-    seconds: float,
+@lru_cache(maxsize=_CACHED)
+def smallest_detectable(
+    limits: Limits, rules: DecisionRules, budget: Budget, *, compare: bool, rate: float, seconds: float
 ) -> float | None:
-    """Search the smallest share that is rolled back with the wanted probability, by simulation.
+    """Simulate which share of bad events is rolled back with the required probability.
 
-    200 runs of 60 looks against a stable without bad events; looking less often than the watch does errs on
-    the side of seeing less. One standard deviation of the probability is 3 percent points at 80 %.
+    200 runs of 60 checks against a stable without bad events; the bake checks more often, so this errs on the
+    side of detecting less. One standard deviation of the probability is 3 percent points at 80 %.
+
+    :param limits: of the metric.
+    :param rules: the policy's.
+    :param budget: the metric's false-rollback probabilities in the phase.
+    :param compare: whether the metric is compared with stable.
+    :param rate: expected events of the canary per second.
+    :param seconds: length of the phase.
+    :return: the smallest share, 0..1; None when not even an outage is detected.
     """
-    wanted = policy.decision.detection_power_percent / 100
+    required = rules.detection_power_percent / 100
 
-    def caught(share: float) -> float:
+    def is_detected(share: float) -> bool:
         rng = np.random.default_rng(_SEED)
-        test = ShareTest(
-            limits,
-            policy.decision,
-            budget,
-            horizon=seconds,
-            compare=metric.compare_with_stable,
-            shape=(_RUNS,),
-        )
+        test = ShareTest(limits, rules, budget, horizon=seconds, compare=compare, shape=(_RUNS,))
         rolled_back = np.zeros(_RUNS, dtype=bool)
-        for look in range(1, _LOOKS + 1):
-            total = rng.poisson(rate * seconds / _LOOKS, _RUNS)
+        for check in range(1, _CHECKS + 1):
+            total = rng.poisson(rate * seconds / _CHECKS, _RUNS)
             bad = rng.binomial(total, share)
-            test.add(total, bad, bad, 9 * total, 0 * total, at=look * seconds / _LOOKS)
+            test.add(total, bad, bad, 9 * total, 0 * total, at=check * seconds / _CHECKS)
             rolled_back |= test.rolls_back
-        return float((rolled_back | test.rolls_back_at_deadline).mean())
+            # No later check takes a rollback back.
+            if rolled_back.mean() >= required:
+                return True
+        return bool((rolled_back | test.rolls_back_at_deadline).mean() >= required)
 
     low, high = limits.null, _WORST
-    if caught(high) < wanted:
+    if rate <= 0 or not is_detected(high):
         return None
     while high / low > 1 + _PRECISION:
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if caught(middle) >= wanted else (middle, high)
+        low, high = (low, middle) if is_detected(middle) else (middle, high)
     return high
