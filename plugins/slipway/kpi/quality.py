@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from slipway.kpi.expectation_library import great_expectations
 from slipway.paths import INCLUDE
+from slipway.preload import great_expectations
 from slipway.sql import without_head
 
 EXPECTATIONS = INCLUDE / "quality"

@@ -80,7 +80,7 @@ class CheckDetectionPowerOperator(ReleaseOperator):
     def execute(self, context: Context) -> str:
         """Read the traffic, and record the detection power of the phase."""
         from slipway.analysis.statistics.power import forecast
-        from slipway.hooks.metrics.served_traffic import forecast_traffic
+        from slipway.release.served_traffic import forecast_traffic
 
         release = self.release(context)
         rates, healthy = asyncio.run(

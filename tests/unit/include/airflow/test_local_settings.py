@@ -34,7 +34,7 @@ def test_the_scheduler_has_imported_what_tasks_take_longest_to() -> None:
     assert {*LIBRARIES, "great_expectations"} <= set(loaded["modules"])
     own = {name for name in loaded["modules"] if name.startswith("slipway.")}
     # A task imports the project's modules itself, and so what they are by then.
-    assert own == {"slipway.preload", "slipway.kpi", "slipway.kpi.expectation_library"}
+    assert own == {"slipway.preload"}
     assert loaded["set"] == []
 
 

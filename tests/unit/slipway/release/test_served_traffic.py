@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from slipway.analysis.counts import Counts
 from slipway.hooks.metrics.promql import Sample
-from slipway.hooks.metrics.served_traffic import ServedTraffic, read_traffic
 from slipway.ledger.outcome import rollback_reason
 from slipway.policy.release import load_policy
+from slipway.release.served_traffic import ServedTraffic, read_traffic
 
 CANARY, STABLE = "web-2", "web-1"
 
