@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.analysis.statistics.wilson import wilson_interval
 from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 from slipway.policy.release import Policy
 
-_Z = 1.96  # two-sided, 95 %
+_CONFIDENCE = 0.95
 
 _Look = tuple[float, Counts]
 
@@ -79,18 +79,6 @@ def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
         if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
             made.append(_over_trigger(key, metric, looks, window))
     return made
-
-
-def interval(bad: float, total: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share, 0..1 (Wilson 1927).
-
-    :param bad: events that count.
-    :param total: all events, more than 0.
-    """
-    share, weight = bad / total, _Z**2 / total
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _empty(key: str, metric: Metric, window: float) -> Series:
@@ -169,7 +157,7 @@ def _share(metric: ShareMetric | QuantileMetric | BandMetric) -> Callable[[float
         value = 100 * counted / sums.total
         if isinstance(metric, BandMetric):
             return _exact(at, value)
-        low, high = interval(counted, sums.total)
+        low, high = wilson_interval(counted, sums.total, confidence=_CONFIDENCE)
         return EvidencePoint(at, value, 100 * low, 100 * high)
 
     return point

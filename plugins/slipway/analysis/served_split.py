@@ -50,16 +50,7 @@ def _level(split: Mapping[str, int], false_alarm: float) -> float:
 
 def _tails(seen: int, total: int, share: float) -> tuple[float, float]:
     """Return the probabilities of at most, and of at least, ``seen`` out of ``total``."""
-    if share >= 1:
-        return (1.0, 1.0) if seen == total else (0.0, 1.0)
-    terms = [
-        math.exp(
-            math.lgamma(total + 1)
-            - math.lgamma(k + 1)
-            - math.lgamma(total - k + 1)
-            + k * math.log(share)
-            + (total - k) * math.log1p(-share)
-        )
-        for k in range(total + 1)
-    ]
-    return math.fsum(terms[: seen + 1]), math.fsum(terms[seen:])
+    # Imported here: SciPy takes a quarter of a second, and the hook that needs this is imported with others.
+    from scipy.special import bdtr, bdtrc
+
+    return float(bdtr(seen, total, share)), float(bdtrc(seen - 1, total, share))

@@ -198,5 +198,4 @@ def column(counts: ArrayLike) -> Vector:
 
 def log_sum(values: Vector) -> Vector:
     """Return the logarithm of the sum of exponentials over the last axis."""
-    top = values.max(axis=-1)
-    return np.asarray(top + np.log(np.exp(values - top[..., np.newaxis]).sum(axis=-1)))
+    return np.asarray(np.logaddexp.reduce(values, axis=-1))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from slipway.analysis.statistics.wilson import wilson_interval
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -74,15 +76,14 @@ def counts(total: int, days: int, ahead: int, confidence: float) -> Interval:
 
 
 def share(successes: int, trials: int, confidence: float) -> Interval:
-    """A share of counted events, 0..1, and how far it may be from the true one.
+    """Return a share of counted events, 0..1, with Wilson's interval.
 
-    Source: Wilson (1927); see Brown, Cai and DasGupta, Statistical Science 16 (2001).
-
+    :param successes: at most ``trials``.
     :param trials: at least 1.
     :param confidence: 0..1.
+    :return: the share as the point.
     """
-    found = stats.binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="wilson")
-    return Interval(successes / trials, float(found.low), float(found.high))
+    return Interval(successes / trials, *wilson_interval(successes, trials, confidence=confidence))
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.evidence_series import Series, interval, series_of
+from slipway.analysis.evidence_series import Series, series_of
 from slipway.policy.release import Policy, load_policy
 
 
@@ -50,10 +50,3 @@ def test_a_success_rate_a_band_a_level_and_a_count(policy: Policy) -> None:
     assert found["memory"].canary[-1].value == pytest.approx(0.439)
     assert [point.value for point in found["session_isolation"].canary][-1] == 1
     assert found["latency_p95"].canary == []
-
-
-def test_the_interval_is_wilsons() -> None:
-    # R: prop.test(10, 100, correct = FALSE)$conf.int
-    assert interval(10, 100) == pytest.approx((0.0552, 0.1744), abs=1e-4)
-    assert interval(0, 50)[0] == 0
-    assert interval(50, 50)[1] == 1
