@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence check test test-exhaustive lint lock chaos bench-analysis bench-traffic bench-schema bench-kpi
+.PHONY: help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos bench-analysis bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -24,10 +24,13 @@ down: setup ## Stop everything and remove what it wrote
 	@$(PY) -m sandbox down
 
 replay: setup ## Decide RELEASE=... again from its record; with POLICY=... say what that policy would have said
-	@$(PY) -m sandbox run $(PY) -m slipway.commands.replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
+	@$(PY) -m sandbox run $(PY) -m slipway replay $(RELEASE) $(if $(POLICY),--policy $(POLICY))
 
 evidence: setup ## Draw the evidence of RELEASE=..., one SVG file per phase, into FOLDER (here)
-	@$(PY) -m sandbox run $(PY) -m slipway.ui.evidence_plot $(RELEASE) --folder $(or $(FOLDER),.)
+	@$(PY) -m sandbox run $(PY) -m slipway evidence $(RELEASE) --folder $(or $(FOLDER),.)
+
+verify: setup ## Verify the hash chain of RELEASE=... (a release in the ledger, or its JSON export)
+	@$(PY) -m sandbox run $(PY) -m slipway verify $(RELEASE)
 
 lint: setup ## Check style and types
 	@bin/lint

@@ -30,7 +30,7 @@ def ledger_migration(settings: Settings) -> Program:
     """Return the command that makes the release ledger's tables; it ends by itself."""
     return Program(
         name="ledger-migrate",
-        command=[sys.executable, "-m", "slipway.commands.migrate_ledger"],
+        command=[sys.executable, "-m", "slipway", "migrate-ledger"],
         ready=lambda: False,
         bound=MIGRATION_TIMEOUT_SECONDS,
         environment={**environment(settings), "PYTHONPATH": str(REPOSITORY / "plugins")},

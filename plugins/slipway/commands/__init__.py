@@ -1,1 +1,1 @@
-"""The commands of ``python -m slipway``."""
+"""The commands of ``python -m slipway``, a module each."""

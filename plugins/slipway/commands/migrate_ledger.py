@@ -1,7 +1,10 @@
-"""``python -m slipway.commands.migrate_ledger``: bring the ledger's database to the newest schema."""
+"""Bring the ledger's database to the newest schema."""
 
 from __future__ import annotations
 
+import argparse
+
+from slipway.commands.arguments import add_ledger
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.hooks.postgres.session import DatabaseIdentity
 from slipway.ledger.ledger import LEDGER_CONNECTION
@@ -25,5 +28,12 @@ def migrate_ledger(conn_id: str = LEDGER_CONNECTION) -> list[str]:
     )
 
 
-if __name__ == "__main__":
-    print("\n".join(migrate_ledger()) or "the ledger's schema is up to date")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_ledger(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Migrate, and print the migrations applied now."""
+    print("\n".join(migrate_ledger(arguments.connection)) or "the ledger's schema is up to date")
+    return 0

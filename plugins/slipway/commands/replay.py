@@ -1,18 +1,18 @@
-"""Replays the verdicts of a release from its record.
+"""Replay the verdicts of a release from its record.
 
-The entry ``evidence/<phase>`` of the ledger holds every look of the phase, ``baked/<phase>`` the verdict.
+The entry evidence/<phase> of the ledger holds every check of the phase, baked/<phase> the verdict.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 
 from slipway.analysis.evidence_record import METHOD, EvidenceRecord
 from slipway.analysis.replay import replay
-from slipway.exceptions import SlipwayError
+from slipway.commands.arguments import add_ledger, add_release
 from slipway.ledger.bakes import Entries, recorded_bakes
+from slipway.ledger.ledger import Ledger
 from slipway.policy.release import Policy, load_policy
 
 
@@ -49,29 +49,21 @@ def report(
         )
 
 
-def main() -> int:
-    """Print one line per phase; the exit code is 1 when a verdict is not the same."""
-    from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
-
-    parser = argparse.ArgumentParser(description="Replay the verdicts of a release from its record.")
-    parser.add_argument("release", help="release id, such as v1-1-0-3f9a1c")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_release(parser)
     parser.add_argument("--policy", help="a policy file of include/policy to compare with")
-    parser.add_argument("--connection", default=LEDGER_CONNECTION, help="Airflow connection of the ledger")
-    arguments = parser.parse_args()
+    add_ledger(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line per phase; the exit code is 1 when a verdict is not the same."""
     ledger = Ledger(arguments.connection)
-    try:
-        own = ledger.release(arguments.release).policy
-        other = load_policy(arguments.policy) if arguments.policy else None
-        lines = list(report(ledger, arguments.release, own, other))
-    except (SlipwayError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    own = ledger.release(arguments.release).policy
+    other = load_policy(arguments.policy) if arguments.policy else None
+    lines = list(report(ledger, arguments.release, own, other))
     for _, line in lines:
         print(line)
     if not lines:
-        print(f"release {arguments.release}: no phase was watched; nothing to replay")
+        print(f"release {arguments.release}: no bake is on record; nothing to replay")
     return 0 if lines and all(is_well for is_well, _ in lines) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,16 @@
-"""``python -m slipway.schema.lint``: squawk over every migration of PostgreSQL, forward and back.
+"""The commands that lint migrations of PostgreSQL, forward and back, with squawk.
 
 squawk knows what locks a statement takes. Only a contract step, or the way back, may take something away.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
 from slipway.schema.contract import read_migrations
-from slipway.sql import SQL_DIRECTORY
 
-FOLDERS = ("postgres/migrations", "ledger/migrations")
 _OLDEST_SERVER = "15.0"
 _NOT_OURS = (
     # The strategy chose the kind of column types.
@@ -63,8 +59,3 @@ def _command(paths: Sequence[str], excluded: Sequence[str], together: bool) -> S
 
 def _squawk() -> str:
     return str(Path(sysconfig.get_path("scripts")) / "squawk")
-
-
-if __name__ == "__main__":
-    commands = [command for name in FOLDERS for command in lint_commands(SQL_DIRECTORY / name, back=True)]
-    sys.exit(max(subprocess.run(command, check=False).returncode for command in commands))

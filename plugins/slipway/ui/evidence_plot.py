@@ -1,23 +1,14 @@
-"""Draws the evidence of a release: ``python -m slipway.ui.evidence_plot RELEASE [--folder FOLDER]``.
-
-One SVG file per watched phase, ``<release>-<phase>.svg``, self-contained: it can be opened in a browser, put
-into a report or shown by a page. It is computed from the ledger alone.
-"""
+"""Draws the evidence of a bake as one SVG, self-contained: for a browser, a report or a page."""
 
 from __future__ import annotations
 
-import argparse
 import io
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.evidence_series import EvidencePoint, Series, series_of
-from slipway.exceptions import SlipwayError
-from slipway.ledger.bakes import recorded_bakes
 from slipway.policy.release import Policy
 
 if TYPE_CHECKING:
@@ -126,41 +117,3 @@ def _legend(panels: Sequence[Axes]) -> tuple[list[Any], list[str]]:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     return list(found.values()), list(found)
-
-
-def main() -> int:
-    """Write the files and print their names; the exit code is 1 when there is nothing to draw."""
-    from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
-
-    parser = argparse.ArgumentParser(description="Draw the evidence of a release.")
-    parser.add_argument("release", help="release id, such as v1-1-0-3f9a1c")
-    parser.add_argument("--folder", type=Path, default=Path(), help="where the files go")
-    parser.add_argument("--connection", default=LEDGER_CONNECTION, help="Airflow connection of the ledger")
-    arguments = parser.parse_args()
-    ledger, written = Ledger(arguments.connection), 0
-    try:
-        release = ledger.release(arguments.release)
-        recorded = (
-            watch
-            for phase in release.policy.phases
-            for watch in recorded_bakes(ledger, release.release_id, phase)
-        )
-        for watch, evidence, decision in recorded:
-            if evidence is None:
-                continue
-            title = f"Release {release.version}, phase {watch.title}"
-            path = arguments.folder / f"{release.release_id}-{watch.evidence_key.replace('/', '-')}.svg"
-            arguments.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(draw(title, EvidenceRecord.of(evidence), release.policy, decision))
-            print(path)
-            written += 1
-    except (SlipwayError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    if not written:
-        print(f"release {arguments.release}: no phase was watched; nothing to draw", file=sys.stderr)
-    return 0 if written else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -27,7 +27,7 @@ def released(ledger: Ledger) -> str:
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "slipway.commands.replay", *arguments],
+        [sys.executable, "-m", "slipway", "replay", *arguments],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / "plugins"), "SLIPWAY_REGISTRY_PORT": "5000"},
         capture_output=True,
         text=True,

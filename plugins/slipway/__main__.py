@@ -1,0 +1,61 @@
+"""``python -m slipway <command>``: what a person runs beside the releases."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from slipway.commands import evidence, lint_migrations, migrate_ledger, replay, undo_migration, verify
+from slipway.exceptions import SlipwayError
+
+
+class Command(Protocol):
+    """A module of :mod:`slipway.commands`; its docstring is the help."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what the command takes."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Run the command and return its exit code."""
+
+
+COMMANDS: Mapping[str, Command] = {
+    "replay": replay,
+    "evidence": evidence,
+    "verify": verify,
+    "undo-migration": undo_migration,
+    "migrate-ledger": migrate_ledger,
+    "lint-migrations": lint_migrations,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    :param arguments: words of the command line after the program's name; None for the process's own.
+    :return: the exit code: 0 when all is well, 1 when the command found something or failed, with one line
+        on standard error that says what.
+    """
+    parser = argparse.ArgumentParser(prog="python -m slipway", description="Commands beside the releases.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, command in COMMANDS.items():
+        lines = (command.__doc__ or "").strip()
+        summary = lines.partition("\n")[0]
+        added = commands.add_parser(
+            name, help=summary, description=lines, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.add_arguments(added)
+        added.set_defaults(run=command.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed)
+    except (SlipwayError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""One command line for every command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from slipway.__main__ import COMMANDS, main
+from slipway.paths import INCLUDE
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    assert [name for name in COMMANDS if f"    {name}" not in said] == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_says_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([name, "--help"])
+    assert left.value.code == 0
+    assert (COMMANDS[name].__doc__ or "").splitlines()[0] in capsys.readouterr().out
+
+
+def test_it_runs_as_a_module_without_drawing_anything() -> None:
+    checked = "import sys, slipway.__main__; sys.exit('matplotlib' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", checked],
+        env={"PYTHONPATH": str(INCLUDE.parent / "plugins"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
