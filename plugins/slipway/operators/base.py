@@ -1,4 +1,4 @@
-"""What every operator of a release has in common, and the operators that close one.
+"""The bases of a release's operators.
 
 Operators import hooks when they run, not when a DAG file is parsed: client libraries take seconds to load.
 """
@@ -10,14 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
-from slipway.ledger.outcome import outcome_of, rollback_reason, summary_line
-from slipway.ledger.plan import release_id
-from slipway.policy.release import EnvironmentName
-from slipway.release.rollback.traffic import leave_services, restore_stable_traffic
+from slipway.ledger.plan import ReleasePlan, release_id
+from slipway.policy.release import EnvironmentName, Policy, parse_policy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -93,6 +91,24 @@ class ReleaseOperator(BaseOperator):
         self.log.info("audit", release=release.release_id, entry=key, repeated=not written, **payload)
 
 
+class PreflightOperator(ReleaseOperator):
+    """Base of the operators that work on a validated request, before the release is open.
+
+    :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)
+    """
+
+    template_fields = ("validated",)
+
+    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validated = validated
+
+    def request(self) -> tuple[ReleasePlan, Policy]:
+        """Return the plan of the release, and the policy that it is judged by."""
+        plan = ReleasePlan.model_validate(self.validated["plan"])
+        return plan, parse_policy(self.validated["policy"], source=plan.policy_name)
+
+
 class EnvironmentOperator(ReleaseOperator):
     """Base of the operators that work on one environment of the release.
 
@@ -102,74 +118,3 @@ class EnvironmentOperator(ReleaseOperator):
     def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.environment = environment
-
-
-class CloseReleaseOperator(ReleaseOperator):
-    """Write how the release ended and leave its services: without its tag, free for the next release.
-
-    The record comes first: what cannot be tidied up is no reason to undo a promoted release.
-
-    :param outcome: ``promoted`` or ``rolled_back``.
-    """
-
-    def __init__(self, *, outcome: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.outcome = outcome
-
-    def execute(self, context: Context) -> str:
-        """Return the reason, in one line."""
-        release = self.release(context)
-        entries = self.ledger.entries(release.release_id)
-        reason = rollback_reason(entries) if self.outcome == "rolled_back" else "every phase was promoted"
-        self.ledger.close(release.release_id, outcome=self.outcome, reason=reason)
-        self.log.info(
-            "audit", release=release.release_id, entry="closed", outcome=self.outcome, reason=reason
-        )
-        self.record(release, "left/production", services=leave_services(release, self.cloud_run))
-        return reason
-
-
-class ReconcileReleaseOperator(ReleaseOperator):
-    """Leave nothing half done: a release that is still open is rolled back, closed, and its services left.
-
-    Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
-
-    :raises SchemaContractBroken: when what served before cannot run on the present schema; the release stays
-        open then, and its services held.
-    """
-
-    def execute(self, context: Context) -> str:
-        """Return how the release ended."""
-        try:
-            release = self.release(context)
-        except ReleaseUnknown:
-            self.log.info("audit", entry="reconciled", outcome="never opened")
-            return "never opened"
-        if release.outcome is None:
-            changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger)
-            reason = rollback_reason(self.ledger.entries(release.release_id))
-            self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
-            self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)
-        if self.ledger.entry(release.release_id, "left/production") is None:
-            self.record(release, "left/production", services=leave_services(release, self.cloud_run))
-        outcome = outcome_of(self.release(context))
-        self.log.info("audit", release=release.release_id, entry="reconciled", outcome=outcome)
-        return outcome
-
-
-class VerdictOperator(ReleaseOperator):
-    """The run's last word: green only for a promoted release, otherwise red with the reason in one line.
-
-    :raises AirflowFailException: when the release was not promoted.
-    """
-
-    def execute(self, context: Context) -> str:
-        """Return the reason of the promotion."""
-        try:
-            release = self.release(context)
-        except ReleaseUnknown as error:
-            raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
-        word = summary_line(release, self.ledger.entries(release.release_id))
-        if release.outcome != "promoted":
-            raise AirflowFailException(word)
-        return word

@@ -1,13 +1,18 @@
-"""The operator that closes a promoted release with the deployment checklist."""
+"""The operators that end a release: its record, its services, its verdict."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from slipway.analysis.post_deployment import ChecklistLine, LiveState, deployment_checklist
-from slipway.operators.base import CloseReleaseOperator
+from slipway.exceptions import ReleaseUnknown
+from slipway.ledger.outcome import outcome_of, rollback_reason, summary_line
+from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.alert_rules import read_alerts
+from slipway.release.rollback.traffic import leave_services, restore_stable_traffic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +20,31 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
+
+
+class CloseReleaseOperator(ReleaseOperator):
+    """Write how the release ended and leave its services: without its tag, free for the next release.
+
+    The record comes first: what cannot be tidied up is no reason to undo a promoted release.
+
+    :param outcome: ``promoted`` or ``rolled_back``.
+    """
+
+    def __init__(self, *, outcome: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.outcome = outcome
+
+    def execute(self, context: Context) -> str:
+        """Return the reason, in one line."""
+        release = self.release(context)
+        entries = self.ledger.entries(release.release_id)
+        reason = rollback_reason(entries) if self.outcome == "rolled_back" else "every phase was promoted"
+        self.ledger.close(release.release_id, outcome=self.outcome, reason=reason)
+        self.log.info(
+            "audit", release=release.release_id, entry="closed", outcome=self.outcome, reason=reason
+        )
+        self.record(release, "left/production", services=leave_services(release, self.cloud_run))
+        return reason
 
 
 class ClosePromotedOperator(CloseReleaseOperator):
@@ -68,3 +98,49 @@ class ClosePromotedOperator(CloseReleaseOperator):
         state = readiness(self.cloud_run.get_revision(**where, revision=revision), found, revision).state
         split = {name: percent for name, percent in serving_split(found).items() if percent}
         return LiveState(split, state == "ready")
+
+
+class ReconcileReleaseOperator(ReleaseOperator):
+    """Leave nothing half done: a release that is still open is rolled back, closed, and its services left.
+
+    Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
+
+    :raises SchemaContractBroken: when what served before cannot run on the present schema; the release stays
+        open then, and its services held.
+    """
+
+    def execute(self, context: Context) -> str:
+        """Return how the release ended."""
+        try:
+            release = self.release(context)
+        except ReleaseUnknown:
+            self.log.info("audit", entry="reconciled", outcome="never opened")
+            return "never opened"
+        if release.outcome is None:
+            changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger)
+            reason = rollback_reason(self.ledger.entries(release.release_id))
+            self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
+            self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)
+        if self.ledger.entry(release.release_id, "left/production") is None:
+            self.record(release, "left/production", services=leave_services(release, self.cloud_run))
+        outcome = outcome_of(self.release(context))
+        self.log.info("audit", release=release.release_id, entry="reconciled", outcome=outcome)
+        return outcome
+
+
+class VerdictOperator(ReleaseOperator):
+    """The run's last word: green only for a promoted release, otherwise red with the reason in one line.
+
+    :raises AirflowFailException: when the release was not promoted.
+    """
+
+    def execute(self, context: Context) -> str:
+        """Return the reason of the promotion."""
+        try:
+            release = self.release(context)
+        except ReleaseUnknown as error:
+            raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
+        word = summary_line(release, self.ledger.entries(release.release_id))
+        if release.outcome != "promoted":
+            raise AirflowFailException(word)
+        return word

@@ -8,9 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
-from slipway.ledger.plan import ReleasePlan
-from slipway.operators.base import EnvironmentOperator, ReleaseOperator
-from slipway.policy.release import Policy, parse_policy
+from slipway.operators.base import EnvironmentOperator, PreflightOperator
+from slipway.policy.release import Policy
 from slipway.release.schema import (
     due_now,
     identity_of,
@@ -36,10 +35,9 @@ LINT_SECONDS = 60
 REPORT_PERCENTS = (25, 50, 75, 100)
 
 
-class CheckSchemaOperator(ReleaseOperator):
+class CheckSchemaOperator(PreflightOperator):
     """Refuse a release whose versions could not run on the schema, before anything changes.
 
-    :param validated: the XCom of :class:`~slipway.operators.base.ValidateRequestOperator`. (templated)
     :return: the migrations that are due, and those that are held with what they wait for.
     :raises MigrationInvalid: when a migration may not be applied as written.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
@@ -47,18 +45,11 @@ class CheckSchemaOperator(ReleaseOperator):
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the way forward.
     """
 
-    template_fields = ("validated",)
-
-    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.validated = validated
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Read what production's database has, and plan."""
         from slipway.hooks.postgres.migrations import SchemaHook
 
-        plan = ReleasePlan.model_validate(self.validated["plan"])
-        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
+        plan, policy = self.request()
         hook = SchemaHook(policy.environments["production"].database.connection)
         stable = stable_versions(policy, self.cloud_run, self.ledger)
         schema = due_now(

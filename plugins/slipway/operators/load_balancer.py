@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from slipway.ledger.plan import ReleasePlan
-from slipway.operators.base import ReleaseOperator
-from slipway.policy.release import parse_policy
+from slipway.operators.base import PreflightOperator
 from slipway.release.load_balancer import require_reachable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class CheckLoadBalancerOperator(ReleaseOperator):
-    """Refuse a release whose traffic would not arrive; changes nothing.
-
-    :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)
-    """
-
-    template_fields = ("validated",)
-
-    def __init__(self, *, validated: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.validated = validated
+class CheckLoadBalancerOperator(PreflightOperator):
+    """Refuse a release whose traffic would not arrive; changes nothing."""
 
     def execute(self, context: Context) -> list[str]:
         """Check what the policy names.
@@ -33,8 +22,7 @@ class CheckLoadBalancerOperator(ReleaseOperator):
             and the way forward.
         :raises LoadBalancerUnreadable: when Compute Engine refuses, or gives no usable answer.
         """
-        plan = ReleasePlan.model_validate(self.validated["plan"])
-        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
+        plan, policy = self.request()
         checked = require_reachable(policy, self.gcp_conn_id)
         self.log.info(
             "audit",

@@ -9,29 +9,24 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import ServiceNotFound
-from slipway.ledger.plan import ReleasePlan
-from slipway.operators.base import ReleaseOperator
-from slipway.policy.release import PhaseName, parse_policy
+from slipway.operators.base import PreflightOperator, ReleaseOperator
+from slipway.policy.release import PhaseName
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class CheckMetricsOperator(ReleaseOperator):
+class CheckMetricsOperator(PreflightOperator):
     """Refuse a release that cannot be judged: every latency limit must be a bucket edge of its histogram.
 
-    :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)
     :param promql_conn_id: connection to the PromQL API.
     :return: the bucket edges found per metric.
     :raises BucketEdgeMissing: naming the metric, the limit and the edges found.
     :raises MetricsUnavailable: when the source gives no usable answer.
     """
 
-    template_fields = ("validated",)
-
-    def __init__(self, *, validated: Any, promql_conn_id: str = "slipway_promql", **kwargs: Any) -> None:
+    def __init__(self, *, promql_conn_id: str = "slipway_promql", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.validated = validated
         self.promql_conn_id = promql_conn_id
 
     def execute(self, context: Context) -> dict[str, list[float]]:
@@ -40,8 +35,7 @@ class CheckMetricsOperator(ReleaseOperator):
         from slipway.hooks.metrics.bucket_edges import check_bucket_edges
         from slipway.hooks.metrics.promql import PromQLHook
 
-        plan = ReleasePlan.model_validate(self.validated["plan"])
-        policy = parse_policy(self.validated["policy"], source=plan.policy_name)
+        plan, policy = self.request()
         production, name = policy.environments["production"], plan.progressive.names["production"]
         try:
             live = self.cloud_run.get_service(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from airflow.sdk import TaskGroup, TriggerRule
 
 from slipway.assets import RELEASE_PROMOTED
-from slipway.operators.base import ReconcileReleaseOperator, VerdictOperator
-from slipway.operators.closing import ClosePromotedOperator
+from slipway.operators.closing import ClosePromotedOperator, ReconcileReleaseOperator, VerdictOperator
 from slipway.operators.git import TagReleaseOperator
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import TaskGroup, TriggerRule
 
-from slipway.operators.base import CloseReleaseOperator
+from slipway.operators.closing import CloseReleaseOperator
 from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.operators.base import CloseReleaseOperator, ReleaseOperator
+from slipway.operators.base import ReleaseOperator
+from slipway.operators.closing import CloseReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.preflight import OpenReleaseOperator
 from slipway.operators.rollback import RollBackTrafficOperator

@@ -14,7 +14,7 @@ from slipway.exceptions import CloudRunTimeout, ReleaseConflict, RequestRefused,
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease, lease_of, serving_split, tags_of
 from slipway.hooks.secret_manager import SecretVersionHook
 from slipway.ledger.ledger import Ledger
-from slipway.operators.base import ReconcileReleaseOperator
+from slipway.operators.closing import ReconcileReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 

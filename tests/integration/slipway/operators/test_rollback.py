@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from slipway.exceptions import SchemaContractBroken
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.operators import rollback
-from slipway.operators.base import ReconcileReleaseOperator
+from slipway.operators.closing import ReconcileReleaseOperator
 from slipway.operators.rollback import ALL_THE_SAME, LEAVE, RollBackTrafficOperator
 from slipway.policy.release import load_policy
 from slipway.release.schema import identity_of

@@ -1,0 +1,113 @@
+"""Opening a release: its rollback target is found usable and goes on record before anything changes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.release.rollback.target import RollbackTarget, read_target
+from slipway.release.serving_versions import target_versions
+
+if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.hooks.secret_manager import SecretVersionHook
+    from slipway.ledger.ledger import Ledger, Release
+    from slipway.ledger.plan import ReleasePlan
+    from slipway.policy.release import Policy
+
+log = logging.getLogger(__name__)
+
+
+def open_release(
+    plan: ReleasePlan,
+    policy: Policy,
+    *,
+    ledger: Ledger,
+    cloud_run: CloudRunTrafficHook,
+    secrets: SecretVersionHook,
+    actor: str,
+    reason: str | None,
+) -> Release:
+    """Record what serves now as the rollback target, and open the release.
+
+    :param plan: the validated plan.
+    :param policy: the policy that the release is judged by.
+    :param ledger: record of the releases.
+    :param cloud_run: Cloud Run hook.
+    :param secrets: Secret Manager hook: whether a target's secrets still exist.
+    :param actor: who asked for the release.
+    :param reason: why, in that person's words.
+    :return: the open release.
+    :raises ReleaseConflict: when another release holds a service.
+    :raises RequestRefused: when a service has no usable rollback target, unless the request says that the
+        current version is broken.
+    """
+    names = [service.names["production"] for service in plan.services.values()]
+    ledger.require_unlocked(names, region=policy.region)
+    production = policy.environments["production"]
+    targets = {
+        name: read_target(
+            cloud_run,
+            secrets,
+            project_id=production.project_id,
+            location=production.location,
+            service=name,
+            release=plan.release_id,
+        )
+        for name in names
+    }
+    findings = [finding for target in targets.values() for finding in target.findings]
+    findings += _rolled_back(targets, ledger)
+    if findings and not plan.stable_is_broken:
+        raise RequestRefused(
+            f"no usable rollback target: {'; '.join(findings)}. Fix the serving revision, or, if this release"
+            ' is the fix, set "Current version is broken" (stable_is_broken) and say in reason what is broken'
+        )
+    for finding in findings:
+        log.warning("Rollback target not usable, current version is broken: %s", finding)
+    return ledger.open_release(
+        plan,
+        policy,
+        {name: target.split for name, target in targets.items()},
+        actor=actor,
+        reason=reason,
+        record={
+            "stable_is_broken": plan.stable_is_broken,
+            "findings": findings,
+            "targets": {name: target.as_payload() for name, target in targets.items()},
+            "states": {name: target.state for name, target in targets.items()},
+            "versions": target_versions(
+                policy, {name: target.revision for name, target in targets.items()}, cloud_run, ledger
+            ),
+        },
+    )
+
+
+def actor_of(plan: ReleasePlan, user: str | None, ledger: Ledger) -> str:
+    """Return who asked for the release.
+
+    :param plan: the validated plan.
+    :param user: who triggered the run; a run that a run triggered has the user of that one.
+    :param ledger: record of the releases: without a user, the one of the region before counts.
+    """
+    if user is None and plan.follows is not None:
+        return ledger.release(plan.follows).actor
+    return user or "unknown"
+
+
+def _rolled_back(targets: Mapping[str, RollbackTarget], ledger: Ledger) -> Iterator[str]:
+    """Yield the targets that an earlier release made and rolled back: they were promoted by nobody."""
+    for target in targets.values():
+        if target.release is None:
+            continue
+        try:
+            outcome = ledger.release(target.release).outcome
+        except ReleaseUnknown:
+            continue  # made by a release of another deployment, whose record is not here
+        if outcome == "rolled_back":
+            yield (
+                f"service {target.service}: serves from {target.revision}, which release"
+                f" {target.release} made and rolled back"
+            )
