@@ -81,7 +81,7 @@ def _shift(x: Vector, y: Vector, quantile_z: float) -> Vector:
 
 
 def _statistic(x: Vector, y: Vector, *, is_corrected: bool) -> Vector:
-    """Standardised rank sum, with ties and, where wanted, continuity corrected."""
+    """Standardised rank sum, with ties and, where requested, continuity corrected."""
     has_x, has_y = ~np.isnan(x), ~np.isnan(y)
     n_x, n_y = has_x.sum(axis=1), has_y.sum(axis=1)
     both = np.sort(np.concatenate([x, y], axis=1), axis=1)

@@ -1,4 +1,4 @@
-"""The sets that were looked at while the analysis was designed.
+"""The sets that were used while the analysis was designed.
 
 ``tuning``: the alternatives, weights, stakes and limits of
 :mod:`slipway.analysis.statistics.worse_than` were chosen on it.
@@ -132,7 +132,7 @@ def _second() -> list[Scenario]:
 
 
 def _third() -> list[Scenario]:
-    """Another two-mode latency, strong single looks, longer spells, regressions from the start and later."""
+    """Another two-mode latency, strong single checks, longer spells, regressions from the start and later."""
     errors = 0.0004
     good = Shape([(0.9, 0.09, 0.4), (0.1, 0.3, 0.4)])
     held = Shape([(0.9, 0.09, 0.4), (0.1, 1.75, 0.25)])

@@ -28,7 +28,7 @@ def methods(policy: Policy) -> Mapping[str, Method]:
     return {
         OURS: lambda traffic: slipway_method.decide(traffic, policy),
         "slipway strict": lambda traffic: slipway_method.decide(traffic, strict),
-        "slipway 60 s": lambda traffic: slipway_method.decide(traffic, policy, look_every=4),
+        "slipway 60 s": lambda traffic: slipway_method.decide(traffic, policy, check_every=4),
         "slipway burst 90 s": lambda traffic: slipway_method.decide(traffic, robust),
         "flagger": flagger.documented,
         "flagger, our limits": flagger.with_policy_limits,

@@ -17,10 +17,10 @@ from bench.analysis.scenarios import TICK_SECONDS, TICKS
 from bench.analysis.traffic import Arm, Traffic
 
 
-def decide(traffic: Traffic, policy: Policy, *, look_every: int = 1) -> Outcome:
+def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome:
     """Decide with a policy.
 
-    :param look_every: ticks of 15 s between two looks.
+    :param check_every: ticks of 15 s between two checks.
     """
     metrics = {key: policy.metrics[key] for key in ("error_rate", "latency_p95")}
     phase, rules = policy.phases["canary"], policy.decision
@@ -40,9 +40,9 @@ def decide(traffic: Traffic, policy: Policy, *, look_every: int = 1) -> Outcome:
     canary = {key: _counts(traffic.canary, metrics[key]) for key in tests}
     stable = {key: _counts(traffic.stable, metrics[key]) for key in tests}
     rolled_back = np.full(runs, np.inf)
-    for begin in range(0, TICKS, look_every):
-        at = float((begin + look_every) * TICK_SECONDS)
-        window = slice(begin, begin + look_every)
+    for begin in range(0, TICKS, check_every):
+        at = float((begin + check_every) * TICK_SECONDS)
+        window = slice(begin, begin + check_every)
         for key, test in tests.items():
             n, soft, hard = (part[window].sum(axis=0) for part in canary[key])
             stable_n, _, stable_hard = (part[window].sum(axis=0) for part in stable[key])

@@ -74,4 +74,4 @@ def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
     assert "admin answered 'Roll back'" in row["reason"]
     calls = [message["text"] for message in messages(settings) if message.get("event") == "called/canary"]
     assert len(calls) == 2
-    assert "frozen, call a person: stable is over the trigger for too long" in calls[0]
+    assert "needs a decision, because the stable revision itself has exceeded the trigger" in calls[0]

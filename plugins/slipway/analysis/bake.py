@@ -7,24 +7,24 @@ from collections.abc import Mapping
 from slipway.analysis.counts import Counts
 from slipway.analysis.judges.share import judge_for
 from slipway.analysis.judges.traffic_share import TrafficShareJudge
-from slipway.analysis.statistics.error_budget import Budget, budget_of, statistical_metrics
+from slipway.analysis.statistics.error_budget import Budget, budget_of
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy.metrics import QuantileMetric, ShareMetric
 from slipway.policy.release import PhaseName, Policy
 
 
 class BakeAnalysis:
-    """Watches one phase of a release.
+    """Analyses the bake of one phase.
 
     The false-rollback probability of the policy is shared over the metrics that can roll back by chance, over
-    the phases and over the ways to roll back (:mod:`slipway.analysis.statistics.error_budget`); looking
-    often costs nothing.
+    the phases and over the ways to roll back (:mod:`slipway.analysis.statistics.error_budget`); frequent
+    checks cost nothing.
 
     :param policy: the policy of the release.
-    :param bake_seconds: how long the phase is watched before it may be promoted.
-    :param extension_seconds: how much longer it may be watched.
-    :param phase: which phase; None takes the smallest part of the budget, which is valid for each, and
-        declares no share of the traffic.
+    :param bake_seconds: how long the phase bakes before it may be promoted.
+    :param extension_seconds: how much longer it may bake.
+    :param phase: ``canary``, ``half`` or ``full``; None uses the smallest part of the budget, which is valid
+        for each, and declares no share of the traffic.
     """
 
     def __init__(
@@ -36,7 +36,6 @@ class BakeAnalysis:
         phase: PhaseName | None = None,
     ) -> None:
         self._shares = [k for k, m in policy.metrics.items() if isinstance(m, ShareMetric | QuantileMetric)]
-        self._statistical = statistical_metrics(policy)
         self.budget: Budget = budget_of(policy, phase)
         self._bake_seconds = bake_seconds
         self._deadline = bake_seconds + extension_seconds
@@ -58,12 +57,12 @@ class BakeAnalysis:
         )
 
     def add(self, canary: Mapping[str, Counts], stable: Mapping[str, Counts], *, at: float) -> None:
-        """Take a look into account.
+        """Add a check.
 
         :param canary: increments at the new revision per metric.
         :param stable: increments at the stable revision per metric.
-        :param at: seconds since the first look; never before the last one.
-        :raises ValueError: when a look comes before one that is already counted.
+        :param at: seconds since the first check; never before the last one.
+        :raises ValueError: when a check comes before one that is already counted.
         """
         self._last_answer = at
         if any(canary[key].total for key in self._shares if key in canary):
@@ -77,7 +76,8 @@ class BakeAnalysis:
     def decision(self, *, at: float) -> Decision:
         """Decide now: a rollback may come at any time, a promotion only when the bake time is over.
 
-        :param at: seconds since the first look.
+        :param at: seconds since the first check.
+        :return: the decision.
         """
         is_last = at >= self._deadline
         findings = [judge.finding(is_last=is_last) for judge in self._judges.values()]
@@ -100,13 +100,14 @@ class BakeAnalysis:
         When the source is down for longer than the policy allows, each metric's ``on_source_outage`` applies:
         one ``rollback`` rolls back. An outage never promotes.
 
-        :param why: what went wrong.
-        :param at: seconds since the first look.
+        :param why: the error of the metrics source.
+        :param at: seconds since the first check.
+        :return: the decision.
         """
         out = at - self._last_answer
         if out <= self._outage_seconds:
             return Decision(Verdict.HOLD, f"no evidence: {why}", [], at, Cause.NO_EVIDENCE)
-        words = f"no answer of the metrics source for {out:.0f} s (at most {self._outage_seconds:g} s)"
+        words = f"metrics source down for {out:.0f} s (at most {self._outage_seconds:g} s allowed)"
         findings = [
             Finding(
                 key,
@@ -119,7 +120,7 @@ class BakeAnalysis:
             )
             for key, rule in self._on_source_outage.items()
         ]
-        asking = [finding.metric for finding in findings if finding.verdict is Verdict.ROLLBACK]
-        verdict = Verdict.ROLLBACK if asking else Verdict.HOLD
-        asked = f", rollback for {', '.join(asking)}" if asking else ""
-        return Decision(verdict, f"{words}{asked}: {why}", findings, at, Cause.NO_ANSWER)
+        blocking = [finding.metric for finding in findings if finding.verdict is Verdict.ROLLBACK]
+        verdict = Verdict.ROLLBACK if blocking else Verdict.HOLD
+        consequence = f", rollback because of {', '.join(blocking)}" if blocking else ""
+        return Decision(verdict, f"{words}{consequence}: {why}", findings, at, Cause.NO_ANSWER)

@@ -1,4 +1,4 @@
-"""Evidence: what happened at each revision between two looks, as counts."""
+"""Evidence: the events at each revision between two checks, as counts."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Increments:
         """Return the events since the reading before.
 
         :param reading: cumulative value per series.
+        :return: number of events.
         """
         total = 0.0
         for series, value in reading.items():

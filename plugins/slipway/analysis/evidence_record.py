@@ -1,12 +1,12 @@
-"""The evidence of a phase as it was seen, look by look: what a replay needs, and nothing else.
+"""The evidence of a phase, check by check: what a replay needs, and nothing else.
 
-As plain data (JSON), with one row per look::
+As plain data (JSON), with one row per check::
 
     {"format": 1, "method": 2, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null
-is a metric without events in either; ``[at, "why"]`` is a look that the source did not answer. Numbers are
+is a metric without events in either; ``[at, "why"]`` is a check that the source did not answer. Numbers are
 exact, so the replay's are too.
 """
 
@@ -24,12 +24,12 @@ FORMAT = 1
 METHOD = 2
 
 #: Counts per metric at one revision.
-Look = Mapping[str, Counts]
+CountsByMetric = Mapping[str, Counts]
 
 
 @dataclass
 class EvidenceRecord:
-    """Every look of a phase.
+    """Every check of a phase.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param metrics: keys of the metrics, in the order of the rows.
@@ -41,26 +41,26 @@ class EvidenceRecord:
     rows: list[list[Any]] = field(default_factory=list)
     method: int = METHOD
 
-    def add(self, canary: Look, stable: Look, *, at: float) -> None:
-        """Keep a look.
+    def add(self, canary: CountsByMetric, stable: CountsByMetric, *, at: float) -> None:
+        """Keep a check.
 
         :param canary: increments at the new revision per metric.
         :param stable: increments at the stable revision per metric.
-        :param at: seconds since the first look.
+        :param at: seconds since the first check.
         """
         pairs = ([_packed(arm.get(key, Counts())) for arm in (canary, stable)] for key in self.metrics)
         self.rows.append([at, *(pair if any(pair) else None for pair in pairs)])
 
     def add_unanswered(self, why: str, *, at: float) -> None:
-        """Keep a look that the metrics source did not answer.
+        """Keep a check that the metrics source did not answer.
 
-        :param why: what went wrong, as the decision says it.
-        :param at: seconds since the first look.
+        :param why: the error, as in the decision's reason.
+        :param at: seconds since the first check.
         """
         self.rows.append([at, why])
 
-    def looks(self) -> Iterator[tuple[float, Look | str, Look]]:
-        """Yield moment, canary and stable of each look.
+    def checks(self) -> Iterator[tuple[float, CountsByMetric | str, CountsByMetric]]:
+        """Yield moment, canary and stable of each check.
 
         Where the source did not answer, the reason stands in the canary's place.
         """
@@ -85,7 +85,7 @@ class EvidenceRecord:
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> EvidenceRecord:
-        """Read what :meth:`as_payload` gave.
+        """Read the payload of :meth:`as_payload`.
 
         :raises ValueError: for another format, or a row that does not fit the metrics.
         """
@@ -97,7 +97,7 @@ class EvidenceRecord:
                 continue
             if not metrics or len(row) != 1 + len(metrics):
                 raise ValueError(
-                    f"evidence record: look {number} has {len(row) - 1} metrics: must have {len(metrics)}"
+                    f"evidence record: check {number} has {len(row) - 1} metrics: must have {len(metrics)}"
                 )
         return cls(
             payload["phase"], metrics, [list(row) for row in payload["looks"]], payload.get("method", 1)

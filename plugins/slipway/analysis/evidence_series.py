@@ -13,14 +13,14 @@ from slipway.policy.release import Policy
 
 _CONFIDENCE = 0.95
 
-_Look = tuple[float, Counts]
+_Check = tuple[float, Counts]
 
 
 @dataclass(frozen=True)
 class EvidencePoint:
-    """What one revision showed at one look.
+    """What one revision showed at one check.
 
-    :param at: seconds since the first look.
+    :param at: seconds since the first check.
     :param value: in the series' unit.
     :param low: lower end of the 95 % interval, or the value itself where it is no share of events.
     :param high: upper end.
@@ -39,7 +39,7 @@ class Series:
     :param unit: of the values, for the axis.
     :param target: limit that a promotion must keep; None without one.
     :param trigger: limit that a rollback needs; None without one.
-    :param band: lowest and highest value wanted; None without a band.
+    :param band: lowest and highest value required; None without a band.
     :param canary: the new revision's points; stable's are in ``stable``.
     """
 
@@ -56,7 +56,7 @@ class Series:
 def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
     """Return every metric that the record and the policy both have, in the record's order.
 
-    Shares and bands are those of the policy's ``comparison_seconds`` up to each look; levels and counts that
+    Shares and bands are those of the policy's ``comparison_seconds`` up to each check; levels and counts that
     must stay zero are what they are at it. A quantile with two limits has a series for each.
 
     :param record: the phase's evidence.
@@ -68,32 +68,32 @@ def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
         metric = policy.metrics.get(key)
         if metric is None:
             continue
-        looks: tuple[list[_Look], list[_Look]] = ([], [])
-        for at, canary, stable in record.looks():
+        checks: tuple[list[_Check], list[_Check]] = ([], [])
+        for at, canary, stable in record.checks():
             if not isinstance(canary, str):
-                looks[0].append((at, canary.get(key, Counts())))
-                looks[1].append((at, stable.get(key, Counts())))
+                checks[0].append((at, canary.get(key, Counts())))
+                checks[1].append((at, stable.get(key, Counts())))
         series = _empty(key, metric, window)
-        series.canary, series.stable = (_points(metric, arm, window) for arm in looks)
+        series.canary, series.stable = (_points(metric, arm, window) for arm in checks)
         made.append(series)
         if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
-            made.append(_over_trigger(key, metric, looks, window))
+            made.append(_over_trigger(key, metric, checks, window))
     return made
 
 
 def _empty(key: str, metric: Metric, window: float) -> Series:
-    lately = f"last {window:g} s"
+    window_words = f"last {window:g} s"
     if isinstance(metric, ShareMetric):
         kind = "bad" if metric.direction == "lower" else "good"
-        unit = f"% {kind} of {metric.unit}, {lately}"
+        unit = f"% {kind} of {metric.unit}, {window_words}"
         return Series(key, metric.title, unit, metric.target_percent, metric.trigger_percent)
     if isinstance(metric, QuantileMetric):
         allowed = 100 - metric.quantile_percent
-        unit = f"% of {metric.unit} over {metric.target_seconds:g} s, {lately}"
+        unit = f"% of {metric.unit} over {metric.target_seconds:g} s, {window_words}"
         return Series(key, metric.title, unit, target=allowed, trigger=_same_limit(metric))
     if isinstance(metric, BandMetric):
         band = metric.minimum_percent, metric.maximum_percent
-        return Series(key, metric.title, f"% of {metric.unit}, {lately}", band=band)
+        return Series(key, metric.title, f"% of {metric.unit}, {window_words}", band=band)
     if isinstance(metric, LevelMetric):
         return Series(key, metric.title, metric.unit, target=metric.limit)
     return Series(key, metric.title, f"{metric.unit}, in all", trigger=0)
@@ -104,7 +104,7 @@ def _same_limit(metric: QuantileMetric) -> float | None:
 
 
 def _over_trigger(
-    key: str, metric: QuantileMetric, looks: tuple[Sequence[_Look], Sequence[_Look]], window: float
+    key: str, metric: QuantileMetric, checks: tuple[Sequence[_Check], Sequence[_Check]], window: float
 ) -> Series:
     series = Series(
         f"{key}/trigger",
@@ -114,18 +114,18 @@ def _over_trigger(
     )
     series.canary, series.stable = (
         _points(metric, [(at, Counts(c.total, c.over_trigger, c.over_trigger)) for at, c in arm], window)
-        for arm in looks
+        for arm in checks
     )
     return series
 
 
-def _points(metric: Metric, looks: Sequence[_Look], window: float) -> list[EvidencePoint]:
+def _points(metric: Metric, checks: Sequence[_Check], window: float) -> list[EvidencePoint]:
     if isinstance(metric, LevelMetric):
-        return [_exact(at, counts.over_target) for at, counts in looks if counts.total > 0]
+        return [_exact(at, counts.over_target) for at, counts in checks if counts.total > 0]
     if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
-        return list(_trailing(looks, window, _share(metric)))
+        return list(_trailing(checks, window, _share(metric)))
     seen, total = [], 0.0
-    for at, counts in looks:
+    for at, counts in checks:
         total += counts.over_trigger
         if counts.total > 0:
             seen.append(_exact(at, total))
@@ -133,13 +133,13 @@ def _points(metric: Metric, looks: Sequence[_Look], window: float) -> list[Evide
 
 
 def _trailing(
-    looks: Sequence[_Look], window: float, point: Callable[[float, Counts], EvidencePoint]
+    checks: Sequence[_Check], window: float, point: Callable[[float, Counts], EvidencePoint]
 ) -> list[EvidencePoint]:
     points, first, sums = [], 0, Counts()
-    for at, counts in looks:
+    for at, counts in checks:
         sums = sums + counts
-        while looks[first][0] <= at - window:
-            gone = looks[first][1]
+        while checks[first][0] <= at - window:
+            gone = checks[first][1]
             sums = sums + Counts(-gone.total, -gone.over_target, -gone.over_trigger)
             first += 1
         if sums.total > 0 and 0 <= sums.over_target <= sums.total:

@@ -35,11 +35,11 @@ def validation_tests(suites: Mapping[str, Mapping[str, Any] | None], validation:
     if missing:
         return Item(False, f"did not run: {', '.join(missing)}", {"missing": missing})
     percents = {name: 100 * ran["passed"] / ran["tests"] for name, ran in suites.items() if ran}
-    wanted = validation.minimum_pass_percent
-    low = [f"{name} {percent:.0f} %" for name, percent in percents.items() if percent < wanted]
+    required = validation.minimum_pass_percent
+    low = [f"{name} {percent:.0f} %" for name, percent in percents.items() if percent < required]
     tests = sum(ran["tests"] for ran in suites.values() if ran)
     passed = sum(ran["passed"] for ran in suites.values() if ran)
-    words = f"{passed} of {tests} tests passed (at least {wanted:g} % of each suite wanted)"
+    words = f"{passed} of {tests} tests passed (at least {required:g} % of each suite required)"
     return Item(not low, "; ".join([words, *low]), {"passed_percent": percents})
 
 
@@ -150,7 +150,7 @@ def dashboards(panels: Mapping[str, int], broken: Sequence[str], wanted: Sequenc
 def rollback_tested(
     drill: Mapping[str, Any] | None, *, age_days: float, maximum_age_days: float, limit_seconds: float
 ) -> Item:
-    """Judge whether a rollback was rehearsed lately, and fast enough.
+    """Judge whether a rollback was rehearsed recently, and fast enough.
 
     :param drill: the last rehearsal on record that succeeded; None when there is none.
     :param age_days: how long ago it was.

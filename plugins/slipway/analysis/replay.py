@@ -75,7 +75,7 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
     )
     missing = [key for key in policy.metrics if key not in record.metrics]
     decision, is_over = analysis.decision(at=0.0), False
-    for at, canary, stable in record.looks():
+    for at, canary, stable in record.checks():
         if isinstance(canary, str):
             decision = analysis.unanswered(canary, at=at)
         else:

@@ -22,7 +22,7 @@ def judge_staging(
     :param report: the load test's report; None when it did not run.
     :param validation: the policy.
     :param seconds: how long the validation took.
-    :return: ``promote`` when every criterion holds, otherwise ``rollback``: staging is not watched on.
+    :return: ``promote`` when every criterion holds, otherwise ``rollback``.
     """
     findings = [_suite(name, suites.get(name), validation) for name in validation.suites]
     findings += list(_load(report, validation.load_test))
@@ -38,7 +38,7 @@ def _suite(name: str, result: Mapping[str, Any] | None, validation: StagingValid
         percent,
         percent >= validation.minimum_pass_percent,
         f"{percent:.0f} % of {result['tests']} tests passed "
-        f"(at least {validation.minimum_pass_percent:g} % wanted)"
+        f"(at least {validation.minimum_pass_percent:g} % required)"
         + (f"; failed: {', '.join(result['failed'])}" if result["failed"] else ""),
         events=result["tests"],
     )
@@ -78,12 +78,12 @@ def _bounded(
 ) -> Finding:
     if value is None:
         return Finding(what, Verdict.ROLLBACK, f"{what}: no evidence", None, 0)
-    wanted = f"at most {maximum:g}" if minimum <= 0 else f"{minimum:g} to {maximum:g}"
+    required = f"at most {maximum:g}" if minimum <= 0 else f"{minimum:g} to {maximum:g}"
     return _finding(
         what,
         value,
         minimum <= value <= maximum,
-        f"{value:.1f} {unit} ({wanted} {unit} wanted)",
+        f"{value:.1f} {unit} ({required} {unit} required)",
         events=events,
     )
 

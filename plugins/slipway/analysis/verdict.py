@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    """What the evidence says. There is no fourth: no evidence is a reason to hold, never to promote."""
+    """Verdict on the evidence. There is no fourth: no evidence is a reason to hold, never to promote."""
 
     PROMOTE = "promote"
     HOLD = "hold"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a metric says what it says, for machines; the reason beside it is for people."""
+    """Cause of a finding, for machines; the reason beside it is for people."""
 
     WITHIN_TARGET = "within_target"
     NO_EVIDENCE = "no_evidence"
@@ -35,7 +35,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one metric says.
+    """Judgement of one metric.
 
     :param metric: key in the policy.
     :param reason: one line for people, with values, units and limits.
@@ -43,7 +43,7 @@ class Finding:
     :param events: events behind it.
     :param cause: why, for machines; ``no_evidence`` and ``no_answer`` never go with ``promote``.
     :param log_e: natural logarithms of the e-values behind it, by name.
-    :param advisory: True for a finding that is told and holds nothing.
+    :param advisory: True for a finding that is shown and holds nothing.
     :raises ValueError: for a promotion on no evidence.
     """
 
@@ -66,7 +66,7 @@ class Decision:
     """A verdict with everything that led to it.
 
     :param reason: one line for people: the finding that decided.
-    :param seconds: length of the watched window.
+    :param seconds: length of the bake so far.
     :param cause: why, for machines: of the first finding that decided.
     """
 
@@ -78,12 +78,12 @@ class Decision:
 
     @property
     def needs_a_person(self) -> bool:
-        """True when the phase is frozen: nothing that the analysis may decide on its own is left."""
+        """True when the phase is frozen: the analysis may decide nothing more on its own."""
         return any(finding.cause is Cause.FROZEN for finding in self.findings)
 
     @property
     def ends_the_bake(self) -> bool:
-        """True when watching on cannot change it: it is decided, or a person must decide."""
+        """True when more evidence cannot change it: it is decided, or a person must decide."""
         return self.verdict is not Verdict.HOLD or self.needs_a_person
 
     def as_payload(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def combine(findings: Sequence[Finding], *, seconds: float) -> Decision:
     """Combine metrics: any rollback rolls back, and only unanimous promotion promotes.
 
     :param findings: one per metric; none at all, or advisory ones only, is no evidence, hence ``hold``.
-    :param seconds: length of the watched window.
+    :param seconds: length of the bake so far.
     """
     weighed = [finding for finding in findings if not finding.advisory]
     for verdict in (Verdict.ROLLBACK, Verdict.HOLD):
@@ -111,7 +111,7 @@ def combine(findings: Sequence[Finding], *, seconds: float) -> Decision:
             reason = "; ".join(finding.reason for finding in deciding)
             return Decision(verdict, reason, findings, seconds, deciding[0].cause)
     if not weighed:
-        reason = "no evidence: no metric was looked at"
+        reason = "no evidence: no metric was checked"
         return Decision(Verdict.HOLD, reason, findings, seconds, Cause.NO_EVIDENCE)
     return Decision(
         Verdict.PROMOTE, "; ".join(f.reason for f in weighed), findings, seconds, Cause.WITHIN_TARGET

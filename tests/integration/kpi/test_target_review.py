@@ -97,7 +97,7 @@ def test_a_day_is_judged_from_what_is_published(
     status, value, n, due, reason, _, promoted_on = found["year_1", "savings"]
     assert (status, value, n) == ("behind", Decimal("60.000001"), 3)
     assert (due, promoted_on) == (DAY + timedelta(days=364), DAY)
-    assert "expected by the date" in reason
+    assert "expected by the due date" in reason
     assert found["quarter_1", "value_proposition"][0] == "insufficient_data"
     assert rollup.staging_tables() == []
 

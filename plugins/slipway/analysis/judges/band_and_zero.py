@@ -19,7 +19,7 @@ class BandJudge:
     def __init__(self, key: str, metric: BandMetric, decision: DecisionRules) -> None:
         self._key = key
         self._metric = metric
-        self._wanted = math.log(decision.promotion_evidence)
+        self._required = math.log(decision.promotion_evidence)
         self._counts = Counts()
         self._within = MeanWithin(
             (metric.minimum_percent - metric.margin_percent) / 100,
@@ -27,30 +27,30 @@ class BandJudge:
         )
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
-        """Take an interval into account; one without events, or with a negative sum, changes nothing."""
+        """Add an interval; one without events, or with a negative sum, changes nothing."""
         if canary.total <= 0 or canary.over_target < 0:
             return
         self._counts = self._counts + canary
         self._within.add(1 - canary.over_target / canary.total)
 
     def finding(self, *, is_last: bool) -> Finding:
-        """Say what the evidence so far means."""
+        """Judge the evidence so far."""
         metric, whole = self._metric, self._counts.total
         if whole <= 0:
-            words = f"{metric.title}: no evidence, no events"
+            words = f"{metric.title}: no evidence: no events"
             advisory = metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         percent = 100 * (1 - self._counts.over_target / whole)
         verdict, cause, words = Verdict.PROMOTE, Cause.WITHIN_TARGET, ""
         if not metric.minimum_percent <= percent <= metric.maximum_percent:
             verdict, cause = Verdict.HOLD, Cause.OVER_TARGET
-        elif self._within.log_e < self._wanted or whole < metric.minimum_evidence:
+        elif self._within.log_e < self._required or whole < metric.minimum_evidence:
             verdict, cause, words = Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE, ", not yet enough evidence"
         return Finding(
             self._key,
             verdict,
             f"{metric.title} {percent:.1f} % of {whole:.3g} {metric.unit} "
-            f"({metric.minimum_percent:g} to {metric.maximum_percent:g} % wanted){words}",
+            f"({metric.minimum_percent:g} to {metric.maximum_percent:g} % required){words}",
             percent,
             whole,
             cause,
@@ -71,19 +71,19 @@ class ZeroJudge:
         self._reports = 0
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
-        """Take an interval into account."""
+        """Add an interval."""
         self._reports += canary.total > 0
         self._events += canary.over_trigger
 
     def finding(self, *, is_last: bool) -> Finding:
-        """Say what the evidence so far means."""
+        """Judge the evidence so far."""
         title, events = self._metric.title, self._events
         if events > 0:
             words = f"{title}: {events:.0f} {self._metric.unit} (0 allowed)"
             return Finding(self._key, Verdict.ROLLBACK, words, events, events, Cause.OVER_TRIGGER)
-        wanted = self._metric.minimum_evidence
-        if self._reports < wanted:
-            words = f"{title}: no evidence, {self._reports} of {wanted:g} reports"
+        required = self._metric.minimum_evidence
+        if self._reports < required:
+            words = f"{title}: no evidence: {self._reports} of {required:g} required reports"
             advisory = self._metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         return Finding(

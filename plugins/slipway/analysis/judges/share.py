@@ -1,4 +1,4 @@
-"""One judge per kind of metric: takes intervals, gives a finding."""
+"""One judge per kind of metric: intervals in, a finding out."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Judge(Protocol):
     """Judges one metric of one phase."""
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
-        """Take an interval into account; ``at`` is in seconds since the first look."""
+        """Add an interval; ``at`` is in seconds since the first check."""
 
     def finding(self, *, is_last: bool) -> Finding:
-        """Say what the evidence so far means; ``is_last`` when the phase ends with this look."""
+        """Judge the evidence so far; ``is_last`` when the phase ends with this check."""
 
 
 class ShareJudge:
@@ -50,6 +50,7 @@ class ShareJudge:
         self._key = key
         self._metric = metric
         self._counts_good = isinstance(metric, ShareMetric) and metric.direction == "higher"
+        self._quarantine_seconds = decision.quarantine_seconds
         self._past = "under" if self._counts_good else "over"
         self._test = ShareTest(
             Limits.of(metric, null=decision.rollback_null),
@@ -60,24 +61,31 @@ class ShareJudge:
         )
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
-        """Take an interval into account; counts that contradict each other are left out."""
+        """Add an interval; counts that contradict each other are left out."""
         c = canary if canary.is_possible else Counts()
         s = stable if stable.is_possible else Counts()
         self._test.add(c.total, c.over_target, c.over_trigger, s.total, s.over_trigger, at=at)
 
     def finding(self, *, is_last: bool) -> Finding:
-        """Say what the evidence so far means."""
+        """Judge the evidence so far."""
         test = self._test
         if test.rolls_back or (is_last and test.rolls_back_at_deadline):
             return self._rollback()
         if test.quarantine.frozen:
             return self._finding(
-                Verdict.HOLD, Cause.FROZEN, "frozen, call a person: stable is over the trigger for too long"
+                Verdict.HOLD,
+                Cause.FROZEN,
+                "needs a decision, because the stable revision itself has exceeded the trigger for over "
+                f"{_duration(self._quarantine_seconds)}",
             )
         if test.quarantine.active:
-            return self._finding(Verdict.HOLD, Cause.QUARANTINED, "quarantined, stable is over the trigger")
+            return self._finding(
+                Verdict.HOLD,
+                Cause.QUARANTINED,
+                "in quarantine, because the stable revision itself exceeds the trigger",
+            )
         if test.events == 0:
-            words = f"{self._metric.title}: no evidence, no events"
+            words = f"{self._metric.title}: no evidence: no events"
             advisory = self._metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         if test.degraded or (test.is_proven_better and not test.is_within_target):
@@ -93,7 +101,7 @@ class ShareJudge:
             return self._finding(
                 Verdict.HOLD,
                 Cause.OVER_TRIGGER,
-                f"{self._past} the limit ({self._metric.severity} alert, holds)",
+                f"{self._past} the limit ({self._metric.severity} alert: holds the release)",
             )
         return self._finding(Verdict.ROLLBACK, Cause.OVER_TRIGGER, f"{self._past} the trigger")
 
@@ -106,7 +114,7 @@ class ShareJudge:
             self._key,
             verdict,
             f"{self._metric.title} {words}: "
-            f"{share:.2%} of {events:.0f} {self._metric.unit} {_describe(self._metric)}",
+            f"{100 * share:.2f} % of {events:.0f} {self._metric.unit} {_describe(self._metric)}",
             100 * share if events else None,
             events,
             cause,
@@ -134,12 +142,16 @@ def judge_for(key: str, metric: Metric, decision: DecisionRules, budget: Budget,
     return ShareJudge(key, metric, decision, budget, horizon=horizon)
 
 
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
+
+
 def _describe(metric: ShareMetric | QuantileMetric) -> str:
     verb = "rollback" if metric.action == "rollback" else "alert"
     if isinstance(metric, QuantileMetric):
         allowed = 100 - metric.quantile_percent
         return (
-            f"slow (at most {allowed:g} % over {metric.target_seconds:g} s wanted, "
+            f"slow (at most {allowed:g} % over {metric.target_seconds:g} s allowed, "
             f"{verb} over {metric.trigger_seconds:g} s)"
         )
     past = "over" if metric.direction == "lower" else "under"

@@ -1,4 +1,4 @@
-"""Whether the new revision gets the traffic that was declared for it: evidence on little else is weak."""
+"""Whether the new revision gets its declared share of the traffic: evidence on less is weak."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ class LessThan(FreshStarts):
         )
 
     def add(self, counted: float, total: float, *, at: float) -> None:
-        """Take an interval into account.
+        """Add an interval.
 
         :param counted: events that belong to the share.
         :param total: all events; 0 changes nothing.
-        :param at: seconds since the first look.
+        :param at: seconds since the first check.
         """
         self.bet(counted * self._hit + (total - counted) * self._miss, at=at)
 
 
 class TrafficShareJudge:
-    """Holds a phase whose new revision demonstrably gets less of the requests than was declared for it.
+    """Holds a phase whose new revision demonstrably gets less than its declared share of the requests.
 
     An anytime-valid test, like those of the metrics: a phase whose share is within the tolerance is held with
-    at most the policy's probability, however often one looks.
+    at most the policy's probability, however often it is checked.
 
     :param declared_percent: the phase's share of the traffic, 1..100.
     :param horizon: seconds the phase may last.
@@ -75,26 +75,26 @@ class TrafficShareJudge:
         self._window = decision.late_window_seconds
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
-        """Take an interval into account: the requests of both revisions.
+        """Add an interval: the requests of both revisions.
 
-        :param at: seconds since the first look.
+        :param at: seconds since the first check.
         """
         total = canary.total + stable.total
         self._requests.add(np.asarray(canary.total), np.asarray(total), at=at)
         self._test.add(canary.total, total, at=at)
 
     def finding(self) -> Finding:
-        """Say what the requests so far mean."""
+        """Judge the requests so far."""
         canary, total = (float(value) for value in self._requests.everything)
         if total <= 0:
-            words = "Traffic share: no evidence, no requests at either revision"
+            words = "Traffic share: no evidence: no requests at either revision"
             return Finding(KEY, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE)
         verdict, cause, words = Verdict.PROMOTE, Cause.WITHIN_TARGET, ""
         if self._test.rejects:
             verdict, cause, words = Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC, " too small"
             # A loss of traffic may be recent: the numbers are those of the last minutes.
-            lately = tuple(float(value) for value in self._requests.over(self._window))
-            canary, total = lately if lately[1] > 0 else (canary, total)
+            recent = tuple(float(value) for value in self._requests.over(self._window))
+            canary, total = recent if recent[1] > 0 else (canary, total)
         percent = 100 * canary / total
         return Finding(
             KEY,

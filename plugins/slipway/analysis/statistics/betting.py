@@ -30,7 +30,7 @@ class MeanOver:
         self._log_capital: Vector = np.log(_CAPITAL)
 
     def add(self, observation: float) -> None:
-        """Take an observation into account.
+        """Add an observation.
 
         :param observation: clipped to 0..1 by the caller.
         """
@@ -58,7 +58,7 @@ class MeanWithin:
         self._under = MeanOver(1 - maximum) if maximum < 1 else None
 
     def add(self, observation: float) -> None:
-        """Take an observation into account.
+        """Add an observation.
 
         :param observation: 0..1; what lies outside counts as the nearest end.
         """

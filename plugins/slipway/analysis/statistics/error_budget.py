@@ -51,7 +51,7 @@ def phase_parts(policy: Policy) -> dict[PhaseName, float]:
 def budget_of(policy: Policy, phase: PhaseName | None) -> Budget:
     """Return the budget of each statistical metric in a phase.
 
-    Looks need no part: the tests are anytime-valid. Metrics share evenly (Bonferroni).
+    Checks need no part: the tests are anytime-valid. Metrics share evenly (Bonferroni).
 
     :param phase: the phase; None when it is not known takes the smallest part, which is valid for each.
     """

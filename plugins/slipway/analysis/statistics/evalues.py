@@ -1,4 +1,4 @@
-"""Anytime-valid tests of a share: the error rate holds however often one looks, and whenever one stops.
+"""Anytime-valid tests of a share: the error rate holds however often it is checked, and whenever it stops.
 
 Each test bets on a grid of alternatives against a composite null and keeps the e-value: under the null its
 expectation never exceeds 1, so by Ville's inequality it reaches ``1 / alpha`` with probability at most
@@ -56,7 +56,7 @@ class FreshStarts(EValue):
     which begins late is not hidden by a good past. Time is cut into blocks of ``burst`` seconds, and one
     block adds at most a third of what a rejection needs (or the gain of one bad event): a burst within a
     block, or across the border of two, is never enough. A limited gain is at most the true one, so the
-    e-value stays valid; how a block is cut into looks changes nothing.
+    e-value stays valid; how a block is cut into checks changes nothing.
 
     :param alternatives: how many alternatives are bet on.
     :param log_threshold: natural logarithm of the e-value that rejects.
@@ -93,7 +93,8 @@ class FreshStarts(EValue):
         """Take the log-likelihood ratios of an interval into account.
 
         :param gain: natural logarithms, one per alternative in the last axis.
-        :param at: end of the interval, seconds since the first look; it belongs to the block that it ends in.
+        :param at: end of the interval, seconds since the first check; it belongs to the block in which it
+            ends.
         """
         block = max(0, math.ceil(at / self._burst) - 1)
         if block > self._block:
@@ -145,13 +146,13 @@ class WorseThanStable(FreshStarts):
     def add(
         self, bad: ArrayLike, total: ArrayLike, stable_bad: ArrayLike, stable_total: ArrayLike, *, at: float
     ) -> None:
-        """Take an interval into account; one in which either revision had no events changes nothing.
+        """Add an interval; one in which either revision had no events changes nothing.
 
         :param bad: events of the canary over the limit.
         :param total: all events of the canary.
         :param stable_bad: events of the stable revision over the limit.
         :param stable_total: all events of the stable revision.
-        :param at: seconds since the first look.
+        :param at: seconds since the first check.
         """
         k, n, stable_k, stable_n = (column(v) for v in (bad, total, stable_bad, stable_total))
         both = (n > 0) & (stable_n > 0)
@@ -176,7 +177,7 @@ class BetterThan:
         self._total: Vector = np.zeros(shape)
 
     def add(self, bad: ArrayLike, total: ArrayLike) -> None:
-        """Take an interval into account.
+        """Add an interval.
 
         :param bad: events over the limit.
         :param total: all events.

@@ -7,13 +7,13 @@ import numpy as np
 from slipway.analysis.statistics.evalues import Mask, Vector
 from slipway.analysis.statistics.trailing_sums import Trailing
 
-_FEWEST = 3
+_MIN_BAD_EVENTS = 3
 _SHORT_SECONDS = 60.0
 _LONG_SECONDS = 300.0
 
 
 class Quarantine:
-    """Tells whether stable is over the trigger now, and when that has lasted too long.
+    """Detects that stable is over the trigger now, and that this has lasted too long.
 
     Stable is over when at least three of its events in the last minute were bad and their share is over the
     trigger; where a minute has too few events to show three at the trigger, the last five minutes count too.
@@ -37,16 +37,16 @@ class Quarantine:
 
         :param bad: events of stable over the limit.
         :param total: all events of stable.
-        :param at: end of the interval, seconds since the first look.
+        :param at: end of the interval, seconds since the first check.
         """
         self._stable.add(bad, total, at=at)
         if self._limit <= 0:
             return
         bad_now, total_now = self._stable.over(_SHORT_SECONDS)
-        bad_lately, total_lately = self._stable.over(_LONG_SECONDS)
-        too_few = total_now * self._trigger < _FEWEST
+        bad_before, total_before = self._stable.over(_LONG_SECONDS)
+        too_few = total_now * self._trigger < _MIN_BAD_EVENTS
         self.active = (
-            self._is_over(bad_now, total_now) | (too_few & self._is_over(bad_lately, total_lately))
+            self._is_over(bad_now, total_now) | (too_few & self._is_over(bad_before, total_before))
         ) & ~self.frozen
         self.seconds = self.seconds + np.where(self.active, at - self._last, 0.0)
         self._last = at
@@ -57,4 +57,4 @@ class Quarantine:
         return np.asarray((self.seconds > self._limit) & (self._limit > 0))
 
     def _is_over(self, bad: Vector, total: Vector) -> Mask:
-        return np.asarray((bad >= _FEWEST) & (bad > self._trigger * total))
+        return np.asarray((bad >= _MIN_BAD_EVENTS) & (bad > self._trigger * total))

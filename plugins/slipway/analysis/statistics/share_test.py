@@ -18,7 +18,7 @@ from slipway.analysis.statistics.trailing_sums import Trailing
 from slipway.analysis.statistics.worse_than import WorseThan
 from slipway.policy.metrics import DecisionRules, QuantileMetric, ShareMetric
 
-_FEWEST_RECENT = 5
+_MIN_BAD_EVENTS = 5
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,14 @@ class ShareTest:
         *,
         at: float,
     ) -> None:
-        """Take an interval into account.
+        """Add an interval.
 
         :param total: events of the canary.
         :param over_target: those that count against the target.
         :param over_trigger: those that count against the trigger.
         :param stable_total: events of stable.
         :param stable_over_trigger: those that count against the trigger.
-        :param at: end of the interval, seconds since the first look.
+        :param at: end of the interval, seconds since the first check.
         """
         n, soft, hard, stable_n, stable_hard = (
             np.asarray(v, dtype=np.float64)
@@ -213,7 +213,7 @@ class ShareTest:
         n, hard, _, _ = self._all.over(rules.late_window_seconds)
         enough = trigger * self._all.over(rules.min_excess_seconds)[0]
         lost = self._all.over(rules.comparison_seconds)[1]
-        return np.asarray((hard > trigger * n) & (lost >= _FEWEST_RECENT) & (lost > enough))
+        return np.asarray((hard > trigger * n) & (lost >= _MIN_BAD_EVENTS) & (lost > enough))
 
     @property
     def _is_over_in_all(self) -> Mask:

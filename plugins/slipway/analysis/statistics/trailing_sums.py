@@ -24,11 +24,13 @@ class Trailing:
         """Add one interval.
 
         :param values: one per column.
-        :param at: end of the interval, seconds since the first look; never before the last one.
+        :param at: end of the interval, seconds since the first check; never before the last one.
         :raises ValueError: when time runs backwards.
         """
         if at < self._at[-1]:
-            raise ValueError(f"look at {at:g} s: comes after the one at {self._at[-1]:g} s; looks go forward")
+            raise ValueError(
+                f"check at {at:g} s comes after the one at {self._at[-1]:g} s; checks must go forward in time"
+            )
         self._at.append(at)
         self._sums.append(self._sums[-1] + np.stack(np.broadcast_arrays(*values)))
 
@@ -42,5 +44,5 @@ class Trailing:
 
     @property
     def everything(self) -> Vector:
-        """Sums since the first look."""
+        """Sums since the first check."""
         return self._sums[-1]

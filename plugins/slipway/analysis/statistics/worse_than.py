@@ -1,9 +1,9 @@
-"""The test that rolls back: is a share over its null, at every look, whatever bursts there are?
+"""The test that rolls back: is a share over its null, at every check, whatever bursts there are?
 
 It bets on alternatives against "every interval's share is at most the null" and keeps the e-value. Under the
 null the expectation of an e-value never exceeds 1, so by Ville's inequality it reaches ``1 / alpha`` with
-probability at most ``alpha``, however often one looks and whenever one stops (Ville 1939; Robbins 1970). Each
-part below only ever makes an e-value of an e-value, hence the bound holds for the whole:
+probability at most ``alpha``, however often it is checked and whenever it stops (Ville 1939; Robbins 1970).
+Each part below only ever makes an e-value of an e-value, hence the bound holds for the whole:
 
 * *Fixed alternatives*, most of whose weight starts with the phase, since a release's own fault is mostly
   there from its first request; the rest starts afresh all along, so that a good past does not hide a later
@@ -121,11 +121,12 @@ class WorseThan(EValue):
         self._log_left = 0.0
 
     def add(self, bad: ArrayLike, total: ArrayLike, *, at: float) -> None:
-        """Take an interval into account.
+        """Add an interval.
 
         :param bad: events over the limit.
         :param total: all events; 0 changes nothing.
-        :param at: end of the interval, seconds since the first look; it belongs to the block that it ends in.
+        :param at: end of the interval, seconds since the first check; it belongs to the block in which it
+            ends.
         """
         block = max(0, math.ceil(at / self._unit) - 1)
         if block > self._block:

@@ -13,7 +13,7 @@ class DayValue:
     """One day of a KPI, as published.
 
     :param value: None where it is not defined.
-    :param n: on how many events it rests.
+    :param n: number of events behind it.
     """
 
     day: date

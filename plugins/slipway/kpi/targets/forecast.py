@@ -1,7 +1,7 @@
-"""Forecast intervals of a KPI at a date to come, by textbook methods.
+"""Forecast intervals of a KPI at a future date, by textbook methods.
 
-Each function says where its formula is from. None of them knows about weekdays: the first week's
-forecasts are rough, and say so by being wide.
+Each function names the source of its formula. None of them knows about weekdays: the first week's forecasts
+are rough, and their intervals wide.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from slipway.analysis.statistics.wilson import wilson_interval
 class Interval:
     """A forecast.
 
-    :param point: what comes out if it goes on as it did.
+    :param point: value if the trend continues.
     :param low: lower end.
     :param high: upper end.
     """
@@ -37,14 +37,14 @@ class Interval:
 
 
 def drift(start: float, steps: Sequence[float], ahead: int, confidence: float) -> Interval:
-    """Where a random walk with drift is in some days.
+    """Forecast a random walk with drift.
 
     Source: Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), sections 5.2 and 5.5,
     drift method: standard error ``s * sqrt(h * (1 + h / k))`` for ``h`` days ahead from ``k`` steps, with
     Student's t of ``k - 1`` degrees of freedom. For independent daily amounts it is the prediction interval
     of their sum (Hahn and Meeker, Statistical Intervals, section 4.7).
 
-    :param start: where it is now.
+    :param start: value now.
     :param steps: the daily changes so far, at least two.
     :param ahead: days to go, 0 or more.
     :param confidence: 0..1.
@@ -57,11 +57,11 @@ def drift(start: float, steps: Sequence[float], ahead: int, confidence: float) -
 
 
 def counts(total: int, days: int, ahead: int, confidence: float) -> Interval:
-    """What a daily count will have added up to in some days.
+    """Forecast the sum of a daily count.
 
     Source: predictive distribution of a Poisson rate under Jeffreys' prior, a negative binomial with
     ``total + 1/2`` and ``days / (days + ahead)`` (Gelman et al., Bayesian Data Analysis, section 2.6).
-    The point is the pace so far, so that nothing counted promises nothing.
+    The point is the pace so far, so that no events so far forecast none.
 
     :param total: counted so far, in ``days`` days.
     :param days: at least 1.
@@ -87,7 +87,7 @@ def share(successes: int, trials: int, confidence: float) -> Interval:
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float], confidence: float) -> Interval:
-    """A ratio of two daily amounts over all days.
+    """Return the ratio of two daily amounts over all days.
 
     Source: ratio estimator by linearization (Cochran, Sampling Techniques, section 6.4), days as the sample:
     ``se = sqrt(k / (k - 1) * sum((N - R * D)^2)) / sum(D)``, Student's t of ``k - 1`` degrees of freedom.
@@ -105,7 +105,7 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float], confidence
 
 
 def relative_increase(now: tuple[int, int], before: tuple[int, int], confidence: float) -> Interval:
-    """By how much one share is above another, as a part of the other.
+    """Return by how much one share is above another, as a fraction of the other.
 
     Source: Katz et al., Biometrics 34 (1978): a normal interval of the logarithm of the ratio. Without a
     success now there is no logarithm: the upper end is then Wilson's, over the share before.

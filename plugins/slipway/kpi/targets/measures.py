@@ -1,4 +1,4 @@
-"""How the days of a KPI become one number, on how much it rests, and what it is expected to be."""
+"""How the days of a KPI become one number, with its sample and its forecast."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _MICRO = Decimal("0.000001")
 class Measurement:
     """A number.
 
-    :param value: None when the days come to nothing.
-    :param n: days for sums, events for shares, what the KPI says for levels.
+    :param value: None when the days have none.
+    :param n: its sample: days for sums, events for shares, the KPI's own ``n`` for levels.
     :param forecast: at the due date; None when there are too few days.
     :param gap: why the value is no evidence; empty when it is.
     """
@@ -46,9 +46,9 @@ def measure(target: Target, days: Days, *, ahead: int, policy: TargetPolicy) -> 
     :param ahead: days to go until the due date, 0 or more.
     """
     if target.measure == "statement":
-        return Measurement(None, gap="no KPI measures this: a person has to say")
+        return Measurement(None, gap="No KPI measures this; a person decides")
     if not days.points:
-        return Measurement(None, gap=f"no value of {target.kpi} from {days.first} to {days.last}")
+        return Measurement(None, gap=f"No value of {target.kpi} from {days.first} to {days.last}")
     question = _Question(
         target, days, ahead, policy.confidence_percent / 100, len(days.points) >= policy.minimum_days
     )
@@ -144,12 +144,14 @@ def _increase(question: _Question) -> Measurement:
     before = question.days.before
     if before is None:
         return Measurement(
-            None, gap=f"{question.target.kpi} of the day before {question.days.first} is missing"
+            None, gap=f"No value of {question.target.kpi} for the day before {question.days.first}"
         )
     newest, gap = _newest(question.days)
     now, then = _counts([newest]), _counts([before])
     if now[1] == 0 or then[0] == 0:
-        return Measurement(None, gap=f"{now[0]} of {now[1]} now and {then[0]} of {then[1]} before: no ratio")
+        return Measurement(
+            None, gap=f"{now[0]} of {now[1]} now and {then[0]} of {then[1]} before have no ratio"
+        )
     expected = forecast.relative_increase(now, then, question.confidence).scaled(100, 0)
     value = Decimal(100 * now[0] * then[1]) / (now[1] * then[0]) - 100
     return Measurement(_round(value), min(now[1], then[1]), expected, gap)
@@ -168,9 +170,9 @@ _MEASURES: Mapping[str, Callable[[_Question], Measurement]] = {
 
 
 def _newest(days: Days) -> tuple[DayValue, str]:
-    """The newest day; what is wrong when it is not the day of the review."""
+    """Return the newest day, and what is wrong when it is not the day of the review."""
     newest = days.points[-1]
-    return newest, "" if newest.day == days.last else f"the newest value is of {newest.day}, not {days.last}"
+    return newest, "" if newest.day == days.last else f"The newest value is of {newest.day}, not {days.last}"
 
 
 def _counts(points: Sequence[DayValue]) -> tuple[int, int]:
@@ -189,4 +191,4 @@ def _round(value: Decimal) -> Decimal:
 
 
 def _too_few(found: int, target: Target) -> str:
-    return f"rests on {found} of {target.kpi}; at least {target.minimum_n} are evidence"
+    return f"Based on {found} {target.sample_unit}; at least {target.minimum_n} needed"

@@ -25,14 +25,15 @@ _ROUNDING_PERCENT = Decimal("0.5")
 
 
 class Target(Section):
-    """One promise.
+    """One target.
 
     :param kpi: the KPI whose ``all`` rows are read; None for a statement.
-    :param measure: how days become one number; see the head of the file.
+    :param measure: how days become one number; see ``include/policy/targets.yaml``.
     :param at_least: lowest value that meets it, in ``unit``.
     :param at_most: highest value that meets it, in ``unit``.
-    :param minimum_n: fewest events that are evidence.
-    :param investment_usd: what was spent; for a return alone.
+    :param minimum_n: smallest sample that is evidence.
+    :param sample_unit: unit of the sample, for people.
+    :param investment_usd: amount spent, in USD; only for a return.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Target(Section):
     at_least: Decimal | None = None
     at_most: Decimal | None = None
     minimum_n: Annotated[int, Field(ge=1)] = 1
+    sample_unit: str = "events"
     investment_usd: Money | None = None
 
     @model_validator(mode="after")
@@ -49,19 +51,21 @@ class Target(Section):
         measured = self.measure != "statement"
         limits = [limit for limit in (self.at_least, self.at_most) if limit is not None]
         if measured != (self.kpi is not None):
-            raise ValueError(f"kpi={self.kpi}: every measure but statement needs one, and only these")
+            raise ValueError(
+                f"kpi={self.kpi}: every measure except statement needs one, and a statement has none"
+            )
         if measured != bool(limits):
             raise ValueError(f"measure={self.measure}: needs at_least or at_most, unless it is a statement")
         if len(limits) == 2 and limits[0] >= limits[1]:
             raise ValueError(f"at_least={limits[0]}: must be below at_most={limits[1]}")
         if (self.measure == "return") != (self.investment_usd is not None):
             raise ValueError(
-                f"investment_usd={self.investment_usd}: a return needs it, and nothing else does"
+                f"investment_usd={self.investment_usd}: a return needs it, and no other measure has it"
             )
         return self
 
     def reached_by(self, value: Decimal | float) -> bool:
-        """Tell whether a value is within the limits."""
+        """Return whether a value is within the limits."""
         exact = value if isinstance(value, Decimal) else Decimal(value)
         return (self.at_least is None or exact >= self.at_least) and (
             self.at_most is None or exact <= self.at_most
@@ -69,7 +73,7 @@ class Target(Section):
 
 
 class Horizon(Section):
-    """The targets of one date.
+    """The targets with one due date.
 
     :param days: length in days; the day of the promotion is the first.
     """
@@ -89,7 +93,7 @@ class BusinessCase(Section):
     Formulas (strategy, *Business impact validation*): ``annual = customers * savings per customer``;
     ``ROI percent = 100 * (annual - investment) / investment``.
 
-    :param investment_usd: not in the strategy; what the token optimization cost.
+    :param investment_usd: cost of the token optimization; not in the strategy.
     """
 
     customers: Annotated[int, Field(ge=1)]
@@ -120,7 +124,7 @@ class TargetPolicy(Section):
 
     :param launch_version: version of the release that starts the clock; None for the first promoted one.
     :param confidence_percent: of every interval.
-    :param minimum_days: fewest days with data that a forecast is made from.
+    :param minimum_days: a forecast needs at least this many days of data.
     """
 
     launch_version: str | None
@@ -134,11 +138,6 @@ class TargetPolicy(Section):
         """Names of the KPIs that a review reads."""
         targets = [target for horizon in self.horizons.values() for target in horizon.targets.values()]
         return sorted({target.kpi for target in targets if target.kpi is not None})
-
-    @property
-    def longest_days(self) -> int:
-        """Length of the longest horizon, in days."""
-        return max(horizon.days for horizon in self.horizons.values())
 
 
 def load_targets(name: str = "targets.yaml", *, directory: Path = POLICY_DIRECTORY) -> TargetPolicy:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-_SAID: Mapping[str, str] = {
+_STATUS_IN_WORDS: Mapping[str, str] = {
     "on_track": "on track",
     "behind": "behind",
     "met": "met",
@@ -18,7 +18,7 @@ _SAID: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ReviewedTarget:
-    """What was said about one target on one day, in the order of ``kpi/targets_reviewed``.
+    """Review of one target on one day, in the order of ``kpi/targets_reviewed``.
 
     :param as_of: the reviewed UTC day.
     :param release_id: release that the targets are dated from.
@@ -48,18 +48,18 @@ class ReviewedTarget:
         return self.horizon.replace("_", " ").capitalize()
 
     @property
-    def said(self) -> str:
+    def status_in_words(self) -> str:
         """The status in words."""
-        return _SAID[self.status]
+        return _STATUS_IN_WORDS[self.status]
 
     @property
     def reached(self) -> str:
-        """What the days so far come to."""
+        """The value so far."""
         return "" if self.value is None else f"{_number(self.value)} {self.unit}"
 
     @property
-    def wanted(self) -> str:
-        """What the target asks for."""
+    def required(self) -> str:
+        """The limits of the target."""
         if self.at_least is not None and self.at_most is not None:
             return f"{_number(self.at_least)} to {_number(self.at_most)} {self.unit}"
         if self.at_least is not None:
@@ -70,7 +70,7 @@ class ReviewedTarget:
 
     @property
     def expected(self) -> str:
-        """What is expected by the due date, with its interval."""
+        """The forecast for the due date, with its interval."""
         if self.forecast is None or self.low is None or self.high is None:
             return ""
         return f"{_number(self.forecast)} ({_number(self.low)} to {_number(self.high)})"

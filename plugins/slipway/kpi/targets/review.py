@@ -1,7 +1,7 @@
-"""From the days of a KPI to a word about its target: on track, behind, met, missed, or not enough data.
+"""From the days of a KPI to the status of its target: on track, behind, met, missed, or not enough data.
 
 Pure: days in, reviews out. A target is never met on nothing: no day, no event, or fewer than the policy asks
-for is ``insufficient_data``, whatever the number looks like.
+for is ``insufficient_data``, whatever the number is.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _SUMS = ("count", "amount", "return")
 
 @dataclass(frozen=True)
 class Review:
-    """What is said about one target on one day.
+    """Status of one target on one day.
 
     :param horizon: key of the horizon, such as ``week_1``.
     :param target: key of the target in it.
-    :param value: what the days so far come to; None when they come to nothing.
-    :param n: on how much it rests: days for sums, events for shares.
+    :param value: measured on the days so far; None when there is no value.
+    :param n: its sample: days for sums, events for shares.
     :param forecast: expected at the due date, with its interval; None without one.
     :param reason: one line, for people.
     """
@@ -94,13 +94,13 @@ def _judge(
         return _at_the_end(target, value, days), measured, _so_far(target, value, days) + _missing(days)
     if expected is None:
         need = policy.minimum_days
-        return "insufficient_data", measured, f"{len(days.points)} days with data; a forecast takes {need}"
-    said = f"{_so_far(target, value, days)} of {horizon.days}; {_ahead(expected)}{_missing(days)}"
-    return "on_track" if target.reached_by(expected.point) else "behind", measured, said
+        return "insufficient_data", measured, f"{_days(len(days.points))} of data; a forecast needs {need}"
+    words = f"{_so_far(target, value, days)} of {horizon.days}; {_ahead(expected)}{_missing(days)}"
+    return "on_track" if target.reached_by(expected.point) else "behind", measured, words
 
 
 def _sum_is_decided(target: Target, value: Decimal) -> Status | None:
-    """A sum that has reached its lower limit, or broken its upper one, is decided before the date."""
+    """Decide a sum before its date: it has reached its lower limit, or exceeded its upper one."""
     if target.at_most is not None and value > target.at_most:
         return "missed"
     if target.at_most is None and target.at_least is not None and value >= target.at_least:
@@ -109,22 +109,26 @@ def _sum_is_decided(target: Target, value: Decimal) -> Status | None:
 
 
 def _at_the_end(target: Target, value: Decimal, days: Days) -> Status:
-    """A sum over days of which some are not known could be any."""
+    """Decide at the due date; a sum over days of which some are missing is not known."""
     if target.measure in _SUMS and days.missing:
         return "insufficient_data"
     return "met" if target.reached_by(value) else "missed"
 
 
 def _so_far(target: Target, value: Decimal, days: Days) -> str:
-    return f"{_amount(value, target)} in {days.elapsed} days"
+    return f"{_amount(value, target)} in {_days(days.elapsed)}"
 
 
 def _ahead(ends: Interval) -> str:
-    return f"{ends.point:,.2f} expected by the date, {ends.low:,.2f} to {ends.high:,.2f}"
+    return f"{ends.point:,.2f} expected by the due date ({ends.low:,.2f} to {ends.high:,.2f})"
 
 
 def _amount(value: Decimal, target: Target) -> str:
     return f"{value:,.2f} {target.unit}"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _missing(days: Days) -> str:
@@ -132,7 +136,7 @@ def _missing(days: Days) -> str:
     if not missing:
         return ""
     shown = ", ".join(day.isoformat() for day in missing[:3])
-    return f"; {len(missing)} days without data ({shown}{', ...' if len(missing) > 3 else ''})"
+    return f"; {_days(len(missing))} without data ({shown}{', ...' if len(missing) > 3 else ''})"
 
 
 def _ends(interval: Interval | None) -> dict[str, Decimal | None]:
@@ -145,5 +149,5 @@ def _ends(interval: Interval | None) -> dict[str, Decimal | None]:
 
 
 def first_day_read(promoted: date) -> date:
-    """Return the first day whose KPIs a review looks at: the one before the promotion, to compare with."""
+    """Return the first day whose KPIs a review reads: the one before the promotion, to compare with."""
     return promoted - timedelta(days=1)

@@ -159,7 +159,7 @@ async def test_a_triggerer_that_dies_counts_nothing_twice(
     evidence = ledger.entry(released.release_id, "evidence/canary")
     assert evidence is not None
     record = EvidenceRecord.of(evidence)
-    looks = [(at, canary) for at, canary, _ in record.looks() if not isinstance(canary, str)]
+    looks = [(at, canary) for at, canary, _ in record.checks() if not isinstance(canary, str)]
     assert [at for at, _ in looks] == [float(second) for second in range(41)]
     # What the first instance served in the second of its restart is lost with it.
     served = REQUESTS * (40 + 40 - SECOND)

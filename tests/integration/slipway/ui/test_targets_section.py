@@ -40,7 +40,7 @@ def reviewed(as_of: date, release_id: str, **changed: Any) -> None:
         "forecast_low": Decimal("30000.5"),
         "forecast_high": Decimal(40000),
         "due": date(2026, 3, 31),
-        "reason": "expected by the date",
+        "reason": "expected by the due date",
         "run_id": "run",
         "published_at": datetime.now(UTC),
         **changed,
@@ -68,7 +68,7 @@ def test_the_newest_reviewed_day_is_shown_with_every_column(reader: TestClient, 
     assert "As of 2026-03-05 , the newest reviewed day. They are dated from this release" in words
     assert (
         "Demonstrated customer savings on track 4,938.27 USD at least 5,000 USD"
-        " 37,037.04 (30,000.50 to 40,000) 2026-03-31 expected by the date"
+        " 37,037.04 (30,000.50 to 40,000) 2026-03-31 expected by the due date"
     ) in words
     assert "Free users who became paying not enough data at least 2 users 2026-03-08 no event yet" in words
     assert words.index("Week 1, until 2026-03-08") < words.index("Month 1, until 2026-03-31")

@@ -15,12 +15,12 @@ RATE = 20
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     loaded = load_policy("release.yaml")
-    # A look a second, and an hour in a minute: bursts are shortened with them.
+    # A check a second, and an hour in a minute: bursts are shortened with them.
     rules = loaded.decision.model_copy(update={"burst_seconds": 6})
     return loaded.model_copy(update={"decision": rules})
 
 
-def look(policy: Policy, **changed: Counts) -> dict[str, Counts]:
+def check(policy: Policy, **changed: Counts) -> dict[str, Counts]:
     """Return a second of healthy traffic, with some metrics changed."""
     healthy = {key: Counts(RATE) for key in policy.metrics}
     healthy["cost_reduction"] = Counts(total=1.0, over_target=0.8)
@@ -28,12 +28,12 @@ def look(policy: Policy, **changed: Counts) -> dict[str, Counts]:
     return healthy | changed
 
 
-def watch(
+def bake(
     policy: Policy, canary: dict[str, Counts], stable: dict[str, Counts] | None = None, *, seconds: int = 60
 ) -> Decision:
     analysis = BakeAnalysis(policy, bake_seconds=BAKE, extension_seconds=20)
     for at in range(seconds):
-        analysis.add(canary, stable if stable is not None else look(policy), at=at)
+        analysis.add(canary, stable if stable is not None else check(policy), at=at)
         decision = analysis.decision(at=at)
         if decision.verdict is not Verdict.HOLD:
             return decision
@@ -41,18 +41,18 @@ def watch(
 
 
 def test_healthy_traffic_is_promoted_when_the_bake_is_over_and_not_before(policy: Policy) -> None:
-    decision = watch(policy, look(policy))
+    decision = bake(policy, check(policy))
     assert (decision.verdict, decision.seconds) == (Verdict.PROMOTE, BAKE)
-    assert watch(policy, look(policy), seconds=int(BAKE)).reason == "baking"
+    assert bake(policy, check(policy), seconds=int(BAKE)).reason == "baking"
 
 
 def test_no_evidence_is_never_a_promotion(policy: Policy) -> None:
-    nothing = watch(policy, {})
+    nothing = bake(policy, {})
     assert nothing.verdict is Verdict.HOLD
     assert "no evidence" in nothing.reason
     assert combine([], seconds=0).verdict is Verdict.HOLD
     for key, metric in policy.metrics.items():
-        decision = watch(policy, look(policy, **{key: Counts()}))
+        decision = bake(policy, check(policy, **{key: Counts()}))
         if getattr(metric, "on_no_data", "hold") == "report":
             assert decision.verdict is Verdict.PROMOTE, key
             assert [f.reason for f in decision.findings if f.advisory], key
@@ -63,20 +63,20 @@ def test_no_evidence_is_never_a_promotion(policy: Policy) -> None:
 
 
 def test_an_alert_that_only_holds_never_rolls_back(policy: Policy) -> None:
-    slow = watch(policy, look(policy, websocket_event_latency=Counts(RATE, 10, 10)))
+    slow = bake(policy, check(policy, websocket_event_latency=Counts(RATE, 10, 10)))
     assert (slow.verdict, slow.cause) == (Verdict.HOLD, Cause.OVER_TRIGGER)
-    assert "warning alert, holds" in slow.reason
-    failing = watch(policy, look(policy, optimization_failure_alert=Counts(RATE, 4, 4)))
+    assert "warning alert: holds the release" in slow.reason
+    failing = bake(policy, check(policy, optimization_failure_alert=Counts(RATE, 4, 4)))
     assert failing.verdict is Verdict.HOLD
-    assert "critical alert, holds" in failing.reason
+    assert "critical alert: holds the release" in failing.reason
 
 
 def test_a_frozen_phase_needs_a_person(policy: Policy) -> None:
     short = policy.model_copy(
         update={"decision": policy.decision.model_copy(update={"quarantine_seconds": 10})}
     )
-    broken = look(policy, error_rate=Counts(RATE, 1, 1))
-    decision = watch(short, broken, broken)
+    broken = check(policy, error_rate=Counts(RATE, 1, 1))
+    decision = bake(short, broken, broken)
     assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.FROZEN)
     assert decision.needs_a_person
     assert decision.as_payload()["needs_a_person"] is True
@@ -88,7 +88,7 @@ def test_a_revision_that_fell_silent_is_not_promoted(policy: Policy) -> None:
     )
     analysis = BakeAnalysis(quick, bake_seconds=BAKE, extension_seconds=20)
     for at in range(35):
-        analysis.add(look(policy), {}, at=at)
+        analysis.add(check(policy), {}, at=at)
     for at in range(35, 41):
         analysis.add({}, {}, at=at)
     decision = analysis.decision(at=41)
@@ -107,7 +107,7 @@ def outage(policy: Policy, seconds: float, **rules: str) -> Decision:
     changed = policy.model_copy(update={"metrics": metrics})
     analysis = BakeAnalysis(changed, bake_seconds=3600, extension_seconds=1800)
     for at in range(60):
-        analysis.add(look(policy), look(policy), at=at)
+        analysis.add(check(policy), check(policy), at=at)
     return analysis.unanswered("timed out", at=59 + seconds)
 
 
@@ -116,7 +116,7 @@ def test_an_outage_of_the_metrics_is_waited_out_and_then_follows_the_policy(poli
     assert (short.verdict, short.reason) == (Verdict.HOLD, "no evidence: timed out")
     assert (long.verdict, long.cause) == (Verdict.ROLLBACK, Cause.NO_ANSWER)
     assert long.reason.startswith(
-        "no answer of the metrics source for 901 s (at most 900 s), rollback for error_rate, "
+        "metrics source down for 901 s (at most 900 s allowed), rollback because of error_rate, "
     )
     assert long.reason.endswith(": timed out")
     assert {f.metric for f in long.findings if f.advisory} == {"websocket_event_latency", "memory"}
@@ -134,52 +134,52 @@ def test_less_than_the_minimum_of_evidence_is_not_promoted_however_good(policy: 
         if metric.kind not in ("share", "quantile") or metric.may_be_missing:
             continue
         strict = {**policy.metrics, key: metric.model_copy(update={"minimum_evidence": events + 1})}
-        decision = watch(policy.model_copy(update={"metrics": strict}), look(policy), seconds=int(BAKE) + 1)
+        decision = bake(policy.model_copy(update={"metrics": strict}), check(policy), seconds=int(BAKE) + 1)
         assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.NOT_ENOUGH_EVIDENCE), key
         enough = {**policy.metrics, key: metric.model_copy(update={"minimum_evidence": events})}
-        assert watch(policy.model_copy(update={"metrics": enough}), look(policy)).verdict is Verdict.PROMOTE
+        assert bake(policy.model_copy(update={"metrics": enough}), check(policy)).verdict is Verdict.PROMOTE
 
 
 def test_a_success_rate_is_stated_as_the_strategy_states_it(policy: Policy) -> None:
-    failing = watch(policy, look(policy, websocket_connection=Counts(RATE, 3, 3)))
+    failing = bake(policy, check(policy, websocket_connection=Counts(RATE, 3, 3)))
     assert failing.verdict is Verdict.ROLLBACK
-    words = "WebSocket connection success under the trigger: 85.00% of "
+    words = "WebSocket connection success under the trigger: 85.00 % of "
     assert failing.reason.startswith(words)
     assert failing.reason.endswith(" handshakes (target 99 %, rollback under 95 %)")
 
 
 def test_errors_over_the_trigger_roll_back_early(policy: Policy) -> None:
-    decision = watch(policy, look(policy, error_rate=Counts(RATE, 1, 1)))
+    decision = bake(policy, check(policy, error_rate=Counts(RATE, 1, 1)))
     assert decision.verdict is Verdict.ROLLBACK
     assert decision.seconds < BAKE / 2
-    assert decision.reason.startswith("Error rate over the trigger: 5.00%")
+    assert decision.reason.startswith("Error rate over the trigger: 5.00 %")
 
 
 def test_an_outage_of_both_revisions_is_not_blamed_on_the_canary(policy: Policy) -> None:
-    broken = look(policy, error_rate=Counts(RATE, 1, 1))
-    assert watch(policy, broken, broken).verdict is Verdict.HOLD
+    broken = check(policy, error_rate=Counts(RATE, 1, 1))
+    assert bake(policy, broken, broken).verdict is Verdict.HOLD
 
 
 def test_slow_requests_hold_over_the_target_and_roll_back_over_the_trigger(policy: Policy) -> None:
-    slow = watch(policy, look(policy, latency_p95=Counts(RATE, 4, 0)))
+    slow = bake(policy, check(policy, latency_p95=Counts(RATE, 4, 0)))
     assert (slow.verdict, "Latency P95" in slow.reason) == (Verdict.HOLD, True)
-    assert watch(policy, look(policy, latency_p95=Counts(RATE, 4, 4))).verdict is Verdict.ROLLBACK
+    assert bake(policy, check(policy, latency_p95=Counts(RATE, 4, 4))).verdict is Verdict.ROLLBACK
 
 
 @pytest.mark.parametrize("saved", [0.05, 0.40])
 def test_a_cost_reduction_outside_the_band_holds(policy: Policy, saved: float) -> None:
-    decision = watch(policy, look(policy, cost_reduction=Counts(1.0, 1.0 - saved)))
+    decision = bake(policy, check(policy, cost_reduction=Counts(1.0, 1.0 - saved)))
     assert decision.verdict is Verdict.HOLD
     assert f"Cost reduction {100 * saved:.1f} %" in decision.reason
 
 
 def test_one_isolation_breach_rolls_back_at_once(policy: Policy) -> None:
-    decision = watch(policy, look(policy, session_isolation=Counts(1, 0, 1)))
+    decision = bake(policy, check(policy, session_isolation=Counts(1, 0, 1)))
     assert (decision.verdict, decision.seconds) == (Verdict.ROLLBACK, 0)
 
 
 def test_contradicting_counts_are_left_out(policy: Policy) -> None:
-    assert watch(policy, look(policy, error_rate=Counts(1, 5, 5))).verdict is Verdict.HOLD
+    assert bake(policy, check(policy, error_rate=Counts(1, 5, 5))).verdict is Verdict.HOLD
 
 
 def test_increments_survive_restarts_and_new_instances() -> None:

@@ -15,17 +15,17 @@ def policy() -> Policy:
 
 
 def recorded(policy: Policy) -> dict[str, Series]:
-    """Forty looks, the last twenty with errors; the sixth was not answered."""
+    """Forty checks, the last twenty with errors; the sixth was not answered."""
     record = EvidenceRecord("canary", list(policy.metrics))
-    for look in range(40):
-        if look == 5:
-            record.add_unanswered("timed out", at=look * 15)
+    for check in range(40):
+        if check == 5:
+            record.add_unanswered("timed out", at=check * 15)
             continue
-        bad = 5 if look >= 20 else 0
+        bad = 5 if check >= 20 else 0
         canary = {"error_rate": Counts(50, bad, bad), "websocket_connection": Counts(50, 1, 1)}
-        canary |= {"cost_reduction": Counts(1.0, 0.8), "memory": Counts(1, 0.4 + look / 1000, 0)}
-        canary |= {"session_isolation": Counts(1, 0, float(look == 30))}
-        record.add(canary, {"error_rate": Counts(450)}, at=look * 15)
+        canary |= {"cost_reduction": Counts(1.0, 0.8), "memory": Counts(1, 0.4 + check / 1000, 0)}
+        canary |= {"session_isolation": Counts(1, 0, float(check == 30))}
+        record.add(canary, {"error_rate": Counts(450)}, at=check * 15)
     return {series.key: series for series in series_of(record, policy)}
 
 
@@ -34,7 +34,7 @@ def test_a_share_is_that_of_the_last_minutes_with_its_interval(policy: Policy) -
     assert (errors.target, errors.trigger, errors.unit) == (0.1, 1, "% bad of requests, last 600 s")
     assert len(errors.canary) == 39
     assert [point.value for point in errors.canary[:5]] == [0] * 5
-    # Forty looks of 15 s are the window, one was not answered: twenty of thirty-nine are bad.
+    # Forty checks of 15 s are the window, one was not answered: twenty of thirty-nine are bad.
     share = 100 * 5 * 20 / (50 * 39)
     assert errors.canary[-1].value == pytest.approx(share)
     assert errors.canary[-1].low < share < errors.canary[-1].high

@@ -55,14 +55,16 @@ def test_intervals_of_a_block_may_be_split(counts: list[Interval], data: st.Data
 
 @settings(max_examples=40, deadline=None)
 @given(bad=st.lists(st.integers(0, 20), min_size=4, max_size=24), every=st.sampled_from([1, 3, 5, 15]))
-def test_how_often_one_looks_does_not_change_the_evidence_of_whole_blocks(bad: list[int], every: int) -> None:
+def test_the_number_of_checks_does_not_change_the_evidence_of_whole_blocks(
+    bad: list[int], every: int
+) -> None:
     def log_e(seconds: int) -> float:
         test = WorseThan(0.003, log_threshold=math.log(200), restart_every=60, burst=45, horizon=3600)
         for block, count in enumerate(bad):
-            looks = 15 // seconds
-            for look in range(looks):
-                share = count // looks + (1 if look < count % looks else 0)
-                test.add(share, 60 * seconds, at=15 * block + (look + 1) * seconds)
+            checks = 15 // seconds
+            for check in range(checks):
+                share = count // checks + (1 if check < count % checks else 0)
+                test.add(share, 60 * seconds, at=15 * block + (check + 1) * seconds)
         return float(test.log_e)
 
     assert log_e(every) == pytest.approx(log_e(15), rel=1e-9, abs=1e-9)
@@ -150,12 +152,12 @@ def policy() -> Policy:
 def test_metrics_may_come_in_any_order(policy: Policy) -> None:
     def reason(keys: Sequence[str]) -> str:
         analysis = BakeAnalysis(policy, bake_seconds=600, extension_seconds=0, phase="canary")
-        for look in range(1, 20):
+        for check in range(1, 20):
             canary = {
                 key: Counts(100, 9 if key == "error_rate" else 0, 9 if key == "error_rate" else 0)
                 for key in keys
             }
-            analysis.add(canary, {key: Counts(900) for key in keys}, at=15.0 * look)
+            analysis.add(canary, {key: Counts(900) for key in keys}, at=15.0 * check)
         return analysis.decision(at=285).reason
 
     keys = list(policy.metrics)

@@ -28,7 +28,7 @@ def test_all_suites_must_have_passed(policy: Policy) -> None:
     assert (found.passed, found.reason) == (False, "did not run: e2e")
     found = checklist.validation_tests(suites | {"e2e": PASSED | {"passed": 18}}, validation)
     assert not found.passed
-    assert found.reason == "58 of 60 tests passed (at least 95 % of each suite wanted); e2e 90 %"
+    assert found.reason == "58 of 60 tests passed (at least 95 % of each suite required); e2e 90 %"
 
 
 def test_the_strategys_projection_adds_up(policy: Policy) -> None:

@@ -91,7 +91,7 @@ def test_a_metric_that_was_not_recorded_is_no_evidence(policy: Policy) -> None:
     record, _ = watch(policy, errors=0.0)
     keys = [key for key in policy.metrics if key != "latency_p95"]
     less = EvidenceRecord("canary", keys)
-    for at, canary, stable in record.looks():
+    for at, canary, stable in record.checks():
         if not isinstance(canary, str):
             less.add(canary, stable, at=at)
     made = replay(less, policy)
@@ -103,7 +103,7 @@ def test_a_metric_that_was_not_recorded_is_no_evidence(policy: Policy) -> None:
 def test_a_record_that_does_not_fit_is_refused(policy: Policy) -> None:
     with pytest.raises(ValueError, match=r"format=2: must be 1"):
         EvidenceRecord.of({"format": 2})
-    with pytest.raises(ValueError, match=r"look 0 has 1 metrics: must have 2"):
+    with pytest.raises(ValueError, match=r"check 0 has 1 metrics: must have 2"):
         EvidenceRecord.of({"format": 1, "phase": "canary", "metrics": ["a", "b"], "looks": [[0, None]]})
     with pytest.raises(ValueError, match="has no checks"):
         replay(EvidenceRecord("canary", ["a"]), policy)

@@ -44,7 +44,7 @@ def test_one_failed_test_of_twenty_is_allowed_and_two_are_not(validation: Stagin
     decision = judge(validation, {"e2e": two})
     assert decision.verdict is Verdict.ROLLBACK
     assert decision.reason == (
-        "suite e2e: 90 % of 20 tests passed (at least 95 % wanted); failed: test_a, test_b"
+        "suite e2e: 90 % of 20 tests passed (at least 95 % required); failed: test_a, test_b"
     )
 
 
@@ -52,14 +52,17 @@ def test_one_failed_test_of_twenty_is_allowed_and_two_are_not(validation: Stagin
     ("report", "reason"),
     [
         ({"failures": 11}, "load test failures: 1.10 % of 1000 requests (at most 1 % allowed)"),
-        ({"cost_reduction_percent": 14.9}, "cost reduction: 14.9 % (15 to 25 % wanted)"),
-        ({"cost_reduction_percent": 25.1}, "cost reduction: 25.1 % (15 to 25 % wanted)"),
-        ({"cost_accuracy_percent": 94.0}, "cost accuracy: 94.0 % (95 to 100 % wanted)"),
+        ({"cost_reduction_percent": 14.9}, "cost reduction: 14.9 % (15 to 25 % required)"),
+        ({"cost_reduction_percent": 25.1}, "cost reduction: 25.1 % (15 to 25 % required)"),
+        ({"cost_accuracy_percent": 94.0}, "cost accuracy: 94.0 % (95 to 100 % required)"),
         (
             {"websocket": {"events": 9, "latency_p95_ms": 101.0}},
-            "event latency P95: 101.0 ms (at most 100 ms wanted)",
+            "event latency P95: 101.0 ms (at most 100 ms required)",
         ),
-        ({"memory": {"first_bytes": 100, "last_bytes": 151}}, "memory growth: 51.0 % (at most 50 % wanted)"),
+        (
+            {"memory": {"first_bytes": 100, "last_bytes": 151}},
+            "memory growth: 51.0 % (at most 50 % required)",
+        ),
     ],
 )
 def test_each_limit_of_the_load_test_stops(

@@ -23,10 +23,10 @@ def judge(policy: Policy) -> TrafficShareJudge:
 
 
 def after(policy: Policy, *parts: tuple[int, int, int]) -> Finding:
-    """Judge looks of (how many, requests at the new revision, at stable)."""
+    """Judge checks of (how many, requests at the new revision, at stable)."""
     under_test, at = judge(policy), 0
-    for looks, canary, stable in parts:
-        for _ in range(looks):
+    for checks, canary, stable in parts:
+        for _ in range(checks):
             under_test.add(Counts(canary), Counts(stable), at=at)
             at += POLL
     return under_test.finding()
@@ -72,9 +72,9 @@ def test_a_share_at_the_edge_of_the_tolerance_is_rarely_held(policy: Policy) -> 
     )
     for _ in range(runs):
         under_test = judge(loose)
-        for look in range(60):
+        for check in range(60):
             canary = int(rng.binomial(100, 0.05))
-            under_test.add(Counts(canary), Counts(100 - canary), at=look * POLL)
+            under_test.add(Counts(canary), Counts(100 - canary), at=check * POLL)
             if under_test.finding().verdict is Verdict.HOLD:
                 held += 1
                 break
@@ -85,9 +85,9 @@ def test_a_share_at_the_edge_of_the_tolerance_is_rarely_held(policy: Policy) -> 
 def _watch(policy: Policy, canary: float, stable: float) -> Decision:
     analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
     for at in range(0, 3615, POLL):
-        look = {key: Counts(canary) for key in policy.metrics}
-        look["cost_reduction"] = Counts(1.0, 0.8)
-        analysis.add(look, {key: Counts(stable) for key in policy.metrics}, at=at)
+        check = {key: Counts(canary) for key in policy.metrics}
+        check["cost_reduction"] = Counts(1.0, 0.8)
+        analysis.add(check, {key: Counts(stable) for key in policy.metrics}, at=at)
     return analysis.decision(at=3600)
 
 

@@ -12,10 +12,10 @@ from slipway.analysis.statistics.share_test import Limits, ShareTest
 from slipway.policy.release import Policy, load_policy
 
 RUNS = 1500
-LOOKS = 160
+CHECKS = 160
 GUARD = 0.00316
 
-#: How a look of many runs becomes "rolled back now".
+#: How a check of many runs becomes "rolled back now".
 Rule = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
@@ -45,11 +45,11 @@ def test_metrics_that_never_roll_back_take_no_part(policy: Policy) -> None:
 
 
 def rolled_back(rule: Rule, *, share: float, seed: int) -> float:
-    """Return the part of A/A releases, canary and stable alike, that a rule rolls back at any look."""
+    """Return the part of A/A releases, canary and stable alike, that a rule rolls back at any check."""
     rng, ever = np.random.default_rng(seed), np.zeros(RUNS, dtype=bool)
-    for look in range(1, LOOKS + 1):
+    for check in range(1, CHECKS + 1):
         n = rng.poisson(150, RUNS)
-        ever |= rule(rng.binomial(n, share), n, 15.0 * look)
+        ever |= rule(rng.binomial(n, share), n, 15.0 * check)
     return float(ever.mean())
 
 
@@ -68,7 +68,7 @@ def sequential(alpha: float, policy: Policy) -> Rule:
 
 
 def peeking() -> Rule:
-    """A one-sided normal test at 5 %, taken anew at every look."""
+    """A one-sided normal test at 5 %, taken anew at every check."""
     sums = np.zeros((2, RUNS))
 
     def rule(bad: np.ndarray, total: np.ndarray, at: float) -> np.ndarray:
@@ -97,11 +97,11 @@ def test_releases_like_stable_are_not_rolled_back(policy: Policy) -> None:
     limits = Limits.of(policy.metrics["error_rate"], null="guard")  # type: ignore[arg-type]
     test = ShareTest(limits, policy.decision, budget, horizon=5400, compare=True, shape=(RUNS,))
     rng, ever = np.random.default_rng(2), np.zeros(RUNS, dtype=bool)
-    for look in range(1, LOOKS + 1):
+    for check in range(1, CHECKS + 1):
         n, m = rng.poisson(15, RUNS), rng.poisson(135, RUNS)
         # Both have the same rough spells: errors of 0.05 %, and of 5 % in one interval of forty.
         share = np.where(rng.random(RUNS) < 1 / 40, 0.05, 0.0005)
         k, s = rng.binomial(n, share), rng.binomial(m, share)
-        test.add(n, k, k, m, s, at=15.0 * look)
+        test.add(n, k, k, m, s, at=15.0 * check)
         ever |= test.rolls_back
     assert (ever | test.rolls_back_at_deadline).mean() <= within(budget.total)

@@ -1,4 +1,4 @@
-"""The tests keep their promise at every look, and see what they are there to see."""
+"""The tests keep their promise at every check, and see what they must detect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slipway.analysis.statistics.evalues import BetterThan
 from slipway.analysis.statistics.worse_than import WorseThan
 
 ALPHA = 0.01
-LOOKS = 240
+CHECKS = 240
 REQUESTS = 15
 
 
@@ -22,35 +22,35 @@ def worse_than(p0: float, *, runs: tuple[int, ...] = ()) -> WorseThan:
     )
 
 
-def looks_until_rejection(
-    share: float, p0: float, *, runs: int, looks: int, seed: int, requests: int = REQUESTS
+def checks_until_rejection(
+    share: float, p0: float, *, runs: int, checks: int, seed: int, requests: int = REQUESTS
 ) -> np.ndarray:
-    """Return the look at which each run rejects, infinite where it does not."""
+    """Return the check at which each run rejects, infinite where it does not."""
     rng, test, first = np.random.default_rng(seed), worse_than(p0, runs=(runs,)), np.full(runs, np.inf)
-    for look in range(looks):
-        test.add(rng.binomial(requests, share, runs), np.full(runs, requests), at=15 * (look + 1))
-        first = np.where(np.isinf(first) & test.rejects, look, first)
+    for check in range(checks):
+        test.add(rng.binomial(requests, share, runs), np.full(runs, requests), at=15 * (check + 1))
+        first = np.where(np.isinf(first) & test.rejects, check, first)
     return first
 
 
 @pytest.mark.parametrize("requests", [2, REQUESTS, 600])
-def test_false_alarms_stay_under_alpha_whenever_one_looks(requests: int) -> None:
-    first = looks_until_rejection(0.01, 0.01, runs=1000, looks=LOOKS, seed=1, requests=requests)
+def test_false_alarms_stay_under_alpha_however_often_it_is_checked(requests: int) -> None:
+    first = checks_until_rejection(0.01, 0.01, runs=1000, checks=CHECKS, seed=1, requests=requests)
     # Ville: at most 1 %; five standard deviations above that for 1000 runs.
     assert np.isfinite(first).mean() <= ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / 1000)
 
 
-@pytest.mark.parametrize(("share", "looks"), [(0.05, 12), (0.2, 3)])
-def test_a_bad_share_is_seen_soon(share: float, looks: int) -> None:
-    first = looks_until_rejection(share, 0.00316, runs=100, looks=60, seed=2)
+@pytest.mark.parametrize(("share", "checks"), [(0.05, 12), (0.2, 3)])
+def test_a_bad_share_is_seen_soon(share: float, checks: int) -> None:
+    first = checks_until_rejection(share, 0.00316, runs=100, checks=60, seed=2)
     assert np.isfinite(first).all()
-    assert np.median(first) <= looks
+    assert np.median(first) <= checks
 
 
 def test_a_late_regression_is_not_hidden_by_a_good_past() -> None:
     rng, test = np.random.default_rng(3), worse_than(0.00316)
-    for look in range(120):
-        test.add(0, REQUESTS, at=15 * look)
+    for check in range(120):
+        test.add(0, REQUESTS, at=15 * check)
     late = 0
     while not test.rejects:
         test.add(int(rng.binomial(REQUESTS, 0.05)), REQUESTS, at=15 * (120 + late))
@@ -58,14 +58,14 @@ def test_a_late_regression_is_not_hidden_by_a_good_past() -> None:
         assert late < 40
 
 
-def is_rejected_by_spell(share: float, *, looks: int, quiet: int) -> bool:
-    """Say whether a spell of high traffic after quiet looks rejects at any of its looks."""
+def is_rejected_by_spell(share: float, *, checks: int, quiet: int) -> bool:
+    """Say whether a spell of high traffic after quiet checks rejects at any of its checks."""
     test = worse_than(0.00316)
-    for look in range(quiet):
-        test.add(0, 1500, at=15 * (look + 1))
+    for check in range(quiet):
+        test.add(0, 1500, at=15 * (check + 1))
     ever = False
-    for look in range(quiet, quiet + looks):
-        test.add(round(1500 * share), 1500, at=15 * (look + 1))
+    for check in range(quiet, quiet + checks):
+        test.add(round(1500 * share), 1500, at=15 * (check + 1))
         ever |= bool(test.rejects)
     return ever
 
@@ -77,14 +77,14 @@ def is_rejected_by_spell(share: float, *, looks: int, quiet: int) -> bool:
 def test_a_burst_is_never_enough_and_what_persists_is(
     share: float, quiet: int, passes: int, rejects: int
 ) -> None:
-    assert not is_rejected_by_spell(share, looks=passes, quiet=quiet)
-    assert is_rejected_by_spell(share, looks=rejects, quiet=quiet)
+    assert not is_rejected_by_spell(share, checks=passes, quiet=quiet)
+    assert is_rejected_by_spell(share, checks=rejects, quiet=quiet)
 
 
 def test_a_ramp_is_followed_although_the_past_was_good() -> None:
     test = worse_than(0.00316)
-    for look in range(60):
-        test.add(0, 150, at=15 * (look + 1))
+    for check in range(60):
+        test.add(0, 150, at=15 * (check + 1))
     late = 0
     while not test.rejects:
         late += 1
@@ -94,8 +94,8 @@ def test_a_ramp_is_followed_although_the_past_was_good() -> None:
 
 def test_without_events_there_is_no_evidence() -> None:
     worse, better = worse_than(0.01), BetterThan(0.01)
-    for look in range(LOOKS):
-        worse.add(0, 0, at=15 * look)
+    for check in range(CHECKS):
+        worse.add(0, 0, at=15 * check)
         better.add(0, 0)
     assert worse.log_e == pytest.approx(0, abs=1e-9)
     assert better.log_e == pytest.approx(0, abs=1e-9)

@@ -13,22 +13,22 @@ from slipway.policy.release import load_policy
 
 BUDGET = Budget(0.01, 0.005, 0.005)
 LIMITS = Limits(target=0.001, trigger=0.01, null=0.00316)
-LOOK = 15.0
+POLL = 15.0
 
 
 def rules(**changed: Any) -> DecisionRules:
-    return load_policy("release.yaml").decision.model_copy(update={"burst_seconds": 3 * LOOK} | changed)
+    return load_policy("release.yaml").decision.model_copy(update={"burst_seconds": 3 * POLL} | changed)
 
 
 def share_test(decision: DecisionRules | None = None, *, runs: tuple[int, ...] = ()) -> ShareTest:
     return ShareTest(LIMITS, decision or rules(), BUDGET, horizon=5400, compare=True, shape=runs)
 
 
-def feed(test: ShareTest, looks: int, canary: tuple[float, float], stable: tuple[float, float]) -> None:
-    """Add looks of ``(total, bad)`` after those that are there."""
-    begun = int(max(test.quarantine._last, 0) / LOOK)
-    for look in range(begun + 1, begun + looks + 1):
-        test.add(canary[0], canary[1], canary[1], stable[0], stable[1], at=look * LOOK)
+def feed(test: ShareTest, checks: int, canary: tuple[float, float], stable: tuple[float, float]) -> None:
+    """Add checks of ``(total, bad)`` after those that are there."""
+    begun = int(max(test.quarantine._last, 0) / POLL)
+    for check in range(begun + 1, begun + checks + 1):
+        test.add(canary[0], canary[1], canary[1], stable[0], stable[1], at=check * POLL)
 
 
 def test_an_outage_of_both_is_quarantined_and_rolls_nothing_back() -> None:
@@ -66,10 +66,10 @@ def test_quarantine_ends_in_a_freeze_that_only_a_person_ends() -> None:
 def test_a_frozen_phase_blames_the_outage_on_nobody() -> None:
     rng, test = np.random.default_rng(5), share_test(rules(quarantine_seconds=60), runs=(200,))
     ever = np.zeros(200, dtype=bool)
-    for look in range(1, 120):
+    for check in range(1, 120):
         n, m = rng.poisson(15, 200), rng.poisson(135, 200)
         k, s = rng.binomial(n, 0.05), rng.binomial(m, 0.05)
-        test.add(n, k, k, m, s, at=look * LOOK)
+        test.add(n, k, k, m, s, at=check * POLL)
         ever |= test.rolls_back
     assert test.quarantine.frozen.all()
     assert ever.mean() <= 0.02
@@ -114,11 +114,11 @@ def test_strict_rolls_back_only_what_is_proven_over_the_trigger() -> None:
         shape=(300,),
     )
     ever = {"guard": np.zeros(300, dtype=bool), "strict": np.zeros(300, dtype=bool)}
-    for look in range(1, 241):
+    for check in range(1, 241):
         n = rng.poisson(150, 300)
         k = rng.binomial(n, 0.01)
         for name, test in (("guard", guard), ("strict", strict)):
-            test.add(n, k, k, 9 * n, 0 * n, at=look * LOOK)
+            test.add(n, k, k, 9 * n, 0 * n, at=check * POLL)
             ever[name] |= test.rolls_back
     assert ever["guard"].mean() > 0.5
     assert ever["strict"].mean() <= 0.03
@@ -129,12 +129,12 @@ def test_many_releases_at_once_are_judged_as_each_alone() -> None:
     rng = np.random.default_rng(11)
     shares = np.array([0.0, 0.003, 0.02, 0.2])
     together, alone = share_test(runs=(4,)), [share_test() for _ in shares]
-    for look in range(1, 60):
+    for check in range(1, 60):
         n, m = rng.poisson(40, 4), rng.poisson(360, 4)
         k, s = rng.binomial(n, shares), rng.binomial(m, 0.002)
-        together.add(n, k, k, m, s, at=look * LOOK)
+        together.add(n, k, k, m, s, at=check * POLL)
         for run, test in enumerate(alone):
-            test.add(n[run], k[run], k[run], m[run], s[run], at=look * LOOK)
+            test.add(n[run], k[run], k[run], m[run], s[run], at=check * POLL)
             assert bool(test.rolls_back) == bool(together.rolls_back[run])
             assert float(test.worse.log_e) == pytest.approx(float(together.worse.log_e[run]))
             assert bool(test.promotes) == bool(together.promotes[run])
@@ -148,8 +148,8 @@ def test_without_events_nothing_follows() -> None:
     assert not test.rolls_back_at_deadline
 
 
-def test_looks_only_go_forward() -> None:
+def test_checks_only_go_forward() -> None:
     test = share_test()
     test.add(1, 0, 0, 1, 0, at=30)
-    with pytest.raises(ValueError, match=r"look at 15 s: comes after the one at 30 s"):
+    with pytest.raises(ValueError, match=r"check at 15 s comes after the one at 30 s"):
         test.add(1, 0, 0, 1, 0, at=15)

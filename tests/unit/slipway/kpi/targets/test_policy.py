@@ -78,7 +78,7 @@ Change = Callable[[dict[str, Any]], object]
         ),
         (
             lambda d: d["horizons"]["week_1"]["targets"]["conversions"].pop("kpi"),
-            "every measure but statement needs one",
+            "every measure except statement needs one",
         ),
         (
             lambda d: d["horizons"]["year_1"]["targets"]["roi"].pop("investment_usd"),

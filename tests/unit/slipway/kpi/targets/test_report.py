@@ -25,19 +25,19 @@ ROW = ReviewedTarget(
     low=Decimal("30000.000000"),
     high=Decimal("40000.500000"),
     due=date(2026, 3, 31),
-    reason="expected by the date",
+    reason="expected by the due date",
 )
 
 
 def test_a_target_in_words() -> None:
-    assert (ROW.horizon_title, ROW.said) == ("Month 1", "on track")
-    assert (ROW.reached, ROW.wanted) == ("4,938.27 USD", "at least 5,000 USD")
+    assert (ROW.horizon_title, ROW.status_in_words) == ("Month 1", "on track")
+    assert (ROW.reached, ROW.required) == ("4,938.27 USD", "at least 5,000 USD")
     assert ROW.expected == "37,037.04 (30,000 to 40,000.50)"
 
 
 def test_what_is_not_known_is_left_empty() -> None:
     unknown = replace(ROW, status="insufficient_data", value=None, forecast=None, at_least=None)
-    assert (unknown.said, unknown.reached, unknown.expected, unknown.wanted) == (
+    assert (unknown.status_in_words, unknown.reached, unknown.expected, unknown.required) == (
         "not enough data",
         "",
         "",
@@ -46,10 +46,10 @@ def test_what_is_not_known_is_left_empty() -> None:
 
 
 def test_limits_on_one_side_and_on_both() -> None:
-    assert replace(ROW, at_least=None, at_most=Decimal(3)).wanted == "at most 3 USD"
-    assert replace(ROW, at_most=Decimal("9999.5")).wanted == "5,000 to 9,999.50 USD"
+    assert replace(ROW, at_least=None, at_most=Decimal(3)).required == "at most 3 USD"
+    assert replace(ROW, at_most=Decimal("9999.5")).required == "5,000 to 9,999.50 USD"
 
 
 def test_every_status_of_the_review_has_words() -> None:
     for status in Status.__args__:
-        assert "_" not in replace(ROW, status=status).said
+        assert "_" not in replace(ROW, status=status).status_in_words

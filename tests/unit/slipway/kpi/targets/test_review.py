@@ -143,7 +143,7 @@ def test_a_level_is_the_newest_day_s_and_an_old_one_is_no_evidence() -> None:
     assert (found.status, found.value, found.forecast) == ("on_track", 40, 70)
     stale = review(policy, rising, 5)
     assert stale.status == "insufficient_data"
-    assert "the newest value is of 2026-03-05, not 2026-03-06" in stale.reason
+    assert "The newest value is of 2026-03-05, not 2026-03-06" in stale.reason
 
 
 def test_an_increase_is_against_the_day_before_the_promotion() -> None:
@@ -152,7 +152,7 @@ def test_an_increase_is_against_the_day_before_the_promotion() -> None:
     assert review(policy, [*shares((10, 100), first=0), *now], 7).status == "met"
     assert review(policy, [*shares((14, 100), first=0), *now], 7).status == "missed"
     assert review(policy, [*shares((1, 10), first=0), *now], 7).status == "insufficient_data"
-    assert "is missing" in review(policy, now, 7).reason
+    assert "No value of it for the day before" in review(policy, now, 7).reason
     none_before = review(policy, [*shares((0, 100), first=0), *now], 7)
     assert (none_before.status, none_before.value) == ("insufficient_data", None)
 
@@ -169,7 +169,7 @@ def test_a_statement_is_never_forgotten_and_never_met() -> None:
     found = review(policy, [], 7)
     assert (found.status, found.reason) == (
         "insufficient_data",
-        "no KPI measures this: a person has to say",
+        "No KPI measures this; a person decides",
     )
 
 
