@@ -1,7 +1,9 @@
 """The product's configuration: documents of typed settings, each with its unit and its range.
 
-A document is a file in ``include/policy/configuration``; it is written to a secret as one JSON object. Pure:
-what is wrong is found when the policy is read, before anything is written.
+A document is a file in ``include/policy/configuration``; it is written to a secret as one JSON object. Its
+ranges are policy, not code, and a recorded release keeps the documents of its time: so one model reads every
+document, and there is no class per document. A wrong setting is found when the policy is read, before any
+write.
 """
 
 from __future__ import annotations
@@ -10,14 +12,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import PlainValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.policy.errors import describe
 from slipway.policy.section import Section
 
 Unit = Literal["attempts", "fraction", "percent", "usd", "usd_per_token", "seconds", "minutes"]
@@ -27,102 +26,27 @@ _BASE_UNITS: Mapping[str, tuple[str, Decimal]] = {
 }
 
 
-def _as_written(value: object) -> bool | int | str:
-    if not isinstance(value, bool | int | str):
-        # pydantic reports a ValueError as a field that is wrong, and lets a TypeError through
-        raise ValueError("must be true, false, a whole number, or a decimal in quotes")  # noqa: TRY004
+def _true_or_false(value: object) -> object:
+    if not isinstance(value, bool):
+        # pydantic reports a ValueError as a wrong field, and lets a TypeError through
+        raise ValueError("must be true or false")  # noqa: TRY004
     return value
 
 
-Scalar = Annotated[bool | int | str, PlainValidator(_as_written)]
+Truth = Annotated[bool, BeforeValidator(_true_or_false)]
 
 
-class Setting(Section):
-    """One key of a document.
+class TruthSetting(Section):
+    """A setting that is on or off.
 
-    :param type: ``switch`` reaches the product as the text ``true`` or ``false``, ``flag`` as a JSON boolean,
-        ``integer`` and ``decimal`` as the text of the number. A ``secret`` has no value here, where everybody
-        can read it: the one that runs is carried over, and is never shown.
-    :param unit: of the number and its bounds.
-    :param minimum: smallest value allowed.
-    :param maximum: largest value allowed.
-    :param on_rollback: the value that a rollback writes instead; None when it leaves the setting alone.
+    :param type: ``switch`` reaches the product as the text ``true`` or ``false``, ``flag`` as a JSON boolean.
+    :param value: on or off.
+    :param on_rollback: value that a rollback writes; None leaves the setting alone.
     """
 
-    type: Literal["switch", "flag", "integer", "decimal", "secret"]
-    unit: Unit | None = None
-    minimum: Scalar | None = None
-    maximum: Scalar | None = None
-    value: Scalar | None = None
-    on_rollback: Scalar | None = None
-
-    @model_validator(mode="after")
-    def _typed(self) -> Setting:
-        if self.is_number:
-            self._check_numbers()
-            return self
-        for name in ("unit", "minimum", "maximum"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name}: only with type: integer or decimal")
-        if self.is_secret:
-            if self.value is not None or self.on_rollback is not None:
-                # The value itself stays out of the message.
-                raise ValueError("value: a secret is not kept in this file; add it to Secret Manager")
-            return self
-        for name in ("value", "on_rollback"):
-            value = getattr(self, name)
-            if not isinstance(value, bool) and not (name == "on_rollback" and value is None):
-                raise ValueError(f"{name}={value}: must be true or false")
-        return self
-
-    def _check_numbers(self) -> None:
-        for name in ("unit", "minimum", "maximum", "value"):
-            if getattr(self, name) is None:
-                raise ValueError(f"{name}: missing")
-        lowest, highest = self._number("minimum"), self._number("maximum")
-        if lowest > highest:
-            raise ValueError(f"minimum={self.minimum}: must be at most maximum={self.maximum}")
-        for name in ("value", "on_rollback"):
-            if getattr(self, name) is not None and not lowest <= self._number(name) <= highest:
-                raise ValueError(
-                    f"{name}={getattr(self, name)}: must be {self.minimum} to {self.maximum} {self.unit}"
-                )
-
-    def _number(self, name: str) -> Decimal:
-        value = getattr(self, name)
-        wanted = "a whole number" if self.type == "integer" else "a decimal number in quotes"
-        if isinstance(value, bool) or (self.type == "integer" and not isinstance(value, int)):
-            raise ValueError(f"{name}={value}: must be {wanted}")
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            raise ValueError(f"{name}={value}: must be {wanted}") from None
-        if not number.is_finite():
-            raise ValueError(f"{name}={value}: must be {wanted}")
-        return number
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the setting has a unit and a range."""
-        return self.type in ("integer", "decimal")
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether the value must not be shown."""
-        return self.type == "secret"
-
-    @property
-    def base_unit(self) -> str | None:
-        """The unit in which this setting can be compared with others of its kind."""
-        return _BASE_UNITS.get(self.unit or "", (self.unit, Decimal(1)))[0]
-
-    def amount(self, *, rolled_back: bool) -> Decimal:
-        """Return the number in the base unit.
-
-        :param rolled_back: as a rollback writes it.
-        """
-        name = "on_rollback" if rolled_back and self.on_rollback is not None else "value"
-        return self._number(name) * _BASE_UNITS.get(self.unit or "", ("", Decimal(1)))[1]
+    type: Literal["switch", "flag"]
+    value: Truth
+    on_rollback: Truth | None = None
 
     def written(self, *, rolled_back: bool) -> str | bool:
         """Return the value as the product reads it.
@@ -130,16 +54,99 @@ class Setting(Section):
         :param rolled_back: as a rollback writes it.
         """
         value = self.on_rollback if rolled_back and self.on_rollback is not None else self.value
-        if isinstance(value, bool) and self.type == "flag":
+        return value if self.type == "flag" else str(value).lower()
+
+
+class NumberSetting(Section):
+    """A number; it reaches the product as text, with the digits of the file.
+
+    :param type: ``integer``, or ``decimal`` in quotes.
+    :param unit: of the number and its bounds.
+    :param minimum: smallest value allowed.
+    :param maximum: largest value allowed.
+    :param value: the number.
+    :param on_rollback: number that a rollback writes; None leaves the setting alone.
+    """
+
+    type: Literal["integer", "decimal"]
+    unit: Unit
+    minimum: int | str
+    maximum: int | str
+    value: int | str
+    on_rollback: int | str | None = None
+
+    @field_validator("minimum", "maximum", "value", "on_rollback", mode="before")
+    @classmethod
+    def _as_written(cls, value: object, info: ValidationInfo) -> object:
+        if value is None and info.field_name == "on_rollback":
+            return None
+        if isinstance(value, int) and not isinstance(value, bool):
             return value
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        if info.data.get("type") == "integer":
+            raise ValueError("must be a whole number")
+        try:
+            if isinstance(value, str) and Decimal(value).is_finite():
+                return value
+        except InvalidOperation:
+            pass
+        raise ValueError("must be a decimal number in quotes")
+
+    @model_validator(mode="after")
+    def _in_range(self) -> NumberSetting:
+        lowest, highest = Decimal(self.minimum), Decimal(self.maximum)
+        if lowest > highest:
+            raise ValueError(f"minimum={self.minimum}: must be at most maximum={self.maximum}")
+        for name, value in (("value", self.value), ("on_rollback", self.on_rollback)):
+            if value is not None and not lowest <= Decimal(value) <= highest:
+                raise ValueError(f"{name}={value}: must be {self.minimum} to {self.maximum} {self.unit}")
+        return self
+
+    @property
+    def base_unit(self) -> str:
+        """The unit in which this number is compared with others."""
+        return _BASE_UNITS.get(self.unit, (self.unit, Decimal(1)))[0]
+
+    def amount(self, *, rolled_back: bool) -> Decimal:
+        """Return the number in the base unit.
+
+        :param rolled_back: as a rollback writes it.
+        """
+        factor = _BASE_UNITS.get(self.unit, (self.unit, Decimal(1)))[1]
+        return Decimal(self.written(rolled_back=rolled_back)) * factor
+
+    def written(self, *, rolled_back: bool) -> str:
+        """Return the value as the product reads it.
+
+        :param rolled_back: as a rollback writes it.
+        """
+        return str(self.on_rollback if rolled_back and self.on_rollback is not None else self.value)
+
+
+class SecretSetting(Section):
+    """A setting without a value here, where everybody can read it: the running value is carried over."""
+
+    type: Literal["secret"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_value(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and (names := sorted(given.keys() - {"type"})):
+            # The value itself stays out of the message.
+            raise ValueError(
+                f"{', '.join(names)}: a secret is not kept in this file; add it to Secret Manager"
+            )
+        return given
+
+
+Setting = Annotated[TruthSetting | NumberSetting | SecretSetting, Field(discriminator="type")]
 
 
 class Document(Section):
     """One configuration document.
 
-    :param rising: lists of settings of which each must be less than the next, compared in their base units.
-    :param equal: lists of settings that must agree, likewise.
+    :param settings: by key.
+    :param rising: lists of numbers of which each must be less than the next, compared in their base units.
+    :param equal: lists of numbers that must agree, likewise.
     """
 
     settings: Mapping[str, Setting]
@@ -148,51 +155,56 @@ class Document(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Document:
-        for rule, lists in (("rising", self.rising), ("equal", self.equal)):
-            for keys in lists:
-                self._check_comparable(rule, keys)
-        broken = [text for rolled_back in (False, True) for text in self._contradictions(rolled_back)]
+        broken = [
+            text
+            for rule, lists in (("rising", self.rising), ("equal", self.equal))
+            for keys in lists
+            for text in self._contradictions(rule, self._numbers(rule, keys))
+        ]
         if broken:
-            raise ValueError("; ".join(dict.fromkeys(broken)))
+            raise ValueError("; ".join(broken))
         return self
 
-    def _check_comparable(self, rule: str, keys: Sequence[str]) -> None:
+    def _numbers(self, rule: str, keys: Sequence[str]) -> Mapping[str, NumberSetting]:
+        numbers = {}
         for key in keys:
-            if key not in self.settings:
-                raise ValueError(f"{rule}: {key} is not one of the settings")
-            if not self.settings[key].is_number:
-                raise ValueError(f"{rule}: {key} is no number")
-        units = {key: self.settings[key].base_unit for key in keys}
+            setting = self.settings.get(key)
+            if not isinstance(setting, NumberSetting):
+                problem = "is not one of the settings" if setting is None else "is no number"
+                raise ValueError(f"{rule}: {key} {problem}")  # noqa: TRY004
+            numbers[key] = setting
+        units = {key: number.base_unit for key, number in numbers.items()}
         if len(set(units.values())) > 1:
             raise ValueError(f"{rule}: these cannot be compared: {units}")
+        return numbers
 
-    def _contradictions(self, rolled_back: bool) -> Iterator[str]:
-        for rule, lists, words in (
-            ("rising", self.rising, "must be less than"),
-            ("equal", self.equal, "must agree with"),
-        ):
-            for one, other in (pair for keys in lists for pair in pairwise(keys)):
-                first = self.settings[one].amount(rolled_back=rolled_back)
-                second = self.settings[other].amount(rolled_back=rolled_back)
-                if first >= second if rule == "rising" else first != second:
-                    yield (
-                        f"{self._shown(one, rolled_back)}: {words} {self._shown(other, rolled_back)}"
-                        f"{' on rollback' if rolled_back else ''}"
-                    )
-
-    def _shown(self, key: str, rolled_back: bool) -> str:
-        setting = self.settings[key]
-        return f"{key}={setting.written(rolled_back=rolled_back)} {setting.unit}"
+    @staticmethod
+    def _contradictions(rule: str, numbers: Mapping[str, NumberSetting]) -> Iterator[str]:
+        words = "must be less than" if rule == "rising" else "must agree with"
+        for (one, first), (other, second) in pairwise(numbers.items()):
+            for rolled_back, when in ((False, ""), (True, " on rollback")):
+                a, b = (number.amount(rolled_back=rolled_back) for number in (first, second))
+                if a >= b if rule == "rising" else a != b:
+                    left, right = (n.written(rolled_back=rolled_back) for n in (first, second))
+                    yield f"{one}={left} {first.unit}: {words} {other}={right} {second.unit}{when}"
+                    break
 
     @property
     def secrets(self) -> Sequence[str]:
         """Keys whose values are carried over from the version that runs, and never shown."""
-        return [key for key, setting in self.settings.items() if setting.is_secret]
+        return [key for key, setting in self.settings.items() if isinstance(setting, SecretSetting)]
 
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback writes this document."""
-        return any(setting.on_rollback is not None for setting in self.settings.values())
+        return any(getattr(setting, "on_rollback", None) is not None for setting in self.settings.values())
+
+    def unit(self, key: str) -> str:
+        """Return the unit of a setting; empty for one that is no number.
+
+        :param key: of the setting.
+        """
+        return getattr(self.settings[key], "unit", "")
 
     def content(self, *, rolled_back: bool = False) -> dict[str, str | bool]:
         """Return what the product reads, but for the secrets.
@@ -202,44 +214,20 @@ class Document(Section):
         return {
             key: setting.written(rolled_back=rolled_back)
             for key, setting in self.settings.items()
-            if not setting.is_secret
+            if not isinstance(setting, SecretSetting)
         }
 
     def payload(self, running: Mapping[str, Any] | None, *, rolled_back: bool = False) -> bytes:
         """Return the document as it is written, the same bytes for the same content.
 
-        :param running: what runs now, from which the secrets are carried over.
+        :param running: the running content, from which the secrets are carried over.
         :param rolled_back: as a rollback writes it.
-        :raises PolicyError: when what runs lacks one of the secrets.
+        :raises PolicyError: when the running content lacks one of the secrets.
         """
         missing = [key for key in self.secrets if key not in (running or {})]
         if missing:
             raise PolicyError(
-                f"{', '.join(missing)}: a secret that what runs now does not have; add a version that has it"
+                f"{', '.join(missing)}: the running version does not have this secret; add one that has it"
             )
         kept = {key: (running or {})[key] for key in self.secrets}
         return json.dumps(self.content(rolled_back=rolled_back) | kept, sort_keys=True).encode()
-
-
-def read_documents(directory: Path) -> dict[str, Any]:
-    """Read and check every document of a folder.
-
-    :param directory: folder of ``<document>.yaml`` files.
-    :return: plain data by document name.
-    :raises PolicyError: with one line for every field that is wrong, or when there is no document.
-    """
-    documents: dict[str, Any] = {}
-    wrong: list[str] = []
-    for path in sorted(directory.glob("*.yaml")):
-        try:
-            documents[path.stem] = yaml.safe_load(path.read_text())
-            Document.model_validate(documents[path.stem])
-        except yaml.YAMLError as error:
-            wrong.append(f"policy {directory.name}/{path.name}: not YAML: {' '.join(str(error).split())}")
-        except ValidationError as error:
-            wrong += [f"policy {directory.name}/{path.name}: {line}" for line in describe(error)]
-    if wrong:
-        raise PolicyError("\n".join(wrong))
-    if not documents:
-        raise PolicyError(f"policy {directory.name}/: no configuration document (*.yaml) in this folder")
-    return documents

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
-from slipway.policy.configuration import read_documents
+from slipway.policy.configuration import Document
+from slipway.policy.errors import describe
 
 POLICY_DIRECTORY = INCLUDE / "policy"
 # A release policy says its phases, or which policy it extends.
@@ -46,6 +48,30 @@ def read_document(name: str, directory: Path) -> dict[str, Any]:
         document["configuration"] = read_documents(directory / folder)
     base = document.pop("extends", None)
     return document if base is None else _overlaid(read_document(base, directory), document)
+
+
+def read_documents(directory: Path) -> dict[str, Any]:
+    """Read and check every document of a folder.
+
+    :param directory: folder of ``<document>.yaml`` files.
+    :return: plain data by document name.
+    :raises PolicyError: with one line for every field that is wrong, or when there is no document.
+    """
+    documents: dict[str, Any] = {}
+    wrong: list[str] = []
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            documents[path.stem] = yaml.safe_load(path.read_text())
+            Document.model_validate(documents[path.stem])
+        except yaml.YAMLError as error:
+            wrong.append(f"policy {directory.name}/{path.name}: not YAML: {' '.join(str(error).split())}")
+        except ValidationError as error:
+            wrong += [f"policy {directory.name}/{path.name}: {line}" for line in describe(error)]
+    if wrong:
+        raise PolicyError("\n".join(wrong))
+    if not documents:
+        raise PolicyError(f"policy {directory.name}/: no configuration document (*.yaml) in this folder")
+    return documents
 
 
 def _with_environment(name: str, text: str) -> str:

@@ -75,7 +75,7 @@ _METRIC_FIELDS_RENAMED_IN_3 = {
 
 
 def _plain_names(document: Document) -> Document:
-    """Format 3 renamed fields and changed no meaning."""
+    """Format 3 renamed fields, and a setting has the fields of its type alone; no meaning changed."""
     sections = {
         section: _renamed(document[section], names)
         for section, names in _RENAMED_IN_3.items()
@@ -84,7 +84,19 @@ def _plain_names(document: Document) -> Document:
     metrics = {
         key: _renamed(metric, _METRIC_FIELDS_RENAMED_IN_3) for key, metric in document["metrics"].items()
     }
-    return {**document, **sections, "metrics": metrics}
+    configuration = {
+        name: {**content, "settings": _stated(content["settings"])}
+        for name, content in document["configuration"].items()
+    }
+    return {**document, **sections, "metrics": metrics, "configuration": configuration}
+
+
+def _stated(settings: Mapping[str, Mapping[str, Any]]) -> Document:
+    """Format 2 had every field for every type of setting, None where it had no meaning."""
+    return {
+        key: {name: value for name, value in setting.items() if value is not None}
+        for key, setting in settings.items()
+    }
 
 
 def _renamed(section: Mapping[str, Any], names: Mapping[str, str]) -> Document:

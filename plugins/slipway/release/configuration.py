@@ -68,7 +68,7 @@ def _changes(
     for key, value in wanted.items():
         if key not in running or running[key] != value:
             before = _text(running[key]) if key in running else ABSENT
-            yield SettingChange(name, key, before, _text(value), document.settings[key].unit or "")
+            yield SettingChange(name, key, before, _text(value), document.unit(key))
     for key in running:
         if key not in document.settings:
             yield SettingChange(name, key, HIDDEN, ABSENT, "")
