@@ -34,18 +34,19 @@ def sampled(cases: Iterable[Any], count: int) -> list[Any]:
     ]
 
 
-def numbers(share: float) -> Iterator[int]:
-    """Count from 1 on without end, leaving out all but a share.
+def numbers(one_in: int) -> Iterator[int]:
+    """Count from 1 on without end, taking one number at random of each so many.
 
-    :param share: fraction of the numbers to keep; 1 keeps every one.
+    :param one_in: how many numbers one is taken of; 1 takes every number.
     """
     draw = random.Random(SEED)
-    return (number for number in itertools.count(1) if draw.random() < share)
+    return (first + draw.randrange(one_in) for first in itertools.count(1, one_in))
 
 
-def shares(share: float) -> list[Any]:
-    """Return the shares for :func:`numbers` as parameters: a default run takes this one, an exhaustive run 1.
+def one_in(count: int) -> list[Any]:
+    """Return parameters for :func:`numbers`: a default run takes this one, an exhaustive run 1 too.
 
-    :param share: fraction of the numbers that a default run keeps.
+    :param count: how many numbers one is taken of in a default run.
     """
-    return [pytest.param(share, id="sample"), pytest.param(1.0, id="every", marks=pytest.mark.exhaustive)]
+    every = pytest.param(1, id="every", marks=pytest.mark.exhaustive)
+    return [pytest.param(count, id="sample"), every]
