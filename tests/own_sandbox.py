@@ -15,7 +15,7 @@ from sandbox.databases.server_user import remove_outside_folders
 from sandbox.supervisor import credentials, ports, shutdown
 from sandbox.supervisor.settings import REPOSITORY, Settings
 
-COMMAND_SECONDS = 110.0
+COMMAND_SECONDS = 240.0
 _BLOCK = 300
 _LOCKS = Path(tempfile.gettempdir())
 

@@ -18,8 +18,8 @@ from sandbox.supervisor.settings import HOST, Settings
 
 SUPERUSER = "slipway"
 DATABASES = ("airflow", "slipway", "netra_production", "netra_staging", "netra_rehearsal")
-INITDB_TIMEOUT_SECONDS = 60.0
-START_TIMEOUT_SECONDS = 30.0
+INITDB_TIMEOUT_SECONDS = 180.0
+START_TIMEOUT_SECONDS = 120.0
 
 
 def _wheel() -> Path:

@@ -17,7 +17,7 @@ from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 DOWNLOADS = REPOSITORY / ".cache" / "slipway"
 RULES = REPOSITORY / "include" / "monitoring" / "prometheus"
 DOWNLOAD_TIMEOUT_SECONDS = 180.0
-START_TIMEOUT_SECONDS = 20.0
+START_TIMEOUT_SECONDS = 120.0
 _HELP = (
     "Put a `prometheus` on PATH (a package named prometheus, or https://prometheus.io/download) "
     "and start the sandbox again."

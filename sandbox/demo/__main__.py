@@ -15,7 +15,7 @@ from sandbox.demo.display import Progress
 from sandbox.demo.memory import MemoryWatch
 from sandbox.supervisor.settings import Settings
 
-DAGS_BOUND_SECONDS = 60.0
+DAGS_BOUND_SECONDS = 180.0
 _FILE_COLUMNS = 140
 
 

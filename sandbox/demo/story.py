@@ -21,8 +21,8 @@ SERVICE = "netra-backend-prod"
 GOOD_VERSION = "1.1.0"
 BAD_VERSION = "1.2.0"
 DAGS = ("release", "kpi_rollup")
-RELEASE_BOUND_SECONDS = 420.0
-KPI_BOUND_SECONDS = 180.0
+RELEASE_BOUND_SECONDS = 900.0
+KPI_BOUND_SECONDS = 400.0
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from sandbox.databases.clickhouse import program as clickhouse
 from sandbox.supervisor.processes import Program, answers
 from sandbox.supervisor.settings import HOST, Settings
 
-START_SECONDS = 90.0
-SEED_SECONDS = 180.0
+START_SECONDS = 300.0
+SEED_SECONDS = 300.0
 
 
 @dataclass(frozen=True)

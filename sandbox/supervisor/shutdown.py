@@ -43,7 +43,7 @@ STAGES = (
     Stage(8.0, "cloud"),
     Stage(8.0, "prometheus", "clickhouse", "postgres"),
 )
-REST_SECONDS = 3.0
+REST_SECONDS = 10.0
 
 
 class LeftoverError(RuntimeError):

@@ -18,7 +18,7 @@ from tests.chaos import fault_table
 from tests.chaos.world import CANARY, SERVICE, STABLE, World
 from tests.integration.slipway.hooks.fault_proxy import Fault
 
-pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(900)]
 
 WRITE, READ, POLL = ("PATCH", "services/"), ("GET", rf"services/{SERVICE}(\?|$)"), ("GET", "operations")
 ASKED = ("GET", "/healthz")

@@ -13,7 +13,7 @@ from tests.chaos import fault_table
 from tests.chaos.world import CANARY, STABLE, World
 from tests.integration.slipway.hooks.fault_proxy import Fault
 
-pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(900)]
 
 Moment = Literal["before", "after"]
 Victim = Callable[[], str | None]

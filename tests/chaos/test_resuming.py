@@ -15,7 +15,7 @@ from tests.chaos.test_faults import POLL, READ, still_pinned
 from tests.chaos.world import CANARY, STABLE, World
 from tests.integration.slipway.hooks.fault_proxy import Fault
 
-pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(900)]
 
 MAKES = "updateMask=[^&]*template"
 

@@ -15,7 +15,7 @@ from sandbox.demo.memory import MemoryWatch
 from sandbox.supervisor.settings import HOST, Settings
 from tests.own_sandbox import sandbox_command, unused_sandbox
 
-UP_SECONDS = 300
+UP_SECONDS = 600
 DOWN_SECONDS = 120
 
 
@@ -40,7 +40,7 @@ def airflow(settings: Settings, memory: MemoryWatch) -> Iterator[AirflowClient]:
     try:
         assert up.returncode == 0, up.stdout + up.stderr
         with AirflowClient(settings) as client:
-            client.wait_for_dags(story.DAGS, bound=60)
+            client.wait_for_dags(story.DAGS, bound=180)
             yield client
     finally:
         down = sandbox_command(settings, "sandbox", "down", seconds=DOWN_SECONDS)

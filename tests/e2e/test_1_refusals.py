@@ -13,7 +13,7 @@ from google.cloud import run_v2
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.supervisor.settings import HOST, LOCATION, Settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 # What is asked for, and the field, the value and what is allowed in the answer.
 REFUSED_BY_THE_FORM: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [
@@ -31,7 +31,7 @@ REFUSED_BY_THE_FIRST_TASK: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [
     ),
     ({"version": "1.1.0", "canary_precent": 10}, ("canary_precent=10", "unknown field")),
 ]
-RUN_SECONDS = 120
+RUN_SECONDS = 400
 
 
 @pytest.mark.parametrize(("conf", "words"), REFUSED_BY_THE_FORM)

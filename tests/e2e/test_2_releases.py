@@ -21,7 +21,7 @@ from sandbox.platform.identity import issue
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import Settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def all_hold(found: Iterable[checks.Check]) -> None:
@@ -46,7 +46,7 @@ def test_a_second_release_meanwhile_was_refused_before_it_touched_anything(
     airflow: AirflowClient, intruder: ProgressThen, good: story.ReleaseReport
 ) -> None:
     assert intruder.run_id is not None
-    state = airflow.wait("release", intruder.run_id, bound=60)
+    state = airflow.wait("release", intruder.run_id, bound=180)
     assert state.state == "failed"
     assert state.tasks["preflight.validate_request"] == "success"
     assert state.tasks["preflight.open_release"] == "failed"

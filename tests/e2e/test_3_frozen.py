@@ -13,7 +13,7 @@ from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.supervisor.settings import Settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 #: As good as the others.
 VERSION = "1.1.1"

@@ -15,7 +15,7 @@ from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
 from sandbox.supervisor.settings import Settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def words(page: httpx.Response) -> str:

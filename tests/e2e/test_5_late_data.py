@@ -18,10 +18,10 @@ from sandbox.demo.airflow_client import AirflowClient
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 ROLLUP, LATE = "kpi_rollup", "kpi_late_data"
-BOUND_SECONDS = 120.0
+BOUND_SECONDS = 400.0
 
 
 def use(settings: Settings, day: date) -> UUID:

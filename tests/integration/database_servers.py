@@ -14,7 +14,7 @@ from sandbox.databases.server_user import server_folder
 from sandbox.supervisor.processes import Program, launch, wait_ready
 from sandbox.supervisor.settings import Settings
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0
 TOOL_SECONDS = 60
 
 

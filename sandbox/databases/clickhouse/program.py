@@ -12,7 +12,7 @@ MEMORY_VARIABLE = "SLIPWAY_CLICKHOUSE_MEMORY"
 # Enough for a demonstration, and what a small machine can spare. With less than 1 GiB for each of its threads
 # the engine works with fewer of them.
 DEFAULT_MEMORY = 1_500_000_000
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 def program(settings: Settings, memory: int = DEFAULT_MEMORY) -> Program:

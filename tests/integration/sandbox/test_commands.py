@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,10 +20,52 @@ import pytest
 from sandbox.supervisor import credentials, ports, shutdown
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 from tests.own_sandbox import Run
+from tests.waiting import until
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(500)]
 
-INTERRUPT_SECONDS = 60.0
+BEGIN_SECONDS, END_SECONDS = 240.0, 120.0
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A command that runs, in a session of its own; a file takes its output, which no pipe can hold up."""
+
+    process: subprocess.Popen[bytes]
+    file: Path
+
+    @property
+    def output(self) -> str:
+        """What it wrote so far."""
+        return self.file.read_text()
+
+    def wait_for(self, path: Path) -> None:
+        """Wait until it has made a file."""
+
+        def made() -> bool:
+            assert self.process.poll() is None, self.output
+            return path.exists()
+
+        until(made, str(path), BEGIN_SECONDS)
+
+
+@contextmanager
+def begun(variables: dict[str, str], file: Path, *arguments: str) -> Iterator[Begun]:
+    """Begin ``python -m ...``; at the end of the block it has ended."""
+    with file.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=REPOSITORY,
+            env=variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Begun(process, file)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def assert_nothing_left(settings: Settings) -> None:
@@ -59,25 +103,13 @@ def test_cloud_comes_up_once_and_goes_down(own: Settings, run: Run) -> None:
 @pytest.mark.parametrize("log", ["postgres", "cloud", "seed"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_start_leaves_nothing(
-    own: Settings, variables: dict[str, str], log: str, number: signal.Signals
+    own: Settings, variables: dict[str, str], tmp_path: Path, log: str, number: signal.Signals
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "cloud-up"],
-        cwd=REPOSITORY,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    deadline = time.monotonic() + INTERRUPT_SECONDS
-    while not (own.logs / f"{log}.log").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=INTERRUPT_SECONDS)
-    assert process.returncode == 130, output
-    assert "Traceback" not in output
+    with begun(variables, tmp_path / "output", "sandbox", "cloud-up") as start:
+        start.wait_for(own.logs / f"{log}.log")
+        start.process.send_signal(number)
+        assert start.process.wait(END_SECONDS) == 130, start.output
+    assert "Traceback" not in start.output
     assert_nothing_left(own)
 
 
@@ -112,7 +144,7 @@ def test_port_base_that_cannot_be_is_refused(base: str, variables: dict[str, str
         env={**variables, "SLIPWAY_PORT_BASE": base},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert refused.returncode == 1
@@ -130,7 +162,7 @@ def test_a_program_runs_with_the_connections_of_a_sandbox_that_is_up_and_not_wit
             env=variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -145,24 +177,13 @@ def test_a_program_runs_with_the_connections_of_a_sandbox_that_is_up_and_not_wit
 
 
 @pytest.mark.parametrize("log", ["cloud", "scheduler"])
-def test_an_interrupted_demo_leaves_nothing(own: Settings, variables: dict[str, str], log: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.demo"],
-        cwd=REPOSITORY,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + INTERRUPT_SECONDS
-    while not (own.logs / f"{log}.log").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    # As a terminal does it: to every process of the foreground group.
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=INTERRUPT_SECONDS)
-    assert process.returncode == 130, output
-    assert "Traceback" not in output
+def test_an_interrupted_demo_leaves_nothing(
+    own: Settings, variables: dict[str, str], tmp_path: Path, log: str
+) -> None:
+    with begun(variables, tmp_path / "output", "sandbox.demo") as demo:
+        demo.wait_for(own.logs / f"{log}.log")
+        # As a terminal does it: to every process of the foreground group.
+        os.killpg(demo.process.pid, signal.SIGINT)
+        assert demo.process.wait(END_SECONDS) == 130, demo.output
+    assert "Traceback" not in demo.output
     assert_nothing_left(own)

@@ -19,7 +19,7 @@ from sandbox.supervisor.settings import Settings
 from sandbox.users.identities import user_ids
 from tests.own_sandbox import sandbox_command, unused_sandbox
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(500)]
 
 PINNED = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 each_environment = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda e: e.name)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from sandbox.supervisor.settings import HOST
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 
-FIRST_SAMPLE_SECONDS = 20.0
+FIRST_SAMPLE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from include.load_test.prompts import Prompt
 from sandbox.platform.identity import issue
 from sandbox.supervisor.settings import HOST, REPOSITORY
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 12.0
 SIGNING_KEY = "a-signing-key-of-the-tests-alone-0123456789"
 PRICING = {

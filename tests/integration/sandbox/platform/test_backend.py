@@ -24,6 +24,7 @@ from tests.integration.sandbox.platform.services import (
     launch,
     start,
 )
+from tests.waiting import BOUND_SECONDS, until
 
 pytestmark = pytest.mark.sandbox
 PRICES = input_prices(json.dumps(PRICING))
@@ -31,7 +32,7 @@ NewUser = Callable[[Service], User]
 
 
 def _rows(database: str, user: User, count: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BOUND_SECONDS
     with psycopg.connect(database, autocommit=True, row_factory=dict_row) as connection:
         while True:
             rows = connection.execute(
@@ -75,9 +76,7 @@ def test_totals_are_those_of_all_instances(
     elsewhere = User(other, user.client, user.user_id)
     answers = [who.optimize(prompt).json() for prompt in corpus(3) for who in (user, elsewhere)]
     total = sum(Decimal(answer["cost_usd"]) for answer in answers)
-    deadline = time.monotonic() + 5
-    while user.costs()["requests"] < len(answers) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: user.costs()["requests"] >= len(answers), "the costs of all answers")
     for side in (user, elsewhere):
         costs = side.costs()
         assert (costs["requests"], Decimal(costs["cost_usd"])) == (len(answers), total)
@@ -163,10 +162,7 @@ def test_requests_are_served_while_the_database_is_away_and_written_when_it_is_b
                 )
                 answers = [user.optimize(prompt) for prompt in corpus(5)]
                 assert [answer.status_code for answer in answers] == [200] * 5
-                deadline = time.monotonic() + 5
-                while not service.metric("token_usage_write_failures_total") and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                assert service.metric("token_usage_write_failures_total") > 0
+                until(lambda: service.metric("token_usage_write_failures_total") > 0, "a write that fails")
                 assert service.metric("token_usage_rows_total", outcome="written") == 1
             finally:
                 connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
@@ -182,9 +178,7 @@ def test_a_refused_row_is_counted_and_the_user_does_not_notice(
     try:
         answer = new_user(service).optimize(corpus(1)[0])
         assert answer.status_code == 200
-        deadline = time.monotonic() + 5
-        while not service.metric("token_usage_rows_total", outcome="refused") and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: service.metric("token_usage_rows_total", outcome="refused"), "a row that is refused")
         assert service.metric("token_usage_rows_total", outcome="refused") == 1
     finally:
         service.stop()

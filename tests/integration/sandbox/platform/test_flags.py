@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,9 +10,10 @@ from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
 from include.load_test.prompts import corpus
 from sandbox.cloud.secret_manager.api import SecretManager
-from sandbox.platform.flags import LOOK_SECONDS, FeatureFlags
+from sandbox.platform.flags import FeatureFlags
 from tests.integration.sandbox.cloud.served import served
 from tests.integration.sandbox.platform.services import Service, User
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 SECRET = "projects/test/secrets/prod-feature-flags"
@@ -58,10 +58,7 @@ def test_the_running_backend_stops_optimizing_without_a_deployment(
 
     assert optimizes()
     roll_back(client, 2)
-    deadline = time.monotonic() + 10 * LOOK_SECONDS
-    while optimizes():
-        assert time.monotonic() < deadline, "the rollback's flags did not arrive"
-        time.sleep(0.1)
+    until(lambda: not optimizes(), "the rollback's flags")
 
 
 @pytest.mark.asyncio

@@ -48,7 +48,7 @@ def load_test(tmp_path: Path, auth: Service, frontend: Service) -> LoadTest:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert report.exists(), done.stderr
@@ -61,7 +61,7 @@ def test_the_good_version_stands_the_load(load_test: LoadTest, backend: Service)
     done, report = load_test(backend.url)
     assert done.returncode == 0, done.stderr
     assert report["users"] == 20
-    assert RUN_SECONDS - 1 < report["duration_seconds"] < RUN_SECONDS + 15
+    assert RUN_SECONDS - 1 < report["duration_seconds"] < RUN_SECONDS + 60
     assert RATE < report["requests"] < RATE * report["duration_seconds"]
     assert (report["failures"], report["failure_rate"]) == (0, 0.0)
     assert 0 < report["latency_p50_ms"] <= report["latency_p95_ms"]

@@ -16,13 +16,14 @@ from psycopg.rows import dict_row
 
 from include.load_test.prompts import corpus
 from tests.integration.sandbox.platform.services import PRICING, Service, User
+from tests.waiting import BOUND_SECONDS
 
 pytestmark = pytest.mark.sandbox
 
 
 def rows(database: str, table: str, user: User, count: int) -> Sequence[dict[str, Any]]:
-    """Wait for a user's rows in a table, for at most 10 s."""
-    deadline = time.monotonic() + 10
+    """Wait for a user's rows in a table."""
+    deadline = time.monotonic() + BOUND_SECONDS
     with psycopg.connect(database, autocommit=True, row_factory=dict_row) as connection:
         while True:
             found = connection.execute(

@@ -18,7 +18,7 @@ from sandbox.supervisor.settings import Settings
 
 pytestmark = pytest.mark.sandbox
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 def start(settings: Settings, code: str) -> subprocess.Popen[bytes]:

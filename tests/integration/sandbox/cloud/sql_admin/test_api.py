@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sandbox
 PROJECT = "sandbox-production"
 INSTANCE = "netra-production-db"
 WHERE = {"project": PROJECT, "instance": INSTANCE}
-DONE_SECONDS = 20.0
+DONE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

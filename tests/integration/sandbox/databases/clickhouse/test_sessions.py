@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 Connect = Callable[..., Any]
@@ -77,12 +78,15 @@ def test_a_session_admits_one_request_at_a_time(server: Settings) -> None:
         begun.set()
         return _get(server, {"query": "SELECT sleep(1.5)", "session_id": "locked"})
 
+    def refused() -> bool:
+        assert not first.done(), "it has answered, and nobody was refused"
+        second = _get(server, {"query": "SELECT 1", "session_id": "locked"})
+        return second.headers.get("X-ClickHouse-Exception-Code") == "373"
+
     with ThreadPoolExecutor() as pool:
         first = pool.submit(slow)
-        begun.wait(5)
-        threading.Event().wait(0.5)
-        second = _get(server, {"query": "SELECT 1", "session_id": "locked"})
-        assert second.headers["X-ClickHouse-Exception-Code"] == "373"
+        begun.wait()
+        until(refused, "the session at work")
         assert first.result().text == "0\n"
     assert _get(server, {"query": "SELECT 1", "session_id": "locked"}).text == "1\n"
 
@@ -115,9 +119,9 @@ def _headers(server: Settings) -> dict[str, str]:
 
 def _get(server: Settings, parameters: dict[str, str]) -> httpx.Response:
     url = f"http://{HOST}:{server.clickhouse_port}/"
-    return httpx.get(url, params=parameters, headers=_headers(server), timeout=20)
+    return httpx.get(url, params=parameters, headers=_headers(server), timeout=60)
 
 
 def _post(server: Settings, parameters: dict[str, str], sql: str) -> httpx.Response:
     url = f"http://{HOST}:{server.clickhouse_port}/"
-    return httpx.post(url, params=parameters, headers=_headers(server), content=sql, timeout=20)
+    return httpx.post(url, params=parameters, headers=_headers(server), content=sql, timeout=60)

@@ -138,7 +138,7 @@ def test_somebody_elses_change_right_after_ours_is_noticed(
     began = time.monotonic()
     with pytest.raises(ReleaseConflict, match="changed again while it was being set"):
         web.shift({"a": 90, "b": 10})
-    assert time.monotonic() - began < SECONDS / 2, "there is nothing to wait for"
+    assert time.monotonic() - began < SECONDS, "there is nothing to wait for"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_lasting_failure_ends_within_a_bound_and_changes_nothing(
     began = time.monotonic()
     with pytest.raises(CloudRunError, match=web.where["service"]):
         web.shift({"b": 100}, timeout=4.0)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < SECONDS
     proxy.reset()
     assert web.split() == {"a": 100, "b": 0}
 

@@ -68,7 +68,7 @@ def test_a_lasting_failure_is_no_evidence_within_a_bound(proxy: FaultProxy, faul
     began = time.monotonic()
     with pytest.raises(MetricsUnavailable, match=r"slipway_promql: .* after 3 attempts"):
         PromQLHook(timeout=0.3).query("vector(1)")
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
     assert proxy.count("GET") <= 3
 
 

@@ -97,7 +97,7 @@ def test_a_migration_that_cannot_have_its_lock_gives_up_and_succeeds_later(
         began = time.monotonic()
         with pytest.raises(MigrationFailed, match="lock timeout"):
             migrate(tmp_path)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         release = threading.Timer(0.3, holder.rollback)
         release.start()
         assert migrate(tmp_path, attempts=20) == ["0001_busy"]

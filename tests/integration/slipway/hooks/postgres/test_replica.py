@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -97,7 +98,7 @@ def test_it_waits_while_the_replica_replays_nothing_and_ends_when_it_goes_on(
     time.sleep(1)
     assert told[-1].rows == waited_at < ROWS, "not a batch while the replica is behind"
     assert (told[-1].lag_seconds or 0) > 1
-    assert "replica lag 1." in str(told[-1])
+    assert re.search(r"replica lag \d+\.\d", str(told[-1]))
     assert count(behind, "numbers WHERE doubled IS NOT NULL") == 0
     behind.execute("SELECT pg_wal_replay_resume()")
     thread.join(60)
@@ -138,7 +139,7 @@ def paused(connection: psycopg.Connection) -> bool:
 
 def until(what: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -43,7 +43,7 @@ def test_a_command_is_stopped_with_everything_it_started_when_its_time_is_over()
     began = time.monotonic()
     with pytest.raises(CommandFailed, match=r"sh: not done after 0\.5 s; stopped"):
         CommandHook().run_command(["sh", "-c", "sleep 60 & sleep 60"], environment={}, timeout_seconds=0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_the_workers_own_environment_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
