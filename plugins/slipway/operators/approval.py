@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
-
-from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import ITEMS
+from slipway.release.asking import answer_of, ask
 from slipway.release.configuration import table
 
 if TYPE_CHECKING:
@@ -55,19 +52,21 @@ class ApproveProductionOperator(ReleaseOperator):
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
         """Record who answered what, and return whether production may begin.
 
-        :param event: Airflow's: ``chosen_options``, and ``responded_by_user``, None when nobody answered in
-            time.
+        :param event: as :func:`slipway.release.asking.answer_of` reads it.
         """
         release = self.release(context)
-        user, (option,) = event["responded_by_user"], event["chosen_options"]
-        if user is None:
-            return self._answer(release, False, "nobody answered in time")
-        approval, own = release.policy.approval, release.actor in (user["id"], user["name"])
-        if option == APPROVE and own and approval is not None and approval.by_another_person:
-            self.log.warning("%s asked for this release: somebody else has to approve it", user["name"])
+        answer = answer_of(event)
+        if answer.user is None:
+            return self._answer(release, False, str(answer))
+        approval, own = release.policy.approval, release.actor in (answer.user["id"], answer.user["name"])
+        approved = answer.option == APPROVE
+        if approved and own and approval is not None and approval.by_another_person:
+            self.log.warning(
+                "%s asked for this release: somebody else has to approve it", answer.user["name"]
+            )
             # Airflow keeps the form, and takes the answer off it.
             return self._ask(context, release, approval, "Somebody else has to approve it.")
-        return self._answer(release, option == APPROVE, f"{user['name']} answered {option!r}", user=user)
+        return self._answer(release, approved, str(answer), user=answer.user)
 
     def _answer(self, release: Release, approved: bool, reason: str, **payload: Any) -> bool:
         self.record(release, APPROVAL, approved=approved, reason=reason, **payload)
@@ -75,17 +74,15 @@ class ApproveProductionOperator(ReleaseOperator):
 
     def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
         seconds = approval.answer_timeout_seconds
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
-            options=[APPROVE, REJECT],
+        raise ask(
+            context,
             subject=f"Release {release.version}: may it go to production?",
             body=f"Asked for by {release.actor}. Without an answer within {seconds / 60:g} minutes it is "
             f"rolled back.\n\n{body}",
-            defaults=[REJECT],
-            # The API takes a mapping, and refuses the none that is the default.
-            params={},
+            options=(APPROVE, REJECT),
+            safe=REJECT,
+            seconds=seconds,
         )
-        raise TaskAwaitingInput(method_name="on_answer", timeout=timedelta(seconds=seconds))
 
 
 def _body(entries: Mapping[str, Mapping[str, Any]], checklist: list[str]) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SchemaContractBroken
 from slipway.ledger.outcome import rollback_reason
 from slipway.operators.base import ReleaseOperator
+from slipway.release.asking import answer_of, ask
 from slipway.release.rollback.schema_guard import OVERRIDDEN
 from slipway.release.rollback.traffic import restore_stable_traffic
 
@@ -49,18 +48,18 @@ class RollBackTrafficOperator(ReleaseOperator):
     def on_answer(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Follow the answer, and record who overrode what, and why.
 
-        :param event: Airflow's: ``chosen_options``, ``params_input``, and ``responded_by_user``, None when
-            nobody answered in time.
+        :param event: as :func:`slipway.release.asking.answer_of` reads it.
         :raises AirflowFailException: when the traffic stays where it is.
         """
         release = self.release(context)
-        user, (option,) = event["responded_by_user"], event["chosen_options"]
-        reason = str((event.get("params_input") or {}).get("reason") or "").strip()
-        if user is None or option != ALL_THE_SAME or not reason:
-            who = f"{user['name']} answered {option!r}" if user else "nobody answered in time"
-            why = " without a reason" if user and option == ALL_THE_SAME else ""
-            raise AirflowFailException(f"{who}{why}: no traffic was moved; {REFUSED} of the ledger says why")
-        self.record(release, OVERRIDDEN, reason=f"{user['name']}: {reason}", user=user)
+        answer = answer_of(event)
+        reason = str(answer.fields.get("reason") or "").strip()
+        if answer.user is None or answer.option != ALL_THE_SAME or not reason:
+            why = " without a reason" if answer.user and answer.option == ALL_THE_SAME else ""
+            raise AirflowFailException(
+                f"{answer}{why}: no traffic was moved; {REFUSED} of the ledger says why"
+            )
+        self.record(release, OVERRIDDEN, reason=f"{answer.user['name']}: {reason}", user=answer.user)
         return self._roll_back(release)
 
     def _roll_back(self, release: Release) -> dict[str, Any]:
@@ -71,15 +70,16 @@ class RollBackTrafficOperator(ReleaseOperator):
 
     def _call_person(self, context: Context, release: Release, refused: str) -> NoReturn:
         seconds = release.policy.decision.decision_timeout_seconds
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
-            options=[ALL_THE_SAME, LEAVE],
+        waiting = ask(
+            context,
             subject=f"Release {release.version}: the rollback is refused",
             body=f"{refused}.\n\nNo traffic was moved. **{ALL_THE_SAME}** gives it to the version that "
             f"cannot run on the schema, and needs a reason. With **{LEAVE}**, or without an answer within "
             f"{seconds / 60:g} minutes, the traffic stays and the release stays open.",
-            defaults=[LEAVE],
-            params={"reason": REASON.serialize()},
+            options=(ALL_THE_SAME, LEAVE),
+            safe=LEAVE,
+            seconds=seconds,
+            fields={"reason": REASON},
         )
         self.record(release, REFUSED, reason=refused, seconds=seconds)
-        raise TaskAwaitingInput(method_name="on_answer", timeout=timedelta(seconds=seconds))
+        raise waiting

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
-
 from slipway.exceptions import NotificationFailed, ReleaseConflict
 from slipway.ledger.bakes import Bake, current_bake
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
+from slipway.release.asking import answer_of, ask
 from slipway.release.drift import stable_revision
 from slipway.release.leases import hold_services
 from slipway.triggers.bake import BakeTrigger
@@ -76,20 +74,17 @@ class BakeSensor(ReleaseOperator):
     def on_answer(self, context: Context, event: dict[str, Any]) -> str:
         """Record who answered what, and watch on, with the leases renewed, where that was the answer.
 
-        :param event: Airflow's: ``chosen_options``, ``responded_at``, and ``responded_by_user``, None
-            when nobody answered in time.
+        :param event: as :func:`slipway.release.asking.answer_of` reads it.
         """
         release = self.release(context)
         watch, _ = current_bake(self.ledger, release.release_id, self.phase)
-        user, (option,) = event["responded_by_user"], event["chosen_options"]
-        who = f"{user['name']} answered {option!r}" if user else "nobody answered in time"
-        at = event["responded_at"].isoformat()
-        watch_on = option == WATCH_ON
-        self.record(release, watch.answer_key, reason=who, user=user, watch_on=watch_on, at=at)
+        answer = answer_of(event)
+        at, watch_on = answer.at.isoformat(), answer.option == WATCH_ON
+        self.record(release, watch.answer_key, reason=str(answer), user=answer.user, watch_on=watch_on, at=at)
         if watch_on:
             hold_services(release, self.ledger, self.cloud_run, self.lease(release))
             self._watch(release, Bake(self.phase, watch.number + 1), started_at=at)
-        return str(option)
+        return answer.option
 
     def _watch(self, release: Release, watch: Bake, *, started_at: str) -> None:
         phase = release.policy.phases[self.phase]
@@ -119,16 +114,15 @@ class BakeSensor(ReleaseOperator):
 
     def _call_person(self, context: Context, release: Release, reason: str) -> None:
         seconds = release.policy.decision.decision_timeout_seconds
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
-            options=[WATCH_ON, ROLL_BACK],
+        waiting = ask(
+            context,
             subject=f"Release {release.version}: the {self.phase} phase is frozen",
             body=f"{reason}.\n\nThe traffic stays as it is. **{WATCH_ON}** watches the phase from its "
             f"beginning; **{ROLL_BACK}** brings back what served before. Without an answer within "
             f"{seconds / 60:g} minutes the release is rolled back.",
-            defaults=[ROLL_BACK],
-            # The API takes a mapping, and refuses the none that is the default.
-            params={},
+            options=(WATCH_ON, ROLL_BACK),
+            safe=ROLL_BACK,
+            seconds=seconds,
         )
         self.log.info(
             "audit",
@@ -138,7 +132,7 @@ class BakeSensor(ReleaseOperator):
             seconds=seconds,
             team=self._tell_team(context, release, reason),
         )
-        raise TaskAwaitingInput(method_name="on_answer", timeout=timedelta(seconds=seconds))
+        raise waiting
 
     def _tell_team(self, context: Context, release: Release, reason: str) -> str:
         """Return how the team was told, or why it was not: the question stands in Airflow either way."""

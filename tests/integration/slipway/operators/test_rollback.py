@@ -13,10 +13,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from slipway.exceptions import SchemaContractBroken
 from slipway.hooks.postgres.migrations import SchemaHook
-from slipway.operators import rollback
 from slipway.operators.closing import ReconcileReleaseOperator
 from slipway.operators.rollback import ALL_THE_SAME, LEAVE, RollBackTrafficOperator
 from slipway.policy.release import load_policy
+from slipway.release import asking
 from slipway.release.schema import identity_of
 from slipway.triggers.bake import BakeTrigger
 
@@ -50,7 +50,7 @@ def uri(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What a person is asked; who answers is Airflow's, so its form goes no further here."""
     questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(rollback, "upsert_hitl_detail", lambda **question: questions.append(question))
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
     return questions
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput
-from slipway.operators import approval
 from slipway.operators.approval import APPROVAL, APPROVE, REJECT, ApproveProductionOperator
 from slipway.operators.gates import PreparationGateOperator
 from slipway.policy.checklist import ITEMS
 from slipway.policy.release import Policy, load_policy
+from slipway.release import asking
 
 CHANGE = {"document": "pricing-config", "key": "markup", "before": "1.2", "after": "1.3", "unit": "x"}
 RECORD: Mapping[str, Any] = {
@@ -63,7 +63,7 @@ class Asking(ApproveProductionOperator):
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What a person is asked."""
     questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(approval, "upsert_hitl_detail", lambda **question: questions.append(question))
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
     return questions
 
 

@@ -14,6 +14,7 @@ from slipway.ledger.bakes import recorded_bakes
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
+from slipway.release import asking
 from slipway.sensors import bake
 from slipway.sensors.bake import ROLL_BACK, WATCH_ON, BakeSensor
 
@@ -62,7 +63,7 @@ class Frozen(BakeSensor):
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What a person is asked."""
     questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(bake, "upsert_hitl_detail", lambda **question: questions.append(question))
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
     monkeypatch.setattr(bake, "stable_revision", lambda *_: "stable")
     return questions
 

@@ -1,0 +1,82 @@
+"""Asking a person in Airflow's required actions: the one place that knows how Airflow keeps a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, Param
+
+#: Method of the operator that gets the answer.
+ANSWERED = "on_answer"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question.
+
+    :param option: the option chosen; the safe one when nobody answered in time.
+    :param user: ``id`` and ``name`` of the person; None when nobody answered in time.
+    :param at: when.
+    :param fields: what the person filled in, by name.
+    """
+
+    option: str
+    user: Mapping[str, Any] | None
+    at: datetime
+    fields: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.user['name']} answered {self.option!r}" if self.user else "nobody answered in time"
+
+
+def ask(
+    context: Context,
+    *,
+    subject: str,
+    body: str,
+    options: Sequence[str],
+    safe: str,
+    seconds: float,
+    fields: Mapping[str, Param] | None = None,
+) -> TaskAwaitingInput:
+    """Put a question before a person; raising what is returned waits for the answer without a worker's slot.
+
+    :param context: of the task that asks.
+    :param subject: the question in one line.
+    :param body: Markdown; what the person needs to know, and what each option does.
+    :param options: what may be answered.
+    :param safe: the option that counts when nobody answers in time.
+    :param seconds: how long to wait for an answer.
+    :param fields: what else the person may fill in, by name.
+    :return: what the task must raise; Airflow then resumes it with the answer in ``on_answer``.
+    """
+    upsert_hitl_detail(
+        ti_id=context["ti"].id,
+        options=list(options),
+        subject=subject,
+        body=body,
+        defaults=[safe],
+        # The API takes a mapping, and refuses the none that is the default.
+        params={name: param.serialize() for name, param in (fields or {}).items()},
+    )
+    return TaskAwaitingInput(method_name=ANSWERED, timeout=timedelta(seconds=seconds))
+
+
+def answer_of(event: Mapping[str, Any]) -> Answer:
+    """Read what Airflow resumes a task with.
+
+    :param event: Airflow's: ``chosen_options``, ``responded_at``, ``params_input``, and
+        ``responded_by_user``, None when nobody answered in time.
+    :return: the answer.
+    """
+    (option,) = event["chosen_options"]
+    return Answer(
+        option, event["responded_by_user"], event["responded_at"], dict(event.get("params_input") or {})
+    )
