@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,35 @@ from slipway.exceptions import NotificationFailed
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
+    from slipway.ledger.ledger import Release
+
 ANSWER_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def notify_team(context: Context, release: Release, event: str, subject: str, message: str) -> str | None:
+    """Notify the team about a release; a message that cannot be sent never fails the release.
+
+    :param context: of the task that notifies.
+    :param release: names the connection in its policy.
+    :param event: ledger key of what happened.
+    :param subject: the message in one line.
+    :param message: what happened and what to do, in one or more lines.
+    :return: why the team was not notified, for the record; None when a channel took the message.
+    """
+    notifier = TeamNotifier(
+        message=message,
+        subject=subject,
+        conn_id=release.policy.checklist.notification.connection,
+        details={"release": release.release_id, "event": event},
+    )
+    try:
+        notifier.notify(context)
+    except NotificationFailed as error:
+        log.warning("The team was not notified: %s", error)
+        return str(error)
+    return None
 
 
 class TeamNotifier(BaseNotifier):

@@ -11,7 +11,7 @@ from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.outcome import outcome_of, rollback_reason, summary_line
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
-from slipway.release.alert_rules import read_alerts
+from slipway.release.monitoring_files import read_alerts
 from slipway.release.rollback.traffic import leave_services, restore_stable_traffic
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from slipway.exceptions import NotificationFailed, ReleaseUnknown
+from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.outcome import summary_line
 from slipway.ledger.plan import release_id
+from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.trigger_run import ENDED, trigger_run, wait_for_run
 from slipway.policy.release import load_policy
@@ -106,16 +107,5 @@ class ReleaseRegionsOperator(ReleaseOperator):
         return list(kept)
 
     def _notify(self, context: Context, release: Release, kept: Mapping[str, Sequence[str]]) -> str:
-        from slipway.notifiers.team import TeamNotifier
-
-        connection = release.policy.checklist.notification.connection
-        subject, message = kept_message(release, kept)
-        details = {"release": release.release_id, "event": "regions"}
-        try:
-            TeamNotifier(message=message, subject=subject, conn_id=connection, details=details).notify(
-                context
-            )
-        except NotificationFailed as error:
-            self.log.exception("The team was not notified")
-            return str(error)
-        return f"via {connection}"
+        error = notify_team(context, release, "regions", *kept_message(release, kept))
+        return f"via {release.policy.checklist.notification.connection}" if error is None else error

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunError, ReleaseConflict
 from slipway.operators.base import ReleaseOperator
+from slipway.release.checklist import DRILL
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
-
-DRILL = "drill/staging"
 
 
 class RehearseRollbackOperator(ReleaseOperator):

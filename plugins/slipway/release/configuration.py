@@ -1,4 +1,4 @@
-"""What a release changes in the product's configuration, for the task log, the ledger and whoever approves.
+"""The product's configuration: what serves, what a release writes, and what changes between the two.
 
 A secret is never shown, and neither is the value of a key that the policy does not know: it may be one.
 """
@@ -8,9 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from slipway.exceptions import ServiceNotFound
 from slipway.policy.configuration import Document
+from slipway.policy.release import EnvironmentName
+
+if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.hooks.secret_manager import SecretVersionHook
+    from slipway.ledger.ledger import Release
 
 HIDDEN = "(not shown)"
 ABSENT = "(absent)"
@@ -40,7 +48,7 @@ def parse_payload(data: bytes) -> Mapping[str, Any] | None:
     """Read a document as it is kept in Secret Manager.
 
     :param data: payload of a version.
-    :return: None when it is no JSON object; why not is not told, as the parser's words would carry the text.
+    :return: None when it is no JSON object; why not is left out: the parser's message would carry the text.
     """
     try:
         content = json.loads(data)
@@ -93,3 +101,157 @@ def table(found: Sequence[Mapping[str, str]]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+
+
+@dataclass(frozen=True)
+class Running:
+    """The version of a document that the serving revision mounts.
+
+    :param version: its number, or ``latest`` when whoever deployed the revision did not pin it.
+    :param state: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
+    :param content: None when the version cannot be read, or its payload is no JSON object.
+    :param follows: whether the revision knows where the document is, and follows a rollback of it.
+    """
+
+    version: str
+    state: str
+    content: Mapping[str, Any] | None
+    follows: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """Documents written as secret versions.
+
+    :param versions: number of the version by document.
+    :param serving: the version that the serving revision mounts, by document that it mounts.
+    :param changes: what changes between the two, as plain data.
+    """
+
+    versions: Mapping[str, int]
+    serving: Mapping[str, str]
+    changes: Sequence[Mapping[str, str]]
+
+    def as_payload(self) -> dict[str, Any]:
+        """Return plain data for the ledger."""
+        return asdict(self)
+
+
+class ConfigurationStore:
+    """The configuration documents of one environment, in Secret Manager and in the revisions that mount them.
+
+    :param release: whose policy has the documents.
+    :param environment: ``staging`` or ``production``.
+    :param cloud_run: the door to Cloud Run.
+    :param gcp_conn_id: connection to Google Cloud.
+    """
+
+    def __init__(
+        self, release: Release, environment: EnvironmentName, cloud_run: CloudRunTrafficHook, gcp_conn_id: str
+    ) -> None:
+        self.release = release
+        self.name = environment
+        self.cloud_run = cloud_run
+        self.gcp_conn_id = gcp_conn_id
+        self.environment = release.policy.environments[environment]
+
+    @cached_property
+    def secrets(self) -> SecretVersionHook:
+        """The door to Secret Manager."""
+        from slipway.hooks.secret_manager import SecretVersionHook
+
+        return SecretVersionHook(gcp_conn_id=self.gcp_conn_id)
+
+    def secret(self, document: str) -> dict[str, str]:
+        """Return the project and the name of a document's secret.
+
+        :param document: its name in the policy.
+        """
+        return {"project_id": self.environment.project_id, "secret": self.environment.secret(document)}
+
+    def running(self) -> Mapping[str, Running]:
+        """Return what the serving revisions read now; a document that none of them mounts is left out."""
+        mounted = self._mounted()
+        return {
+            name: self._read(name, *mounted[name])
+            for name in self.release.policy.configuration
+            if name in mounted
+        }
+
+    def read(self, document: str, version: int) -> Mapping[str, Any]:
+        """Read a version of a document.
+
+        :param document: its name in the policy.
+        :param version: number of the version.
+        :return: its content; empty when its payload is no JSON object.
+        """
+        return parse_payload(self.secrets.access(**self.secret(document), version=version)) or {}
+
+    def write(self, running: Mapping[str, Running], *, rolled_back: bool = False) -> Written:
+        """Write documents as secret versions; the same content is not written twice.
+
+        :param running: what the serving revisions read, by document.
+        :param rolled_back: write what the policy changes on a rollback, as a rollback writes it.
+        :return: what was written, and what changes.
+        """
+        documents = {
+            name: document
+            for name, document in self.release.policy.configuration.items()
+            if document.rolls_back or not rolled_back
+        }
+        contents = {name: running[name].content if name in running else None for name in documents}
+        found = [
+            change.as_payload()
+            for name, document in documents.items()
+            for change in changes(name, document, contents[name], rolled_back=rolled_back)
+        ]
+        versions = {
+            name: self.secrets.add_version(
+                **self.secret(name), data=document.payload(contents[name], rolled_back=rolled_back)
+            )
+            for name, document in documents.items()
+        }
+        return Written(versions, {name: version.version for name, version in running.items()}, found)
+
+    def _read(self, document: str, version: str, follows: bool) -> Running:
+        where: dict[str, Any] = {**self.secret(document), "version": version}
+        state = self.secrets.version_state(**where)
+        content = parse_payload(self.secrets.access(**where)) if state == "ENABLED" else None
+        return Running(version, state, content, follows)
+
+    def _mounted(self) -> Mapping[str, tuple[str, bool]]:
+        """Return by document the version that serves, and whether its revision follows a rollback."""
+        from slipway.hooks.cloud_run.hook import secrets_of, variables_of
+
+        found: dict[str, tuple[str, bool]] = {}
+        for service in self.release.policy.services.values():
+            name = service.names[self.name]
+            revision = self._serving(name) if service.secrets else None
+            if revision is None:
+                continue
+            serving = self.cloud_run.get_revision(
+                project_id=self.environment.project_id,
+                location=self.environment.location,
+                service=name,
+                revision=revision,
+            )
+            references, variables = secrets_of(serving), variables_of(serving)
+            for variable, document in service.secrets.items():
+                secret, _, version = references.get(variable, "").rpartition(":")
+                if secret.rpartition("/")[2] == self.environment.secret(document):
+                    found.setdefault(document, (version, f"{variable}_REFERENCE" in variables))
+        return found
+
+    def _serving(self, service: str) -> str | None:
+        from slipway.hooks.cloud_run.hook import serving_split
+
+        if service in self.release.stable:
+            return next(iter(self.release.stable[service]), None)
+        try:
+            live = self.cloud_run.get_service(
+                project_id=self.environment.project_id, location=self.environment.location, service=service
+            )
+        except ServiceNotFound:
+            return None
+        split = serving_split(live)
+        return max(split, key=lambda revision: split[revision], default=None)

@@ -1,4 +1,4 @@
-"""Grafana dashboards as files: which there are, and whether they show something."""
+"""The monitoring as files: Grafana dashboards and whether they show something, Prometheus alerts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
+
+from slipway.exceptions import PolicyError
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,19 @@ def _panels(container: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for panel in container.get("panels", []):
         yield panel
         yield from _panels(panel)
+
+
+def read_alerts(directory: Path) -> set[str]:
+    """Return the names of the alerts in every rule file of a folder.
+
+    :param directory: folder of YAML files; one that does not exist holds none.
+    :raises PolicyError: naming the file that is no rule file.
+    """
+    found: set[str] = set()
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            groups = yaml.safe_load(path.read_text())["groups"]
+            found |= {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+        except (yaml.YAMLError, KeyError, TypeError) as error:
+            raise PolicyError(f"{path.name}: is no file of Prometheus rules") from error
+    return found

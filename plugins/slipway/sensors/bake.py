@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import NotificationFailed, ReleaseConflict
+from slipway.exceptions import ReleaseConflict
 from slipway.ledger.bakes import Bake, current_bake
+from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
 from slipway.release.asking import answer_of, ask
@@ -130,27 +131,17 @@ class BakeSensor(ReleaseOperator):
             entry=f"called/{self.phase}",
             reason=reason,
             seconds=seconds,
-            team=self._tell_team(context, release, reason),
+            team=self._notify(context, release, reason),
         )
         raise waiting
 
-    def _tell_team(self, context: Context, release: Release, reason: str) -> str:
-        """Return how the team was told, or why it was not: the question stands in Airflow either way."""
-        from slipway.notifiers.team import TeamNotifier
-
-        connection = release.policy.checklist.notification.connection
+    def _notify(self, context: Context, release: Release, reason: str) -> str:
+        """Return how the team was notified, or why not: the question stands in Airflow either way."""
         subject = f"Release {release.version}: the {self.phase} phase is frozen and waits for an answer"
-        notifier = TeamNotifier(
-            message=f"{subject}.\n{reason}.\nAnswer under Required Actions: {WATCH_ON}, or {ROLL_BACK}.",
-            subject=subject,
-            conn_id=connection,
-            details={"release": release.release_id, "event": f"called/{self.phase}"},
-        )
-        try:
-            notifier.notify(context)
-        except NotificationFailed as error:
-            return f"not told: {error}"
-        return f"told through {connection}"
+        message = f"{subject}.\n{reason}.\nAnswer under Required Actions: {WATCH_ON}, or {ROLL_BACK}."
+        error = notify_team(context, release, f"called/{self.phase}", subject, message)
+        connection = release.policy.checklist.notification.connection
+        return f"notified via {connection}" if error is None else f"not notified: {error}"
 
     def _skip(self, release: Release) -> None:
         """Promote a phase that has nothing to watch: without a stable there is no share to give."""

@@ -9,7 +9,7 @@ import pytest
 from slipway.analysis.post_deployment import LiveState, deployment_checklist
 from slipway.paths import INCLUDE
 from slipway.policy.release import Policy, load_policy
-from slipway.release.alert_rules import read_alerts
+from slipway.release.monitoring_files import read_alerts
 
 REVISIONS = {"web": "web-new"}
 LIVE = {"web": LiveState({"web-new": 100}, True)}

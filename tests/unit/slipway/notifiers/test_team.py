@@ -7,11 +7,12 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from slipway.exceptions import NotificationFailed
-from slipway.notifiers.team import TeamNotifier
+from slipway.notifiers.team import TeamNotifier, notify_team
 
 
 class _Server:
@@ -137,3 +138,16 @@ def test_a_connection_that_is_not_there() -> None:
     notifier = TeamNotifier(message="x", subject="x", conn_id="nobody_made_this")
     with pytest.raises(NotificationFailed, match="connection nobody_made_this: is not configured"):
         notifier.notify({})
+
+
+def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing(
+    webhook: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notification = SimpleNamespace(connection="test_team")
+    policy = SimpleNamespace(checklist=SimpleNamespace(notification=notification))
+    release: Any = SimpleNamespace(release_id="r", policy=policy)
+    for path, error in (("/hook/secret", None), ("/hook", "connection test_team: refused with HTTP 403")):
+        connection = {"conn_type": "http", "host": f"http://127.0.0.1:{webhook.port}{path}"}
+        monkeypatch.setenv("AIRFLOW_CONN_TEST_TEAM", json.dumps(connection))
+        assert notify_team({}, release, "called/canary", "Frozen", "The canary is frozen.") == error
+    assert webhook.received[0] == {"text": "The canary is frozen.", "release": "r", "event": "called/canary"}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from slipway.release.monitoring_files import read_dashboards
+import pytest
+from slipway.exceptions import PolicyError
+from slipway.release.monitoring_files import read_alerts, read_dashboards
 
 
 def test_panels_with_a_query_are_counted_in_folded_rows_too(tmp_path: Path) -> None:
@@ -24,3 +26,17 @@ def test_what_is_no_dashboard_is_named(tmp_path: Path) -> None:
         (tmp_path / f"{name}.json").write_text(text)
     assert read_dashboards(tmp_path).broken == ("a.json", "b.json", "c.json", "d.json")
     assert read_dashboards(tmp_path / "nothing").panels == {}
+
+
+def test_alerts_are_those_of_every_rule_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "groups: [{name: g, rules: [{alert: slow, expr: up}, {record: x, expr: up}]}]"
+    )
+    assert read_alerts(tmp_path) == {"slow"}
+    assert read_alerts(tmp_path / "nothing") == set()
+
+
+def test_what_is_no_rule_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text("rules: []")
+    with pytest.raises(PolicyError, match=r"b\.yaml: is no file of Prometheus rules"):
+        read_alerts(tmp_path)
