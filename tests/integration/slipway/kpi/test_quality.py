@@ -8,19 +8,29 @@ import psycopg
 import pytest
 from slipway.kpi.errors import QualityCheckFailed
 
-from tests.integration.kpi.ground_truth import insert, make_usage, users
-from tests.integration.kpi.rollup import Rollup
+from sandbox.history.loading import load
+from sandbox.history.rows import Usage
+from tests.integration.slipway.kpi.known_past import make_days, usage_of
+from tests.integration.slipway.kpi.rollup import Rollup
 
 # Great Expectations and what it imports raise these while being imported and used.
 pytestmark = [pytest.mark.sandbox, pytest.mark.filterwarnings("default")]
-DAY = "2026-01-31"
+DAY = "2026-01-30"
+
+
+def write_usage(source: psycopg.Connection, count: int) -> list[Usage]:
+    """Write requests of the day; return them."""
+    ids = [row[0] for row in source.execute("SELECT id FROM users ORDER BY id")]
+    made = usage_of(make_days(date.fromisoformat(DAY), 1, ids=ids).there)[:count]
+    assert len(made) == count
+    load(source, {Usage: made})
+    return made
 
 
 def test_good_data_is_published_and_bad_data_is_not(
     source: psycopg.Connection, rollup: Rollup, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = make_usage(3, date.fromisoformat(DAY), 500, users(source))
-    insert(source, rows)
+    rows = write_usage(source, 500)
     results = rollup.run(DAY)
     assert results["source.quality"] == {"source_usage": 8, "source_events": 4}
     assert results["check.quality"] == {"staged_day": 10, "kpi_daily": 6}
@@ -45,9 +55,7 @@ def test_good_data_is_published_and_bad_data_is_not(
 def test_a_day_of_users_whom_nobody_knows_is_not_published(
     source: psycopg.Connection, rollup: Rollup
 ) -> None:
-    rows = make_usage(4, date.fromisoformat(DAY), 100, users(source))
-    insert(source, rows)
-    ids = [row.id for row in rows]
+    ids = [row.id for row in write_usage(source, 100)]
     source.execute(
         "UPDATE token_usage_tracking SET user_id = gen_random_uuid() WHERE id = ANY(%s)", (ids[:10],)
     )

@@ -13,7 +13,7 @@ from typing import Any
 from airflow.providers.clickhousedb.hooks import clickhouse as _clickhouse  # noqa: F401 - what a task imports late
 from airflow.providers.postgres.hooks import postgres as _postgres  # noqa: F401 - likewise
 
-from tests.integration.kpi.rollup import execute
+from tests.integration.slipway.kpi.rollup import execute
 
 BOUND_SECONDS = 60.0
 

@@ -12,7 +12,7 @@ import pytest
 from sandbox.demo.customers import note_customers
 from sandbox.supervisor.settings import REPOSITORY, Settings
 from sandbox.users.identities import user_ids
-from tests.integration.kpi.rollup import Rollup
+from tests.integration.slipway.kpi.rollup import Rollup
 
 pytestmark = pytest.mark.sandbox
 PEOPLE = REPOSITORY / "include" / "sql" / "postgres" / "seed" / "0002_people.sql"
@@ -20,11 +20,11 @@ SECONDS = 15
 
 
 def test_what_is_noted_about_the_users_becomes_revenue_and_conversion(
-    blank_source: psycopg.Connection, rollup: Rollup, postgres_server: Settings
+    blank_source: psycopg.Connection, rollup: Rollup, database_server: Settings
 ) -> None:
     blank_source.execute(PEOPLE.read_bytes(), {"ids": user_ids()})
     began = time.monotonic()
-    written = note_customers(postgres_server)
+    written = note_customers(database_server)
     assert time.monotonic() - began < SECONDS
     ((noted,),) = blank_source.execute(
         "SELECT (SELECT count(*) FROM subscription_event) + (SELECT count(*) FROM satisfaction_answer) "

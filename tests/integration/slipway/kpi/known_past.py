@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import psycopg
@@ -15,17 +18,18 @@ from slipway.ledger.plan import plan_release
 from slipway.policy.release import load_policy
 
 from sandbox.databases import postgres
-from sandbox.history.past import Past, Recipe, make_past
+from sandbox.history.past import Past, Recipe, Rows, make_past
 from sandbox.history.releases import Release, Serving, Step
+from sandbox.history.rows import Usage
 from sandbox.history.truth import Kpis, Truth
 from sandbox.history.windows import Windows
 from sandbox.supervisor.settings import Settings
-from tests.integration.kpi.rollup import Rollup
+from tests.integration.slipway.kpi.rollup import Rollup
 
 LATE_DAYS = 4
 FIRST_REVISION = "netra-backend-prod-00001-aaa"
-# Version, number of the day, whether it was promoted. Each canary goes over midnight.
-RELEASES = (("1.1.0", 12, True), ("1.2.0", 25, False))
+# Version, after which share of the days, whether it was promoted. Each canary goes over midnight.
+RELEASES = (("1.1.0", Fraction(2, 5), True), ("1.2.0", Fraction(5, 6), False))
 
 
 def make_known_past(ledger: Ledger, settings: Settings, *, days: int, users: int, seed: int = 6) -> Past:
@@ -35,10 +39,13 @@ def make_known_past(ledger: Ledger, settings: Settings, *, days: int, users: int
     first -= timedelta(days=first.weekday())
     releases = [
         _release(
-            ledger, settings, version, datetime.combine(first + timedelta(days=number), time(14)), promoted
+            ledger,
+            settings,
+            version,
+            datetime.combine(first + timedelta(days=int(days * share)), time(14)),
+            promoted,
         )
-        for version, number, promoted in RELEASES
-        if number < days
+        for version, share, promoted in RELEASES
     ]
     recipe = Recipe(
         seed=seed,
@@ -51,6 +58,30 @@ def make_known_past(ledger: Ledger, settings: Settings, *, days: int, users: int
         late_days=LATE_DAYS,
     )
     return make_past(recipe)
+
+
+def make_days(first: date, days: int, *, users: int = 0, ids: Sequence[uuid.UUID] = ()) -> Past:
+    """Make some days without a release, each with a request in its first and in its last microsecond.
+
+    :param ids: the customers' ids, if they are there already.
+    """
+    past = make_past(Recipe(seed=6, first=first, days=days, users=users, ids=ids))
+    return replace(past, there=complete(past.there))
+
+
+def complete(rows: Rows) -> Rows:
+    """Leave out the requests that lack a figure: in so small a day they are more than may be published."""
+    return {**rows, Usage: [row for row in usage_of(rows) if None not in row]}
+
+
+def usage_of(rows: Rows, day: date | None = None) -> list[Usage]:
+    """Return the requests, or those of a day."""
+    return [row for row in rows[Usage] if isinstance(row, Usage) and day in (None, row.created_at.date())]
+
+
+def repeated(usage: Sequence[Usage]) -> list[Usage]:
+    """Return requests like these once more, as new ones."""
+    return [row._replace(id=uuid.uuid4()) for row in usage]
 
 
 def _release(ledger: Ledger, settings: Settings, version: str, at: datetime, promoted: bool) -> Release:

@@ -14,9 +14,11 @@ from slipway.ledger.plan import plan_release
 from slipway.policy.release import load_policy
 
 from sandbox.databases import postgres
+from sandbox.history.loading import load
+from sandbox.history.rows import Usage
 from sandbox.supervisor.settings import Settings
-from tests.integration.kpi.ground_truth import insert, make_usage, users
-from tests.integration.kpi.rollup import Rollup
+from tests.integration.slipway.kpi.known_past import make_days, usage_of
+from tests.integration.slipway.kpi.rollup import Rollup
 
 pytestmark = pytest.mark.sandbox
 # Late data is looked for in the days before today.
@@ -25,6 +27,18 @@ TEXT = DAY.isoformat()
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12)  # noqa: DTZ001 - as the product's tables have it
 NOBODY = uuid.UUID(int=0)
 SKIPPED = ("source.quality", "check.quality", "review_targets")
+
+
+def users(source: psycopg.Connection) -> list[tuple[uuid.UUID, str]]:
+    """Return the product's users and their plans."""
+    return [(row[0], row[1]) for row in source.execute("SELECT id, plan FROM users ORDER BY id")]
+
+
+def write_usage(source: psycopg.Connection, days: int) -> None:
+    """Write the requests of the days up to the one under test; the half of the users make none."""
+    ids = [user for user, _ in users(source)[::2]]
+    past = make_days(DAY - timedelta(days=days - 1), days, ids=ids)
+    load(source, {Usage: usage_of(past.there)})
 
 
 def write(source: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None:
@@ -60,13 +74,13 @@ def shift(ledger: Ledger, settings: Settings) -> str:
 
 
 def test_events_become_kpis_by_hand(
-    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
+    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, database_server: Settings
 ) -> None:
-    new = shift(ledger, postgres_server)
+    new = shift(ledger, database_server)
     people = dict(users(source))
     free = [user for user, plan in people.items() if plan == "free"]
     paying = [user for user, plan in people.items() if plan == "enterprise"]
-    insert(source, make_usage(1, DAY, 200, users(source)))
+    write_usage(source, days=1)
     at = {"created_at": NOON}
     for number in range(20):
         write(
@@ -154,8 +168,7 @@ def test_late_rows_and_forgotten_users_are_found_and_get_in(
 ) -> None:
     days = [DAY - timedelta(days=1), DAY]
     people = users(source)
-    for day in days:
-        insert(source, make_usage(day.toordinal(), day, 60, people))
+    write_usage(source, days=2)
     rollup.run(TEXT, until="migrate")
     assert rollup.differing_days() == dict.fromkeys(days, "usage not published")
     for day in days:

@@ -15,6 +15,7 @@ from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import open_warehouse
 from slipway.operators.kpi.base import DAY
 
+from sandbox.history.truth import Kpis
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
@@ -76,6 +77,10 @@ class Rollup:
             f"SELECT kpi, dim, value, numerator, denominator, n FROM kpi.kpi_daily WHERE as_of = '{day}'"
         )
         return {(row[0], row[1]): row[2:] for row in rows}
+
+    def values(self, day: date) -> Kpis:
+        """Return the values of a day's KPIs by KPI and dimension."""
+        return {key: row[0] for key, row in self.kpis(day.isoformat()).items()}
 
     def published(self, day: str) -> tuple[Any, ...]:
         """Return everything published for a day except when and by which run."""

@@ -15,7 +15,7 @@ from sandbox.history.loading import load
 from sandbox.history.past import Past
 from sandbox.history.truth import Truth
 from sandbox.supervisor.settings import Settings
-from tests.integration.kpi.known_past import (
+from tests.integration.slipway.kpi.known_past import (
     LATE_DAYS,
     differences,
     expected,
@@ -24,18 +24,24 @@ from tests.integration.kpi.known_past import (
     shape,
     watched,
 )
-from tests.integration.kpi.rollup import Rollup
+from tests.integration.slipway.kpi.rollup import Rollup
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(500)]
-DAYS, USERS, AT_ONCE = 30, 60, 3
+USERS, AT_ONCE = 60, 3
 # Great Expectations takes seconds a day; the last day is rolled up with it.
 WITHOUT_QUALITY = ("source.quality", "check.quality", "review_targets")
 
 
-@pytest.fixture
-def past(blank_source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings) -> Past:
+@pytest.fixture(params=[10, pytest.param(30, marks=pytest.mark.exhaustive)], ids="{} days".format)
+def past(
+    request: pytest.FixtureRequest,
+    blank_source: psycopg.Connection,
+    rollup: Rollup,
+    ledger: Ledger,
+    database_server: Settings,
+) -> Past:
     """The past in the product's database, without what comes late."""
-    made = make_known_past(ledger, postgres_server, days=DAYS, users=USERS)
+    made = make_known_past(ledger, database_server, days=request.param, users=USERS)
     load(blank_source, made.there)
     rollup.run(made.days[0].isoformat(), until="migrate")
     return made
