@@ -84,17 +84,14 @@ with DAG(
     with TaskGroup("extract", tooltip="One UTC day of the source, pulled by ClickHouse itself") as extract:
         around = StageOperator(
             task_id="around",
-            tables={
-                name: [f"kpi/stage/{name}"]
-                for name in (
-                    "event_extract",
-                    "customer_control",
-                    "person_extract",
-                    "price_extract",
-                    "release_extract",
-                    "release_phase",
-                )
-            },
+            tables=[
+                "event_extract",
+                "customer_control",
+                "person_extract",
+                "price_extract",
+                "release_extract",
+                "release_phase",
+            ],
         )
         usage = StageOperator(
             task_id="usage",
@@ -116,27 +113,24 @@ with DAG(
     with TaskGroup("rollup", tooltip="Facts and KPIs of the day, in staging tables") as rollup:
         facts = StageOperator(
             task_id="facts",
-            tables={"event_fact": ["kpi/stage/event_fact"]},
+            tables=["event_fact"],
             inputs={"around": around.output},
         )
         totals = StageOperator(
             task_id="totals",
-            tables={
-                name: [f"kpi/stage/{name}"]
-                for name in (
-                    "usage_cell",
-                    "usage_user_day",
-                    "usage_totals",
-                    "event_totals",
-                    "subscriber_day",
-                    "source_fingerprint",
-                )
-            },
+            tables=[
+                "usage_cell",
+                "usage_user_day",
+                "usage_totals",
+                "event_totals",
+                "subscriber_day",
+                "source_fingerprint",
+            ],
             inputs={**extracts, "facts": facts.output},
         )
         kpis = StageOperator(
             task_id="kpis",
-            tables={name: [f"kpi/stage/{name}"] for name in ("kpi_daily", "staged_day")},
+            tables=["kpi_daily", "staged_day"],
             inputs={**extracts, "facts": facts.output, "totals": totals.output},
         )
     staged = {**extracts, "facts": facts.output, "totals": totals.output, "kpis": kpis.output}

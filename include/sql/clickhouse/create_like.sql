@@ -1,1 +1,1 @@
-CREATE TABLE {table:Identifier} AS {shape:Identifier}
+CREATE TABLE {{ table }} AS {{ shape }}

@@ -1,1 +1,1 @@
-DROP TABLE IF EXISTS {table:Identifier} SYNC
+DROP TABLE IF EXISTS {{ table }} SYNC

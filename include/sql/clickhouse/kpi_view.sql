@@ -1,4 +1,4 @@
-CREATE OR REPLACE VIEW kpi
+CREATE OR REPLACE VIEW kpi{{ on_cluster }}
 (
     as_of              Date,
     kpi                String,
@@ -15,5 +15,4 @@ CREATE OR REPLACE VIEW kpi
 AS
 SELECT * FROM kpi_daily
 UNION ALL
--- queries: kpi/windowed
-COMMENT '<mark>'
+{{ union_all('kpi/windowed') }}

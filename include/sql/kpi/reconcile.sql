@@ -4,12 +4,12 @@
 -- Edge cases: money is compared exactly, to the sixth decimal. An extract without its trailer has no control
 --             rows and so fails 'trailers'. 'other days' finds rows that would be published into another day.
 WITH
-    (SELECT count() FROM {usage_control:Identifier}) AS trailers,
-    (SELECT toDecimal128(sum(control_rows), 6) FROM {usage_control:Identifier}) AS source_rows,
-    (SELECT sum(control_cost_usd) FROM {usage_control:Identifier}) AS source_cost,
-    (SELECT sum(control_cost_original_usd) FROM {usage_control:Identifier}) AS source_cost_original,
-    (SELECT count() FROM {event_extract:Identifier} WHERE control_rows IS NOT NULL) AS event_trailers,
-    (SELECT toDecimal128(sum(control_rows), 6) FROM {event_extract:Identifier}) AS source_events
+    (SELECT count() FROM {{ usage_control }}) AS trailers,
+    (SELECT toDecimal128(sum(control_rows), 6) FROM {{ usage_control }}) AS source_rows,
+    (SELECT sum(control_cost_usd) FROM {{ usage_control }}) AS source_cost,
+    (SELECT sum(control_cost_original_usd) FROM {{ usage_control }}) AS source_cost_original,
+    (SELECT count() FROM {{ event_extract }} WHERE control_rows IS NOT NULL) AS event_trailers,
+    (SELECT toDecimal128(sum(control_rows), 6) FROM {{ event_extract }}) AS source_events
 SELECT check.1 AS name, check.2 AS expected, check.3 AS found
 FROM
 (
@@ -19,15 +19,15 @@ FROM
         ('fact cost', source_cost, sum(ifNull(cost_usd, 0))),
         ('fact cost original', source_cost_original, sum(ifNull(cost_original_usd, 0))),
         ('other days', toDecimal128(0, 6), toDecimal128(countIf(day != {day:Date}), 6)),
-        ('user requests', source_rows, (SELECT toDecimal128(sum(requests), 6) FROM {usage_user_day:Identifier})),
-        ('user cost', source_cost, (SELECT sum(cost_usd) FROM {usage_user_day:Identifier})),
-        ('kpi requests', source_rows, (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'requests' AND dim = 'all')),
-        ('kpi cost', source_cost, (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_usd' AND dim = 'all')),
-        ('kpi savings', (SELECT sum(saved_usd) FROM {usage_user_day:Identifier}), (SELECT max(value) FROM {kpi_daily:Identifier} WHERE kpi = 'cost_savings_usd' AND dim = 'all')),
+        ('user requests', source_rows, (SELECT toDecimal128(sum(requests), 6) FROM {{ usage_user_day }})),
+        ('user cost', source_cost, (SELECT sum(cost_usd) FROM {{ usage_user_day }})),
+        ('kpi requests', source_rows, (SELECT max(value) FROM {{ kpi_daily }} WHERE kpi = 'requests' AND dim = 'all')),
+        ('kpi cost', source_cost, (SELECT max(value) FROM {{ kpi_daily }} WHERE kpi = 'cost_usd' AND dim = 'all')),
+        ('kpi savings', (SELECT sum(saved_usd) FROM {{ usage_user_day }}), (SELECT max(value) FROM {{ kpi_daily }} WHERE kpi = 'cost_savings_usd' AND dim = 'all')),
         ('event trailers', toDecimal128(1, 6), toDecimal128(event_trailers, 6)),
-        ('event rows', source_events, (SELECT toDecimal128(count(), 6) FROM {event_fact:Identifier})),
-        ('events of other days', toDecimal128(0, 6), (SELECT toDecimal128(countIf(day != {day:Date}), 6) FROM {event_fact:Identifier})),
-        ('fingerprints', toDecimal128(3, 6), (SELECT toDecimal128(count(), 6) FROM {source_fingerprint:Identifier}))
+        ('event rows', source_events, (SELECT toDecimal128(count(), 6) FROM {{ event_fact }})),
+        ('events of other days', toDecimal128(0, 6), (SELECT toDecimal128(countIf(day != {day:Date}), 6) FROM {{ event_fact }})),
+        ('fingerprints', toDecimal128(3, 6), (SELECT toDecimal128(count(), 6) FROM {{ source_fingerprint }}))
     ]) AS check
-    FROM {usage_fact:Identifier}
+    FROM {{ usage_fact }}
 )

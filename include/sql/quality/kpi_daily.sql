@@ -7,4 +7,4 @@ SELECT
     if(unit = 'percent', toFloat64(value), NULL) AS percent,
     if(kpi NOT IN ('cost_savings_usd', 'cost_savings_per_user_usd', 'cost_reduction_percent'), toFloat64(value), NULL) AS amount,
     definition_version
-FROM {kpi_daily:Identifier}
+FROM {{ kpi_daily }}

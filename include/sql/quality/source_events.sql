@@ -4,14 +4,14 @@ SELECT
     count(*) AS events,
     count(*) FILTER (WHERE source = 'websocket' AND (quantity < 0 OR quantity > of_quantity)) AS impossible_deliveries,
     coalesce(min(amount), 0)::float AS lowest_amount,
-    (SELECT count(*) FROM subscription_event WHERE occurred_at < timestamp ':next_day'
+    (SELECT count(*) FROM subscription_event WHERE occurred_at < timestamp {{ next_day }}
         AND (plan = 'free') <> (mrr_usd = 0)) AS subscriptions_with_a_wrong_price,
     (SELECT count(*) FROM (
         SELECT model FROM token_usage_tracking
-        WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day' AND model IS NOT NULL
+        WHERE created_at >= timestamp {{ day }} AND created_at < timestamp {{ next_day }} AND model IS NOT NULL
         GROUP BY model
         EXCEPT
-        SELECT model FROM token_price WHERE effective_from < timestamp ':next_day'
+        SELECT model FROM token_price WHERE effective_from < timestamp {{ next_day }}
     ) AS unpriced) AS models_without_a_price
 FROM kpi_event
-WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
+WHERE created_at >= timestamp {{ day }} AND created_at < timestamp {{ next_day }}

@@ -10,7 +10,7 @@ SELECT
     coalesce(least(min(cost_usd), min(cost_original_usd)), 0)::float AS lowest_cost_usd,
     coalesce(greatest(max(cost_usd), max(cost_original_usd)), 0)::float AS highest_cost_usd,
     coalesce(extract(epoch FROM
-        least(timestamp ':next_day', now() AT TIME ZONE 'UTC') - max(created_at)) / 3600, 0)::float
+        least(timestamp {{ next_day }}, now() AT TIME ZONE 'UTC') - max(created_at)) / 3600, 0)::float
         AS hours_since_newest_row
 FROM token_usage_tracking
-WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
+WHERE created_at >= timestamp {{ day }} AND created_at < timestamp {{ next_day }}

@@ -1,2 +1,2 @@
 -- The figures about the staged day, in one row, as the expectations of staged_day see them.
-SELECT * FROM {staged_day:Identifier}
+SELECT * FROM {{ staged_day }}

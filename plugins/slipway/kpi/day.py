@@ -1,8 +1,8 @@
-"""The day a run is about, and how statements name it."""
+"""The day a run is about."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from slipway.kpi.errors import DayInvalid
 
@@ -11,6 +11,7 @@ def parse_day(partition_key: str | None) -> date:
     """Read a run's partition key.
 
     :param partition_key: ``YYYY-MM-DD``; the day's hours are UTC. Today is allowed and gives a partial day.
+    :return: the day.
     :raises DayInvalid: when it is missing, is no such date, or lies in the future.
     """
     text = partition_key or ""
@@ -23,22 +24,6 @@ def parse_day(partition_key: str | None) -> date:
     if day > datetime.now(UTC).date():
         raise _invalid(partition_key, "lies in the future")
     return day
-
-
-def bind_day(sql: str, day: date) -> str:
-    """Put the half-open range of a day into a statement for PostgreSQL.
-
-    :param sql: with ``:day`` and ``:next_day`` inside quotes.
-    """
-    return sql.replace(":next_day", (day + timedelta(days=1)).isoformat()).replace(":day", day.isoformat())
-
-
-def bind_day_value(sql: str, day: date) -> str:
-    """Put a day into a statement for ClickHouse that takes no parameters.
-
-    :param sql: with ``{day:Date}``.
-    """
-    return sql.replace("{day:Date}", f"toDate('{day.isoformat()}')")
 
 
 def _invalid(partition_key: str | None, why: str) -> DayInvalid:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from slipway.kpi.cluster import Cluster
 from slipway.kpi.errors import MigrationConflict
-from slipway.sql import SQL_DIRECTORY, statement
+from slipway.sql import SQL_DIRECTORY, render, statement
 
 MIGRATIONS = SQL_DIRECTORY / "clickhouse" / "migrations"
 
@@ -32,25 +31,35 @@ class Client(Protocol):
 
 @dataclass(frozen=True)
 class ClickHouseMigration:
-    """One file of the migrations folder."""
+    """One file of the migrations folder.
+
+    :param name: the file's name without its ending.
+    :param template: the file.
+    """
 
     name: str
-    text: str
+    template: str
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the file, in hex."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """SHA-256 of the migration for a single server, in hex: the same on a cluster."""
+        return hashlib.sha256(render(self.template).encode()).hexdigest()
 
-    @property
-    def statements(self) -> list[str]:
-        """The statements of the file; each ends with a semicolon at the end of a line."""
-        return [part for part in re.split(r";[ \t]*(?:\n|$)", self.text) if part.strip()]
+    def statements(self, cluster: str | None = None) -> list[str]:
+        """Return the statements; each ends with a semicolon at the end of a line.
+
+        :param cluster: name of the cluster to define on; None for a single server.
+        :return: the statements, in their order.
+        """
+        text = render(self.template, cluster=cluster)
+        return [part for part in re.split(r";[ \t]*(?:\n|$)", text) if part.strip()]
 
 
 def load(folder: Path = MIGRATIONS) -> list[ClickHouseMigration]:
     """Read the migrations in their order.
 
+    :param folder: where they are.
+    :return: the migrations.
     :raises FileNotFoundError: when the folder has none.
     """
     found = [ClickHouseMigration(path.stem, path.read_text()) for path in sorted(folder.glob("*.sql"))]
@@ -64,13 +73,13 @@ def apply(
 ) -> list[str]:
     """Apply what is not applied yet.
 
+    :param client: a client of the database to migrate.
+    :param migrations: all migrations, in their order.
     :param cluster: name of the cluster to define everything on; None for a single server.
-    :returns: the names applied now.
+    :return: the names applied now.
     :raises MigrationConflict: when an applied file was changed or removed afterwards.
     """
-    texts = [text for migration in migrations for text in migration.statements]
-    target = None if cluster is None else Cluster.of(cluster, texts)
-    _define(client, statement("clickhouse/migration_table"), target)
+    client.command(statement("clickhouse/migration_table", cluster=cluster))
     recorded = {
         str(name): str(checksum)
         for name, checksum in client.query(statement("clickhouse/read_migrations")).result_rows
@@ -87,16 +96,11 @@ def apply(
     for migration in migrations:
         if migration.name in recorded:
             continue
-        for text in migration.statements:
-            _define(client, text, target)
+        for text in migration.statements(cluster):
+            client.command(text)
         client.command(
             statement("clickhouse/record_migration"),
             parameters={"name": migration.name, "checksum": migration.checksum},
         )
         applied.append(migration.name)
     return applied
-
-
-def _define(client: Client, sql: str, cluster: Cluster | None) -> None:
-    for text in [sql] if cluster is None else cluster.statements(sql):
-        client.command(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from slipway.preload import great_expectations
 from slipway.sql import without_head
 
 EXPECTATIONS = INCLUDE / "quality"
+DATA_DOCS_VARIABLE = "SLIPWAY_DATA_DOCS"
 # Examples of bad values would cost one more scan per expectation, and end in the log.
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
@@ -49,6 +51,17 @@ class CheckResult:
     name: str
     expectations: int
     broken: Sequence[str]
+
+
+def data_docs() -> Path:
+    """Return the folder of Great Expectations' Data Docs: the environment's, or Airflow's home.
+
+    :return: the folder; below it each day has ``source`` and ``warehouse``, each as its last run left it.
+    """
+    named = os.environ.get(DATA_DOCS_VARIABLE)
+    if named:
+        return Path(named)
+    return Path(os.environ.get("AIRFLOW_HOME", str(Path.home() / "airflow"))) / "data_docs"
 
 
 def expectations(name: str) -> list[dict[str, Any]]:

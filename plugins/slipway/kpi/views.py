@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 
-from slipway.kpi.cluster import Cluster
 from slipway.kpi.warehouse import Warehouse
 from slipway.sql import statement
 
@@ -15,14 +14,12 @@ from slipway.sql import statement
 def define(warehouse: Warehouse) -> list[str]:
     """Define the view, unless it is defined as it should be.
 
-    :returns: its name if it was defined now.
+    :param warehouse: where to define it.
+    :return: its name if it was defined now.
     """
-    sql = statement("clickhouse/kpi_view")
+    sql = statement("clickhouse/kpi_view", cluster=warehouse.cluster)
     mark = hashlib.sha256(sql.encode()).hexdigest()
     if (mark,) in warehouse.rows("clickhouse/kpi_view_mark"):
         return []
-    marked = sql.replace("<mark>", mark)
-    cluster = warehouse.cluster
-    for text in [marked] if cluster is None else Cluster(cluster, frozenset()).statements(marked):
-        warehouse.client.command(text)
+    warehouse.client.command(f"{sql}COMMENT '{mark}'")
     return ["kpi"]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from slipway.kpi.staging import bind_identifiers
 from slipway.sql import statement
 
 if TYPE_CHECKING:
@@ -17,7 +16,11 @@ _LONGEST_STATEMENT_SECONDS = 3000
 
 
 def clickhouse_hook(connection_id: str) -> ClickHouseHook:
-    """Return the hook, set up for statements that run long and for many clients at once."""
+    """Return the hook, set up for statements that run long and for many clients at once.
+
+    :param connection_id: the ClickHouse connection.
+    :return: the provider's hook.
+    """
     from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
 
     return ClickHouseHook(
@@ -50,16 +53,23 @@ class Warehouse:
     ) -> int:
         """Run a statement that changes something.
 
-        :param tables: values of ``{name:Identifier}``.
+        :param name: path below ``include/sql`` without its ending.
+        :param tables: values of ``{{ name }}``.
         :param parameters: values of ``{name:Type}``, bound by the server.
-        :returns: rows written.
+        :param settings: ClickHouse's settings for this statement.
+        :return: rows written.
         """
-        sql = bind_identifiers(statement(name), tables or {})
+        sql = statement(name, tables)
         summary = self.client.command(sql, parameters=_bound(sql, parameters), settings=dict(settings or {}))
         return int(summary.summary.get("written_rows", 0))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows that a task made itself: a few, never a source's."""
+        """Insert rows that a task made itself: a few, never a source's.
+
+        :param table: where to.
+        :param columns: the columns of the rows.
+        :param rows: their values; none is fine.
+        """
         if rows:
             self.client.insert(table, rows, column_names=columns)
 
@@ -69,8 +79,14 @@ class Warehouse:
         tables: Mapping[str, str] | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows: for results of a few lines."""
-        sql = bind_identifiers(statement(name), tables or {})
+        """Run a query whose result has a few lines.
+
+        :param name: path below ``include/sql`` without its ending.
+        :param tables: values of ``{{ name }}``.
+        :param parameters: values of ``{name:Type}``, bound by the server.
+        :return: its rows.
+        """
+        sql = statement(name, tables)
         found = self.client.query(sql, parameters=_bound(sql, parameters))
         return [tuple(row) for row in found.result_rows]
 
@@ -82,7 +98,11 @@ def _bound(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
 
 @contextmanager
 def open_warehouse(connection_id: str = CLICKHOUSE_CONNECTION) -> Iterator[Warehouse]:
-    """Open a client, and close it at the end; ``cluster`` in the connection's extra names a cluster."""
+    """Open a client, and close it at the end.
+
+    :param connection_id: the ClickHouse connection; ``cluster`` in its extra names a cluster.
+    :return: the warehouse.
+    """
     hook = clickhouse_hook(connection_id)
     cluster = hook.get_connection(connection_id).extra_dejson.get("cluster")
     client = hook.get_client()

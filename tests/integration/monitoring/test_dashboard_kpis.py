@@ -48,7 +48,7 @@ def client() -> Iterator[Any]:
         daily = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
         names = [re.match(r"-- kpi: (\w+)", path.read_text()) for path in daily]
         fill = FILL.read_text().replace("<kpis>", ", ".join(f"'{name[1]}'" for name in names if name))
-        for statement in migrations.Migration("fill", fill).statements:
+        for statement in migrations.ClickHouseMigration("fill", fill).statements():
             opened.command(statement)
         yield opened
         opened.close()

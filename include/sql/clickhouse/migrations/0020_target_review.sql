@@ -1,6 +1,6 @@
 -- What was said about every business target on a day. Replaced as a whole day, like the KPIs it rests on.
 -- forecast_low to forecast_high is the policy's interval at the due date; all three are NULL where there is none.
-CREATE TABLE IF NOT EXISTS target_review
+CREATE TABLE IF NOT EXISTS target_review{{ on_cluster }}
 (
     as_of         Date,
     release_id    String,
@@ -24,6 +24,6 @@ CREATE TABLE IF NOT EXISTS target_review
     run_id        String,
     published_at  DateTime64(3, 'UTC')
 )
-ENGINE = MergeTree
+ENGINE = {{ engine('MergeTree') }}
 PARTITION BY as_of
-ORDER BY (horizon, target);
+ORDER BY (horizon, target);{{ all_shards('target_review') }}

@@ -1,6 +1,6 @@
 -- Where a day of usage comes in from the product's database. Nothing is kept here: in the same pass, each row goes on to
 -- the facts and the trailer to usage_control. Each try of a run has a copy, with views that lead on from it.
-CREATE TABLE IF NOT EXISTS usage_arrival
+CREATE TABLE IF NOT EXISTS usage_arrival{{ on_cluster }}
 (
     id                        Nullable(UUID),
     user_id                   Nullable(UUID),
@@ -23,18 +23,18 @@ CREATE TABLE IF NOT EXISTS usage_arrival
 ENGINE = Null;
 
 -- The shape of what the source says it sent: the trailer of an arrival. Stays empty.
-CREATE TABLE IF NOT EXISTS usage_control
+CREATE TABLE IF NOT EXISTS usage_control{{ on_cluster }}
 (
     control_rows              UInt64,
     control_cost_usd          Decimal(38, 6),
     control_cost_original_usd Decimal(38, 6),
     control_hash              Int64
 )
-ENGINE = MergeTree
+ENGINE = {{ engine('MergeTree') }}
 ORDER BY tuple();
 
 -- The shape of the figures that say whether a staged day is the source's day. Stays empty.
-CREATE TABLE IF NOT EXISTS staged_day
+CREATE TABLE IF NOT EXISTS staged_day{{ on_cluster }}
 (
     rows_too_many                   Int64,
     microdollars_too_many           Int64,
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS staged_day
     rows_with_half_a_release        Int64,
     events_too_many                 Int64
 )
-ENGINE = MergeTree
+ENGINE = {{ engine('MergeTree') }}
 ORDER BY tuple();
 
-DROP TABLE IF EXISTS usage_extract;
+DROP TABLE IF EXISTS usage_extract{{ on_cluster }};

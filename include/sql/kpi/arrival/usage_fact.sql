@@ -8,11 +8,11 @@
 -- Edge cases: a user nobody knows has plan 'unknown'; a row without agent, model or revision has ''. A user who asked
 --             to be forgotten keeps nothing that names them: user 0, no session; money and tokens stay. Windows and
 --             prices of one day are few: looked up in arrays, which costs less than a join.
-CREATE MATERIALIZED VIEW {usage_fact_view:Identifier} TO {usage_fact:Identifier} AS
+CREATE MATERIALIZED VIEW {{ usage_fact_view }} TO {{ usage_fact }} AS
 WITH
-    (SELECT groupArray((began_at, ifNull(ended_at, toDateTime64('2200-01-01', 6, 'UTC')), version, phase, revision)) FROM {release_phase:Identifier}) AS windows,
-    (SELECT groupArray((revision, version)) FROM (SELECT revision, any(version) AS version FROM {release_extract:Identifier} GROUP BY revision)) AS versions,
-    (SELECT groupArray((model, effective_from, usd_per_token)) FROM (SELECT * FROM {price_extract:Identifier} ORDER BY model, effective_from)) AS prices,
+    (SELECT groupArray((began_at, ifNull(ended_at, toDateTime64('2200-01-01', 6, 'UTC')), version, phase, revision)) FROM {{ release_phase }}) AS windows,
+    (SELECT groupArray((revision, version)) FROM (SELECT revision, any(version) AS version FROM {{ release_extract }} GROUP BY revision)) AS versions,
+    (SELECT groupArray((model, effective_from, usd_per_token)) FROM (SELECT * FROM {{ price_extract }} ORDER BY model, effective_from)) AS prices,
     arrayFirst(w -> usage.created_at >= w.1 AND usage.created_at < w.2, windows) AS found_window,
     arrayLast(p -> p.1 = usage.model AND p.2 <= usage.created_at, prices) AS price
 SELECT
@@ -36,6 +36,6 @@ SELECT
     usage.optimization_applied AS optimization_applied,
     usage.optimization_succeeded AS optimization_succeeded,
     assumeNotNull(usage.created_at) AS created_at
-FROM {usage_arrival:Identifier} AS usage
-LEFT JOIN {person_extract:Identifier} AS person ON person.id = usage.user_id
+FROM {{ usage_arrival }} AS usage
+LEFT JOIN {{ person_extract }} AS person ON person.id = usage.user_id
 WHERE usage.trailer IS NULL

@@ -8,4 +8,4 @@
 SELECT
     {day:Date}, 'active_users', dim, users, NULL, NULL, requests, 'users', 1,
     {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

@@ -11,7 +11,7 @@ SELECT
 FROM
 (
     SELECT arrayJoin(['all', concat('plan=', plan)]) AS dim, toDecimal128(mrr_usd, 6) AS revenue, 1 AS subscribers
-    FROM {subscriber_day:Identifier}
+    FROM {{ subscriber_day }}
     UNION ALL
     SELECT 'all', toDecimal128(0, 6), 0
 )

@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'budget_alerts', dim,
     budget_alerts,
     NULL, NULL, budget_alerts, 'alerts', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}

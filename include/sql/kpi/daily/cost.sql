@@ -8,4 +8,4 @@
 SELECT
     {day:Date}, 'cost_usd', dim, cost_usd, NULL, NULL, requests, 'USD', 1,
     {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

@@ -10,4 +10,4 @@ SELECT
     {day:Date}, 'cost_accuracy_percent', dim,
     if(checked = 0, NULL, round(divideDecimal(toDecimal128(accurate * 100, 6), toDecimal128(greatest(checked, 1), 6), 12), 6)),
     accurate, checked, checked, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

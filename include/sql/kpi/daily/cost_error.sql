@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'cost_error_usd', dim,
     cost_error_usd,
     NULL, NULL, checked, 'USD', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

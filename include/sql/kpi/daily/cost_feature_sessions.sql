@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'cost_feature_sessions_percent', dim,
     if(sessions = 0, NULL, round(divideDecimal(toDecimal128(feature_sessions * 100, 6), toDecimal128(greatest(sessions, 1), 6), 12), 6)),
     feature_sessions, sessions, sessions, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

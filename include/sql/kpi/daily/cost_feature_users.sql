@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'cost_feature_users', dim,
     feature_users,
     NULL, NULL, feature_users, 'users', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}

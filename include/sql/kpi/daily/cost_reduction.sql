@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'cost_reduction_percent', dim,
     if(cost_before_usd = 0, NULL, round(divideDecimal(saved * 100, if(cost_before_usd = 0, 1, cost_before_usd), 12), 6)),
     saved, cost_before_usd, priced, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM (SELECT *, cost_before_usd - cost_after_usd AS saved FROM {usage_totals:Identifier})
+FROM (SELECT *, cost_before_usd - cost_after_usd AS saved FROM {{ usage_totals }})

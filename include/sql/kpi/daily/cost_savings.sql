@@ -9,4 +9,4 @@
 SELECT
     {day:Date}, 'cost_savings_usd', dim, cost_before_usd - cost_after_usd, cost_before_usd, cost_after_usd,
     priced, 'USD', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

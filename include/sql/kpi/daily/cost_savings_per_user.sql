@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'cost_savings_per_user_usd', dim,
     if(users = 0, NULL, round(divideDecimal(saved, toDecimal128(greatest(users, 1), 6), 12), 6)),
     saved, users, users, 'USD', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM (SELECT *, cost_before_usd - cost_after_usd AS saved FROM {usage_totals:Identifier})
+FROM (SELECT *, cost_before_usd - cost_after_usd AS saved FROM {{ usage_totals }})

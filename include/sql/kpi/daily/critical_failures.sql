@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'critical_failures', dim,
     critical_incidents,
     NULL, NULL, critical_incidents, 'incidents', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}

@@ -9,6 +9,6 @@ SELECT
     {day:Date}, 'engagement_percent', dim,
     if(users = 0, NULL, round(divideDecimal(toDecimal128(engaged_users * 100, 6), toDecimal128(greatest(users, 1), 6), 12), 6)),
     engaged_users, users, users, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier} AS usage
-LEFT JOIN {event_totals:Identifier} AS event USING (dim)
+FROM {{ usage_totals }} AS usage
+LEFT JOIN {{ event_totals }} AS event USING (dim)
 WHERE dim = 'all' OR startsWith(dim, 'plan=')

@@ -15,6 +15,6 @@ FROM
     SELECT
         count() AS cohort,
         countIf(ifNull(converted_at < created_at + INTERVAL 30 DAY, false)) AS converted
-    FROM {person_extract:Identifier}
+    FROM {{ person_extract }}
     WHERE NOT deleted AND toDate(created_at, 'UTC') BETWEEN {day:Date} - 59 AND {day:Date} - 30
 )

@@ -9,5 +9,5 @@ SELECT
     {day:Date}, 'free_to_paid_conversions', dim,
     conversions,
     NULL, NULL, conversions, 'users', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}
 WHERE dim = 'all' OR startsWith(dim, 'plan=')

@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'optimization_success_percent', dim,
     if(attempts = 0, NULL, round(divideDecimal(toDecimal128(successes * 100, 6), toDecimal128(greatest(attempts, 1), 6), 12), 6)),
     successes, attempts, attempts, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

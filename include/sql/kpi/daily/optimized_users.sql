@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'optimized_users_percent', dim,
     if(users = 0, NULL, round(divideDecimal(toDecimal128(optimized_users * 100, 6), toDecimal128(greatest(users, 1), 6), 12), 6)),
     optimized_users, users, users, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

@@ -8,4 +8,4 @@
 SELECT
     {day:Date}, 'requests', dim, requests, NULL, NULL, requests, 'requests', 1,
     {run_id:String}, {published_at:DateTime64(3)}
-FROM {usage_totals:Identifier}
+FROM {{ usage_totals }}

@@ -9,5 +9,5 @@ SELECT
     {day:Date}, 'satisfaction_percent', dim,
     if(answers = 0, NULL, round(divideDecimal(toDecimal128(satisfied * 100, 6), toDecimal128(greatest(answers, 1), 6), 12), 6)),
     satisfied, answers, answers, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}
 WHERE dim = 'all' OR startsWith(dim, 'plan=')

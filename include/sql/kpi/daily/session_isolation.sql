@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'session_isolation_breaches', dim,
     isolation_breaches,
     NULL, NULL, isolation_breaches, 'incidents', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}

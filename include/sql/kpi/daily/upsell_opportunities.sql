@@ -9,5 +9,5 @@ SELECT
     {day:Date}, 'upsell_opportunities', dim,
     users_at_limit,
     NULL, NULL, users_at_limit, 'users', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}
 WHERE dim = 'all' OR startsWith(dim, 'plan=')

@@ -9,4 +9,4 @@ SELECT
     {day:Date}, 'websocket_delivery_percent', dim,
     if(events_owed = 0, NULL, round(divideDecimal(toDecimal128(events_delivered * 100, 6), toDecimal128(greatest(events_owed, 1), 6), 12), 6)),
     events_delivered, events_owed, deliveries, 'percent', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}

@@ -10,4 +10,4 @@ SELECT
     {day:Date}, 'websocket_latency_p95_ms', dim,
     slowest_p95_ms,
     NULL, NULL, deliveries, 'ms', 1, {run_id:String}, {published_at:DateTime64(3)}
-FROM {event_totals:Identifier}
+FROM {{ event_totals }}

@@ -12,12 +12,12 @@ WITH
     source AS
     (
         SELECT *
-        FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
+        FROM postgresql(slipway_source, query = concat($sql$
             SELECT
                 created_at::date AS day, 'usage' AS source, count(*) AS rows,
                 bit_xor(uuid_hash_extended(id, xmin::text::bigint)) AS hash
             FROM token_usage_tracking
-            WHERE created_at >= timestamp ':day' AND created_at < timestamp ':today'
+            WHERE created_at >= timestamp '{{ value("today() - {window_days:UInt16}") }}' AND created_at < timestamp '{{ value("today()") }}'
             GROUP BY 1
             UNION ALL
             SELECT
@@ -28,11 +28,11 @@ WITH
             FROM (
                 SELECT source, id, user_id, revision, kind, quantity, of_quantity, amount, created_at
                 FROM kpi_event
-                WHERE created_at >= timestamp ':day' AND created_at < timestamp ':today'
+                WHERE created_at >= timestamp '{{ value("today() - {window_days:UInt16}") }}' AND created_at < timestamp '{{ value("today()") }}'
                 UNION ALL
                 SELECT 'conversion', id, id, NULL, NULL, NULL, NULL, NULL, converted_at AT TIME ZONE 'UTC'
                 FROM users
-                WHERE converted_at >= timestamptz ':day 00:00Z' AND converted_at < timestamptz ':today 00:00Z'
+                WHERE converted_at >= timestamptz '{{ value("today() - {window_days:UInt16}") }} 00:00Z' AND converted_at < timestamptz '{{ value("today()") }} 00:00Z'
             ) AS event
             GROUP BY 1
             UNION ALL
@@ -40,7 +40,7 @@ WITH
                 day, 'customers', (sum(rows) OVER up_to_day)::bigint, bit_xor(hash) OVER up_to_day
             FROM (
                 SELECT
-                    greatest(at, timestamp ':day')::date AS day, count(what) AS rows,
+                    greatest(at, timestamp '{{ value("today() - {window_days:UInt16}") }}')::date AS day, count(what) AS rows,
                     coalesce(bit_xor(hash_record_extended(ROW(what, user_id, plan, mrr_usd, at), 0))
                         FILTER (WHERE what IS NOT NULL), 0) AS hash
                 FROM (
@@ -59,13 +59,13 @@ WITH
                     WHERE plan <> 'free' AND NOT EXISTS (SELECT FROM subscription_event WHERE user_id = users.id)
                     UNION ALL
                     SELECT NULL, NULL, NULL, NULL, day
-                    FROM generate_series(timestamp ':day', timestamp ':today', interval '1 day') AS day
+                    FROM generate_series(timestamp '{{ value("today() - {window_days:UInt16}") }}', timestamp '{{ value("today()") }}', interval '1 day') AS day
                 ) AS note
-                WHERE at < timestamp ':today'
+                WHERE at < timestamp '{{ value("today()") }}'
                 GROUP BY 1
             ) AS noted
             WINDOW up_to_day AS (ORDER BY day)
-        $sql$, ':day', toString(today() - {window_days:UInt16})), ':today', toString(today())))
+        $sql$))
     ),
     forgotten AS (SELECT user_id FROM postgresql(slipway_source, query = $sql$ SELECT user_id FROM user_deletion $sql$))
 SELECT day, arrayStringConcat(arraySort(groupUniqArray(reason)), ', ') AS reasons

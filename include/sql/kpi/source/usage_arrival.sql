@@ -10,7 +10,7 @@
 --             keeps); late/differing_days.sql works it out in the same way. A request's amounts are taken as
 --             PostgreSQL writes them: a column becomes decimals at once faster than one value after the other.
 --             The trailer is one text, since every column costs each of the requests something.
-CREATE TABLE {usage_arrival_source:Identifier}
+CREATE TABLE {{ usage_arrival_source }}
 (
     id                     Nullable(UUID),
     user_id                Nullable(UUID),
@@ -27,13 +27,13 @@ CREATE TABLE {usage_arrival_source:Identifier}
     created_at             Nullable(DateTime64(6, 'UTC')),
     trailer                Nullable(String)
 )
-ENGINE = PostgreSQL(slipway_source, query = replaceAll(replaceAll($sql$
+ENGINE = PostgreSQL(slipway_source, query = concat($sql$
     SELECT
         id, user_id, session_key, agent_name, model, revision, tokens_used, tokens_original,
         cost_usd, cost_original_usd, optimization_applied, optimization_succeeded, created_at,
         NULL AS trailer
     FROM token_usage_tracking
-    WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
+    WHERE created_at >= timestamp '{{ value("{day:Date}") }}' AND created_at < timestamp '{{ value("{day:Date} + 1") }}'
     UNION ALL
     SELECT
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
@@ -44,5 +44,5 @@ ENGINE = PostgreSQL(slipway_source, query = replaceAll(replaceAll($sql$
             'hash', coalesce(bit_xor(uuid_hash_extended(id, xmin::text::bigint)), 0)
         )::text
     FROM token_usage_tracking
-    WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
-$sql$, ':day', toString({day:Date})), ':next_day', toString({day:Date} + 1)))
+    WHERE created_at >= timestamp '{{ value("{day:Date}") }}' AND created_at < timestamp '{{ value("{day:Date} + 1") }}'
+$sql$))

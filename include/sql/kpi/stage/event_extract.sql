@@ -5,17 +5,17 @@
 -- Source:     PostgreSQL kpi_event and users, through the named collection slipway_source.
 -- Edge cases: as in usage_arrival. The view gives every table of the product one shape and holds no personal data
 --             but the user's id.
-INSERT INTO {event_extract:Identifier}
+INSERT INTO {{ event_extract }}
 SELECT *
-FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
+FROM postgresql(slipway_source, query = concat($sql$
     WITH event AS (
         SELECT source, id, user_id, revision, kind, quantity, of_quantity, amount, created_at
         FROM kpi_event
-        WHERE created_at >= timestamp ':day' AND created_at < timestamp ':next_day'
+        WHERE created_at >= timestamp '{{ value("{day:Date}") }}' AND created_at < timestamp '{{ value("{day:Date} + 1") }}'
         UNION ALL
         SELECT 'conversion', id, id, NULL, NULL, NULL, NULL, NULL, converted_at AT TIME ZONE 'UTC'
         FROM users
-        WHERE converted_at >= timestamptz ':day 00:00Z' AND converted_at < timestamptz ':next_day 00:00Z'
+        WHERE converted_at >= timestamptz '{{ value("{day:Date}") }} 00:00Z' AND converted_at < timestamptz '{{ value("{day:Date} + 1") }} 00:00Z'
     )
     SELECT
         source, id, user_id, revision, kind, quantity, of_quantity, amount::numeric(18, 6) AS amount, created_at,
@@ -30,5 +30,5 @@ FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
             source, id, user_id, revision, kind, quantity, of_quantity, amount, created_at
         ), 0)), 0)
     FROM event
-$sql$, ':day', toString({day:Date})), ':next_day', toString({day:Date} + 1)))
+$sql$))
 SETTINGS external_table_strict_query = 1

@@ -3,14 +3,14 @@
 -- Source:     this run's extracts.
 -- Edge cases: as in usage_fact. An enquiry of somebody who is no user has user 0 and plan 'unknown'. A conversion of
 --             a user who asked to be forgotten has id 0, because its id is the user's.
-INSERT INTO {event_fact:Identifier}
+INSERT INTO {{ event_fact }}
 (
     day, source, id, user_id, plan, revision, version, release, phase, arm, kind, quantity, of_quantity, amount,
     created_at
 )
 WITH
-    (SELECT groupArray((began_at, ifNull(ended_at, toDateTime64('2200-01-01', 6, 'UTC')), version, phase, revision)) FROM {release_phase:Identifier}) AS windows,
-    (SELECT groupArray((revision, version)) FROM (SELECT revision, any(version) AS version FROM {release_extract:Identifier} GROUP BY revision)) AS versions,
+    (SELECT groupArray((began_at, ifNull(ended_at, toDateTime64('2200-01-01', 6, 'UTC')), version, phase, revision)) FROM {{ release_phase }}) AS windows,
+    (SELECT groupArray((revision, version)) FROM (SELECT revision, any(version) AS version FROM {{ release_extract }} GROUP BY revision)) AS versions,
     arrayFirst(w -> event.created_at >= w.1 AND event.created_at < w.2, windows) AS found_window,
     event.revision IS NOT NULL AND found_window.4 != '' AS in_window
 SELECT
@@ -29,6 +29,6 @@ SELECT
     event.of_quantity,
     event.amount,
     assumeNotNull(event.created_at)
-FROM {event_extract:Identifier} AS event
-LEFT JOIN {person_extract:Identifier} AS person ON person.id = event.user_id
+FROM {{ event_extract }} AS event
+LEFT JOIN {{ person_extract }} AS person ON person.id = event.user_id
 WHERE event.control_rows IS NULL

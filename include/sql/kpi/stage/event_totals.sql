@@ -6,9 +6,9 @@
 -- Grain:      one row per dimension.
 -- Source:     this run's events and usage, summed up.
 -- Edge cases: on a day without events 'all' is there with zeros. Users who asked to be forgotten (user 0) count as one.
-INSERT INTO {event_totals:Identifier}
+INSERT INTO {{ event_totals }}
 WITH
-    (SELECT groupUniqArray(user_id) FROM {event_fact:Identifier} WHERE source = 'subscription' AND kind = 'cancelled') AS cancelled,
+    (SELECT groupUniqArray(user_id) FROM {{ event_fact }} WHERE source = 'subscription' AND kind = 'cancelled') AS cancelled,
     event AS
     (
         SELECT
@@ -20,7 +20,7 @@ WITH
                 if(version = '', '', concat('release=', version)),
                 if(phase = '', '', concat('phase=', release, '/', phase, '/', arm))
             ])) AS dim
-        FROM {event_fact:Identifier}
+        FROM {{ event_fact }}
     )
 SELECT
     dim,
@@ -32,7 +32,7 @@ SELECT
     countIf(source = 'incident' AND kind = 'session_isolation_breach'),
     countIf(source = 'incident' AND quantity = 1),
     uniqExactIf(user_id, source = 'cost_feature'),
-    uniqExactIf(user_id, source = 'cost_feature' AND user_id IN (SELECT user_id FROM {usage_cell:Identifier})),
+    uniqExactIf(user_id, source = 'cost_feature' AND user_id IN (SELECT user_id FROM {{ usage_cell }})),
     uniqExactIf(user_id, source = 'budget_alert' AND kind = 'exceeded' AND plan != 'enterprise' AND NOT has(cancelled, user_id)),
     countIf(source = 'satisfaction'),
     countIf(source = 'satisfaction' AND quantity >= 4),
@@ -42,4 +42,4 @@ FROM event
 GROUP BY dim
 UNION ALL
 SELECT 'all', 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-WHERE (SELECT count() FROM {event_fact:Identifier}) = 0
+WHERE (SELECT count() FROM {{ event_fact }}) = 0

@@ -5,17 +5,17 @@
 -- Source:     PostgreSQL users, subscription_event, user_deletion, through the named collection slipway_source.
 -- Edge cases: a user without any subscription event has the plan of today, since there is no history of it.
 --             paid_since is the first day with revenue, whatever came in between. No address, no name, no prompt.
-INSERT INTO {person_extract:Identifier} (id, plan, created_at, converted_at, deleted, mrr_usd, paid_since)
+INSERT INTO {{ person_extract }} (id, plan, created_at, converted_at, deleted, mrr_usd, paid_since)
 SELECT id, plan, created_at, converted_at, deleted, mrr_usd, paid_since
-FROM postgresql(slipway_source, query = replaceAll($sql$
+FROM postgresql(slipway_source, query = concat($sql$
     WITH subscription AS (
         SELECT
             user_id,
-            (array_agg(plan ORDER BY occurred_at DESC, id) FILTER (WHERE occurred_at < timestamp ':next_day'))[1]
+            (array_agg(plan ORDER BY occurred_at DESC, id) FILTER (WHERE occurred_at < timestamp '{{ value("{day:Date} + 1") }}'))[1]
                 AS plan,
-            (array_agg(mrr_usd ORDER BY occurred_at DESC, id) FILTER (WHERE occurred_at < timestamp ':next_day'))[1]
+            (array_agg(mrr_usd ORDER BY occurred_at DESC, id) FILTER (WHERE occurred_at < timestamp '{{ value("{day:Date} + 1") }}'))[1]
                 AS mrr_usd,
-            (min(occurred_at) FILTER (WHERE mrr_usd > 0 AND occurred_at < timestamp ':next_day'))::date AS paid_since
+            (min(occurred_at) FILTER (WHERE mrr_usd > 0 AND occurred_at < timestamp '{{ value("{day:Date} + 1") }}'))::date AS paid_since
         FROM subscription_event
         GROUP BY user_id
     )
@@ -31,5 +31,5 @@ FROM postgresql(slipway_source, query = replaceAll($sql$
     FROM users AS person
     FULL JOIN user_deletion AS deletion ON deletion.user_id = person.id
     LEFT JOIN subscription ON subscription.user_id = person.id
-$sql$, ':next_day', toString({day:Date} + 1)))
+$sql$))
 SETTINGS external_table_strict_query = 1

@@ -4,14 +4,14 @@
 -- Unit:       USD per prompt token, exact to twelve decimals.
 -- Source:     PostgreSQL token_price, through the named collection slipway_source.
 -- Edge cases: a model without a price before its first use has none there: such requests are not checked.
-INSERT INTO {price_extract:Identifier}
+INSERT INTO {{ price_extract }}
 SELECT *
-FROM postgresql(slipway_source, query = replaceAll(replaceAll($sql$
+FROM postgresql(slipway_source, query = concat($sql$
     SELECT model, effective_from, usd_per_token
     FROM (
         SELECT *, lead(effective_from) OVER (PARTITION BY model ORDER BY effective_from) AS next_from
         FROM token_price
     ) AS price
-    WHERE effective_from < timestamp ':next_day' AND (next_from IS NULL OR next_from > timestamp ':day')
-$sql$, ':day', toString({day:Date})), ':next_day', toString({day:Date} + 1)))
+    WHERE effective_from < timestamp '{{ value("{day:Date} + 1") }}' AND (next_from IS NULL OR next_from > timestamp '{{ value("{day:Date}") }}')
+$sql$))
 SETTINGS external_table_strict_query = 1

@@ -5,7 +5,7 @@
 -- Source:     PostgreSQL release and ledger_entry, through the named collection slipway_ledger.
 -- Edge cases: requests that the new revision answered between the shift and its record are in the window before,
 --             or in none. Windows of one service do not overlap: its lease admits one release at a time.
-INSERT INTO {release_extract:Identifier}
+INSERT INTO {{ release_extract }}
 SELECT *
 FROM postgresql(slipway_ledger, query = $sql$
     WITH step AS (

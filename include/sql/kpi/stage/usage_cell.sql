@@ -6,7 +6,7 @@
 -- Grain:      one row per user, session, model, revision, and release window.
 -- Source:     this run's facts.
 -- Edge cases: a request without tokens or cost adds 0.
-INSERT INTO {usage_cell:Identifier}
+INSERT INTO {{ usage_cell }}
 SELECT
     user_id, session_key, plan, model, revision, version, release, phase, arm,
     count(),
@@ -28,6 +28,6 @@ FROM
         ifNull(optimization_succeeded, false) AS succeeded,
         succeeded AND cost_original_usd IS NOT NULL AND cost_usd IS NOT NULL AS saves,
         abs(cost_usd - expected_cost_usd) AS error
-    FROM {usage_fact:Identifier}
+    FROM {{ usage_fact }}
 )
 GROUP BY user_id, session_key, plan, model, revision, version, release, phase, arm

@@ -5,7 +5,7 @@
 -- Source:     this run's usage, summed up.
 -- Edge cases: on a day without rows 'all' is there with zeros. A user served by two revisions counts in both. A
 --             request outside of every release window has no phase; one of a revision no release made, no release.
-INSERT INTO {usage_totals:Identifier}
+INSERT INTO {{ usage_totals }}
 (
     dim, requests, tokens_used, tokens_original, users, sessions, optimized_users, attempts, successes, priced,
     cost_usd, cost_before_usd, cost_after_usd, feature_sessions, checked, accurate, cost_error_usd
@@ -22,7 +22,7 @@ WITH usage AS
             if(version = '', '', concat('release=', version)),
             if(phase = '', '', concat('phase=', release, '/', phase, '/', arm))
         ])) AS dim
-    FROM {usage_cell:Identifier}
+    FROM {{ usage_cell }}
 )
 SELECT
     dim,
@@ -46,4 +46,4 @@ FROM usage
 GROUP BY dim
 UNION ALL
 SELECT 'all', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-WHERE (SELECT count() FROM {usage_cell:Identifier}) = 0
+WHERE (SELECT count() FROM {{ usage_cell }}) = 0

@@ -4,7 +4,7 @@
 -- Unit:       USD with six decimals, exact.
 -- Source:     this run's usage, summed up.
 -- Edge cases: savings are never floored: a user whose optimized requests cost more than before has a negative one.
-INSERT INTO {usage_user_day:Identifier}
+INSERT INTO {{ usage_user_day }}
 SELECT
     {day:Date},
     user_id,
@@ -17,5 +17,5 @@ SELECT
     sum(cost_before_usd) AS before,
     sum(cost_after_usd) AS after,
     before - after
-FROM {usage_cell:Identifier}
+FROM {{ usage_cell }}
 GROUP BY user_id

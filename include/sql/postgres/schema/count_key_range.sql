@@ -1,1 +1,1 @@
-SELECT count(*) FROM {table} WHERE {key} BETWEEN %(start)s AND %(end)s
+SELECT count(*) FROM {{ table }} WHERE {{ key }} BETWEEN %(start)s AND %(end)s

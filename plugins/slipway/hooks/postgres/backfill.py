@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import sql
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -71,10 +70,7 @@ class Backfill:
         self._size = BatchSize(most=session.pace.batch_rows, seconds=session.pace.batch_seconds)
         self._behind = ReplicaLag()
         self._waiting_since: float | None = None
-        self._names = {
-            "table": sql.Identifier(str(migration.table)),
-            "key": sql.Identifier(str(migration.key)),
-        }
+        self._names = {"table": str(migration.table), "key": str(migration.key)}
 
     def run(self) -> None:
         """Go on where the last run stopped, to the end of the table.
@@ -129,7 +125,7 @@ class Backfill:
 
     def _next(self, upto: str | None) -> tuple[str, int] | None:
         name = "backfill_first_batch" if upto is None else "backfill_next_batch"
-        query = sql.SQL(statement(f"postgres/schema/{name}")).format(**self._names)
+        query = statement(f"postgres/schema/{name}", self._names)
         row = self._session.connection.execute(query, {"after": upto, "rows": self._size.rows}).fetchone()
         return None if row is None else (str(row[0]), int(row[1]))
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
-from psycopg import sql
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
@@ -103,9 +102,7 @@ class MigrationSession:
         tables = self.connection.execute(statement("postgres/schema/lockable_tables"), {"names": names})
         for (table,) in tables.fetchall():
             with self.connection.transaction():
-                self.connection.execute(
-                    sql.SQL(statement("postgres/schema/wait_for_vacuum")).format(table=sql.Identifier(table))
-                )
+                self.connection.execute(statement("postgres/schema/wait_for_vacuum", {"table": table}))
 
     def take_time(self) -> None:
         """Bound what makes no query wait."""

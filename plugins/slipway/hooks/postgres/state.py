@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
-from psycopg import sql
 
 from slipway.exceptions import DatabaseNotReady
 from slipway.policy.migrations import Sampling
@@ -133,7 +132,7 @@ class DatabaseStateHook(BaseHook):
             cursor.execute(statement("postgres/schema/tables"))
             present = {name for (name,) in cursor.fetchall()}
             for name in sorted(present - {found.table for found in ranges}):
-                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name)))
+                cursor.execute(statement("postgres/schema/count_rows", {"table": name}))
                 counts[name] = int(cursor.fetchone()[0])
             for found in ranges:
                 if found.table in present:
@@ -155,6 +154,5 @@ class DatabaseStateHook(BaseHook):
             ) from error
 
 
-def _of_keys(name: str, table: str, key: str) -> sql.Composed:
-    names = {"table": sql.Identifier(table), "key": sql.Identifier(key)}
-    return sql.SQL(statement(f"postgres/schema/{name}")).format(**names)
+def _of_keys(name: str, table: str, key: str) -> str:
+    return statement(f"postgres/schema/{name}", {"table": table, "key": key})

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from slipway.kpi.data_docs import folder
-from slipway.kpi.day import bind_day, bind_day_value, parse_day
+from slipway.kpi.day import parse_day
 from slipway.kpi.errors import QualityCheckFailed, ReconciliationFailed
-from slipway.kpi.quality import Subject, check
-from slipway.kpi.staging import bind_identifiers
+from slipway.kpi.quality import Subject, check, data_docs
 from slipway.kpi.warehouse import clickhouse_hook, open_warehouse
 from slipway.operators.kpi.base import SOURCE_CONNECTION, DayOperator
-from slipway.sql import statement
+from slipway.sql import Names, statement
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -91,7 +89,7 @@ class QualityOperator(DayOperator):
         :raises QualityCheckFailed: when any is not met; the message has every one.
         """
         day = parse_day(self.day)
-        docs = folder() / day.isoformat() / self.database
+        docs = data_docs() / day.isoformat() / self.database
         findings = check(self._subjects(day), docs)
         broken = [f"{finding.name}: {line}" for finding in findings for line in finding.broken]
         met = {finding.name: finding.expectations - len(finding.broken) for finding in findings}
@@ -111,9 +109,7 @@ class QualityOperator(DayOperator):
             from airflow.providers.postgres.hooks.postgres import PostgresHook
 
             uri = PostgresHook(postgres_conn_id=self.postgres_conn_id).get_uri()
-            return [Subject(name, bind_day(statement(f"quality/{name}"), day), uri) for name in self.subjects]
-        uri, tables = clickhouse_hook(self.clickhouse_conn_id).get_uri(), self.staged()
-        return [
-            Subject(name, bind_day_value(bind_identifiers(statement(f"quality/{name}"), tables), day), uri)
-            for name in self.subjects
-        ]
+            names: Names = {"day": day, "next_day": day + timedelta(days=1)}
+        else:
+            uri, names = clickhouse_hook(self.clickhouse_conn_id).get_uri(), self.staged()
+        return [Subject(name, statement(f"quality/{name}", names), uri) for name in self.subjects]

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 class StageOperator(DayOperator):
     """Fill staging tables of this try's own.
 
-    :param tables: the tables they are shaped like, in order, each with its statements: names below
-        ``include/sql`` that write to ``{<table>:Identifier}``, and read the tables before theirs and those of
-        the inputs in the same way. ``{<table>_view:Identifier}`` is a name for a view that fills the table,
-        ``{<table>_source:Identifier}`` one for a table in the source that it is filled from.
+    :param tables: the tables they are shaped like, in order. Each is filled by the statement
+        ``kpi/stage/<table>``; a mapping names other statements below ``include/sql``. A statement writes to
+        ``{{ <table> }}``, and reads the tables before its own and those of the inputs in the same way.
+        ``{{ <table>_view }}`` is a name for a view that fills the table, ``{{ <table>_source }}`` one for a
+        table in the source that it is filled from.
     """
 
-    def __init__(self, *, tables: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+    def __init__(self, *, tables: Sequence[str] | Mapping[str, Sequence[str]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(tables, Mapping):
+            tables = {table: [f"kpi/stage/{table}"] for table in tables}
         self.tables = tables
 
     def execute(self, context: Context) -> dict[str, str]:

@@ -7,9 +7,8 @@ from typing import Any
 
 import clickhouse_connect
 import pytest
-from slipway.kpi import migrations
-from slipway.kpi.cluster import Cluster
-from slipway.sql import statement
+from slipway.kpi import migrations, views
+from slipway.kpi.warehouse import Warehouse
 
 from sandbox.databases.clickhouse.program import program
 from sandbox.supervisor import credentials
@@ -18,7 +17,7 @@ from tests.integration.database_servers import running
 from tests.own_sandbox import own_sandbox
 
 pytestmark = pytest.mark.sandbox
-DEFINITIONS = [text for migration in migrations.load() for text in migration.statements]
+DEFINITIONS = [text for migration in migrations.load() for text in migration.statements()]
 
 
 class Recorder:
@@ -30,7 +29,7 @@ class Recorder:
     def command(self, cmd: str, parameters: Any = None) -> None:
         self.ran.append(cmd)
 
-    def query(self, query: str) -> Any:
+    def query(self, query: str, parameters: Any = None) -> Any:
         class Nothing:
             result_rows: tuple[Any, ...] = ()
 
@@ -55,7 +54,7 @@ def parser() -> Iterator[Any]:
 def test_clickhouse_reads_every_definition_as_one_for_a_cluster(parser: Any) -> None:
     recorder = Recorder()
     migrations.apply(recorder, migrations.load(), cluster="netra")
-    recorder.ran += Cluster.of("netra", DEFINITIONS).statements(statement("clickhouse/kpi_view"))
+    views.define(Warehouse(recorder, cluster="netra"))
     definitions = [text for text in recorder.ran if not text.lstrip().startswith("INSERT")]
     assert len(definitions) > len(DEFINITIONS)
     for text in definitions:

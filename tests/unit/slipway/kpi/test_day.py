@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from slipway.kpi.day import bind_day, parse_day
+from slipway.kpi.day import parse_day
 from slipway.kpi.errors import DayInvalid
 
 
@@ -29,10 +29,3 @@ def test_the_future_is_refused() -> None:
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     with pytest.raises(DayInvalid, match="future"):
         parse_day(tomorrow.isoformat())
-
-
-def test_the_range_is_half_open_over_month_and_year() -> None:
-    sql = "created_at >= timestamp ':day' AND created_at < timestamp ':next_day'"
-    assert bind_day(sql, date(2025, 12, 31)) == (
-        "created_at >= timestamp '2025-12-31' AND created_at < timestamp '2026-01-01'"
-    )

@@ -32,7 +32,7 @@ def test_a_view_on_the_way_states_its_grain_and_source(path: Path) -> None:
     text = path.read_text()
     assert "-- Grain:" in text
     assert "-- Source:" in text
-    head = f"CREATE MATERIALIZED VIEW {{{path.stem}_view:Identifier}} TO {{{path.stem}:Identifier}} AS"
+    head = f"CREATE MATERIALIZED VIEW {{{{ {path.stem}_view }}}} TO {{{{ {path.stem} }}}} AS"
     assert text.count(head) == 1
 
 
@@ -40,7 +40,7 @@ def test_a_view_on_the_way_states_its_grain_and_source(path: Path) -> None:
 def test_a_table_in_the_source_states_its_grain_and_names_no_password(path: Path) -> None:
     text = path.read_text()
     assert "-- Grain:" in text
-    assert text.count(f"CREATE TABLE {{{path.stem}_source:Identifier}}") == 1
+    assert text.count(f"CREATE TABLE {{{{ {path.stem}_source }}}}") == 1
     assert "ENGINE = PostgreSQL(slipway_source, query =" in text
 
 
@@ -49,7 +49,7 @@ def test_a_stage_states_its_grain_and_source(path: Path) -> None:
     text = path.read_text()
     assert "-- Grain:" in text
     assert "-- Source:" in text
-    assert text.count(f"INSERT INTO {{{path.stem}:Identifier}}") == 1
+    assert text.count(f"INSERT INTO {{{{ {path.stem} }}}}") == 1
 
 
 def test_the_quality_check_knows_every_kpi_and_no_other() -> None:
