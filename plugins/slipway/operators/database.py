@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
 from slipway.operators.base import EnvironmentOperator, PreflightOperator
-from slipway.policy.release import Policy
 from slipway.release.schema import (
     due_now,
     identity_of,
     migrations_directory,
-    require_expected_schema,
+    require_rehearsed_catalog,
     require_same,
+    require_sound_catalog,
     touched,
 )
 from slipway.release.serving_versions import stable_versions
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from slipway.hooks.postgres.backfill import BackfillProgress
     from slipway.hooks.postgres.migrations import SchemaHook
     from slipway.ledger.ledger import Release
+    from slipway.schema.catalog import Catalog
     from slipway.schema.plan import AppliedMigration, SchemaPlan
 
 LINT_SECONDS = 60
@@ -83,13 +84,18 @@ class SchemaOperator(EnvironmentOperator):
             promoted=self.ledger.promotions(release.policy.name),
         )
 
-    def verify(self, policy: Policy, connection: str) -> None:
-        """Compare a database's catalog with what its migrations should have left."""
-        from slipway.hooks.postgres.migrations import SchemaHook
+    def sound_catalog(self, connection: str) -> Catalog:
+        """Read a database's catalog after its migrations.
+
+        :param connection: Airflow connection to the database.
+        :return: its tables.
+        :raises SchemaUnexpected: when an index is not valid.
+        """
         from slipway.hooks.postgres.state import DatabaseStateHook
 
-        applied = SchemaHook(connection).applied()
-        require_expected_schema(policy, applied, DatabaseStateHook(connection).catalog())
+        catalog = DatabaseStateHook(connection).catalog()
+        require_sound_catalog(catalog)
+        return catalog
 
 
 class CheckDatabaseOperator(SchemaOperator):
@@ -239,7 +245,7 @@ class RehearseMigrationsOperator(SchemaOperator):
             only=due,
         )
         seconds = round(time.monotonic() - began, 3)
-        self.verify(policy, rehearsal.connection)
+        catalog = self.sound_catalog(rehearsal.connection)
         self.record(
             release,
             f"rehearsed/{self.environment}",
@@ -248,6 +254,7 @@ class RehearseMigrationsOperator(SchemaOperator):
             rows=restored,
             rehearsed=rehearsed,
             seconds=seconds,
+            catalog={name: asdict(table) for name, table in catalog.items()},
         )
         return rehearsed
 
@@ -274,12 +281,25 @@ class MigrateSchemaOperator(SchemaOperator):
             only=[migration.name for migration in plan.due],
             report=lambda progress: self._report(release, progress),
         )
-        self.verify(policy, policy.environments[self.environment].database.connection)
+        self._verify(release)
         present = {was.name: str(was.runs_with) for was in hook.applied(identity)}
         self.record(
             release, f"migrated/{self.environment}", applied=applied, present=present, held=dict(plan.held)
         )
         return applied
+
+    def _verify(self, release: Release) -> None:
+        """Compare what production's migrations left with their rehearsal; staging's are not rehearsed."""
+        connection = release.policy.environments[self.environment].database.connection
+        catalog = self.sound_catalog(connection)
+        if self.environment == "production":
+            rehearsed = self.ledger.entry(release.release_id, "rehearsed/production") or {}
+            if "catalog" not in rehearsed:
+                raise DatabaseNotReady(
+                    f"release {release.release_id}: no rehearsal is on record to compare production with; "
+                    "rehearse the migrations first"
+                )
+            require_rehearsed_catalog(rehearsed["catalog"], catalog)
 
     def _report(self, release: Release, progress: BackfillProgress) -> None:
         passed = max((percent for percent in REPORT_PERCENTS if percent <= progress.percent), default=0)

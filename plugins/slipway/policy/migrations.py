@@ -93,7 +93,8 @@ class Migrations(Section):
     """How schema migrations run.
 
     :param directory: folder of the migrations, below ``include/sql``.
-    :param expectations: file that says what each migration leaves, below ``include``.
+    :param base_tables: tables that every environment's database has since before the first migration; a
+        database without them is another one.
     :param services: the services that use the database: their versions must be able to run on the schema.
     :param assumed_version: version of a revision that no release created and whose image has no version tag.
     :param rollback_window_seconds: for how long after its promotion a release may still be rolled back;
@@ -103,7 +104,7 @@ class Migrations(Section):
     """
 
     directory: str
-    expectations: str
+    base_tables: tuple[str, ...] = ()
     services: Annotated[Sequence[str], Field(min_length=1)]
     assumed_version: str
     rollback_window_seconds: Seconds

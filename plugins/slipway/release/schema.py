@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import SchemaUnexpected
-from slipway.paths import INCLUDE
 from slipway.policy.release import EnvironmentName, Policy
+from slipway.schema.catalog import Catalog, Table, differences, invalid_indexes
 from slipway.schema.contract import Migration, read_migrations
-from slipway.schema.expectations import Catalog, differences, load_expectations
 from slipway.schema.plan import AppliedMigration, SchemaPlan, plan_schema
 from slipway.sql import SQL_DIRECTORY
 
 if TYPE_CHECKING:
     from slipway.hooks.postgres.session import DatabaseIdentity
+
+RecordedCatalog = Mapping[str, Mapping[str, dict[str, str]]]
 
 
 def migrations_directory(policy: Policy) -> Path:
@@ -29,8 +30,7 @@ def identity_of(policy: Policy, environment: EnvironmentName) -> DatabaseIdentit
     """Say whose database an environment's has to be."""
     from slipway.hooks.postgres.session import DatabaseIdentity
 
-    expected = load_expectations(INCLUDE / policy.migrations.expectations)
-    return DatabaseIdentity(policy.name, environment, expected.base)
+    return DatabaseIdentity(policy.name, environment, policy.migrations.base_tables)
 
 
 def due_now(
@@ -67,15 +67,30 @@ def touched(tables: Sequence[str], migrations: Sequence[Migration]) -> list[str]
     return sorted(words.intersection(tables))
 
 
-def require_expected_schema(policy: Policy, applied: Sequence[AppliedMigration], catalog: Catalog) -> None:
-    """Compare a schema with what its migrations should have left.
+def require_sound_catalog(catalog: Catalog) -> None:
+    """Make sure that no migration left an index that is not valid.
 
+    :param catalog: the catalog after the migrations.
+    :raises SchemaUnexpected: naming every such index.
+    """
+    if found := invalid_indexes(catalog):
+        raise SchemaUnexpected(
+            f"a migration left an invalid index: {'; '.join(found)}; drop it, then try again"
+        )
+
+
+def require_rehearsed_catalog(rehearsed: RecordedCatalog, catalog: Catalog) -> None:
+    """Compare a catalog after its migrations with the one that their rehearsal left.
+
+    :param rehearsed: the rehearsal's catalog, as the ledger has it.
+    :param catalog: the catalog after the migrations.
     :raises SchemaUnexpected: with everything that differs.
     """
-    expected = load_expectations(INCLUDE / policy.migrations.expectations)
-    found = differences(expected, [was.name for was in applied], catalog)
-    if found:
-        raise SchemaUnexpected(f"the schema is not what its migrations should have left: {'; '.join(found)}")
+    if found := differences({name: Table(**parts) for name, parts in rehearsed.items()}, catalog):
+        raise SchemaUnexpected(
+            f"the migrations did not leave what they left in the rehearsal: {'; '.join(found)}; "
+            "undo what was changed beside the release, or start a release that rehearses it"
+        )
 
 
 def require_same(

@@ -12,9 +12,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from slipway.exceptions import MigrationFailed
 from slipway.hooks.postgres.session import MigrationSession
-from slipway.schema.backfill_pace import BatchSize
+from slipway.schema.backfill_pace import BatchSize, ReplicaLag
 from slipway.schema.contract import Migration
-from slipway.schema.replica_lag import ReplicaLag
 from slipway.sql import statement
 
 REPORT_SECONDS = 5.0

@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 
 from slipway.exceptions import DatabaseNotReady
 from slipway.policy.migrations import Sampling
-from slipway.schema.expectations import Catalog, Table
+from slipway.schema.catalog import Catalog, Table
 from slipway.sql import statement
 
 

@@ -97,7 +97,8 @@ def test_production_is_migrated_after_its_backup_was_restored_and_migrated(
         check_schema(product, release)
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("UPDATE slipway_migration SET runs_with = '>=1.0.0'")
-    with pytest.raises(SchemaUnexpected, match="idx_token_usage_created_at: is missing"):
+    missing = r"idx_token_usage_created_at: is missing, the rehearsal has 'btree \(created_at\)'"
+    with pytest.raises(SchemaUnexpected, match=missing):
         run(product, MigrateSchemaOperator)
 
 
@@ -119,6 +120,13 @@ def test_a_backup_that_is_not_what_was_backed_up_stops_the_release(
     # The same release finds its backup again; the rows around it are those on record.
     assert run(product, BackUpDatabaseOperator) == backup
     assert run(product, RehearseMigrationsOperator) == ALL
+
+
+def test_production_is_not_migrated_without_a_rehearsal_to_compare_it_with(
+    product: Product, release: Release, uri: str
+) -> None:
+    with pytest.raises(DatabaseNotReady, match="no rehearsal is on record"):
+        run(product, MigrateSchemaOperator)
 
 
 def test_who_stands_in_the_way_is_named_before_anything_begins(

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from slipway.hooks.postgres.state import DatabaseStateHook
-from slipway.schema.expectations import Table
+from slipway.schema.catalog import Table
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import REPOSITORY, Settings
