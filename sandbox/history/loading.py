@@ -11,7 +11,7 @@ from sandbox.history.rows import TABLES
 def load(connection: psycopg.Connection, rows: Rows) -> int:
     """Write rows, table by table.
 
-    :returns: how many.
+    :return: how many.
     """
     written = 0
     for table, made in rows.items():

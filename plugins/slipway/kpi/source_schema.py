@@ -23,7 +23,7 @@ def drift(expected: Schema, found: Iterable[Sequence[Any]]) -> tuple[list[str], 
     """Compare two schemas.
 
     :param found: table, column and type of every column there is.
-    :returns: one line for each table or column that is missing or has another type; and the columns of the
+    :return: one line for each table or column that is missing or has another type; and the columns of the
         expected tables that nobody expects, which the statements do not read.
     """
     there: dict[str, dict[str, str]] = defaultdict(dict)

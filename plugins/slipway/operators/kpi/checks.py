@@ -23,7 +23,7 @@ class ReconcileDayOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Run the checks of ``kpi/reconcile.sql``.
 
-        :returns: rows that the source's day must have in each table that cannot be empty otherwise.
+        :return: rows that the source's day must have in each table that cannot be empty otherwise.
         :raises ReconciliationFailed: when any check differs; the message has every one that does.
         """
         day = parse_day(self.day)
@@ -85,7 +85,7 @@ class QualityOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Check every subject, and keep the Data Docs.
 
-        :returns: number of expectations met, by subject.
+        :return: number of expectations met, by subject.
         :raises QualityCheckFailed: when any is not met; the message has every one.
         """
         day = parse_day(self.day)

@@ -22,7 +22,7 @@ class FindDifferingDaysOperator(WarehouseOperator):
     def execute(self, context: Context) -> list[str]:
         """Look at the window of ``include/kpi/rollup.yaml``, and for forgotten users at every day.
 
-        :returns: the days that differ.
+        :return: the days that differ.
         """
         window = load_rollup_policy().late_window_days
         with open_warehouse(self.clickhouse_conn_id) as warehouse:

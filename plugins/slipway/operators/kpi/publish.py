@@ -31,7 +31,7 @@ class PublishDayOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish.
 
-        :returns: ``day`` and ``rows`` of the source's usage.
+        :return: ``day`` and ``rows`` of the source's usage.
         """
         day, staged = parse_day(self.day), self.staged()
         expected: Mapping[str, int] = self.expected_rows

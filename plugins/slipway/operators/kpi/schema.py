@@ -21,7 +21,7 @@ class MigrateClickHouseOperator(WarehouseOperator):
     def execute(self, context: Context) -> list[str]:
         """Apply the migrations that are not applied yet, and define the views anew where they changed.
 
-        :returns: names of what was applied.
+        :return: names of what was applied.
         """
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
             applied = migrations.apply(warehouse.client, migrations.load(), cluster=warehouse.cluster)
@@ -36,7 +36,7 @@ class CheckSourceSchemaOperator(WarehouseOperator):
     def execute(self, context: Context) -> list[str]:
         """Compare the source's columns and types with ``include/quality/source_schema.yaml``.
 
-        :returns: columns that the rollup does not know yet; they harm nothing.
+        :return: columns that the rollup does not know yet; they harm nothing.
         :raises SourceDrift: naming every table, column and type that differs.
         """
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
@@ -59,7 +59,7 @@ class DropStagingOperator(WarehouseOperator):
     def execute(self, context: Context) -> int:
         """Drop them.
 
-        :returns: how many were dropped.
+        :return: how many were dropped.
         """
         parameters = {"prefix": PREFIX, "run": run_suffix(str(context["run_id"]))}
         with open_warehouse(self.clickhouse_conn_id) as warehouse:

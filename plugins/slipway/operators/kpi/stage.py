@@ -35,7 +35,7 @@ class StageOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, str]:
         """Create the staging tables and run the statements.
 
-        :returns: each table's staging table.
+        :return: each table's staging table.
         """
         day = parse_day(self.day)
         run_id, attempt = str(context["run_id"]), int(context["ti"].try_number)

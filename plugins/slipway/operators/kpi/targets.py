@@ -49,7 +49,7 @@ class ReviewTargetsOperator(DayOperator):
 
         What was said about later days rests on this day too: they are reviewed again.
 
-        :returns: ``day``, ``release`` (None before the launch), how many targets have which status, and how
+        :return: ``day``, ``release`` (None before the launch), how many targets have which status, and how
             many later days were reviewed again.
         :raises PolicyError: when the targets cannot be used as written.
         """
@@ -118,7 +118,7 @@ def review_days(
     """Review every target as of each day, from what is published; at most a year of a dozen KPIs is read.
 
     :param promoted: UTC day of the promotion; None when there was none yet.
-    :returns: the reviews by day; none for days before the promotion.
+    :return: the reviews by day; none for days before the promotion.
     """
     from slipway.kpi.targets.days import DayValue
     from slipway.kpi.targets.review import first_day_read, review_all

@@ -155,7 +155,7 @@ def shape(kpis: Kpis) -> tuple[int, Decimal | None]:
 def watched(rollup: Rollup) -> Iterator[set[tuple[Any, ...]]]:
     """Read every day again and again, as others would meanwhile.
 
-    :returns: what was seen: day, how many KPIs, what the requests cost.
+    :return: what was seen: day, how many KPIs, what the requests cost.
     """
     stop, seen = threading.Event(), set[tuple[Any, ...]]()
 

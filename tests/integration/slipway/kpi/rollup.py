@@ -37,7 +37,7 @@ class Rollup:
 
         :param skip: ids of tasks to leave out.
         :param until: id of the last task to run.
-        :returns: each task's XCom by its id.
+        :return: each task's XCom by its id.
         """
         results: dict[str, Any] = {}
         with _LOADING:
@@ -137,7 +137,7 @@ def execute(task_id: str, day: str, attempt: int, results: dict[str, Any]) -> An
     """Run one task.
 
     :param results: XComs of the tasks before it.
-    :returns: its XCom.
+    :return: its XCom.
     """
     return _execute(load_dag().get_task(task_id), day, attempt, results)
 
