@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = load_policy(arguments.policy)
-    undone = SchemaHook(policy.environments[arguments.environment].database.connection).take_back(
+    undone = SchemaHook(policy.environments[arguments.environment].database.connection).undo(
         migrations_directory(policy),
         arguments.name,
         pace=policy.migrations.pace,

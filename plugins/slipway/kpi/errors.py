@@ -18,7 +18,7 @@ class SourceDrift(SlipwayError, AirflowFailException):
 
 
 class ReconciliationFailed(SlipwayError, AirflowFailException):
-    """What was staged is not what the source said it sent."""
+    """The staged day differs from what the source counted."""
 
 
 class QualityCheckFailed(SlipwayError, AirflowFailException):

@@ -22,12 +22,21 @@ RecordedCatalog = Mapping[str, Mapping[str, dict[str, str]]]
 
 
 def migrations_directory(policy: Policy) -> Path:
-    """Return the folder of a policy's migrations."""
+    """Return the folder of a policy's migrations.
+
+    :param policy: the policy.
+    :return: the folder.
+    """
     return SQL_DIRECTORY / policy.migrations.directory
 
 
 def identity_of(policy: Policy, environment: EnvironmentName) -> DatabaseIdentity:
-    """Say whose database an environment's has to be."""
+    """Say whose database an environment's connection has to lead to.
+
+    :param policy: the policy.
+    :param environment: ``staging`` or ``production``.
+    :return: the identity.
+    """
     from slipway.hooks.postgres.session import DatabaseIdentity
 
     return DatabaseIdentity(policy.name, environment, policy.migrations.base_tables)
@@ -43,10 +52,12 @@ def due_now(
 ) -> SchemaPlan:
     """Plan what a release does to a schema, for the versions that serve and the one that is to serve.
 
+    :param policy: the policy.
     :param applied: what the database has.
     :param new_version: the version that is released.
     :param stable: who serves in production, and its version.
     :param promoted: version and moment of every promoted release.
+    :return: what is due, and what is held.
     :raises MigrationInvalid: when a file may not be applied as written.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
     :raises SchemaContractBroken: when a version would meet a schema that it cannot run on.
@@ -62,7 +73,12 @@ def due_now(
 
 
 def touched(tables: Sequence[str], migrations: Sequence[Migration]) -> list[str]:
-    """Return the tables that migrations name."""
+    """Return the tables that migrations name.
+
+    :param tables: the database's tables.
+    :param migrations: the migrations.
+    :return: names, sorted.
+    """
     words = {word for migration in migrations for word in re.findall(r"\w+", migration.sql)}
     return sorted(words.intersection(tables))
 
@@ -102,6 +118,9 @@ def require_same(
 ) -> None:
     """Compare a restored backup's rows with what the source had just before and just after the backup.
 
+    :param restored: rows by table or range, in the restored backup.
+    :param before: rows just before the backup.
+    :param after: rows just after the backup.
     :param tolerance_percent: of a table's rows.
     :raises SchemaUnexpected: naming every table that is missing or has too few or too many rows.
     """
@@ -113,6 +132,6 @@ def require_same(
         if found is None:
             wrong.append(f"{table}: is missing")
         elif not min(counts) - slack <= found <= max(counts) + slack:
-            wrong.append(f"{table}: {found} rows, {min(counts)} to {max(counts)} are expected")
+            wrong.append(f"{table}: {found} rows, expected {min(counts)} to {max(counts)}")
     if wrong:
         raise SchemaUnexpected(f"the restored backup is not what was backed up: {'; '.join(wrong)}")

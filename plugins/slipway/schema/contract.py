@@ -144,11 +144,11 @@ def parse_migration(name: str, text: str) -> Migration:
         depends=tuple(fields.get("depends", "").split()),
         sql=_statements(text),
     )
-    _refuse_contradictions(migration, fields)
+    _require_consistent(migration, fields)
     return migration
 
 
-def _refuse_contradictions(migration: Migration, fields: Mapping[str, str]) -> None:
+def _require_consistent(migration: Migration, fields: Mapping[str, str]) -> None:
     name = migration.name
     if migration.safe_since is not None:
         if not _NUMBERS.fullmatch(migration.safe_since):
@@ -158,10 +158,10 @@ def _refuse_contradictions(migration: Migration, fields: Mapping[str, str]) -> N
     for key in ("table", "key"):
         if key in fields and not _IDENTIFIER.fullmatch(fields[key]):
             raise _invalid(name, key, fields, "must be a plain name in lower case")
-    _refuse_what_cannot_run(migration)
+    _require_runnable(migration)
 
 
-def _refuse_what_cannot_run(migration: Migration) -> None:
+def _require_runnable(migration: Migration) -> None:
     name, sql = migration.name, migration.sql
     batched = migration.kind == "backfill"
     if (batched or not migration.transactional) and sql.rstrip("; \n").count(";"):

@@ -62,6 +62,7 @@ def plan_schema(
     :param promoted: version and moment of every promoted release, oldest first.
     :param now: the moment the plan is for.
     :param window: for how long after its promotion a release may be rolled back.
+    :return: what is due, and what is held.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
     :raises SchemaContractBroken: when a version would meet a schema that it cannot run on.
     """
@@ -88,6 +89,8 @@ def plan_schema(
 def require_unchanged(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> None:
     """Compare what was applied with what the files say now.
 
+    :param migrations: what there is.
+    :param applied: what the database has.
     :raises MigrationChanged: naming each migration that differs.
     """
     now = {migration.name: migration.checksum for migration in migrations}
@@ -110,6 +113,7 @@ def require_readable(
 
     :param version: application version.
     :param applied: what the database has; as it was declared then, or else as ``migrations`` declare it now.
+    :param migrations: what there is.
     :param who: whose version it is, for the message.
     :raises SchemaContractBroken: naming the migrations in the way, and the way forward.
     """
@@ -120,9 +124,9 @@ def require_readable(
         which = "; ".join(f"{name} runs with {versions}" for name, versions in broken.items())
         raise SchemaContractBroken(
             f"{who} {version}: cannot run on the present schema ({which}). Ways forward: release a version "
-            "that can; or take back what is in the way "
+            "that can; or undo what is in the way "
             f"({', '.join(f'{name}.rollback.sql' for name in broken)}); or restore the backup that "
-            "was taken before, which gives up what was written since"
+            "from before it, which loses what was written since"
         )
 
 

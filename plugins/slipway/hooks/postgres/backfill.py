@@ -57,7 +57,7 @@ class Backfill:
 
     :param session: the session that holds the lock.
     :param migration: the backfill.
-    :param report: told about the progress every few seconds.
+    :param report: called with the progress every few seconds.
     """
 
     def __init__(
@@ -137,8 +137,8 @@ class Backfill:
         self._waiting_since = self._waiting_since or now
         if now - self._waiting_since > pace.statement_timeout_seconds:
             raise MigrationFailed(
-                f"migration {self._migration.name}: a replica has been more than "
-                f"{pace.maximum_replica_lag_seconds:g} s behind for {pace.statement_timeout_seconds:g} s "
+                f"migration {self._migration.name}: a replica has lagged more than "
+                f"{pace.maximum_replica_lag_seconds:g} s for {pace.statement_timeout_seconds:g} s "
                 f"(now {lag:.1f} s); run again when it has caught up, the backfill goes on where it is"
             )
         return True

@@ -1,4 +1,4 @@
-"""The door to a database's schema: migrations in plain SQL, run by yoyo-migrations.
+"""Migrations of a PostgreSQL schema, in plain SQL, run by yoyo-migrations.
 
 yoyo rather than Alembic: its migrations are the SQL files themselves, forward and ``.rollback.sql`` side by
 side, so what a reviewer reads is what the database runs. Around it stands what yoyo has not: a lock that ends
@@ -17,7 +17,6 @@ from typing import Any
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
-from psycopg import sql
 from psycopg.errors import InterfaceError, OperationalError, QueryCanceled, TransactionTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yoyo import read_migrations as read_files
@@ -83,7 +82,7 @@ class SchemaHook(BaseHook):
         :param pace: how much a migration may stand in the way, and how often it tries again.
         :param identity: whose database it has to be.
         :param only: names of the migrations that may be applied; None for all.
-        :param report: told how far a backfill is; None for the log alone.
+        :param report: called with the progress of a backfill; None for the log alone.
         :return: names of the migrations applied now.
         :raises MigrationInvalid: when a file may not be applied as written; nothing was applied.
         :raises MigrationChanged: when a migration was changed after it was applied; nothing was applied.
@@ -94,11 +93,11 @@ class SchemaHook(BaseHook):
         wanted = set(declared if only is None else only)
         done: list[str] = []
         while (name := self._apply_one(directory, declared, wanted, pace, identity, report)) is not None:
-            self.log.info("migration %s: applied", name)
+            self.log.info("Migration %s applied", name)
             done.append(name)
         return done
 
-    def take_back(self, directory: Path, name: str, *, pace: Pace, identity: DatabaseIdentity) -> bool:
+    def undo(self, directory: Path, name: str, *, pace: Pace, identity: DatabaseIdentity) -> bool:
         """Undo a migration by its ``.rollback.sql``, as carefully as it was applied.
 
         :param directory: folder of ``.sql`` files with ``.rollback.sql`` beside them.
@@ -114,7 +113,7 @@ class SchemaHook(BaseHook):
         declared = {migration.name: migration for migration in read_migrations(directory)}
         if name not in declared:
             raise MigrationInvalid(f"migration {name}: there is no such file in {directory}")
-        at = [f"taking back migration {name}"]
+        at = [f"undoing migration {name}"]
         with self._as_migration_failed(pace, at):
             for attempt in self._tries(pace, at):
                 with attempt, migration_session(self._postgres, pace, identity) as session:
@@ -123,7 +122,7 @@ class SchemaHook(BaseHook):
                     needing = [m.name for m in declared.values() if name in m.depends and m.name in present]
                     if needing:
                         raise MigrationInvalid(
-                            f"migration {name}: {', '.join(needing)} depends on it; take that back first"
+                            f"migration {name}: {', '.join(needing)} depends on it; undo that first"
                         )
                     if name not in present:
                         return False
@@ -188,7 +187,10 @@ class SchemaHook(BaseHook):
             stop=stop_after_attempt(pace.attempts),
             wait=wait_random_exponential(multiplier=pace.retry_wait_seconds, max=8 * pace.retry_wait_seconds),
             before_sleep=lambda state: self.log.warning(
-                "%s: try %d: %s; trying again", at[0], state.attempt_number, _in_one_line(_error_of(state))
+                "%s: try %d failed: %s; trying again",
+                at[0],
+                state.attempt_number,
+                _in_one_line(_error_of(state)),
             ),
             reraise=True,
         )
@@ -246,22 +248,20 @@ class SchemaHook(BaseHook):
         except QueryCanceled as error:
             raise MigrationFailed(
                 f"connection {self.postgres_conn_id}: migration {migration.name} took over "
-                f"{session.pace.statement_timeout_seconds:g} s: {_in_one_line(error)}; what it left is "
-                "cleared away when it runs again"
+                f"{session.pace.statement_timeout_seconds:g} s: {_in_one_line(error)}; its "
+                "incomplete index is dropped when it runs again"
             ) from error
 
     def _drop_invalid_indexes(self, session: MigrationSession, migration: Migration) -> None:
         # An index built half-way is there by name: IF NOT EXISTS would take it for done.
         for (name,) in session.connection.execute(statement("postgres/schema/invalid_indexes")).fetchall():
             if re.search(rf"\b{re.escape(name)}\b", migration.sql):
-                self.log.warning("index %s: was left half-built; dropped, to be built anew", name)
-                session.connection.execute(
-                    sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name))
-                )
+                self.log.warning("Index %s is incomplete (its build broke off): dropping it", name)
+                session.connection.execute(statement("postgres/schema/drop_index", {"index": name}))
 
 
 def _adopt(session: MigrationSession, declared: dict[str, Migration]) -> None:
-    """Compare what is applied with the files, and write down what was applied by other means."""
+    """Compare what is applied with the files, and record what was applied by other means."""
     applied = read_applied(session.connection)
     require_unchanged(list(declared.values()), applied)
     for was in applied:

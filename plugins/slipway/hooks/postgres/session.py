@@ -30,7 +30,7 @@ _BOUNDS_A_TRANSACTION = 170000
 
 @dataclass(frozen=True)
 class DatabaseIdentity:
-    """Whose database it has to be.
+    """Whose database a connection has to lead to.
 
     :param product: name of the policy.
     :param environment: ``staging`` or ``production``.
@@ -60,7 +60,7 @@ class Backend(PostgresqlPsycopgBackend):
 
 
 class MigrationSession:
-    """A session that holds the lock: no other one migrates this database meanwhile.
+    """A session that holds the lock: no other one migrates this database.
 
     :param backend: yoyo's way to the database.
     :param pace: how much the session may stand in the way.
@@ -134,8 +134,12 @@ class MigrationSession:
 def migration_session(
     hook: PostgresHook, pace: Pace, identity: DatabaseIdentity
 ) -> Iterator[MigrationSession]:
-    """Open a session and take the lock, which ends with the session: also with a killed one.
+    """Open a session and take the lock, which ends with the session, also with a killed one.
 
+    :param hook: the provider's hook.
+    :param pace: how much the session may stand in the way.
+    :param identity: whose database it has to be.
+    :return: the session.
     :raises MigrationFailed: when another migration holds the lock for too long.
     :raises WrongDatabase: when the database is another one's.
     """
@@ -155,7 +159,11 @@ def migration_session(
 
 
 def read_applied(connection: psycopg.Connection[Any]) -> list[AppliedMigration]:
-    """Return what the database has; changes nothing."""
+    """Return the migrations that a database has; changes nothing.
+
+    :param connection: a connection to the database.
+    :return: the migrations, in the order of their names.
+    """
     if not exists(connection, _MIGRATION_TABLE):
         return []
     known = exists(connection, "slipway_migration")
@@ -169,14 +177,21 @@ def read_applied(connection: psycopg.Connection[Any]) -> list[AppliedMigration]:
 
 
 def exists(connection: psycopg.Connection[Any], table: str) -> bool:
-    """Tell whether a table is there."""
+    """Tell whether a table is there.
+
+    :param connection: a connection to the database.
+    :param table: its name.
+    :return: whether it is.
+    """
     row = connection.execute(statement("postgres/schema/table_exists"), {"name": table}).fetchone()
     return bool(row and row[0])
 
 
 def require_identity(connection: psycopg.Connection[Any], identity: DatabaseIdentity) -> None:
-    """Make sure that the database is the one that is meant; changes nothing.
+    """Make sure that the database is the expected one; changes nothing.
 
+    :param connection: a connection to the database.
+    :param identity: whose database it has to be.
     :raises WrongDatabase: saying whose it is.
     """
     if exists(connection, "slipway_database"):
@@ -184,15 +199,15 @@ def require_identity(connection: psycopg.Connection[Any], identity: DatabaseIden
         found = None if row is None else DatabaseIdentity(*row)
         if found and (found.product, found.environment) != (identity.product, identity.environment):
             raise WrongDatabase(
-                f"database {connection.info.dbname}: it is that of {found}, not of {identity}; "
-                "correct the connection (or its slipway_database, when it was copied on purpose)"
+                f"database {connection.info.dbname}: connected to {found}'s database, expected {identity}'s; "
+                "correct the connection (or slipway_database, if the database was copied on purpose)"
             )
         return
     missing = [table for table in identity.base if not exists(connection, table)]
     if missing:
         raise WrongDatabase(
-            f"database {connection.info.dbname}: has no table {', '.join(missing)}, which {identity} has had "
-            "since before the first migration; correct the connection"
+            f"database {connection.info.dbname}: has no table {', '.join(missing)}, which {identity}'s "
+            "database has since before the first migration; correct the connection"
         )
 
 
@@ -206,8 +221,8 @@ def _take_lock(connection: psycopg.Connection[Any], bound: float) -> None:
             holder = connection.execute(statement("postgres/schema/lock_holder")).fetchone()
             who = f"session {holder[0]} ({holder[1]}, since {holder[2]:%F %T} UTC)" if holder else "a session"
             raise MigrationFailed(
-                f"database {connection.info.dbname}: another migration is under way: {who} held the lock for "
-                f"{bound:g} s; wait for it, then run this again"
+                f"database {connection.info.dbname}: another migration is running: {who} held the lock for "
+                f"{bound:g} s; wait until it ends, then run this again"
             )
         time.sleep(_LOCK_POLL_SECONDS)
 

@@ -1,4 +1,4 @@
-"""The door to how a database is: who holds its tables, how big it is, what is in it. Changes nothing."""
+"""Read-only checks of a PostgreSQL database: who holds its tables, how big it is, what is in it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class ReconcileDayOperator(DayOperator):
         )
         if wrong:
             raise ReconciliationFailed(
-                f"{day}: nothing was published, because the staged day is not what the source sent: "
+                f"{day}: nothing was published, because the staged day differs from what the source counted: "
                 f"{'; '.join(wrong)}. Clear the run's extract to try again"
             )
         return {

@@ -1,4 +1,4 @@
-"""Operators that keep ClickHouse's schema, and the one that watches the source's."""
+"""Operators that keep ClickHouse's schema, and the one that checks the source's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whether what served before can still run on the schema: asked before traffic goes back to it.
+"""Checks that the rollback target can run on the present schema, before traffic goes back to it.
 
-A release itself never strands its way back. But a contract step may have been applied by somebody else
-meanwhile; then the old version would fail where the new one only does badly, and going back is no way out.
+A release never applies a contract step that its own rollback target cannot run on. Somebody else may have
+applied one since the release began: the old version would fail where the new one is only worse.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ _log = logging.getLogger(__name__)
 
 
 def require_readable_targets(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping[str, str]:
-    """Make sure that the versions which traffic would go back to can run on production's schema as it is.
+    """Make sure that the versions to which traffic would go back can run on production's schema.
 
     The safe direction stays the rollback: when the schema cannot be read within a few seconds, the traffic
     goes back unchecked. A person's answer, on record as ``rollback_overridden/schema``, is followed too.
 
+    :param release: the release to roll back.
     :param services: names of the production services whose traffic would move.
+    :param ledger: where a person's answer is on record.
     :return: by service, why it was not checked.
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the ways forward.
     """
@@ -38,7 +40,9 @@ def require_readable_targets(release: Release, services: Sequence[str], ledger: 
     except SchemaContractBroken:
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, it must not keep the traffic where it is
-        _log.exception("whether the schema can be gone back to on is not known; going back")
+        _log.exception(
+            "Could not check that the previous version runs on the current schema; rolling back anyway"
+        )
         why = " ".join(str(error).split())
         return dict.fromkeys(services, f"the schema could not be read: {type(error).__name__}: {why}")
 

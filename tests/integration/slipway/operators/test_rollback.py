@@ -157,7 +157,7 @@ def test_a_person_can_override_it_and_the_reason_is_on_record(stranded: Steps) -
 
 def test_once_the_contract_is_taken_back_the_traffic_goes_back(stranded: Steps, tmp_path: Path) -> None:
     refuse(stranded)
-    assert SchemaHook(CONNECTION).take_back(tmp_path, CONTRACT, pace=QUICK, identity=IDENTITY)
+    assert SchemaHook(CONNECTION).undo(tmp_path, CONTRACT, pace=QUICK, identity=IDENTITY)
     undone = stranded.roll_back()
     assert "note" not in undone
     assert stranded.product.web.split()["stable"] == 100

@@ -26,7 +26,7 @@ def test_a_restored_table_may_have_what_the_source_had_around_the_backup(found: 
 
 @pytest.mark.parametrize(
     ("restored", "message"),
-    [({"t": 90}, "t: 90 rows, 100 to 105 are expected"), ({"t": 120}, "t: 120 rows"), ({}, "t: is missing")],
+    [({"t": 90}, "t: 90 rows, expected 100 to 105"), ({"t": 120}, "t: 120 rows"), ({}, "t: is missing")],
 )
 def test_a_restored_table_that_is_not_what_was_backed_up_is_named(
     restored: dict[str, int], message: str

@@ -1,4 +1,4 @@
-"""Migrations are taken back by their backward files, newest first, and may be applied again."""
+"""Migrations are undone by their backward files, newest first, and may be applied again."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FILL = """UPDATE one SET twice = 2 * id
    AND id <= coalesce(nullif(current_setting('slipway.upto', true), ''), '9999')::int;"""
 
 
-def take_back(folder: Path, name: str, identity: DatabaseIdentity = IDENTITY) -> bool:
-    return SchemaHook(CONNECTION).take_back(folder, name, pace=QUICK, identity=identity)
+def undo(folder: Path, name: str, identity: DatabaseIdentity = IDENTITY) -> bool:
+    return SchemaHook(CONNECTION).undo(folder, name, pace=QUICK, identity=identity)
 
 
 def backward(folder: Path, name: str, statement: str) -> None:
@@ -53,7 +53,7 @@ def test_every_migration_of_the_product_has_a_way_back_and_forward_again(empty_d
     names = migrate(PRODUCT)
     tables = DatabaseStateHook(CONNECTION).catalog()
     for name in reversed(names):
-        assert take_back(PRODUCT, name)
+        assert undo(PRODUCT, name)
     assert applied() == []
     assert DatabaseStateHook(CONNECTION).catalog() == {}
     assert migrate(PRODUCT) == names
@@ -61,14 +61,14 @@ def test_every_migration_of_the_product_has_a_way_back_and_forward_again(empty_d
 
 
 def test_what_something_applied_depends_on_stays(folder: Path) -> None:
-    with pytest.raises(MigrationInvalid, match="0001_column: 0002_fill depends on it; take that back first"):
-        take_back(folder, "0001_column")
+    with pytest.raises(MigrationInvalid, match="0001_column: 0002_fill depends on it; undo that first"):
+        undo(folder, "0001_column")
     assert applied() == ["0001_column", "0002_fill"]
 
 
 def test_a_backfill_that_was_taken_back_fills_anew(folder: Path, empty_database: str) -> None:
-    assert take_back(folder, "0002_fill")
-    assert not take_back(folder, "0002_fill"), "it is not there any more"
+    assert undo(folder, "0002_fill")
+    assert not undo(folder, "0002_fill"), "it is not there any more"
     assert migrate(folder) == ["0002_fill"]
     with psycopg.connect(empty_database) as connection:
         assert connection.execute("SELECT sum(twice) FROM one").fetchone() == (6,)
@@ -76,13 +76,13 @@ def test_a_backfill_that_was_taken_back_fills_anew(folder: Path, empty_database:
 
 def test_a_backward_file_that_fails_changes_nothing(folder: Path) -> None:
     backward(folder, "0002_fill", "UPDATE one SET twice = NULL; UPDATE one SET nonsense = 1;")
-    with pytest.raises(MigrationFailed, match=r"taking back migration 0002_fill failed, .*nonsense"):
-        take_back(folder, "0002_fill")
+    with pytest.raises(MigrationFailed, match=r"undoing migration 0002_fill failed, .*nonsense"):
+        undo(folder, "0002_fill")
     assert applied() == ["0001_column", "0002_fill"]
 
 
 def test_another_database_and_an_unknown_name_are_refused(folder: Path) -> None:
     with pytest.raises(WrongDatabase, match="not of product/production"):
-        take_back(folder, "0002_fill", DatabaseIdentity("product", "production"))
+        undo(folder, "0002_fill", DatabaseIdentity("product", "production"))
     with pytest.raises(MigrationInvalid, match="migration 0009_none: there is no such file"):
-        take_back(folder, "0009_none")
+        undo(folder, "0009_none")
