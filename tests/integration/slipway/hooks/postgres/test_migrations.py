@@ -140,7 +140,7 @@ def test_a_second_migration_does_not_wait_for_ever_and_names_the_first(
     write(tmp_path, "0001_one", "CREATE TABLE one (id int);")
     with psycopg.connect(empty_database, application_name="the first") as first:
         first.execute(statement("postgres/schema/try_lock"))
-        with pytest.raises(MigrationFailed, match=r"another migration is running: session \d+ \(the first, since"):
+        with pytest.raises(MigrationFailed, match=r"another migration is running: .* \(the first, since"):
             migrate(tmp_path, concurrent_wait_seconds=0.3)
     assert migrate(tmp_path) == ["0001_one"]
 
@@ -182,9 +182,10 @@ def test_a_wrong_database_is_refused_before_anything_is_written(empty_database: 
         connection.execute("CREATE TABLE users (id int)")
     migrate(tmp_path)
     staging = DatabaseIdentity("product", "staging", base=["users"])
-    with pytest.raises(WrongDatabase, match="connected to product/test's database, expected product/staging's"):
+    mistaken = "connected to product/test's database, expected product/staging's"
+    with pytest.raises(WrongDatabase, match=mistaken):
         migrate(tmp_path, identity=staging)
-    with pytest.raises(WrongDatabase, match="not of product/staging"):
+    with pytest.raises(WrongDatabase, match=mistaken):
         SchemaHook(CONNECTION).applied(staging)
 
 
