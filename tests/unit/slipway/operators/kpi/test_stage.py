@@ -20,7 +20,7 @@ def test_a_table_is_filled_by_the_statement_of_its_name(monkeypatch: pytest.Monk
     made = StageOperator.execute.__wrapped__(stage, CONTEXT)
     (staging,) = made.values()
     assert list(made) == ["release_phase"]
-    assert staging.startswith("stg_release_phase__manual__1_")
+    assert staging.startswith("stg_release_phase__manual_1_")
     create, stop, fill = client.commands
     assert create.strip() == f'CREATE TABLE "{staging}" AS "release_phase"'
     assert f'SYSTEM STOP MERGES "{staging}"' in stop
