@@ -24,6 +24,11 @@ class FakeClient:
         self.commands: list[str] = []
         self.parameters: list[Mapping[str, Any]] = []
         self.settings: list[Mapping[str, Any]] = []
+        self.inserted: list[tuple[str, Sequence[Sequence[Any]]]] = []
+
+    def insert(self, table: str, data: Sequence[Sequence[Any]], column_names: Sequence[str]) -> None:
+        assert all(len(row) == len(column_names) for row in data)
+        self.inserted.append((table, data))
 
     def command(
         self, cmd: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
