@@ -1,7 +1,7 @@
-"""The evidence of a watch as a drawing, made in a process of its own.
+"""The evidence of a bake as a drawing, made in a process of its own.
 
 It takes seconds of a processor, and the API server, which every task asks, has none to spare. So it is kept
-for who looks again: what is on record does not change.
+for the next reader: what is on record does not change.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class EvidenceUnreadable(SlipwayError):  # noqa: N818 - named for the state it r
     """The evidence on record is of a form that this version does not read."""
 
 
-def drawing_of(release: Release, watch: Bake, evidence: Entry, verdict: Entry) -> str:
-    """Return the SVG of a watch.
+def drawing_of(release: Release, bake: Bake, evidence: Entry, verdict: Entry) -> str:
+    """Return the SVG of a bake.
 
-    :param evidence: entry with every look.
+    :param evidence: entry with every check.
     :param verdict: entry with the verdict.
     :raises EvidenceUnreadable: when another version of Slipway wrote the evidence.
     :raises CommandFailed: when it cannot be drawn.
     """
-    title = f"Release {release.version}, phase {watch.title}"
+    title = f"Release {release.version}, phase {bake.title}"
     try:
         EvidenceRecord.of(evidence.payload)
     except ValueError as error:

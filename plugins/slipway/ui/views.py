@@ -66,19 +66,19 @@ def run(request: Request, dag_id: AirflowId, run_id: AirflowId) -> Response:
 async def drawing(
     release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]
 ) -> Response:
-    """Draw the evidence of a watch; who waits for a drawing before holds none of the API server's threads."""
+    """Draw the evidence of a bake; who waits for a drawing before holds none of the API server's threads."""
     text = await to_thread.run_sync(_drawing, release_id, Bake(phase, number), limiter=_ONE_AT_A_TIME)
     return Response(text, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
 
 
-def _drawing(release_id: str, watch: Bake) -> str:
+def _drawing(release_id: str, bake: Bake) -> str:
     with reading_ledger() as ledger:
         found, entries = _read(ledger, release_id)
     by_key = {entry.key: entry for entry in entries}
-    evidence, verdict = by_key.get(watch.evidence_key), by_key.get(watch.verdict_key)
+    evidence, verdict = by_key.get(bake.evidence_key), by_key.get(bake.verdict_key)
     if evidence is None or verdict is None:
         raise HTTPException(404)
-    return drawing_of(found, watch, evidence, verdict)
+    return drawing_of(found, bake, evidence, verdict)
 
 
 @router.get("/releases/{release_id}/ledger.json")
@@ -122,10 +122,10 @@ def _read(ledger: Ledger, release_id: str) -> tuple[Release, list[Entry]]:
 
 def _release_page(request: Request, found: Release, entries: list[Entry]) -> Response:
     recorded = RecordedEntries({entry.key: entry.payload for entry in entries})
-    watches = [
-        (watch, verdict)
+    bakes = [
+        (bake, verdict)
         for phase in get_args(PhaseName)
-        for watch, evidence, verdict in recorded_bakes(recorded, found.release_id, phase)
+        for bake, evidence, verdict in recorded_bakes(recorded, found.release_id, phase)
         if evidence is not None
     ]
     opened = recorded.entry(found.release_id, "opened") or {}
@@ -138,7 +138,7 @@ def _release_page(request: Request, found: Release, entries: list[Entry]) -> Res
         asked=opened.get("reason"),
         phases=phases(entries),
         traffic=traffic(found, entries),
-        watches=watches,
+        bakes=bakes,
         targets=read_targets(),
         entries=entries,
         broken=first_broken(found.release_id, entries),
