@@ -1,4 +1,4 @@
-"""What a service serves now, read before a phase to say what the phase can see."""
+"""The traffic of a service before a phase, from which the phase's detection power follows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 class ServedTraffic:
     """Events of the progressive service at all its revisions, per metric.
 
-    :param seconds: length of the window they were counted in.
+    :param counts: by metric.
+    :param seconds: length of the window in which they were counted.
     """
 
     counts: Mapping[str, Counts]
     seconds: float
 
     def expected(self, percent: float) -> dict[str, float]:
-        """Return the events/s per metric that a revision gets.
+        """Return the events/s per metric that a revision is expected to get.
 
         :param percent: its share of the traffic, 0..100.
         """
@@ -38,7 +39,7 @@ class ServedTraffic:
 
     @property
     def healthy(self) -> dict[str, float]:
-        """Share of the events over each target's limit, with half an event more: none seen is not none."""
+        """Share of the events over each target, plus half an event: none in a window does not prove none."""
         return {
             key: (counts.over_target + 0.5) / (counts.total + 1)
             for key, counts in self.counts.items()
@@ -47,9 +48,10 @@ class ServedTraffic:
 
 
 async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> ServedTraffic:
-    """Count what the progressive service served over the policy's ``baseline_window_seconds``.
+    """Count the events of the progressive service over the policy's ``baseline_window_seconds``.
 
-    :param hook: the door to PromQL.
+    :param hook: PromQL hook.
+    :param release: the release.
     :param until: end of the window, seconds since the epoch; the source must have all of it.
     :raises MetricsUnavailable: when the source gives no usable answer.
     """
@@ -72,9 +74,11 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
 async def forecast_traffic(
     conn_id: str, release: Release, phase: PhaseName, *, now: float
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what the new revision is going to get in a phase: events/s, and what a healthy share is.
+    """Return the new revision's expected events/s in a phase, and the healthy shares, both per metric.
 
     :param conn_id: connection to the PromQL API.
+    :param release: the release.
+    :param phase: ``canary``, ``half`` or ``full``.
     :param now: seconds since the epoch.
     :raises MetricsUnavailable: when the source gives no usable answer.
     """

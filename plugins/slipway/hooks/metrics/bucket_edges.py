@@ -17,10 +17,12 @@ _ONE_EDGE = 'le="$le"'
 _EVERY_EDGE = 'le!=""'
 
 
-def within(metric: QuantileMetric, seconds: float) -> str:
-    """Return the query for the requests within a limit, however the source spells its edge (``2``, ``2.0``).
+def bucket_query(metric: QuantileMetric, seconds: float) -> str:
+    """Return the query for the requests up to a limit, whether the source spells its edge ``2`` or ``2.0``.
 
+    :param metric: a quantile of the policy.
     :param seconds: the limit.
+    :return: PromQL, with ``$service``, ``$revisions`` and ``$location`` left in.
     """
     edge = metric.edge(seconds)
     spellings = dict.fromkeys((str(int(edge)), repr(float(edge))) if edge == int(edge) else (repr(edge),))
@@ -31,13 +33,13 @@ def within(metric: QuantileMetric, seconds: float) -> str:
 def check_bucket_edges(
     hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, location: str, revision: str
 ) -> dict[str, list[float]]:
-    """Make sure that every limit of every quantile is a bucket edge of its histogram.
+    """Check that every limit of every quantile is a bucket edge of its histogram.
 
-    :param hook: the door to PromQL.
+    :param hook: PromQL hook.
     :param metrics: the policy's metrics.
     :param service: Cloud Run service name.
     :param location: its region.
-    :param revision: the revision whose histograms are looked at.
+    :param revision: revision whose histograms are checked.
     :return: the edges found per metric, in its ``bucket_unit``.
     :raises BucketEdgeMissing: naming, for each missing edge, the metric, the limit and the edges found.
     """
@@ -63,5 +65,5 @@ def _problems(key: str, metric: QuantileMetric, edges: Sequence[float], revision
             yield (
                 f"metrics.{key}.{name}={seconds:g}: the histogram of revision {revision} has no bucket "
                 f"edge at {metric.edge(seconds):g} {metric.bucket_unit}; it has {have}. "
-                "Give the histogram that edge, or set the limit to one that it has"
+                "Add that edge to the histogram, or set the limit to one of its edges"
             )

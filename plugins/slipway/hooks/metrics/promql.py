@@ -1,4 +1,4 @@
-"""The door to the metrics: instant PromQL queries to Prometheus or to Cloud Monitoring, by base URL alone."""
+"""PromQL hook: instant queries to Prometheus or to Cloud Monitoring."""
 
 from __future__ import annotations
 

@@ -7,23 +7,23 @@ import string
 from collections.abc import Mapping, Sequence
 
 from slipway.analysis.counts import Counts, Increments, Reading
-from slipway.hooks.metrics.bucket_edges import within
+from slipway.hooks.metrics.bucket_edges import bucket_query
 from slipway.hooks.metrics.promql import PromQLHook, Sample
 from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 
-#: Revision name to reading.
-Readings = Mapping[str, Reading]
-
 
 def queries(metric: Metric) -> dict[str, str]:
-    """Return the PromQL templates of a metric, by the part of :class:`Counts` they feed.
+    """Return the PromQL templates of a metric, by the part of :class:`Counts` that they feed.
 
-    A part that begins with ``within_`` is subtracted from the total; ``level`` is read as it is.
+    A part that begins with ``within_`` is subtracted from the total; ``level`` is a level, not a counter.
+
+    :param metric: of the policy.
+    :return: templates by part.
     """
     if isinstance(metric, ShareMetric):
         return {"total": metric.total, "over_target": metric.bad, "over_trigger": metric.bad}
     if isinstance(metric, QuantileMetric):
-        target, trigger = (within(metric, seconds) for seconds in metric.limits_seconds)
+        target, trigger = (bucket_query(metric, seconds) for seconds in metric.limits_seconds)
         return {"total": metric.total, "within_target": target, "within_trigger": trigger}
     if isinstance(metric, BandMetric):
         return {"total": metric.whole, "over_target": metric.part}
@@ -33,9 +33,9 @@ def queries(metric: Metric) -> dict[str, str]:
 
 
 class MetricReader:
-    """Reads every metric of a policy for one service and keeps what was read before.
+    """Reads every metric of a policy for one service, and keeps the last reading.
 
-    :param hook: the door to PromQL.
+    :param hook: PromQL hook.
     :param metrics: the policy's metrics.
     :param service: Cloud Run service name.
     :param location: its region.
@@ -58,32 +58,32 @@ class MetricReader:
         self._increments: dict[tuple[str, str, str], Increments] = {}
 
     async def read(self, *, at: float) -> list[dict[str, Counts]]:
-        """Return, per revision, what happened at each metric between the last reading and this one.
+        """Return, per revision, the events of each metric between the last reading and this one.
 
-        The first reading is the starting point: it gives no events. Readings are of a stated moment, so that
-        the same moments give the same counts whenever they are asked for.
+        The first reading is the starting point: it gives no events. Each reading is of a stated moment, so
+        the same moments give the same counts whenever they are read.
 
         :param at: moment, seconds since the epoch.
         :raises MetricsUnavailable: when the source gives no usable answer to one of the queries; then nothing
             is counted, and the next reading covers the gap.
         """
-        wanted = {
+        texts_by_part = {
             (key, part): string.Template(template).substitute(self._fill)
             for key, metric in self._metrics.items()
             for part, template in queries(metric).items()
         }
-        texts = sorted(set(wanted.values()))
+        texts = sorted(set(texts_by_part.values()))
         found_now = await asyncio.gather(*(self._hook.aquery(text, time=at) for text in texts))
         answers = dict(zip(texts, found_now, strict=True))
         first = not self._increments
         counts = []
         for revision in self._revisions:
             found: dict[str, dict[str, float]] = {key: {} for key in self._metrics}
-            for (key, part), text in wanted.items():
+            for (key, part), text in texts_by_part.items():
                 reading = _of_revision(answers[text], revision)
                 metric = self._metrics[key]
                 if isinstance(metric, LevelMetric):
-                    # A level is what it is now: it has no increments, and its first reading counts.
+                    # A level has no increments, and its first reading counts.
                     over = sum(value > metric.limit for value in reading.values())
                     highest = max(reading.values(), default=0.0)
                     found[key] |= {"series": len(reading), "over_target": highest, "over_trigger": over}

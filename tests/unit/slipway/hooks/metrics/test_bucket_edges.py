@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from slipway.exceptions import BucketEdgeMissing
-from slipway.hooks.metrics.bucket_edges import check_bucket_edges, within
+from slipway.hooks.metrics.bucket_edges import bucket_query, check_bucket_edges
 from slipway.hooks.metrics.promql import Sample
 from slipway.policy.metrics import QuantileMetric
 from slipway.policy.release import load_policy
@@ -47,7 +47,7 @@ def test_every_limit_has_its_edge_however_the_source_spells_it(spelling: str) ->
     assert check(door, latency()) == {"latency_p95": [0.5, 1, 2]}
     (asked,) = door.asked
     assert 'location="here",service_name="web",revision_name=~"web-1",le!=""' in asked
-    (pattern,) = re.findall(r'le=~"(.*)"', within(latency(), 2))
+    (pattern,) = re.findall(r'le=~"(.*)"', bucket_query(latency(), 2))
     # PromQL reads one level of backslashes away, and anchors the pattern.
     assert re.fullmatch(pattern.replace(r"\\", "\\"), spelling)
     assert not re.fullmatch(pattern.replace(r"\\", "\\"), "250")
@@ -59,7 +59,7 @@ def test_a_missing_edge_is_refused_with_metric_limit_and_what_there_is() -> None
     first, second = str(caught.value).splitlines()
     assert first == (
         "metrics.latency_p95.target_seconds=0.5: the histogram of revision web-1 has no bucket edge "
-        "at 0.5 s; it has 0.25, 1, 2.5. Give the histogram that edge, or set the limit to one that it has"
+        "at 0.5 s; it has 0.25, 1, 2.5. Add that edge to the histogram, or set the limit to one of its edges"
     )
     assert "metrics.latency_p95.trigger_seconds=2: " in second
 
@@ -67,7 +67,7 @@ def test_a_missing_edge_is_refused_with_metric_limit_and_what_there_is() -> None
 def test_a_histogram_in_milliseconds_is_asked_for_milliseconds() -> None:
     metric = latency().model_copy(update={"bucket_unit": "ms"})
     assert check(Door("500", "2000", "+Inf"), metric) == {"latency_p95": [500, 2000]}
-    assert r'le=~"500|500\\.0"' in within(metric, 0.5)
+    assert r'le=~"500|500\\.0"' in bucket_query(metric, 0.5)
     with pytest.raises(BucketEdgeMissing, match=r"no bucket edge at 500 ms; it has 0\.5, 2\."):
         check(Door("0.5", "2"), metric)
 
