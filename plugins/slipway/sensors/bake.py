@@ -1,4 +1,4 @@
-"""The bake sensor: waits for a phase's verdict, and calls a person where the evidence cannot give one."""
+"""The bake sensor: waits for the verdict on a phase, and asks a person where the evidence cannot give one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ _MARGIN_SECONDS = 300
 class BakeSensor(ReleaseOperator):
     """Bake a phase in the triggerer until the evidence decides or the time is over.
 
-    A frozen phase is put before a person in Airflow's required actions, and the team is told: stable itself
-    has been over the trigger for so long that nothing follows from the comparison. The traffic stays.
-    *Bake on* begins a further watch, with a quarantine of its own; *Roll back*, or no answer within the
-    policy's time, rolls back. Nobody can promote by answering: that takes evidence.
+    A frozen phase needs a decision in Airflow's required actions, and the team is notified: the stable
+    revision itself has exceeded the trigger for so long that a comparison with it proves nothing. The traffic
+    stays.
+    *Bake on* starts another bake round, with a quarantine of its own; *Roll back*, or no answer within
+    ``decision_timeout_seconds``, rolls back. An answer cannot promote: a promotion needs evidence.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param promql_conn_id: connection to the PromQL API.
@@ -44,17 +45,17 @@ class BakeSensor(ReleaseOperator):
         self.promql_conn_id = promql_conn_id
 
     def execute(self, context: Context) -> None:
-        """Say what is watched, and defer."""
+        """Record the start of the bake, and defer."""
         release = self.release(context)
         if release.outcome is not None:
             raise ReleaseConflict(
-                f"release {release.release_id}: already {release.outcome}; nothing to watch"
+                f"release {release.release_id}: already {release.outcome}; there is nothing to bake"
             )
         shifted = self.ledger.entry(release.release_id, f"shifted/{self.phase}")
         if shifted is None:
             raise ReleaseConflict(
                 f"release {release.release_id}: no traffic shift of phase {self.phase} on record; "
-                "nothing to watch"
+                "nothing to bake"
             )
         phase = release.policy.phases[self.phase]
         if phase.traffic_percent < 100 and stable_revision(release, release.plan.progressive) is None:
@@ -64,7 +65,7 @@ class BakeSensor(ReleaseOperator):
         self._watch(release, watch, started_at=str((answer or shifted)["at"]))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
-        """Record the verdict and return it, or call a person."""
+        """Record the verdict and return it, or ask a person."""
         release = self.release(context)
         watch, _ = current_bake(self.ledger, release.release_id, self.phase)
         self.record(release, watch.verdict_key, **event)
@@ -73,7 +74,7 @@ class BakeSensor(ReleaseOperator):
         return str(event["verdict"])
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> str:
-        """Record who answered what, and watch on, with the leases renewed, where that was the answer.
+        """Record the answer and its author, and bake on, with the locks renewed, if that was the answer.
 
         :param event: as :func:`slipway.release.asking.answer_of` reads it.
         """
@@ -117,9 +118,9 @@ class BakeSensor(ReleaseOperator):
         seconds = release.policy.decision.decision_timeout_seconds
         waiting = ask(
             context,
-            subject=f"Release {release.version}: the {self.phase} phase is frozen",
-            body=f"{reason}.\n\nThe traffic stays as it is. **{WATCH_ON}** watches the phase from its "
-            f"beginning; **{ROLL_BACK}** brings back what served before. Without an answer within "
+            subject=f"Release {release.version}: the {self.phase} phase needs a decision",
+            body=f"{reason}.\n\nThe traffic stays as it is. **{WATCH_ON}** starts another bake round of "
+            f"the phase; **{ROLL_BACK}** restores the stable revisions. Without an answer within "
             f"{seconds / 60:g} minutes the release is rolled back.",
             options=(WATCH_ON, ROLL_BACK),
             safe=ROLL_BACK,
@@ -137,14 +138,14 @@ class BakeSensor(ReleaseOperator):
 
     def _notify(self, context: Context, release: Release, reason: str) -> str:
         """Return how the team was notified, or why not: the question stands in Airflow either way."""
-        subject = f"Release {release.version}: the {self.phase} phase is frozen and waits for an answer"
+        subject = f"Release {release.version}: the {self.phase} phase needs a decision"
         message = f"{subject}.\n{reason}.\nAnswer under Required Actions: {WATCH_ON}, or {ROLL_BACK}."
         error = notify_team(context, release, f"called/{self.phase}", subject, message)
         connection = release.policy.checklist.notification.connection
         return f"notified via {connection}" if error is None else f"not notified: {error}"
 
     def _skip(self, release: Release) -> None:
-        """Promote a phase that has nothing to watch: without a stable there is no share to give."""
+        """Promote a phase without a bake: without a stable revision there is no traffic to split."""
         self.record(
             release,
             f"baked/{self.phase}",

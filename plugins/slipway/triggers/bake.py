@@ -1,4 +1,4 @@
-"""The bake trigger: watches a phase's evidence, and pulls the brake where it sees a reason to."""
+"""The bake trigger: checks the evidence of a phase, and pulls the emergency brake on a rollback verdict."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ NO_REVISION = "none"
 
 
 class BakeTrigger(BaseTrigger):
-    """Looks at the metrics of one phase until it is decided or its time is over.
+    """Checks the metrics of one phase until it is decided or its time is over.
 
-    The looks are at fixed moments after the traffic change, each at the metrics as of that moment. So a
-    restarted triggerer takes the same looks again, gets to the same state without counting anything twice,
+    The checks are at fixed moments after the traffic change, each of the metrics as of that moment. So a
+    restarted triggerer repeats the same checks, gets to the same state without counting anything twice,
     and goes on. On a rollback verdict the trigger restores the recorded split itself, at once.
 
     :param release_id: the release.
     :param phase: ``canary``, ``half`` or ``full``.
-    :param watch: which watch of the phase this is; 1 for the first.
-    :param started_at: ISO moment at which the phase's traffic was in force, or the further watch began.
+    :param watch: number of the bake round; 1 for the first.
+    :param started_at: ISO moment at which the phase's traffic was in force, or this bake round began.
     :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
     :param promql_conn_id: connection to the PromQL API.
@@ -171,7 +171,9 @@ class BakeTrigger(BaseTrigger):
             ledger = Ledger(self.ledger_conn_id)
             changes = await asyncio.to_thread(restore_stable_traffic, release, hook, ledger)
         except SlipwayError as error:
-            self.log.exception("the brake failed; the rollback group will do it", release=self.release_id)
+            self.log.exception(
+                "the emergency brake failed; the rollback group restores the traffic", release=self.release_id
+            )
             return {"error": str(error)}
         return {"changes": changes, "at": datetime.now(UTC).isoformat()}
 
