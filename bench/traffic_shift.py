@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 from google.cloud import run_v2
 from rich.console import Console
 from rich.table import Table
-from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress, TrafficChange
 
 from bench.running_cloud import Clients, CloudProcess, to
 from bench.split_load import SplitLoad
@@ -81,17 +82,16 @@ async def _shifting(port: int, given: Given) -> tuple[SplitLoad, list[float]]:
         for number in range(given.shifts):
             percent = _PERCENTS[number % len(_PERCENTS)]
             begun = time.perf_counter()
-            change = await hook.aset_traffic(
-                project_id="test",
-                location=LOCATION,
-                service="bench",
-                split={"bench-a": 100 - percent, "bench-b": percent},
-                timeout=30,
-            )
+            split = {"bench-a": 100 - percent, "bench-b": percent}
+            change = await hook.call_async(partial(_shift, split=split))
             took.append((time.perf_counter() - begun) * 1000)
             assert change.changed
             await asyncio.sleep(_BETWEEN_SHIFTS_SECONDS)
     return load, sorted(took)
+
+
+def _shift(hook: CloudRunTrafficHook, split: dict[str, int]) -> TrafficChange:
+    return hook.set_traffic(ServiceAddress("test", LOCATION, "bench"), split=split, timeout=30)
 
 
 async def _measure(cloud: CloudProcess, given: Given) -> bool:

@@ -43,7 +43,7 @@ def test_a_deployment_is_resumed(world: World, held: Path) -> None:
     world.api.inject(Fault(*POLL, before=held.unlink))
     assert world.run("deploy").succeeded, world.runs[-1]
     assert operations(world)[1] == begun
-    assert f"{begun}: begun by an earlier try" in world.runs[-1].log
+    assert f"{begun} was begun by an earlier try" in world.runs[-1].log
     assert world.api.count("PATCH", MAKES) == 1
     world.check("deploy", split=STABLE)
     fault_table.add("deploy", "SIGKILL while its operation runs: the same one is waited for", 2, "as asked")
@@ -57,7 +57,7 @@ def test_a_lost_operation_is_no_loss(world: World, held: Path) -> None:
     lost = world.api.inject(Fault(*POLL, status=404))
     assert world.run("deploy").succeeded, world.runs[-1]
     assert lost.times == 0
-    assert "not known any more" in world.runs[-1].log
+    assert "no longer exists" in world.runs[-1].log
     assert world.api.count("PATCH", MAKES) == 1
     world.check("deploy", split=STABLE)
     fault_table.add("deploy", "SIGKILL while its operation runs, which is then lost", 2, "as asked")

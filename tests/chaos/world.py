@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, revision_uri, serving_split
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress, revision_uri, serving_split
 from slipway.ledger.ledger import Ledger, Release
 from slipway.ledger.plan import PlannedService, ReleasePlan, release_id
 from slipway.policy.release import Policy, load_policy, parse_policy
@@ -73,7 +73,7 @@ class World:
         self._release: Release | None = None
         self._process: TaskProcess | None = None
         self.runs: list[Ended] = []
-        self.where = {"project_id": PROJECT, "location": LOCATION, "service": SERVICE}
+        self.address = ServiceAddress(PROJECT, LOCATION, SERVICE)
 
     def build(self) -> None:
         """Make the service with a stable and a new revision."""
@@ -83,7 +83,7 @@ class World:
 
     def lead_through_proxies(self) -> None:
         """Have the tasks reach the service, and the tag of its new revision, through the proxies."""
-        live = self.hook.get_service(**self.where)
+        live = self.hook.get_service(self.address)
         for proxy, url in ((self.web, live.uri), (self.candidate, revision_uri(live, TAG))):
             proxy.upstream = url
             self.api.rewrites[url.encode()] = proxy.url.encode()
@@ -91,7 +91,7 @@ class World:
     def deploy(self, revision: str, tag: str | None = None) -> None:
         """Make a revision past the proxy."""
         self.hook.deploy_revision(
-            **self.where,
+            self.address,
             revision=revision,
             image=self.image("1"),
             env={},
@@ -147,7 +147,7 @@ class World:
         if self._release is not None:
             release = self._release.release_id
             self.ledger.close(release, outcome="rolled_back", reason="the case is over")
-            self.hook.free_lease(**self.where, release=release, timeout=SECONDS)
+            self.hook.free_lease(self.address, release, timeout=SECONDS)
             self._release = None
 
     def run(self, task: str) -> Ended:
@@ -165,20 +165,19 @@ class World:
 
     def move(self, split: dict[str, int]) -> None:
         """Move the traffic past the proxy, as somebody else would."""
-        self.hook.set_traffic(**self.where, split=split, timeout=SECONDS)
+        self.hook.set_traffic(self.address, split=split, timeout=SECONDS)
 
     def serving(self) -> dict[str, int]:
         """Return who gets requests."""
-        live = serving_split(self.hook.get_service(**self.where))
-        return {revision: percent for revision, percent in live.items() if percent}
+        return serving_split(self.hook.get_service(self.address))
 
     def generation(self) -> int:
         """Return how often the service has been written."""
-        return int(self.hook.get_service(**self.where).generation)
+        return int(self.hook.get_service(self.address).generation)
 
     def revisions(self) -> set[str]:
         """Return the names of the service's revisions."""
-        return {revision.name.rpartition("/")[2] for revision in self.hook.list_revisions(**self.where)}
+        return {revision.name.rpartition("/")[2] for revision in self.hook.list_revisions(self.address)}
 
     def done(self) -> list[str]:
         """Return the steps that are on record, in their order."""

@@ -1,18 +1,16 @@
-"""The door to the load balancer in front of the services: read only."""
+"""Load balancer hook: global backend services and their endpoint groups, read only."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as google_errors
 from google.cloud import compute_v1
 
 from slipway.exceptions import LoadBalancerUnreadable
-from slipway.hooks.google.calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
+from slipway.hooks.google.calls import bounded, reported_as
 from slipway.hooks.google.endpoint import GoogleEndpointMixin
 
 _GROUP = re.compile(r"projects/([^/]+)/regions/([^/]+)/networkEndpointGroups/([^/]+)$")
@@ -69,15 +67,6 @@ class LoadBalancerHook(GoogleEndpointMixin, GoogleBaseHook):
 
     endpoint_name = "compute"
 
-    def __init__(
-        self,
-        gcp_conn_id: str = "google_cloud_default",
-        impersonation_chain: str | Sequence[str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, **kwargs)
-        self._clients: dict[type, Any] = {}
-
     def backend_service(self, *, project_id: str, name: str) -> BackendService | None:
         """Read a global backend service, None when there is none.
 
@@ -87,8 +76,8 @@ class LoadBalancerHook(GoogleEndpointMixin, GoogleBaseHook):
         """
         with reported_as(LoadBalancerUnreadable, f"backend service {name} ({project_id}): cannot be read"):
             try:
-                found = self._client(compute_v1.BackendServicesClient).get(
-                    project=project_id, backend_service=name, **_bounds()
+                found = self.api_client(compute_v1.BackendServicesClient).get(
+                    project=project_id, backend_service=name, **bounded()
                 )
             except google_errors.NotFound:
                 return None
@@ -111,26 +100,12 @@ class LoadBalancerHook(GoogleEndpointMixin, GoogleBaseHook):
             f"endpoint group {address.name} ({address.region}): cannot be read",
         ):
             try:
-                found = self._client(compute_v1.RegionNetworkEndpointGroupsClient).get(
+                found = self.api_client(compute_v1.RegionNetworkEndpointGroupsClient).get(
                     project=address.project_id,
                     region=address.region,
                     network_endpoint_group=address.name,
-                    **_bounds(),
+                    **bounded(),
                 )
             except google_errors.NotFound:
                 return None
         return EndpointGroup(found.network_endpoint_type, found.cloud_run.service, found.cloud_run.tag)
-
-    def close(self) -> None:
-        """Close the connections to Compute Engine."""
-        for client in self._clients.values():
-            client.transport.close()
-
-    def _client(self, kind: type) -> Any:
-        if kind not in self._clients:
-            self._clients[kind] = kind(**self.client_arguments())
-        return self._clients[kind]
-
-
-def _bounds() -> dict[str, Any]:
-    return {"retry": retry_within(READ_SECONDS), "timeout": attempt_timeout(READ_SECONDS)}

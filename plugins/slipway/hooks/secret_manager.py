@@ -1,9 +1,7 @@
-"""The door to Secret Manager: versions that are made once per content, and read by number."""
+"""Secret Manager hook: adds a version once per content, and reads versions by number."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
@@ -13,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google_crc32c import value as crc32c
 
 from slipway.exceptions import SecretUnavailable
-from slipway.hooks.google.calls import READ_SECONDS, attempt_timeout, reported_as, retry_within
+from slipway.hooks.google.calls import READ_SECONDS, attempt_timeout, bounded, reported_as, retry_within
 from slipway.hooks.google.endpoint import GoogleEndpointMixin
 from slipway.hooks.secret_version import SecretVersion
 
@@ -30,18 +28,10 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
 
     endpoint_name = "secretmanager"
 
-    def __init__(
-        self,
-        gcp_conn_id: str = "google_cloud_default",
-        impersonation_chain: str | Sequence[str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, **kwargs)
-
-    @cached_property
+    @property
     def client(self) -> Any:
         """The official client."""
-        return secretmanager_v1.SecretManagerServiceClient(**self.client_arguments())
+        return self.api_client(secretmanager_v1.SecretManagerServiceClient)
 
     def ensure_secret(self, *, project_id: str, secret: str) -> str:
         """Return a secret's resource name, making the secret without a version when it is absent.
@@ -53,7 +43,7 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
         name = _secret_name(project_id, secret)
         with reported_as(SecretUnavailable, f"secret {name}: cannot be read or made"):
             try:
-                self.client.get_secret(name=name, **_bounds())
+                self.client.get_secret(name=name, **bounded())
             except google_errors.NotFound:
                 self._create(project_id, secret)
         return name
@@ -100,7 +90,7 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
         :param secret: short name.
         :param alias: name of the alias, such as ``rollback``.
         :param version: number of the version.
-        :returns: False when it named this version already.
+        :return: False when it named this version already.
         :raises SecretUnavailable: when there is no such version, somebody changed the secret at the same
             time, or Secret Manager refuses or gives no usable answer.
         """
@@ -150,7 +140,7 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
         """
         name = _version_name(project_id, secret, version)
         with reported_as(SecretUnavailable, f"secret version {name}: cannot be read"):
-            return str(self.client.get_secret_version(name=name, **_bounds()).state.name)
+            return str(self.client.get_secret_version(name=name, **bounded()).state.name)
 
     def newest_version(self, *, project_id: str, secret: str) -> int | None:
         """Return the number of the newest enabled version, None when there is none.
@@ -170,29 +160,25 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
                 parent=f"projects/{project_id}",
                 secret_id=secret,
                 secret=secretmanager_v1.Secret(replication=automatic),
-                **_bounds(),
+                **bounded(),
             )
         except google_errors.Conflict:
-            self.log.info("secret %s: made meanwhile, by another run or by an unanswered attempt", secret)
+            self.log.info("Secret %s already exists: another run or an unanswered attempt created it", secret)
 
     def _newest_enabled(self, name: str) -> int | None:
         request = secretmanager_v1.ListSecretVersionsRequest(parent=name, filter="state:ENABLED")
         enabled = secretmanager_v1.SecretVersion.State.ENABLED
-        versions = self.client.list_secret_versions(request=request, **_bounds())
+        versions = self.client.list_secret_versions(request=request, **bounded())
         return max((_number(version.name) for version in versions if version.state == enabled), default=None)
 
     def _payload(self, name: str) -> bytes:
-        payload = self.client.access_secret_version(name=name, **_bounds()).payload
+        payload = self.client.access_secret_version(name=name, **bounded()).payload
         data = bytes(payload.data)
         if payload.data_crc32c != crc32c(data):
             raise SecretUnavailable(
                 f"secret version {name}: payload does not match its checksum; read it again"
             )
         return data
-
-
-def _bounds() -> dict[str, Any]:
-    return {"retry": retry_within(READ_SECONDS), "timeout": attempt_timeout(READ_SECONDS)}
 
 
 def _secret_name(project_id: str, secret: str) -> str:

@@ -11,6 +11,7 @@ from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.outcome import outcome_of, rollback_reason, summary_line
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
+from slipway.release.address import service_address
 from slipway.release.monitoring_files import read_alerts
 from slipway.release.rollback.traffic import leave_services, restore_stable_traffic
 
@@ -86,18 +87,10 @@ class ClosePromotedOperator(CloseReleaseOperator):
 
     def _live(self, release: Release, service: str, revision: str) -> LiveState:
         from slipway.hooks.cloud_run.hook import serving_split
-        from slipway.hooks.cloud_run.revision import readiness
 
-        production = release.policy.environments["production"]
-        where: dict[str, Any] = {
-            "project_id": production.project_id,
-            "location": production.location,
-            "service": service,
-        }
-        found = self.cloud_run.get_service(**where)
-        state = readiness(self.cloud_run.get_revision(**where, revision=revision), found, revision).state
-        split = {name: percent for name, percent in serving_split(found).items() if percent}
-        return LiveState(split, state == "ready")
+        address = service_address(release.policy, service)
+        split = serving_split(self.cloud_run.get_service(address))
+        return LiveState(split, self.cloud_run.get_readiness(address, revision).state == "ready")
 
 
 class ReconcileReleaseOperator(ReleaseOperator):

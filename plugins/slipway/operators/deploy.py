@@ -10,6 +10,7 @@ from slipway.hooks.secret_version import SecretVersion
 from slipway.ledger.outcome import is_being_undone
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import EnvironmentName
+from slipway.release.address import service_address
 from slipway.release.drift import last_state, require_no_drift, split_at
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from google.cloud import run_v2
 
+    from slipway.hooks.cloud_run.address import ServiceAddress
     from slipway.ledger.ledger import Release
     from slipway.ledger.plan import PlannedService
 
@@ -46,16 +48,16 @@ class ServicesOperator(ReleaseOperator):
         services = dict(release.plan.services)
         return services if self.service is None else {self.service: services[self.service]}
 
-    def where(
+    def address(
         self, release: Release, service: PlannedService, environment: EnvironmentName = "production"
-    ) -> dict[str, Any]:
-        """Return the address of a service, as the hook takes it."""
-        place = release.policy.environments[environment]
-        return {
-            "project_id": place.project_id,
-            "location": place.location,
-            "service": service.names[environment],
-        }
+    ) -> ServiceAddress:
+        """Return the address of a service.
+
+        :param release: the release of this run.
+        :param service: one of its services.
+        :param environment: ``staging`` or ``production``.
+        """
+        return service_address(release.policy, service.names[environment], environment)
 
     def guarded(
         self, release: Release, service: PlannedService, *, goal: Mapping[str, int]
@@ -79,7 +81,7 @@ class ServicesOperator(ReleaseOperator):
                 " nothing any more"
             )
         try:
-            live = self.cloud_run.get_service(**self.where(release, service))
+            live = self.cloud_run.get_service(self.address(release, service))
         except ServiceNotFound:
             return None
         held = foreign_lease(live, release.release_id)
@@ -128,7 +130,7 @@ class DeployRevisionsOperator(ServicesOperator):
         release = self.release(context)
         waiting = [
             {
-                **self.where(release, service, self.environment),
+                **self.address(release, service, self.environment).as_payload(),
                 "revision": service.revisions[self.environment],
             }
             for key, service in self.chosen(release).items()
@@ -179,7 +181,7 @@ class DeployRevisionsOperator(ServicesOperator):
             live = self.guarded(release, service, goal=split_at(release, service, 0))
             guards = {"lease": self.lease(release), "expected_etag": None if live is None else live.etag}
         deployed = self.cloud_run.deploy_revision(
-            **self.where(release, service, self.environment),
+            self.address(release, service, self.environment),
             **self._revision(release, key, service),
             **guards,
             operation=self.ledger.operation(release.release_id, f"deployed/{self.environment}/{key}"),

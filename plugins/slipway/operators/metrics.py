@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from slipway.exceptions import ServiceNotFound
 from slipway.operators.base import PreflightOperator, ReleaseOperator
 from slipway.policy.release import PhaseName
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,17 +37,15 @@ class CheckMetricsOperator(PreflightOperator):
         from slipway.hooks.metrics.promql import PromQLHook
 
         plan, policy = self.request()
-        production, name = policy.environments["production"], plan.progressive.names["production"]
+        name = plan.progressive.names["production"]
         try:
-            live = self.cloud_run.get_service(
-                project_id=production.project_id, location=production.location, service=name
-            )
+            live = self.cloud_run.get_service(service_address(policy, name))
         except ServiceNotFound:
             self.log.info("audit", release=plan.release_id, entry="metrics_checked", service=name, edges={})
             return {}
         hook = PromQLHook(conn_id=self.promql_conn_id)
         edges: dict[str, list[float]] = {}
-        for revision in (revision for revision, percent in serving_split(live).items() if percent):
+        for revision in serving_split(live):
             edges = check_bucket_edges(
                 hook, policy.metrics, service=name, location=policy.region, revision=revision
             )

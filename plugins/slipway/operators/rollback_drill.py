@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunError, ReleaseConflict
 from slipway.operators.base import ReleaseOperator
+from slipway.release.address import service_address
 from slipway.release.checklist import DRILL
 
 if TYPE_CHECKING:
@@ -50,11 +51,8 @@ class RehearseRollbackOperator(ReleaseOperator):
     def _before(self, release: Release, service: str) -> Mapping[str, int]:
         from slipway.hooks.cloud_run.hook import serving_split
 
-        staging = release.policy.environments["staging"]
-        live = self.cloud_run.get_service(
-            project_id=staging.project_id, location=staging.location, service=service
-        )
-        self.record(release, "stable/staging", service=service, split=_serving(serving_split(live)))
+        live = self.cloud_run.get_service(service_address(release.policy, service, "staging"))
+        self.record(release, "stable/staging", service=service, split=serving_split(live))
         recorded = self.ledger.entry(release.release_id, "stable/staging") or {"split": {}}
         split: Mapping[str, int] = recorded["split"]
         return split
@@ -62,24 +60,16 @@ class RehearseRollbackOperator(ReleaseOperator):
     def _rehearse(
         self, release: Release, service: str, new: Mapping[str, int], before: Mapping[str, int]
     ) -> dict[str, Any]:
-        staging, limit = (
-            release.policy.environments["staging"],
-            release.policy.rollback_deadlines.traffic_seconds,
-        )
-        where: dict[str, Any] = {
-            "project_id": staging.project_id,
-            "location": staging.location,
-            "service": service,
-            "timeout": limit,
-        }
+        limit = release.policy.rollback_deadlines.traffic_seconds
+        address = service_address(release.policy, service, "staging")
         try:
-            self.cloud_run.set_traffic(**where, split=new)
+            self.cloud_run.set_traffic(address, split=new, timeout=limit)
             began = time.monotonic()
-            change = self.cloud_run.set_traffic(**where, split=before)
+            change = self.cloud_run.set_traffic(address, split=before, timeout=limit)
             seconds = round(time.monotonic() - began, 2)
         except (CloudRunError, ReleaseConflict) as error:
             return {"reason": f"{type(error).__name__}: {error}"}
-        back = _serving(change.after) == before
+        back = change.after == before
         words = "all traffic back" if back else f"the traffic is {change.after}"
         return {
             "passed": back and seconds <= limit,
@@ -87,7 +77,3 @@ class RehearseRollbackOperator(ReleaseOperator):
             "after": change.after,
             "reason": f"{words} after {seconds:g} s (at most {limit:g} s)",
         }
-
-
-def _serving(split: Mapping[str, int]) -> dict[str, int]:
-    return {revision: percent for revision, percent in split.items() if percent}

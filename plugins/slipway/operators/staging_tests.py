@@ -9,6 +9,7 @@ from slipway.hooks.command.load import LoadGeneratorHook
 from slipway.hooks.command.suites import TestRunnerHook
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,11 @@ class StagingOperator(ReleaseOperator):
 
     def _urls(self, release: Release) -> Mapping[str, str]:
         serving = self.ledger.entry(release.release_id, "serving/staging") or {"urls": {}}
-        staging = release.policy.environments["staging"]
         urls = dict(serving["urls"])
         for key, service in release.policy.services.items():
             if key not in urls:
                 urls[key] = self.cloud_run.get_service(
-                    project_id=staging.project_id, location=staging.location, service=service.names["staging"]
+                    service_address(release.policy, service.names["staging"], "staging")
                 ).uri
         return urls
 

@@ -32,14 +32,14 @@ class ServeStagingOperator(ServicesOperator):
         release = self.release(context)
         urls = {}
         for key, service in self.chosen(release).items():
-            where = self.where(release, service, "staging")
+            address = self.address(release, service, "staging")
             self.cloud_run.set_traffic(
-                **where,
+                address,
                 split={service.revisions["staging"]: 100},
                 operation=self.ledger.operation(release.release_id, f"serving/staging/{key}"),
                 timeout=release.policy.traffic_timeout_seconds,
             )
-            urls[key] = self.cloud_run.get_service(**where).uri
+            urls[key] = self.cloud_run.get_service(address).uri
         self.record(release, "serving/staging", urls=urls)
         return urls
 
@@ -87,7 +87,7 @@ class ShiftTrafficOperator(ServicesOperator):
             raise ReleaseConflict(f"service {name}: does not exist any more; find out who deleted it")
         who = self._who(release, key, live.uri)
         change = self.cloud_run.set_traffic(
-            **self.where(release, service),
+            self.address(release, service),
             split=split,
             etag=live.etag,
             lease=self.lease(release),

@@ -12,6 +12,7 @@ from slipway.operators.deploy import ServicesOperator
 from slipway.paths import INCLUDE
 from slipway.policy.release import PhaseName
 from slipway.policy.serving import WarmUp
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -103,7 +104,7 @@ class WarmUpOperator(ServicesOperator):
 
     def _ready(self, release: Release, service: PlannedService) -> int | None:
         revision = self.cloud_run.get_revision(
-            **self.where(release, service), revision=service.revisions["production"]
+            self.address(release, service), service.revisions["production"]
         )
         return (
             int(revision.scaling_status.desired_min_instance_count) if "scaling_status" in revision else None
@@ -117,11 +118,7 @@ class WarmUpOperator(ServicesOperator):
         production, told = release.policy.environments["production"], {}
         identity = IdentityToken(self.gcp_conn_id)
         for key, definition in release.policy.services.items():
-            live = self.cloud_run.get_service(
-                project_id=production.project_id,
-                location=production.location,
-                service=definition.names["production"],
-            )
+            live = self.cloud_run.get_service(service_address(release.policy, definition.names["production"]))
             planned = release.plan.services.get(key)
             told[f"{key.upper()}_URL"] = live.uri if planned is None else revision_uri(live, production.tag)
             if planned is not None:

@@ -11,6 +11,7 @@ from slipway.analysis import pre_deployment
 from slipway.analysis.pre_deployment import Item, Prepared
 from slipway.paths import INCLUDE
 from slipway.policy.checklist import ItemName
+from slipway.release.address import service_address
 from slipway.release.configuration import ConfigurationStore
 from slipway.release.monitoring_files import read_dashboards
 
@@ -63,15 +64,13 @@ def staging_environment(sources: Sources) -> Item:
     """Judge whether staging serves what was validated there."""
     from slipway.hooks.cloud_run.hook import serving_split
 
-    staging = sources.release.policy.environments["staging"]
+    policy = sources.release.policy
     services = sources.release.plan.services.values()
     revisions = {service.names["staging"]: service.revisions["staging"] for service in services}
-    live = {}
-    for name in revisions:
-        service = sources.cloud_run.get_service(
-            project_id=staging.project_id, location=staging.location, service=name
-        )
-        live[name] = {revision: percent for revision, percent in serving_split(service).items() if percent}
+    live = {
+        name: serving_split(sources.cloud_run.get_service(service_address(policy, name, "staging")))
+        for name in revisions
+    }
     return pre_deployment.staging_environment(sources.entry("gate/staging"), live, revisions)
 
 

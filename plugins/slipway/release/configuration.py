@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.exceptions import ServiceNotFound
 from slipway.policy.configuration import Document
 from slipway.policy.release import EnvironmentName
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
@@ -230,10 +231,7 @@ class ConfigurationStore:
             if revision is None:
                 continue
             serving = self.cloud_run.get_revision(
-                project_id=self.environment.project_id,
-                location=self.environment.location,
-                service=name,
-                revision=revision,
+                service_address(self.release.policy, name, self.name), revision
             )
             references, variables = secrets_of(serving), variables_of(serving)
             for variable, document in service.secrets.items():
@@ -248,9 +246,7 @@ class ConfigurationStore:
         if service in self.release.stable:
             return next(iter(self.release.stable[service]), None)
         try:
-            live = self.cloud_run.get_service(
-                project_id=self.environment.project_id, location=self.environment.location, service=service
-            )
+            live = self.cloud_run.get_service(service_address(self.release.policy, service, self.name))
         except ServiceNotFound:
             return None
         split = serving_split(live)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slipway.exceptions import ServiceNotFound
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease
@@ -27,15 +28,11 @@ def hold_services(
     :raises ReleaseConflict: when another release holds one of the services.
     """
     ledger.renew_leases(release.release_id, release.stable, region=release.policy.region, until=lease.until)
-    production, taken_over = release.policy.environments["production"], {}
+    taken_over = {}
     for name in sorted(release.stable):
-        where: dict[str, Any] = {
-            "project_id": production.project_id,
-            "location": production.location,
-            "service": name,
-        }
+        address = service_address(release.policy, name)
         try:
-            replaced = hook.take_lease(**where, lease=lease, timeout=release.policy.traffic_timeout_seconds)
+            replaced = hook.take_lease(address, lease, timeout=release.policy.traffic_timeout_seconds)
         except ServiceNotFound:
             if release.stable[name]:
                 raise

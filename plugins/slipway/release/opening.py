@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.release.address import service_address
 from slipway.release.rollback.target import RollbackTarget, read_target
 from slipway.release.serving_versions import target_versions
 
@@ -46,16 +47,8 @@ def open_release(
     """
     names = [service.names["production"] for service in plan.services.values()]
     ledger.require_unlocked(names, region=policy.region)
-    production = policy.environments["production"]
     targets = {
-        name: read_target(
-            cloud_run,
-            secrets,
-            project_id=production.project_id,
-            location=production.location,
-            service=name,
-            release=plan.release_id,
-        )
+        name: read_target(cloud_run, secrets, service_address(policy, name), release=plan.release_id)
         for name in names
     }
     findings = [finding for target in targets.values() for finding in target.findings]

@@ -9,6 +9,7 @@ from slipway.analysis.inherited_evidence import is_inherited, judge_evidence
 from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
 from slipway.ledger.plan import ReleasePlan, release_id, requested_over_broken_stable, requested_version
 from slipway.policy.release import Policy
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,14 +192,14 @@ def require_served(releases: Sequence[Release], cloud_run: CloudRunTrafficHook) 
     from slipway.hooks.cloud_run.hook import serving_split
 
     for release in releases:
-        production, region = release.policy.environments["production"], release.policy.region
+        region = release.policy.region
         for service in release.plan.services.values():
             name, own = service.names["production"], service.revisions["production"]
             try:
-                live = cloud_run.get_service(project_id=production.project_id, location=region, service=name)
+                live = cloud_run.get_service(service_address(release.policy, name))
             except ServiceNotFound as error:
                 raise RequestRefused(f"region {region} does not serve {release.version}: {error}") from error
-            split = {revision: percent for revision, percent in serving_split(live).items() if percent}
+            split = serving_split(live)
             if split != {own: 100}:
                 raise RequestRefused(
                     f"region {region} does not serve {release.version} any more: {name} serves {split}, not"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunError, ServiceNotFound
+from slipway.release.address import service_address
 from slipway.release.regions import earlier_releases, rollback_commands
 from slipway.release.serving_versions import version_of
 
@@ -67,22 +68,17 @@ def _serving(release: Release, region: str, cloud_run: CloudRunTrafficHook, ledg
     policy, found = release.policy, dict[str, Any]()
     for service in release.plan.services.values():
         name = service.names["production"]
-        where: dict[str, Any] = {
-            "project_id": policy.environments["production"].project_id,
-            "location": region,
-            "service": name,
-        }
+        address = service_address(policy, name, region=region)
         try:
-            split = serving_split(cloud_run.get_service(**where))
+            split = serving_split(cloud_run.get_service(address))
             found[name] = {
                 revision: {
                     "percent": percent,
                     "version": version_of(
-                        cloud_run.get_revision(**where, revision=revision), revision, policy, ledger
+                        cloud_run.get_revision(address, revision), revision, policy, ledger
                     ),
                 }
                 for revision, percent in split.items()
-                if percent
             }
         except ServiceNotFound:
             found[name] = {}

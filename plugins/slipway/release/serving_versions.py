@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slipway.exceptions import ReleaseUnknown, RevisionNotFound, ServiceNotFound
 from slipway.ledger.plan import VERSION_PATTERN
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from google.cloud import run_v2
@@ -32,21 +33,20 @@ def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledg
     :return: ``stable <service>``, with the region and the revision where there are several, to version.
     :raises CloudRunError: when a service cannot be read.
     """
-    production = policy.environments["production"]
+    from slipway.hooks.cloud_run.hook import serving_split
+
     found: dict[str, str] = {}
     for region, key in itertools.product(policy.regions, policy.migrations.services):
         name = policy.services[key].names["production"]
-        where = {"project_id": production.project_id, "location": region, "service": name}
+        address = service_address(policy, name, region=region)
         try:
-            split = _serving(cloud_run.get_service(**where))
+            split = serving_split(cloud_run.get_service(address))
         except ServiceNotFound:
             continue  # nobody is served there yet
         place = f"stable {key}" if len(policy.regions) == 1 else f"stable {key} in {region}"
         for revision in split:
             who = place if len(split) == 1 else f"{place} ({revision})"
-            found[who] = version_of(
-                cloud_run.get_revision(**where, revision=revision), revision, policy, ledger
-            )
+            found[who] = version_of(cloud_run.get_revision(address, revision), revision, policy, ledger)
     return found
 
 
@@ -65,26 +65,18 @@ def target_versions(
     :return: version by service name.
     :raises CloudRunError: when a revision cannot be read.
     """
-    production = policy.environments["production"]
     names = {policy.services[key].names["production"] for key in policy.migrations.services}
     found: dict[str, str] = {}
     for name in sorted(names.intersection(targets)):
         revision = targets[name]
         if revision is None:
             continue
-        where = {"project_id": production.project_id, "location": production.location, "service": name}
         try:
-            seen = cloud_run.get_revision(**where, revision=revision)
+            seen = cloud_run.get_revision(service_address(policy, name), revision)
         except RevisionNotFound:
             continue  # on record as a finding: there is nothing to return to
         found[name] = version_of(seen, revision, policy, ledger)
     return found
-
-
-def _serving(service: run_v2.Service) -> Mapping[str, int]:
-    from slipway.hooks.cloud_run.hook import serving_split
-
-    return {revision: percent for revision, percent in serving_split(service).items() if percent}
 
 
 def version_of(revision: run_v2.Revision, name: str, policy: Policy, ledger: Ledger) -> str:

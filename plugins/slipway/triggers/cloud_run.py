@@ -10,6 +10,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.exceptions import CloudRunError
+from slipway.hooks.cloud_run.address import ServiceAddress
 
 
 class RevisionsReadyTrigger(BaseTrigger):
@@ -62,7 +63,9 @@ class RevisionsReadyTrigger(BaseTrigger):
 
     async def _state(self, hook: Any, revision: Mapping[str, str]) -> str:
         try:
-            return str((await hook.areadiness(**revision)).state)
+            address = ServiceAddress(revision["project_id"], revision["location"], revision["service"])
+            seen = await hook.call_async(lambda twin: twin.get_readiness(address, revision["revision"]))
+            return str(seen.state)
         except CloudRunError as error:
             # Not seen is not decided: the next look may see it, and the task sees for itself in the end.
             self.log.warning("revision %s: %s", revision["revision"], error)

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as google_errors
 from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from slipway.exceptions import CloudRunError, ReleaseConflict, RevisionNotFound, ServiceNotFound
+from slipway.exceptions import CloudRunError, ReleaseConflict, ServiceNotFound
+from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.cloud_run.operations import OperationRecord, await_operation, find_operation
 from slipway.hooks.cloud_run.traffic import describe_change
 from slipway.hooks.deadline import Deadline
-from slipway.hooks.google.calls import FAILURES, READ_SECONDS, attempt_timeout, reported_as, retry_within
-from slipway.hooks.google.endpoint import GoogleEndpointMixin
+from slipway.hooks.google.calls import (
+    FAILURES,
+    READ_SECONDS,
+    attempt_timeout,
+    bounded,
+    reported_as,
+    retry_within,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
 
 POLL_SECONDS = 0.25
 LAST_READ_SECONDS = 5.0
 """What a read may take even when the time of its call is over: what happened must be seen."""
-
-
-@dataclass(frozen=True)
-class ServiceAddress:
-    """Where a service is.
-
-    :param project_id: Google Cloud project.
-    :param location: region, e.g. ``us-central1``.
-    :param service: short name.
-    """
-
-    project_id: str
-    location: str
-    service: str
-
-    @property
-    def name(self) -> str:
-        """The service's resource name."""
-        return f"projects/{self.project_id}/locations/{self.location}/services/{self.service}"
-
-    def revision(self, revision: str) -> str:
-        """Return a revision's resource name."""
-        return f"{self.name}/revisions/{revision}"
-
-    def __str__(self) -> str:
-        return f"{self.service} ({self.project_id}, {self.location})"
 
 
 @dataclass(frozen=True)
@@ -77,98 +58,37 @@ class Written:
     refusal: Exception | None = None
 
 
-class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
-    """Reads and writes of one Cloud Run project's services; the traffic hook builds on it.
+class CloudRunClient:
+    """Reads services and revisions, and writes services, bounded and guarded by the etag of what was read.
 
-    :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.run`` may name another address.
-    :param impersonation_chain: service accounts to impersonate, as in ``GoogleBaseHook``.
+    :param api_client: returns the generated client of a class for an address, as
+        :meth:`~slipway.hooks.google.endpoint.GoogleEndpointMixin.api_client` does.
+    :param regional: whether the API has an address for each region.
+    :param log: where steps are logged.
     """
 
-    endpoint_name = "run"
-
     def __init__(
-        self,
-        gcp_conn_id: str = "google_cloud_default",
-        impersonation_chain: str | Sequence[str] | None = None,
-        **kwargs: Any,
+        self, api_client: Callable[[type, str | None], Any], *, regional: Callable[[], bool], log: Logger
     ) -> None:
-        super().__init__(gcp_conn_id=gcp_conn_id, impersonation_chain=impersonation_chain, **kwargs)
-        self._clients: dict[tuple[type, str], Any] = {}
+        self._api_client = api_client
+        self._regional = regional
+        self.log = log
 
-    def get_service(self, *, project_id: str, location: str, service: str) -> run_v2.Service:
+    def _client(self, kind: type, location: str) -> Any:
+        return self._api_client(kind, f"{location}-run.googleapis.com:443" if self._regional() else None)
+
+    def read(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service:
         """Read a service.
 
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name.
+        :param address: where the service is.
+        :param deadline: bound of the call that the read is part of.
         :raises ServiceNotFound: when there is none.
         :raises CloudRunError: when Cloud Run gives no usable answer.
         """
-        return self._read(ServiceAddress(project_id, location, service))
-
-    def get_revision(self, *, project_id: str, location: str, service: str, revision: str) -> run_v2.Revision:
-        """Read a revision.
-
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name of its service.
-        :param revision: short name.
-        :raises RevisionNotFound: when there is none.
-        :raises CloudRunError: when Cloud Run gives no usable answer.
-        """
-        address = ServiceAddress(project_id, location, service)
-        found = self._find_revision(address, revision)
-        if found is None:
-            raise RevisionNotFound(f"service {address}: no revision {revision}; list its revisions")
-        return found
-
-    def list_revisions(self, *, project_id: str, location: str, service: str) -> list[run_v2.Revision]:
-        """List a service's revisions, newest first.
-
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name.
-        :raises CloudRunError: when Cloud Run gives no usable answer.
-        """
-        address = ServiceAddress(project_id, location, service)
-        with reported_as(CloudRunError, f"service {address}: cannot list its revisions"):
-            pages = self._client(run_v2.RevisionsClient, location).list_revisions(
-                parent=address.name, **self._bounds(None)
-            )
-            return sorted(pages, key=lambda revision: revision.create_time, reverse=True)
-
-    def close(self) -> None:
-        """Close the channels of this hook."""
-        while self._clients:
-            self._clients.popitem()[1].transport.close()
-
-    @contextmanager
-    def own_channel(self) -> Iterator[Self]:
-        """Give a copy of this hook with channels of its own, for use in another thread."""
-        twin = copy.copy(self)
-        twin._clients = {}
-        try:
-            yield twin
-        finally:
-            twin.close()
-
-    def _client(self, kind: type, location: str) -> Any:
-        if (kind, location) not in self._clients:
-            regional = f"{location}-run.googleapis.com:443" if self.is_default_universe() else None
-            self._clients[kind, location] = kind(**self.client_arguments(regional))
-        return self._clients[kind, location]
-
-    @staticmethod
-    def _bounds(deadline: Deadline | None) -> dict[str, Any]:
-        left = READ_SECONDS if deadline is None else deadline.remaining
-        seconds = min(READ_SECONDS, max(LAST_READ_SECONDS, left))
-        return {"retry": retry_within(seconds), "timeout": attempt_timeout(seconds)}
-
-    def _read(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service:
         with reported_as(CloudRunError, f"service {address}: cannot read it"):
             try:
                 found: run_v2.Service = self._client(run_v2.ServicesClient, address.location).get_service(
-                    name=address.name, **self._bounds(deadline)
+                    name=address.name, **_bounds(deadline)
                 )
             except google_errors.NotFound as error:
                 raise ServiceNotFound(
@@ -176,25 +96,49 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
                 ) from error
         return found
 
-    def _find(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service | None:
+    def find(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service | None:
+        """Read a service, None when there is none; otherwise as :meth:`read`.
+
+        :param address: where the service is.
+        :param deadline: bound of the call that the read is part of.
+        """
         try:
-            return self._read(address, deadline)
+            return self.read(address, deadline)
         except ServiceNotFound:
             return None
 
-    def _find_revision(
+    def find_revision(
         self, address: ServiceAddress, revision: str, deadline: Deadline | None = None
     ) -> run_v2.Revision | None:
+        """Read a revision, None when there is none.
+
+        :param address: where its service is.
+        :param revision: short name.
+        :param deadline: bound of the call that the read is part of.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
         with reported_as(CloudRunError, f"service {address}: cannot read revision {revision}"):
             try:
                 found: run_v2.Revision = self._client(run_v2.RevisionsClient, address.location).get_revision(
-                    name=address.revision(revision), **self._bounds(deadline)
+                    name=address.revision(revision), **_bounds(deadline)
                 )
             except google_errors.NotFound:
                 return None
         return found
 
-    def _write(
+    def list_revisions(self, address: ServiceAddress) -> list[run_v2.Revision]:
+        """List a service's revisions, newest first.
+
+        :param address: where the service is.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
+        with reported_as(CloudRunError, f"service {address}: cannot list its revisions"):
+            pages = self._client(run_v2.RevisionsClient, address.location).list_revisions(
+                parent=address.name, **_bounds(None)
+            )
+            return sorted(pages, key=lambda revision: revision.create_time, reverse=True)
+
+    def write(
         self,
         address: ServiceAddress,
         current: run_v2.Service | None,
@@ -211,11 +155,13 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         lost, or another run of the same task may have made it. An etag also moves when only the status
         did; then, and only then, the write is sent once more on the newer read.
 
+        :param address: where the service is.
         :param current: what was read, None when the service does not exist.
         :param change: makes the write from what was read.
         :param landed: whether a service as read holds the change.
         :param fenced: believe the first refusal for a moved etag, without a further read.
         :param operation: where the name of the write's operation is kept before it is waited for.
+        :param deadline: bound of the call that the write is part of.
         :raises ReleaseConflict: when somebody else changed the service.
         """
         base = current
@@ -229,7 +175,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
             conflict = isinstance(error, google_errors.Conflict)
             if conflict and fenced and not unanswered:
                 raise ReleaseConflict(f"service {address}: changed since it was read: {error}") from error
-            latest = self._find(address, deadline)
+            latest = self.find(address, deadline)
             if latest is not None and landed(latest):
                 return Written(latest.generation)
             if not conflict:
@@ -248,7 +194,7 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
 
         Takes at most half of the time left, so that the outcome can still be read.
 
-        :returns: the operation or the error, and whether an attempt ended without a usable answer.
+        :return: the operation or the error, and whether an attempt ended without a usable answer.
         """
         unanswered: list[Exception] = []
         seconds = max(1.0, deadline.remaining / 2)
@@ -262,14 +208,19 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
                 timeout=attempt_timeout(seconds),
             )
         except FAILURES as error:
-            self.log.info("service %s: write not accepted: %s", address, error)
+            self.log.info("Service %s: the write was not accepted: %s", address, error)
             return None, error, bool(unanswered)
         return operation, None, bool(unanswered)
 
-    def _resume(
+    def resume(
         self, address: ServiceAddress, operation: OperationRecord | None, deadline: Deadline
     ) -> Exception | None:
-        """Wait for the operation that an earlier try of the same step began; return its own error, if any."""
+        """Wait for the operation that an earlier try of the same step began; return its own error, if any.
+
+        :param address: where the service is.
+        :param operation: where the name of the operation is kept.
+        :param deadline: bound of the call that the wait is part of.
+        """
         name = None if operation is None else operation.name()
         if name is None:
             return None
@@ -277,13 +228,18 @@ class CloudRunClient(GoogleEndpointMixin, GoogleBaseHook):
         found = find_operation(client, name, deadline, self.log)
         if found is None:
             return None
-        self.log.info("operation %s: begun by an earlier try; waiting for it", name)
+        self.log.info("Operation %s was begun by an earlier try; waiting for it", name)
         return await_operation(found, deadline, self.log)
+
+
+def _bounds(deadline: Deadline | None) -> dict[str, Any]:
+    left = READ_SECONDS if deadline is None else deadline.remaining
+    return bounded(min(READ_SECONDS, max(LAST_READ_SECONDS, left)))
 
 
 def _what_changed(before: run_v2.Service | None, after: run_v2.Service | None) -> str:
     if after is None:
         return "was deleted since it was read"
     if before is None:
-        return f"was created meanwhile by {after.last_modifier or 'an unnamed caller'}"
+        return f"was created since it was read, by {after.last_modifier or 'an unknown author'}"
     return describe_change(before, after)

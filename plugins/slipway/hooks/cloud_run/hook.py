@@ -1,4 +1,4 @@
-"""The door to Cloud Run: make a revision without moving traffic, and move traffic.
+"""Cloud Run hook: makes revisions without moving traffic, and moves traffic.
 
 Every write is read, compared and sent with the etag of what was read; done again it does nothing. What a
 write did is always read back from the service: neither an error nor a success of the call is believed.
@@ -7,42 +7,40 @@ write did is always read back from the service: neither an error nor a success o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
 
+from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.cloud import run_v2
 
-from slipway.exceptions import CloudRunError, CloudRunTimeout, ReleaseConflict, RevisionNotReady
-from slipway.hooks.cloud_run.client import POLL_SECONDS, ServiceAddress, ServiceWrite
-from slipway.hooks.cloud_run.leases import Lease, annotations_with, foreign_lease, lease_of
+from slipway.exceptions import ReleaseConflict, RevisionNotFound
+from slipway.hooks.cloud_run.address import ServiceAddress
+from slipway.hooks.cloud_run.client import CloudRunClient
+from slipway.hooks.cloud_run.deployment import Revisions
+from slipway.hooks.cloud_run.leases import Lease, ServiceLeases, foreign_lease, lease_of
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import (
     Readiness,
     RevisionSpec,
-    differences,
     image_digest,
     image_of,
-    next_template,
     readiness,
     secrets_of,
     variables_of,
 )
-from slipway.hooks.cloud_run.splits import CloudRunSplits, moved
+from slipway.hooks.cloud_run.splits import TrafficSplits
 from slipway.hooks.cloud_run.state import state_of
-from slipway.hooks.cloud_run.traffic import (
-    TrafficChange,
-    TrafficPlan,
-    only_serving,
-    revision_uri,
-    serving_split,
-    tags_of,
-)
+from slipway.hooks.cloud_run.traffic import TrafficChange, TrafficPlan, revision_uri, serving_split, tags_of
 from slipway.hooks.deadline import Deadline
+from slipway.hooks.google.endpoint import GoogleEndpointMixin
 from slipway.hooks.secret_version import SecretVersion
 
 __all__ = [
     "CloudRunTrafficHook",
     "Lease",
     "SecretVersion",
+    "ServiceAddress",
     "TrafficChange",
     "foreign_lease",
     "image_digest",
@@ -58,19 +56,160 @@ __all__ = [
 ]
 
 
-class CloudRunTrafficHook(CloudRunSplits):
+T = TypeVar("T")
+
+
+class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
     """Deploy revisions of Cloud Run services and split their traffic.
 
     :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.run`` may name another address.
     :param impersonation_chain: service accounts to impersonate, as in ``GoogleBaseHook``.
     """
 
+    endpoint_name = "run"
+
+    def __init__(self, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
+        super().__init__(gcp_conn_id=gcp_conn_id, **kwargs)
+        self._compose()
+
+    def _compose(self) -> None:
+        self._client = CloudRunClient(self.api_client, regional=self.is_default_universe, log=self.log)
+        self._leases = ServiceLeases(self._client)
+        self._splits = TrafficSplits(self._client)
+        self._revisions = Revisions(self._client)
+
+    @contextmanager
+    def own_channel(self) -> Iterator[Self]:
+        """Give a copy of this hook with channels of its own, for use in another thread."""
+        with super().own_channel() as twin:
+            twin._compose()
+            yield twin
+
+    def get_service(self, address: ServiceAddress) -> run_v2.Service:
+        """Read a service.
+
+        :param address: where the service is.
+        :raises ServiceNotFound: when there is none.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
+        return self._client.read(address)
+
+    def get_revision(self, address: ServiceAddress, revision: str) -> run_v2.Revision:
+        """Read a revision.
+
+        :param address: where its service is.
+        :param revision: short name.
+        :raises RevisionNotFound: when there is none.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
+        found = self._client.find_revision(address, revision)
+        if found is None:
+            raise RevisionNotFound(f"service {address}: no revision {revision}; list its revisions")
+        return found
+
+    def list_revisions(self, address: ServiceAddress) -> list[run_v2.Revision]:
+        """List a service's revisions, newest first.
+
+        :param address: where the service is.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
+        return self._client.list_revisions(address)
+
+    def get_readiness(self, address: ServiceAddress, revision: str) -> Readiness:
+        """Return whether a revision can serve, as Cloud Run reports it.
+
+        :param address: where its service is.
+        :param revision: short name.
+        :raises CloudRunError: when Cloud Run gives no usable answer.
+        """
+        return readiness(self._client.find_revision(address, revision), self._client.read(address), revision)
+
+    def take_lease(self, address: ServiceAddress, lease: Lease, *, timeout: float) -> Lease | None:
+        """Write a lease on a service, or a later end of the same one.
+
+        :param address: where the service is.
+        :param lease: the lease to write.
+        :param timeout: bound of the whole call, in seconds.
+        :return: the expired lease of another release that was taken over, if any.
+        :raises ReleaseConflict: when another release holds the service.
+        :raises ServiceNotFound: when there is no such service.
+        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
+        """
+        return self._leases.take(address, lease, Deadline(timeout))
+
+    def free_lease(self, address: ServiceAddress, release: str, *, timeout: float) -> bool:
+        """Take the lease of a release off a service; another one's stays.
+
+        :param address: where the service is.
+        :param release: id of the release.
+        :param timeout: bound of the whole call, in seconds.
+        :return: whether it was there.
+        :raises ServiceNotFound: when there is no such service.
+        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
+        """
+        return self._leases.free(address, release, Deadline(timeout))
+
+    def set_traffic(
+        self,
+        address: ServiceAddress,
+        *,
+        split: Mapping[str, int],
+        tags: Mapping[str, str] | None = None,
+        drop_tags: Collection[str] = (),
+        etag: str | None = None,
+        lease: Lease | None = None,
+        operation: OperationRecord | None = None,
+        timeout: float,
+    ) -> TrafficChange:
+        """Split the requests between revisions by name, and wait until the service reports it.
+
+        Nothing is written when the service is so already. Without ``etag`` a conflict is resolved by one
+        read: when the split is by then the requested one the call succeeds, when somebody changed the service
+        it fails. With ``etag`` any other state fails, with one exception: when an attempt of this very call
+        was not answered, a conflict is checked for being its own doing.
+
+        :param address: where the service is.
+        :param split: percent by short revision name, in total 100.
+        :param tags: tag by short revision name, replacing all tags; None keeps them as they are.
+        :param drop_tags: tags to take away of those that are kept.
+        :param etag: write only if the service still has this etag.
+        :param lease: lease to take or renew in the same write.
+        :param operation: where the name of the write's operation is kept; a write that an earlier try made is
+            waited for by that name.
+        :param timeout: bound of the whole call, in seconds.
+        :raises ValueError: when the split is not in total 100 %; nothing was called.
+        :raises ServiceNotFound: when there is no such service.
+        :raises RevisionNotFound: when a revision of the split does not exist.
+        :raises RevisionNotReady: when a revision of the split cannot serve.
+        :raises ReleaseConflict: when somebody else changed the service, or holds its lease.
+        :raises CloudRunTimeout: when the split did not show in time.
+        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
+        """
+        TrafficPlan.of(split, {})
+        deadline = Deadline(timeout)
+        current = self._client.read(address, deadline)
+        if etag is not None and current.etag != etag:
+            raise _changed(address, etag, current)
+        kept = tags_of(current) if tags is None else {tag: revision for revision, tag in tags.items()}
+        plan = TrafficPlan.of(split, {tag: name for tag, name in kept.items() if tag not in drop_tags})
+        changed = not plan.asked_of(current)
+        after = self._splits.settle(
+            address,
+            current,
+            plan,
+            lease=lease,
+            fenced=etag is not None,
+            operation=operation,
+            deadline=deadline,
+        )
+        return TrafficChange(
+            serving_split(current), serving_split(after), changed, after.etag, state_of(after)
+        )
+
     def deploy_revision(
         self,
+        address: ServiceAddress,
         *,
-        project_id: str,
-        location: str,
-        service: str,
         revision: str,
         image: str,
         env: Mapping[str, str],
@@ -90,9 +229,7 @@ class CloudRunTrafficHook(CloudRunSplits):
         that is already there with this image, ``env`` and ``secrets`` is not made again; only its tag is
         ensured. The first revision of a service serves at once: there is nothing to hold it back for.
 
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name of the service; it is created when absent.
+        :param address: where the service is; it is created when absent.
         :param revision: full name of the revision, ``<service>-<suffix>``.
         :param image: image reference with a digest.
         :param env: environment values, laid over those of the current template.
@@ -106,7 +243,7 @@ class CloudRunTrafficHook(CloudRunSplits):
         :param operation: where the name of the write's operation is kept; a revision that an earlier try
             began to make is waited for by that name.
         :param timeout: bound of the whole call, in seconds.
-        :returns: the service with the revision ready.
+        :return: the service with the revision ready.
         :raises ReleaseConflict: when the name is taken by another revision, the service was changed, or
             another release holds its lease.
         :raises RevisionNotReady: when the revision cannot serve, with Cloud Run's reason.
@@ -114,132 +251,51 @@ class CloudRunTrafficHook(CloudRunSplits):
         :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
         :raises ValueError: when the request contradicts itself.
         """
-        address = ServiceAddress(project_id, location, service)
-        if not revision.startswith(f"{service}-"):
-            raise ValueError(f"revision={revision!r}: must begin with {service}-")
+        if not revision.startswith(f"{address.service}-"):
+            raise ValueError(f"revision={revision!r}: must begin with {address.service}-")
         spec = RevisionSpec(revision, image, env, secrets, min_instances, max_instances, labels)
         deadline = Deadline(timeout)
-        current = self._find(address, deadline)
-        if current is not None and self._is_made(address, current, revision, deadline):
-            failure = self._resume(address, operation, deadline)
+        current = self._client.find(address, deadline)
+        if current is not None and self._revisions.is_made(address, current, revision, deadline):
+            failure = self._client.resume(address, operation, deadline)
         else:
             if expected_etag is not None and (current is None or current.etag != expected_etag):
-                raise moved(address, expected_etag, current)
-            failure = self._make_revision(address, current, spec, lease, operation, deadline)
-        ready = self._await_revision(address, spec, failure, deadline)
-        split = only_serving(serving_split(ready)) or {revision: 100}
+                raise _changed(address, expected_etag, current)
+            failure = self._revisions.make(address, current, spec, lease, operation, deadline)
+        ready = self._revisions.await_ready(address, spec, failure, deadline)
+        split = serving_split(ready) or {revision: 100}
         tags = tags_of(ready) if tag is None else {**tags_of(ready), tag: revision}
         plan = TrafficPlan.of(split, tags)
-        return self._settle(
+        return self._splits.settle(
             address, ready, plan, lease=lease, fenced=False, operation=operation, deadline=deadline
         )
 
-    async def aget_service(self, *, project_id: str, location: str, service: str) -> run_v2.Service:
-        """Do :meth:`get_service` in a thread with a channel of its own, for a trigger.
+    async def call_async(self, call: Callable[[Self], T]) -> T:
+        """Run a blocking call in a thread, on a copy of this hook with a channel of its own, for a trigger.
 
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name.
+        A cancelled call lets the thread finish what it began, within the call's own bound.
+
+        :param call: what to do with the copy of the hook.
+        :return: what the call returns.
         """
 
-        def call() -> run_v2.Service:
+        def run() -> T:
             with self.own_channel() as twin:
-                return twin.get_service(project_id=project_id, location=location, service=service)
+                return call(twin)
 
-        return await asyncio.to_thread(call)
-
-    async def areadiness(self, *, project_id: str, location: str, service: str, revision: str) -> Readiness:
-        """Return whether a revision can serve, without blocking, for a trigger.
-
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name.
-        :param revision: short name.
-        :raises CloudRunError: when Cloud Run gives no usable answer.
-        """
-        address = ServiceAddress(project_id, location, service)
-
-        def call() -> Readiness:
-            with self.own_channel() as twin:
-                return readiness(twin._find_revision(address, revision), twin._read(address), revision)
-
-        return await asyncio.to_thread(call)
-
-    def _is_made(
-        self, address: ServiceAddress, current: run_v2.Service, revision: str, deadline: Deadline
-    ) -> bool:
-        """Whether a revision is there, or is being made: its template was written, and that is under way."""
-        if self._find_revision(address, revision, deadline) is not None:
-            return True
-        return current.template.revision == revision and bool(current.reconciling)
-
-    def _make_revision(
-        self,
-        address: ServiceAddress,
-        current: run_v2.Service | None,
-        spec: RevisionSpec,
-        lease: Lease | None,
-        operation: OperationRecord | None,
-        deadline: Deadline,
-    ) -> Exception | None:
-        """Write the template with what serves pinned; return the operation's error."""
-
-        def change(base: run_v2.Service | None) -> ServiceWrite:
-            return _with_revision(address, base, spec, lease)
-
-        def landed(latest: run_v2.Service | None) -> bool:
-            return latest is not None and latest.template.revision == spec.revision
-
-        written = self._write(
-            address, current, change, landed, fenced=False, operation=operation, deadline=deadline
-        )
-        if written.refusal is not None:
-            raise CloudRunError(f"service {address}: cannot make revision {spec.revision}: {written.refusal}")
-        return written.failure
-
-    def _await_revision(
-        self, address: ServiceAddress, spec: RevisionSpec, failure: Exception | None, deadline: Deadline
-    ) -> run_v2.Service:
-        """Wait until the revision is ready and is the one asked for."""
-        while True:
-            service = self._read(address, deadline)
-            found = self._find_revision(address, spec.revision, deadline)
-            wrong = [] if found is None else differences(found, spec)
-            if wrong:
-                raise ReleaseConflict(
-                    f"service {address}: revision {spec.revision} exists with another content"
-                    f" ({'; '.join(wrong)}); deploy under another name"
-                )
-            seen = readiness(found, service, spec.revision)
-            if seen.state == "ready" and found is not None:
-                return service
-            if seen.state == "failed" or failure is not None:
-                raise RevisionNotReady(
-                    f"service {address}: revision {spec.revision} cannot serve:"
-                    f" {seen.message or failure or 'no reason given'}"
-                )
-            if deadline.passed:
-                raise CloudRunTimeout(
-                    f"service {address}: revision {spec.revision} not ready in {deadline.seconds:g} s;"
-                    f" Cloud Run says: {seen.message or 'nothing'}"
-                )
-            deadline.pause(POLL_SECONDS)
+        return await asyncio.to_thread(run)
 
 
-def _with_revision(
-    address: ServiceAddress, base: run_v2.Service | None, spec: RevisionSpec, lease: Lease | None
-) -> ServiceWrite:
-    """Return the write that adds a revision to ``base`` and keeps its traffic where it is, by name."""
-    current = run_v2.Service(name=address.name) if base is None else base
-    service = run_v2.Service(
-        name=address.name, template=next_template(current.template, spec), etag=current.etag
+def _changed(address: ServiceAddress, etag: str, current: run_v2.Service | None) -> ReleaseConflict:
+    """Say that a service is not as its reader left it, and who changed it.
+
+    :param etag: the etag that was expected.
+    :param current: the service as read, None when it does not exist.
+    """
+    if current is None:
+        return ReleaseConflict(f"service {address}: expected etag {etag}, but it does not exist")
+    return ReleaseConflict(
+        f"service {address}: expected etag {etag}, it has {current.etag}; last changed by"
+        f" {current.last_modifier or 'an unknown author'} (generation {current.generation},"
+        f" traffic {serving_split(current)}); read it again and decide"
     )
-    mask = ["template"]
-    if lease is not None:
-        service.annotations = annotations_with(current, lease)
-        mask.append("annotations")
-    split = only_serving(serving_split(current))
-    if split:
-        service.traffic = TrafficPlan.of(split, tags_of(current)).targets()
-        mask.append("traffic")
-    return ServiceWrite(service, [] if base is None else mask)

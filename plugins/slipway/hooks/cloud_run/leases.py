@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from google.cloud import run_v2
 
 from slipway.exceptions import CloudRunError, ReleaseConflict
-from slipway.hooks.cloud_run.client import POLL_SECONDS, CloudRunClient, ServiceAddress, ServiceWrite
+from slipway.hooks.cloud_run.address import ServiceAddress
+from slipway.hooks.cloud_run.client import POLL_SECONDS, CloudRunClient, ServiceWrite
 from slipway.hooks.cloud_run.traffic import short_name
 from slipway.hooks.deadline import Deadline
 
@@ -110,55 +111,37 @@ def held_by(service: run_v2.Service, lease: Lease) -> ReleaseConflict:
     )
 
 
-class CloudRunLeases(CloudRunClient):
-    """Takes, renews and frees the leases of services; the traffic hook builds on it.
+class ServiceLeases:
+    """Takes, renews and frees the leases of services.
 
-    :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.run`` may name another address.
-    :param impersonation_chain: service accounts to impersonate, as in ``GoogleBaseHook``.
+    :param client: reads and writes the services.
     """
 
-    def take_lease(
-        self, *, project_id: str, location: str, service: str, lease: Lease, timeout: float
-    ) -> Lease | None:
+    def __init__(self, client: CloudRunClient) -> None:
+        self._client = client
+
+    def take(self, address: ServiceAddress, lease: Lease, deadline: Deadline) -> Lease | None:
         """Write a lease on a service, or a later end of the same one.
 
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name.
+        :param address: where the service is.
         :param lease: the lease to write.
-        :param timeout: bound of the whole call, in seconds.
-        :return: the lease of another release that had run out and was taken over, if any.
+        :param deadline: bound of the whole call.
+        :return: the expired lease of another release that was taken over, if any.
         :raises ReleaseConflict: when another release holds the service.
-        :raises ServiceNotFound: when there is no such service.
-        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
         """
-        before = self._annotate(
-            ServiceAddress(project_id, location, service),
-            lambda current: annotations_with(current, lease),
-            Deadline(timeout),
-        )
+        before = self._annotate(address, lambda current: annotations_with(current, lease), deadline)
         replaced = lease_of(before)
         return None if replaced is None or replaced.release == lease.release else replaced
 
-    def free_lease(
-        self, *, project_id: str, location: str, service: str, release: str, timeout: float
-    ) -> bool:
+    def free(self, address: ServiceAddress, release: str, deadline: Deadline) -> bool:
         """Take the lease of a release off a service; another one's stays.
 
-        :param project_id: Google Cloud project.
-        :param location: region.
-        :param service: short name.
+        :param address: where the service is.
         :param release: id of the release.
-        :param timeout: bound of the whole call, in seconds.
+        :param deadline: bound of the whole call.
         :return: whether it was there.
-        :raises ServiceNotFound: when there is no such service.
-        :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
         """
-        before = self._annotate(
-            ServiceAddress(project_id, location, service),
-            lambda current: annotations_without(current, release),
-            Deadline(timeout),
-        )
+        before = self._annotate(address, lambda current: annotations_without(current, release), deadline)
         lease = lease_of(before)
         return lease is not None and lease.release == release
 
@@ -174,7 +157,7 @@ class CloudRunLeases(CloudRunClient):
         one sees the other's.
         """
         while True:
-            current = self._read(address, deadline)
+            current = self._client.read(address, deadline)
             goal = dict(wanted(current))
             if dict(current.annotations) == goal:
                 return current
@@ -182,7 +165,7 @@ class CloudRunLeases(CloudRunClient):
                 run_v2.Service(name=address.name, annotations=goal, etag=current.etag), ["annotations"]
             )
             try:
-                written = self._write(
+                written = self._client.write(
                     address,
                     current,
                     lambda _, change=change: change,  # type: ignore[misc]
@@ -196,7 +179,7 @@ class CloudRunLeases(CloudRunClient):
                 deadline.pause(POLL_SECONDS)
                 continue
             # The operation's own end says how the service is, not whether it was annotated: that is read.
-            if written.refusal is None and dict(self._read(address, deadline).annotations) == goal:
+            if written.refusal is None and dict(self._client.read(address, deadline).annotations) == goal:
                 return current
             if deadline.passed or written.refusal is not None:
                 raise CloudRunError(

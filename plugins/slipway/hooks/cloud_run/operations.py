@@ -41,10 +41,10 @@ def find_operation(client: run_v2.ServicesClient, name: str, deadline: Deadline,
     try:
         found = operations.get_operation(name, retry=retry_within(seconds), timeout=attempt_timeout(seconds))
     except google_errors.NotFound:
-        log.info("operation %s: not known any more; what it was to do is looked at instead", name)
+        log.info("Operation %s no longer exists; checking the service instead", name)
         return None
     except FAILURES as error:
-        log.info("operation %s: cannot be read: %s", name, error)
+        log.info("Operation %s cannot be read: %s", name, error)
         return None
     return google_operation.from_gapic(  # type: ignore[no-untyped-call]
         found, operations, run_v2.Service, metadata_type=run_v2.Service
@@ -68,9 +68,9 @@ def await_operation(operation: Any, deadline: Deadline, log: Logger) -> Exceptio
             polling=DEFAULT_POLLING.with_delay(initial=0.1, maximum=2.0, multiplier=1.5),
         )
     except OperationTimeout:
-        log.info("operation %s: not done in %.0f s", operation.operation.name, seconds)
+        log.info("Operation %s is not done after %.0f s", operation.operation.name, seconds)
     except FAILURES as error:
         if operation.operation.done:
             return error
-        log.info("operation %s: cannot be followed: %s", operation.operation.name, error)
+        log.info("Operation %s cannot be followed: %s", operation.operation.name, error)
     return None

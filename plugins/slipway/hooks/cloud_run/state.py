@@ -24,10 +24,10 @@ def state_of(service: run_v2.Service) -> dict[str, Any]:
     return {
         "etag": service.etag,
         "generation": service.generation,
-        "modified_by": (service.last_modifier or "an unnamed caller") + client,
+        "modified_by": (service.last_modifier or "an unknown author") + client,
         "modified_at": f"{service.update_time:%Y-%m-%d %H:%M:%S} UTC" if service.update_time else None,
         "template": dict(_template(service.template)),
-        "traffic": {revision: percent for revision, percent in serving_split(service).items() if percent},
+        "traffic": serving_split(service),
         "tags": tags_of(service),
     }
 

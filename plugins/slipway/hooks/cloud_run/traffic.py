@@ -39,22 +39,18 @@ def short_name(resource: str) -> str:
 def serving_split(service: run_v2.Service) -> dict[str, int]:
     """Return the percent of requests by short revision name, as the service's status reports it.
 
-    An entry for the latest revision counts for the revision it stands for now. An entry of 0 % is in the
-    result only when it has a tag: then the revision is reachable although it serves nobody.
+    An entry for the latest revision counts for the revision it stands for now. A revision that serves nobody
+    is not in it, even if it is reachable by a tag.
 
     :param service: the service as read from the API.
+    :return: only percents above 0.
     """
     split: dict[str, int] = {}
     for status in service.traffic_statuses:
         revision = short_name(status.revision or service.latest_ready_revision)
-        if revision and (status.percent or status.tag):
+        if revision and status.percent:
             split[revision] = split.get(revision, 0) + status.percent
     return split
-
-
-def only_serving(split: Mapping[str, int]) -> dict[str, int]:
-    """Return the part of a split that gets requests."""
-    return {revision: percent for revision, percent in split.items() if percent > 0}
 
 
 def tags_of(service: run_v2.Service) -> dict[str, str]:
@@ -108,7 +104,7 @@ class TrafficPlan:
                 raise ValueError(f"split: {revision!r} must be a revision's short name")
         if sum(split.values()) != 100:
             raise ValueError(f"split {dict(split)} is {sum(split.values())} % in total, must be 100 %")
-        return cls(only_serving(split), dict(tags))
+        return cls({name: percent for name, percent in split.items() if percent}, dict(tags))
 
     def targets(self) -> list[run_v2.TrafficTarget]:
         """Return the whole list to write: always by revision name, never "latest"."""
@@ -133,19 +129,20 @@ class TrafficPlan:
         for target in service.traffic:
             if target.type_ != BY_REVISION and (target.percent or target.tag):
                 return False
-            revision = short_name(target.revision)
-            split[revision] = split.get(revision, 0) + target.percent
+            if target.percent:
+                revision = short_name(target.revision)
+                split[revision] = split.get(revision, 0) + target.percent
         tags = {target.tag: short_name(target.revision) for target in service.traffic if target.tag}
-        return only_serving(split) == self.split and tags == self.tags
+        return split == self.split and tags == self.tags
 
     def shown_by(self, service: run_v2.Service) -> bool:
         """Whether the service's status reports this plan: requests are being split so."""
-        return only_serving(serving_split(service)) == self.split and tags_of(service) == self.tags
+        return serving_split(service) == self.split and tags_of(service) == self.tags
 
 
 def describe_change(before: run_v2.Service, after: run_v2.Service) -> str:
     """Say who changed what between two reads of a service. Names no value of the environment."""
-    who = after.last_modifier or "an unnamed caller"
+    who = after.last_modifier or "an unknown author"
     client = f" with {after.client} {after.client_version}".rstrip() if after.client else ""
     when = f" at {after.update_time:%Y-%m-%d %H:%M:%S} UTC" if after.update_time else ""
     changes = [f"generation {before.generation} -> {after.generation}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import requests
 from google.api_core import exceptions as google_errors
@@ -51,6 +52,14 @@ def retry_within(seconds: float, on_error: Callable[[Exception], object] | None 
 def attempt_timeout(seconds: float) -> ConstantTimeout:
     """Return the bound of one attempt, such that at least two attempts fit into ``seconds``."""
     return ConstantTimeout(max(0.1, min(ATTEMPT_SECONDS, seconds / 2)))  # type: ignore[no-untyped-call]
+
+
+def bounded(seconds: float = READ_SECONDS) -> dict[str, Any]:
+    """Return the keyword arguments by which a generated client retries transient failures within a bound.
+
+    :param seconds: bound over all attempts.
+    """
+    return {"retry": retry_within(seconds), "timeout": attempt_timeout(seconds)}
 
 
 @contextmanager

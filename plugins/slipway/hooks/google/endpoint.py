@@ -1,4 +1,6 @@
-"""The one seam between Google's APIs and a stand-in for them: an extra of the Airflow connection.
+"""What every hook of a Google API shares: where the API is, and its clients.
+
+The address is the one seam between Google's APIs and a stand-in for them: an extra of the Airflow connection.
 
 A connection without the extra ``api_endpoints`` takes Google's stock path. With it, for example
 ``{"api_endpoints": {"run": "http://127.0.0.1:8081"}, "is_anonymous": true}``, the client talks to that
@@ -7,8 +9,11 @@ address, over REST when it is plain HTTP. Nothing else in the project knows that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 from airflow.providers.google.common.consts import CLIENT_INFO
 from google.api_core.client_options import ClientOptions
@@ -17,7 +22,7 @@ from slipway.exceptions import SlipwayError
 
 
 class GoogleEndpointMixin:
-    """Let the connection's extra ``api_endpoints`` name the address of one Google API.
+    """Let the connection's extra ``api_endpoints`` name the address of one Google API, and keep its clients.
 
     Comes before a ``GoogleBaseHook`` in the bases. Its user sets :attr:`endpoint_name`, the key of its API in
     the extra: ``run``, ``secretmanager``, ``sqladmin`` or ``compute``.
@@ -72,3 +77,32 @@ class GoogleEndpointMixin:
         if self.endpoint is not None and self.endpoint.startswith("http://"):
             arguments["transport"] = "rest"
         return arguments
+
+    @cached_property
+    def _api_clients(self) -> dict[tuple[type, str | None], Any]:
+        return {}
+
+    def api_client(self, kind: type, api_endpoint: str | None = None) -> Any:
+        """Return the hook's client of a kind, made with its first use.
+
+        :param kind: class of the generated client.
+        :param api_endpoint: the address to use when the connection names none, e.g. a regional one.
+        """
+        if (kind, api_endpoint) not in self._api_clients:
+            self._api_clients[kind, api_endpoint] = kind(**self.client_arguments(api_endpoint))
+        return self._api_clients[kind, api_endpoint]
+
+    def close(self) -> None:
+        """Close the channels of this hook's clients."""
+        while self._api_clients:
+            self._api_clients.popitem()[1].transport.close()
+
+    @contextmanager
+    def own_channel(self) -> Iterator[Self]:
+        """Give a copy of this hook with channels of its own, for use in another thread."""
+        twin = copy.copy(self)
+        twin._api_clients = {}
+        try:
+            yield twin
+        finally:
+            twin.close()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from google.cloud import run_v2
 
-    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress
     from slipway.hooks.secret_manager import SecretVersionHook
 
 NO_STABLE = "first release: no revision serves, so there is none to return to and none to compare with"
@@ -61,19 +61,15 @@ class RollbackTarget:
 def read_target(
     cloud_run: CloudRunTrafficHook,
     secrets: SecretVersionHook,
+    address: ServiceAddress,
     *,
-    project_id: str,
-    location: str,
-    service: str,
     release: str,
 ) -> RollbackTarget:
     """Read what serves a service now, and check that it could serve again.
 
     :param cloud_run: the door to Cloud Run.
     :param secrets: the door to Secret Manager.
-    :param project_id: Google Cloud project.
-    :param location: region.
-    :param service: short name of the service.
+    :param address: where the service is.
     :param release: id of the release that asks.
     :raises ReleaseConflict: when another release holds the service.
     :raises RequestRefused: when the traffic is split: then there is not one revision to return to.
@@ -88,9 +84,9 @@ def read_target(
     )
     from slipway.hooks.cloud_run.leases import held_by
 
-    where = {"project_id": project_id, "location": location, "service": service}
+    service = address.service
     try:
-        live = cloud_run.get_service(**where)
+        live = cloud_run.get_service(address)
     except ServiceNotFound:
         return RollbackTarget(service, note=NO_STABLE)
     held = foreign_lease(live, release)
@@ -98,14 +94,14 @@ def read_target(
         raise held_by(live, held)
     if not live.latest_ready_revision:
         return RollbackTarget(service, state=state_of(live), note=NO_STABLE)
-    split = {name: percent for name, percent in serving_split(live).items() if percent}
+    split = serving_split(live)
     if list(split.values()) != [100]:
         raise RequestRefused(
             f"service {service}: serves from {split}; one revision must have 100 % before a release can begin"
         )
     (name,) = split
     try:
-        revision = cloud_run.get_revision(**where, revision=name)
+        revision = cloud_run.get_revision(address, name)
     except RevisionNotFound as error:
         return RollbackTarget(service, name, state=state_of(live), findings=(str(error),))
     return RollbackTarget(
@@ -120,7 +116,7 @@ def read_target(
         state=state_of(live),
         findings=(
             *_unready(revision, live, name),
-            *_unusable(secrets, project_id, name, secrets_of(revision)),
+            *_unusable(secrets, address.project_id, name, secrets_of(revision)),
         ),
     )
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ServiceNotFound
+from slipway.release.address import service_address
 from slipway.release.drift import own_splits
 from slipway.release.rollback.schema_guard import require_readable_targets
 
 if TYPE_CHECKING:
-    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress
     from slipway.ledger.ledger import Ledger, Release
     from slipway.ledger.operations import LedgerOperations
     from slipway.ledger.plan import PlannedService
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 class RollbackStep:
     """The way back of one service, before it is gone.
 
-    :param where: project, location and name of the service.
+    :param address: where the service is.
     :param stable: the split to restore.
     :param serving: who has traffic now.
     :param left: what is on record when the traffic is left as it is.
     :param note: what is out of the ordinary.
     """
 
-    where: Mapping[str, Any]
+    address: ServiceAddress
     stable: Mapping[str, int]
     serving: Mapping[str, int]
     left: Mapping[str, Any] | None = None
@@ -71,36 +72,31 @@ def _look(release: Release, service: PlannedService, hook: CloudRunTrafficHook) 
     from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, state_of
     from slipway.hooks.cloud_run.state import by_whom
 
-    production, name = release.policy.environments["production"], service.names["production"]
-    where: dict[str, Any] = {
-        "project_id": production.project_id,
-        "location": production.location,
-        "service": name,
-    }
+    name = service.names["production"]
+    address = service_address(release.policy, name)
     own, stable = service.revisions["production"], dict(release.stable[name])
     try:
-        live = hook.get_service(**where)
+        live = hook.get_service(address)
     except ServiceNotFound:
         if stable:
             raise
-        return RollbackStep(where, stable, {}, _left({}, "first release: the service was never made"))
-    split = serving_split(live)
-    serving = {revision: percent for revision, percent in split.items() if percent}
+        return RollbackStep(address, stable, {}, _left({}, "first release: the service was never made"))
+    serving = serving_split(live)
     held = foreign_lease(live, release.release_id)
     if held is not None:
-        return RollbackStep(where, stable, serving, _left(split, f"left alone: {held} holds it"))
+        return RollbackStep(address, stable, serving, _left(serving, f"left alone: {held} holds it"))
     if not stable:
         note = (
             "first release: there is no earlier revision to give the traffic to, and a service cannot have"
             f" none; it stays on {', '.join(serving)}. Release a fix, or delete the service"
         )
-        return RollbackStep(where, stable, serving, _left(split, note))
+        return RollbackStep(address, stable, serving, _left(serving, note))
     foreign = serving not in own_splits(release, service)
     if foreign and own not in serving:
         note = f"left alone: none of it is this release's; set by {by_whom(state_of(live))}"
-        return RollbackStep(where, stable, serving, _left(split, note))
+        return RollbackStep(address, stable, serving, _left(serving, note))
     overwritten = f"overwritten: {serving}, set by {by_whom(state_of(live))}" if foreign else None
-    return RollbackStep(where, stable, serving, note=overwritten)
+    return RollbackStep(address, stable, serving, note=overwritten)
 
 
 def _go(
@@ -112,9 +108,9 @@ def _go(
 ) -> Mapping[str, Any]:
     if way.left is not None:
         return way.left
-    step = f"rolled_back/traffic/{way.where['service']}"
+    step = f"rolled_back/traffic/{way.address.service}"
     change = hook.set_traffic(
-        **way.where,
+        way.address,
         split=dict(way.stable),
         operation=None if operations is None else operations.operation(release.release_id, step),
         timeout=release.policy.rollback_deadlines.traffic_seconds,
@@ -148,21 +144,17 @@ def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook)
     from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, tags_of
 
     production, name = release.policy.environments["production"], service.names["production"]
-    where: dict[str, Any] = {
-        "project_id": production.project_id,
-        "location": production.location,
-        "service": name,
-    }
+    address = service_address(release.policy, name)
     timeout = release.policy.traffic_timeout_seconds
     try:
-        live = hook.get_service(**where)
+        live = hook.get_service(address)
     except ServiceNotFound:
         return {"note": "the service does not exist"}
     if foreign_lease(live, release.release_id) is not None:
         return {"note": "another release holds it"}
     tags, split = tags_of(live), serving_split(live)
     if tags.get(production.tag) == service.revisions["production"]:
-        hook.set_traffic(**where, split=split, drop_tags=[production.tag], etag=live.etag, timeout=timeout)
+        hook.set_traffic(address, split=split, drop_tags=[production.tag], etag=live.etag, timeout=timeout)
         tags.pop(production.tag)
-    freed = hook.free_lease(**where, release=release.release_id, timeout=timeout)
+    freed = hook.free_lease(address, release.release_id, timeout=timeout)
     return {"tags": tags, "lease_freed": freed}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from google.cloud import run_v2
-from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, TrafficChange, serving_split
+from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress, TrafficChange, serving_split
 
 from sandbox.supervisor.settings import LOCATION
 
@@ -25,14 +25,10 @@ class Web:
     def __init__(self, hook: CloudRunTrafficHook, image: Callable[[str], str]) -> None:
         self.hook = hook
         self.image = image
-        self.where = {
-            "project_id": PROJECT,
-            "location": LOCATION,
-            "service": f"web-{uuid.uuid4().hex[:8]}",
-        }
+        self.address = ServiceAddress(PROJECT, LOCATION, f"web-{uuid.uuid4().hex[:8]}")
 
     def name(self, suffix: str) -> str:
-        return f"{self.where['service']}-{suffix}"
+        return f"{self.address.service}-{suffix}"
 
     def deploy(self, suffix: str, image: str = "frontend:1.0.0", **changes: Any) -> run_v2.Service:
         wanted: dict[str, Any] = {
@@ -46,29 +42,29 @@ class Web:
             "tag": None,
             "timeout": SECONDS,
         }
-        return self.hook.deploy_revision(**self.where, **{**wanted, **changes})
+        return self.hook.deploy_revision(self.address, **{**wanted, **changes})
 
     def read(self) -> run_v2.Service:
-        return self.hook.get_service(**self.where)
+        return self.hook.get_service(self.address)
 
     def shift(self, split: dict[str, int], **changes: Any) -> TrafficChange:
         named = {self.name(suffix): percent for suffix, percent in split.items()}
-        return self.hook.set_traffic(**self.where, split=named, **{"timeout": SECONDS, **changes})
+        return self.hook.set_traffic(self.address, split=named, **{"timeout": SECONDS, **changes})
 
     def split(self) -> dict[str, int]:
-        prefix = len(self.where["service"]) + 1
+        prefix = len(self.address.service) + 1
         return {revision[prefix:]: percent for revision, percent in serving_split(self.read()).items()}
 
     def revision(self, suffix: str) -> run_v2.Revision:
-        return self.hook.get_revision(**self.where, revision=self.name(suffix))
+        return self.hook.get_revision(self.address, self.name(suffix))
 
     def as_seen_by(self, hook: CloudRunTrafficHook) -> Web:
         """The same service through another hook."""
         other = Web(hook, self.image)
-        other.where = self.where
+        other.address = self.address
         return other
 
     def delete(self) -> None:
         """Take the service away."""
-        client = self.hook._client(run_v2.ServicesClient, LOCATION)
+        client = self.hook.api_client(run_v2.ServicesClient)
         client.delete_service(name=self.read().name).result(timeout=SECONDS)

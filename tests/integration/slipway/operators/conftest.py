@@ -41,7 +41,7 @@ class Product:
         self.web = web
         self.secrets = secrets
         self.ledger = ledger
-        self.prefix = web.where["service"]
+        self.prefix = web.address.service
         self.secret = f"{self.prefix}-{DOCUMENT}"
         self.stable = web.name("stable")
         flags = json.dumps({"token_optimization": False}).encode()
@@ -61,7 +61,7 @@ class Product:
         :param changes: parts of the policy to lay over.
         """
         plan, policy = self.plan(**changes)
-        stable = {self.web.where["service"]: {self.stable: 100}}
+        stable = {self.web.address.service: {self.stable: 100}}
         release = self.ledger.open_release(plan, policy, stable, actor="the tests")
         self._opened.append(release)
         return release
@@ -74,7 +74,7 @@ class Product:
         policy = load_policy("release.yaml").model_dump(mode="json")
         policy["services"] = {"backend": policy["services"]["backend"]}
         service = policy["services"]["backend"]
-        service["names"] = dict.fromkeys(("staging", "production"), self.web.where["service"])
+        service["names"] = dict.fromkeys(("staging", "production"), self.web.address.service)
         service["secrets"] = {"FEATURE_FLAGS": DOCUMENT}
         service |= {"image": self.web.image("frontend"), "min_instances": 1}
         service["env"] = {"BACKEND_URL": "http://127.0.0.1:9"}

@@ -46,7 +46,7 @@ class Steps:
 
     def roll_back(self) -> dict[str, Any]:
         changes = self.run(RollBackTrafficOperator(task_id="roll_back_traffic"))
-        return dict(changes[self.product.web.where["service"]])
+        return dict(changes[self.product.web.address.service])
 
     def close(self, outcome: str) -> None:
         self.run(CloseReleaseOperator(task_id="close_release", outcome=outcome))

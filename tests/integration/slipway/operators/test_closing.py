@@ -22,7 +22,7 @@ def test_the_checklist_tells_what_the_services_show(product: Product) -> None:
     entry = product.ledger.entry(release.release_id, "checklist/deployment")
     assert entry is not None
     found = {line["title"]: (line["passed"], line["reason"]) for line in entry["lines"]}
-    service = product.web.where["service"]
+    service = product.web.address.service
     assert found["Monitoring alerts configured"][0]
     assert found["All services healthy"] == (True, f"{service} are ready")
     # The traffic was never moved: promoted or not, the list says what is.

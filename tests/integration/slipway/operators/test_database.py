@@ -49,7 +49,7 @@ def release(product: Product, uri: str) -> Release:
     policy = load_policy("release.yaml").model_dump(mode="json")
     environments = policy["environments"]
     for name, environment in environments.items():
-        environment |= {"project_id": product.web.where["project_id"], "secret_prefix": product.prefix}
+        environment |= {"project_id": product.web.address.project_id, "secret_prefix": product.prefix}
         environment["database"] = {"instance": INSTANCE, "connection": f"netra_{name}_db"}
     return product.open(environments=environments, name="database-test")
 

@@ -27,16 +27,16 @@ pytestmark = pytest.mark.sandbox
 
 def test_a_release_records_the_way_back_and_leases_leaves_and_frees_the_service(steps: Steps) -> None:
     web, product = steps.product.web, steps.product
-    revisions = len(web.hook.list_revisions(**web.where))
+    revisions = len(web.hook.list_revisions(web.address))
     steps.open()
     opened, leased = steps.entry("opened"), lease_of(web.read())
-    target = opened["targets"][web.where["service"]]
+    target = opened["targets"][web.address.service]
     assert (target["revision"], target["image"]) == (product.stable, web.image("frontend:1.0.0"))
     assert target["secrets"] == {"FEATURE_FLAGS": f"{product.secret}:1"}
-    assert opened["states"][web.where["service"]]["traffic"] == {product.stable: 100}
+    assert opened["states"][web.address.service]["traffic"] == {product.stable: 100}
     assert leased is not None
     assert (leased.release, leased.run) == (steps.release_id, product.context["dag_run"].run_id)
-    assert len(web.hook.list_revisions(**web.where)) == revisions, "a lease makes no revision"
+    assert len(web.hook.list_revisions(web.address)) == revisions, "a lease makes no revision"
     assert web.split() == {"stable": 100}, "a lease moves no traffic"
 
     steps.deploy()
@@ -58,17 +58,17 @@ def test_a_release_records_the_way_back_and_leases_leaves_and_frees_the_service(
 def test_another_ones_lease_is_respected_until_it_runs_out(steps: Steps) -> None:
     web = steps.product.web
     other = Lease("v9-9-9-other", "elsewhere", datetime.now(UTC) + timedelta(hours=1))
-    web.hook.take_lease(**web.where, lease=other, timeout=SECONDS)
+    web.hook.take_lease(web.address, other, timeout=SECONDS)
     with pytest.raises(ReleaseConflict, match=r"release v9-9-9-other \(run elsewhere, until .* holds it"):
         steps.open()
     assert lease_of(web.read()) == Lease(other.release, other.run, other.until.replace(microsecond=0))
     run_out = Lease(other.release, other.run, datetime.now(UTC) - timedelta(seconds=1))
-    web.hook.take_lease(**web.where, lease=run_out, timeout=SECONDS)
+    web.hook.take_lease(web.address, run_out, timeout=SECONDS)
     steps.open()
-    assert "v9-9-9-other" in steps.entry("leased")["taken_over"][web.where["service"]]
+    assert "v9-9-9-other" in steps.entry("leased")["taken_over"][web.address.service]
     steps.deploy()
-    web.hook.free_lease(**web.where, release=steps.release_id, timeout=SECONDS)
-    web.hook.take_lease(**web.where, lease=other, timeout=SECONDS)
+    web.hook.free_lease(web.address, steps.release_id, timeout=SECONDS)
+    web.hook.take_lease(web.address, other, timeout=SECONDS)
     with pytest.raises(ReleaseConflict, match="v9-9-9-other"):
         steps.shift()
     assert "left alone: release v9-9-9-other" in steps.roll_back()["note"]
@@ -79,15 +79,15 @@ def test_somebody_elses_change_stops_a_step_and_is_named_by_the_rollback(steps: 
     steps.open()
     steps.deploy()
     steps.shift()
-    new = steps.revision.removeprefix(f"{web.where['service']}-")
+    new = steps.revision.removeprefix(f"{web.address.service}-")
     web.shift({"stable": 60, new: 40})
     with pytest.raises(TrafficDrift, match=r"traffic .*90.* -> .*60"):
         steps.shift("half")
     assert serving_split(web.read()) == {steps.product.stable: 60, steps.revision: 40}
-    assert "60" in steps.entry(f"drift/shift_traffic/{web.where['service']}")["reason"]
+    assert "60" in steps.entry(f"drift/shift_traffic/{web.address.service}")["reason"]
     undone = steps.roll_back()
     assert "overwritten" in undone["note"]
-    assert undone["after"] == {steps.product.stable: 100, steps.revision: 0}
+    assert undone["after"] == {steps.product.stable: 100}
     with pytest.raises(ReleaseConflict, match="is being rolled back"):
         steps.shift("half")
     steps.close("rolled_back")
@@ -130,7 +130,7 @@ def unmade(cloud_run: CloudRunTrafficHook, image: Callable[[str], str], ledger: 
     """A product whose service does not exist."""
     web, secrets = Web(cloud_run, image), SecretVersionHook()
     made = Product.__new__(Product)
-    made.web, made.secrets, made.ledger, made.prefix = web, secrets, ledger, web.where["service"]
+    made.web, made.secrets, made.ledger, made.prefix = web, secrets, ledger, web.address.service
     made.secret, made.stable = f"{made.prefix}-{DOCUMENT}", "none"
     secrets.add_version(project_id=PROJECT, secret=made.secret, data=b"{}")
     run = type("Run", (), {"run_id": f"manual__{uuid.uuid4().hex}", "conf": {}})
@@ -143,11 +143,11 @@ def unmade(cloud_run: CloudRunTrafficHook, image: Callable[[str], str], ledger: 
 def test_the_first_release_of_a_service_serves_at_once_and_cannot_be_taken_back(unmade: Product) -> None:
     steps = Steps(unmade)
     steps.open()
-    assert steps.entry("opened")["stable"] == {unmade.web.where["service"]: {}}
+    assert steps.entry("opened")["stable"] == {unmade.web.address.service: {}}
     steps.deploy()
     assert lease_of(unmade.web.read()) is not None
     steps.shift()
-    assert steps.shift()[unmade.web.where["service"]]["percent"] == 100
+    assert steps.shift()[unmade.web.address.service]["percent"] == 100
     assert "there is no earlier revision" in steps.roll_back()["note"]
     assert unmade.web.split() == {"v" + steps.revision.partition("-v")[2]: 100}
     steps.close("rolled_back")
@@ -177,7 +177,7 @@ def test_a_revision_that_takes_its_time_is_waited_for_by_the_triggerer(steps: St
 
 
 def test_the_triggers_wait_is_over_at_its_moment(steps: Steps) -> None:
-    where = {**steps.product.web.where, "revision": steps.product.web.name("never")}
+    where = {**steps.product.web.address.as_payload(), "revision": steps.product.web.name("never")}
     trigger = RevisionsReadyTrigger(
         revisions=[where],
         until=datetime.now(UTC).isoformat(),
@@ -190,7 +190,7 @@ def test_the_triggers_wait_is_over_at_its_moment(steps: Steps) -> None:
 class _Slow(CloudRunTrafficHook):
     """A hook whose deployments are not done in time; everything else is real."""
 
-    def deploy_revision(self, **_: Any) -> Any:
+    def deploy_revision(self, *_: Any, **__: Any) -> Any:
         raise CloudRunTimeout("not ready in 30 s")
 
 

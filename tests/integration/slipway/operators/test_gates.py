@@ -36,10 +36,10 @@ def gate(steps: Steps, phase: str) -> Any:
 
 def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:
     web, ledger = steps.product.web, steps.product.ledger
-    name, region = web.where["service"], web.where["location"]
+    name, region = web.address.service, web.address.location
     steps.open()
     soon = Lease(steps.release_id, "this run", datetime.now(UTC) + timedelta(minutes=1))
-    web.hook.take_lease(**web.where, lease=soon, timeout=SECONDS)
+    web.hook.take_lease(web.address, soon, timeout=SECONDS)
     assert gate(steps, "staging") == ["canary.shift_traffic"]
     renewed = lease_of(web.read())
     assert renewed is not None
@@ -53,7 +53,7 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
         )
     steps.product.start_run()
     other = Steps(steps.product)
-    web.hook.free_lease(**web.where, release=steps.release_id, timeout=SECONDS)
+    web.hook.free_lease(web.address, steps.release_id, timeout=SECONDS)
     other.open()
     steps.product.context["dag_run"].run_id = renewed.run
     assert gate(steps, "canary") == ["staging.start_rollback"]

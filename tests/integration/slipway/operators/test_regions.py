@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -133,7 +134,7 @@ def rollout(product: Product, google: str, monkeypatch: pytest.MonkeyPatch) -> I
     room = {"conn_type": "http", "host": f"{google}{team_room.PATH}"}
     monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_TEAM", json.dumps(room))
     later = product.web.as_seen_by(product.web.hook)
-    later.where = {**product.web.where, "location": LATER}
+    later.address = replace(product.web.address, location=LATER)
     later.deploy("stable-eu")
     made = Rollout(product, later)
     monkeypatch.setattr(regions, "load_policy", lambda _: made.policy)
@@ -167,7 +168,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     second.open()
     release = rollout.ledger.release(second.release_id)
     assert (release.actor, release.policy.region) == ("unknown", LATER)
-    assert release.stable == {rollout.later.where["service"]: {rollout.later.name("stable-eu"): 100}}
+    assert release.stable == {rollout.later.address.service: {rollout.later.name("stable-eu"): 100}}
     lease = lease_of(rollout.later.read())
     assert lease is not None
     assert lease.release == second.release_id
@@ -189,7 +190,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     second.close("promoted")
     rollout.runs.states[begun.dag_run_id] = "success"
     assert rollout.go_on(**asked) == [LOCATION, LATER]
-    service = rollout.later.where["service"]
+    service = rollout.later.address.service
     assert second.entry("regions")["serving"] == {
         LOCATION: {service: {rollout.first.revision: {"percent": 100, "version": VERSION}}},
         LATER: {service: {second.revision: {"percent": 100, "version": VERSION}}},
@@ -216,7 +217,7 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
     with pytest.raises(AirflowSkipException, match="the regions before it keep their flags"):
         second.run(RollBackFlagsOperator(task_id="roll_back_feature_flags", environment="production"))
     second.close("rolled_back")
-    stable, service = rollout.later.name("stable-eu"), rollout.later.where["service"]
+    stable, service = rollout.later.name("stable-eu"), rollout.later.address.service
     assert rollout.serving() == [{rollout.first.revision: 100}, {stable: 100}]
     rollout.runs.states[run] = "failed"
     why = f"in {LATER}: rolled back: canary: 5 % errors; no further region gets it; {LOCATION} keep it"
@@ -229,7 +230,7 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
         LATER: {stable: {"percent": 100, "version": "1.0.0"}},
     }
     command = (
-        f"gcloud run services update-traffic {service} --project {rollout.product.web.where['project_id']}"
+        f"gcloud run services update-traffic {service} --project {rollout.product.web.address.project_id}"
         f" --region {LOCATION} --to-revisions {rollout.product.stable}=100"
     )
     assert (entry["kept"], entry["rollback_commands"]) == ([LOCATION], {LOCATION: [command]})

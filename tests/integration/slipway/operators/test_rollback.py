@@ -58,7 +58,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def stranded(steps: Steps, uri: str, tmp_path: Path, asked: list[dict[str, Any]]) -> Steps:
     """A canary with its share of the traffic; somebody has taken away what only stable needs."""
     steps.open()
-    assert steps.entry("opened")["versions"] == {steps.product.web.where["service"]: "1.0.0"}
+    assert steps.entry("opened")["versions"] == {steps.product.web.address.service: "1.0.0"}
     steps.deploy()
     steps.shift()
     write(
@@ -108,7 +108,7 @@ def test_it_is_refused_by_the_group_the_brake_and_reconcile_with_the_ways_forwar
     refuse(stranded)
     (question,) = asked
     assert question["defaults"] == [LEAVE]
-    service = stranded.product.web.where["service"]
+    service = stranded.product.web.address.service
     for words in (f"rollback of {service} to version 1.0.0", "release a version", f"{CONTRACT}.rollback.sql"):
         assert words in question["body"]
     release = stranded.product.ledger.release(stranded.release_id)
@@ -165,7 +165,7 @@ def test_once_the_contract_is_taken_back_the_traffic_goes_back(stranded: Steps, 
 
 def test_where_no_traffic_moves_nothing_is_refused(stranded: Steps) -> None:
     web = stranded.product.web
-    web.hook.set_traffic(**web.where, split={stranded.product.stable: 100}, timeout=30)
+    web.hook.set_traffic(web.address, split={stranded.product.stable: 100}, timeout=30)
     assert stranded.roll_back()["changed"] is False
 
 

@@ -48,9 +48,9 @@ def test_split_adds_up_entries_of_one_revision() -> None:
     assert serving_split(service([status("web-9", 40), status(percent=60)])) == {"web-9": 100}
 
 
-def test_split_shows_an_idle_revision_only_when_its_tag_makes_it_reachable() -> None:
+def test_split_leaves_out_a_revision_that_is_reachable_by_its_tag_alone() -> None:
     statuses = [status("web-1", 100), status("web-2", 0, "canary"), status("web-3", 0)]
-    assert serving_split(service(statuses)) == {"web-1": 100, "web-2": 0}
+    assert serving_split(service(statuses)) == {"web-1": 100}
     assert tags_of(service(statuses)) == {"canary": "web-2"}
 
 

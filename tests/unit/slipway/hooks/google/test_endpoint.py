@@ -37,7 +37,7 @@ def test_without_the_extra_the_official_client_goes_to_google_over_grpc(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stock = hook(monkeypatch, is_anonymous=True)
-    transport = stock._client(run_v2.ServicesClient, "europe-west1").transport
+    transport = stock._client._client(run_v2.ServicesClient, "europe-west1").transport
     assert (transport.kind, transport.host) == ("grpc", "europe-west1-run.googleapis.com:443")
     stock.close()
 
