@@ -32,7 +32,8 @@
         ├── LoadBalancerMisconfigured           it does not lead to the services in every region
         ├── NotificationFailed          nobody could be told
         ├── CommandFailed               a command on the worker could not run to its end
-        └── ReleaseUnknown              no release with this id was opened
+        ├── ReleaseUnknown              no release with this id was opened
+        └── EntryUnreadable             an entry of the ledger is not as any version wrote it
 """
 
 # ruff: noqa: N818 - an error is named for the state it reports, which reads better where it is caught
@@ -162,3 +163,7 @@ class ReleaseUnknown(SlipwayError):
 
 class IdentityUnavailable(SlipwayError):
     """The connection's account cannot say who it is to a service that asks."""
+
+
+class EntryUnreadable(SlipwayError):
+    """An entry of the ledger is not one that this version, or one before it, wrote."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from slipway.ledger.chain import Kind
+from slipway.ledger.entries import GateDecided
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
@@ -89,17 +91,18 @@ def release_of_run(settings: Settings, run_id: str) -> Mapping[str, Any] | None:
     return rows[0] if rows else None
 
 
-def gates(settings: Settings, release_id: str) -> Sequence[Mapping[str, Any]]:
+def gates(settings: Settings, release_id: str) -> Sequence[GateDecided]:
     """Return the decisions at the gates of a release, in their order."""
-    query = "SELECT payload FROM ledger_entry WHERE release_id = %s AND key LIKE 'gate/%%' ORDER BY sequence"
-    return [row["payload"] for row in _ledger(settings, query, release_id)]
+    query = "SELECT key, payload FROM ledger_entry WHERE release_id = %s ORDER BY sequence"
+    rows = _ledger(settings, query, release_id)
+    return [GateDecided.read(row["key"], row["payload"]) for row in rows if GateDecided.matches(row["key"])]
 
 
-def entry(settings: Settings, release_id: str, key: str) -> Mapping[str, Any] | None:
-    """Return what a release has on record under a key."""
-    query = "SELECT payload FROM ledger_entry WHERE release_id = %s AND key = %s"
+def entry(settings: Settings, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
+    """Return an entry that a release has on record, None without one."""
+    query, key = "SELECT payload FROM ledger_entry WHERE release_id = %s AND key = %s", kind.key_of(**parts)
     rows = _ledger(settings, query, release_id, key)
-    return rows[0]["payload"] if rows else None
+    return kind.read(key, rows[0]["payload"]) if rows else None
 
 
 def _ledger(settings: Settings, query: str, *parameters: str) -> list[dict[str, Any]]:

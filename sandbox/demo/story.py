@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from slipway.ledger.entries import GateDecided
 
 from sandbox.demo import record
 from sandbox.demo.airflow_client import AirflowClient, RunState
@@ -42,7 +43,7 @@ class ReleaseReport:
     reason: str | None
     plan: Mapping[str, Any]
     stable: Mapping[str, Mapping[str, int]]
-    gates: Sequence[Mapping[str, Any]]
+    gates: Sequence[GateDecided]
     began: float
     seconds: float
     steps: Sequence[record.TrafficStep]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
-from slipway.ledger.timeline import evidence_lines
 
 from sandbox.airflow.environment import USER
 from sandbox.demo.checks import Check
@@ -22,7 +21,7 @@ def print_release(console: Console, report: ReleaseReport) -> None:
     console.rule(f"release {report.version}: {(report.outcome or 'open').replace('_', ' ')}", align="left")
     verdicts = Table("phase", "verdict", "evidence", box=None, pad_edge=False)
     for gate in report.gates:
-        verdicts.add_row(gate["phase"], gate["verdict"], "\n".join(evidence_lines(gate)))
+        verdicts.add_row(gate.phase, str(gate.verdict), "\n".join(gate.evidence))
     console.print(verdicts)
     traffic = Table("after", "traffic of the backend", box=None, pad_edge=False)
     for step in report.steps:

@@ -1,66 +1,49 @@
-"""What the release to a later region takes over from the one before it, and whether that is enough."""
+"""Whether the evidence that a release to a later region inherits is enough to go on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
-from slipway.policy.staging import StagingValidation
-
-_BEGINNINGS = ("suite/", "checklist/")
-_KEYS = (
-    "load_test",
-    "gate/staging",
-    "configured/production",
-    "database_checked/production",
-    "backed_up/production",
-    "rehearsed/production",
-    "migrated/production",
-    "gate/preparation",
-)
-_OF_ONE_REGION = "checklist/deployment"
-GATES = ("gate/staging", "gate/preparation")
+from slipway.analysis.verdict import Decision, Verdict
 
 
-def is_inherited(key: str) -> bool:
-    """Whether an entry is about the version, and not about the region that it was written for.
+class Gate(Protocol):
+    """The decision at the end of a phase."""
 
-    :param key: the entry's key.
-    """
-    return key in _KEYS or (key.startswith(_BEGINNINGS) and key != _OF_ONE_REGION)
+    @property
+    def phase(self) -> str: ...
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def reason(self) -> str: ...
 
 
-def judge_evidence(
-    entries: Mapping[str, Mapping[str, Any]], validation: StagingValidation, *, source: str
-) -> Mapping[str, Any]:
+def judge_evidence(gates: Sequence[Gate], *, missing: Sequence[str], entries: int, source: str) -> Decision:
     """Decide whether a version is as well proven as in the region before.
 
-    :param entries: what was taken over, payload by key.
-    :param validation: names the suites that must have run.
-    :param source: release that it was taken over from.
+    :param gates: the inherited decisions.
+    :param missing: what has to be inherited and is not on record.
+    :param entries: how many entries were inherited.
+    :param source: the release to the region before.
     """
-    missing = [key for key in (*_suites(validation), *_KEYS) if key not in entries]
     if missing:
-        return _decision("rollback", f"not on record of release {source}: {', '.join(missing)}")
-    refused = list(_refused(entries))
+        return _decision(Verdict.ROLLBACK, f"not on record of release {source}: {', '.join(missing)}")
+    refused = [
+        f"gate/{gate.phase} is {gate.verdict}: {gate.reason}"
+        for gate in gates
+        if gate.verdict is not Verdict.PROMOTE
+    ]
     if refused:
-        return _decision("rollback", f"of release {source}: {'; '.join(refused)}")
+        return _decision(Verdict.ROLLBACK, f"of release {source}: {'; '.join(refused)}")
     return _decision(
-        "promote",
+        Verdict.PROMOTE,
         f"release {source} validated it in staging, prepared production and migrated the schema:"
-        f" {len(entries)} entries taken over",
+        f" {entries} entries inherited",
     )
 
 
-def _suites(validation: StagingValidation) -> Sequence[str]:
-    return [f"suite/{name}" for name in validation.suites]
-
-
-def _refused(entries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for key in GATES:
-        if entries[key]["verdict"] != "promote":
-            yield f"{key} is {entries[key]['verdict']}: {entries[key]['reason']}"
-
-
-def _decision(verdict: str, reason: str) -> Mapping[str, Any]:
-    return {"verdict": verdict, "reason": reason, "findings": []}
+def _decision(verdict: Verdict, reason: str) -> Decision:
+    return Decision(verdict, reason, [], 0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Protocol
 
+from slipway.analysis.verdict import Finding, Verdict
 from slipway.policy.release import Policy
 
 
@@ -22,10 +23,6 @@ class ChecklistLine:
     title: str
     passed: bool | None
     reason: str
-
-    def as_payload(self) -> dict[str, Any]:
-        """Return plain data for the ledger."""
-        return asdict(self)
 
     def __str__(self) -> str:
         mark = {True: "✓", False: "✗", None: "?"}[self.passed]
@@ -44,9 +41,20 @@ class LiveState:
     ready: bool
 
 
+class Gate(Protocol):
+    """The decision at the end of a phase."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+
 def deployment_checklist(
     policy: Policy,
-    entries: Mapping[str, Mapping[str, Any]],
+    canary: Gate | None,
+    full: Gate | None,
     live: Mapping[str, LiveState],
     revisions: Mapping[str, str],
     alerts: Set[str],
@@ -54,20 +62,25 @@ def deployment_checklist(
     """Go through the strategy's lists "During Deployment" and "Post-Deployment".
 
     :param policy: that the release was judged by.
-    :param entries: the release's ledger, payload by key.
+    :param canary: the decision on the canary phase, None when there is none.
+    :param full: the decision on the last phase, None when there is none.
     :param live: the services, read now.
     :param revisions: the release's revision of every service.
     :param alerts: names of the alerts that are configured.
     """
-    return [*_during(policy, entries, alerts), *_post(policy, entries, live, revisions)]
+    findings = [] if full is None else full.findings
+    return [*_during(policy, canary, findings, alerts), *_post(policy, findings, live, revisions)]
 
 
 def _during(
-    policy: Policy, entries: Mapping[str, Mapping[str, Any]], alerts: Set[str]
+    policy: Policy, canary: Gate | None, findings: Sequence[Finding], alerts: Set[str]
 ) -> Iterator[ChecklistLine]:
-    canary = entries.get("gate/canary", {}).get("verdict", "nothing on record")
+    verdict = "nothing on record" if canary is None else str(canary.verdict)
     yield ChecklistLine(
-        "during", "Canary deployment successful", canary == "promote", f"the canary's gate: {canary}"
+        "during",
+        "Canary deployment successful",
+        verdict == Verdict.PROMOTE,
+        f"the canary's gate: {verdict}",
     )
     missing = [name for name in policy.checklist.alerts.names if name not in alerts]
     yield ChecklistLine(
@@ -76,14 +89,14 @@ def _during(
         not missing,
         f"not there: {', '.join(missing)}" if missing else ", ".join(policy.checklist.alerts.names),
     )
-    yield _judged(policy, entries, "during", "Business metrics tracking active", ("band",))
-    yield _judged(policy, entries, "during", "User experience validated", ("quantile",))
-    yield _judged(policy, entries, "during", "No critical errors detected", ("zero",))
+    yield _judged(policy, findings, "during", "Business metrics tracking active", ("band",))
+    yield _judged(policy, findings, "during", "User experience validated", ("quantile",))
+    yield _judged(policy, findings, "during", "No critical errors detected", ("zero",))
 
 
 def _post(
     policy: Policy,
-    entries: Mapping[str, Mapping[str, Any]],
+    findings: Sequence[Finding],
     live: Mapping[str, LiveState],
     revisions: Mapping[str, str],
 ) -> Iterator[ChecklistLine]:
@@ -103,11 +116,11 @@ def _post(
         not ill,
         f"not ready: {', '.join(ill)}" if ill else f"{', '.join(live)} are ready",
     )
-    yield _judged(policy, entries, "post", "Business value delivery confirmed", ("band",))
+    yield _judged(policy, findings, "post", "Business value delivery confirmed", ("band",))
     yield ChecklistLine(
         "post", "Documentation updated", None, "the release has no evidence on it; a person must tell"
     )
-    captured = [finding["metric"] for finding in _findings(entries) if finding["observed"] is not None]
+    captured = [finding.metric for finding in findings if finding.observed is not None]
     yield ChecklistLine(
         "post",
         "Success metrics captured",
@@ -117,16 +130,11 @@ def _post(
 
 
 def _judged(
-    policy: Policy, entries: Mapping[str, Mapping[str, Any]], part: str, title: str, kinds: Sequence[str]
+    policy: Policy, findings: Sequence[Finding], part: str, title: str, kinds: Sequence[str]
 ) -> ChecklistLine:
     """Tell what the last phase found of the metrics of these kinds; an advisory finding decides nothing."""
     names = {name for name, metric in policy.metrics.items() if metric.kind in kinds}
-    found = [finding for finding in _findings(entries) if finding["metric"] in names]
-    weighed = [finding for finding in found if not finding["advisory"]]
-    passed = bool(weighed) and all(finding["verdict"] == "promote" for finding in weighed)
-    return ChecklistLine(part, title, passed, "; ".join(f["reason"] for f in found) or "nothing on record")
-
-
-def _findings(entries: Mapping[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = entries.get("gate/full", {}).get("findings", [])
-    return found
+    found = [finding for finding in findings if finding.metric in names]
+    weighed = [finding for finding in found if not finding.advisory]
+    passed = bool(weighed) and all(finding.verdict is Verdict.PROMOTE for finding in weighed)
+    return ChecklistLine(part, title, passed, "; ".join(f.reason for f in found) or "nothing on record")

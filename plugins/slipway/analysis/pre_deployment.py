@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
-from typing import Any
+from typing import Any, Protocol
 
+from slipway.analysis.staging import LoadReport, SuiteResult
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy.checklist import ITEMS, TITLES, BusinessValue, Checklist, ItemName
 from slipway.policy.staging import LoadTest, StagingValidation
@@ -25,25 +26,46 @@ class Item:
     evidence: Mapping[str, Any]
 
 
-def validation_tests(suites: Mapping[str, Mapping[str, Any] | None], validation: StagingValidation) -> Item:
+class Checked(Protocol):
+    """An item on record: whether it is fulfilled, and why."""
+
+    @property
+    def passed(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+class Rehearsal(Protocol):
+    """A rehearsed rollback: of which service, and how long it took in seconds."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def seconds(self) -> float | None: ...
+
+
+def validation_tests(suites: Mapping[str, SuiteResult | None], validation: StagingValidation) -> Item:
     """Judge whether every suite ran and enough of its tests passed.
 
-    :param suites: per suite ``tests`` and ``passed``; None for one that did not run.
+    :param suites: the suites' results; None for one that did not run.
     :param validation: the policy of phase 1.
     """
-    missing = [name for name in validation.suites if not (suites.get(name) or {}).get("tests")]
+    ran = {name: result for name, result in suites.items() if result is not None and result.tests}
+    missing = [name for name in validation.suites if name not in ran]
     if missing:
         return Item(False, f"did not run: {', '.join(missing)}", {"missing": missing})
-    percents = {name: 100 * ran["passed"] / ran["tests"] for name, ran in suites.items() if ran}
+    percents = {name: 100 * result.passed / result.tests for name, result in ran.items()}
     required = validation.minimum_pass_percent
     low = [f"{name} {percent:.0f} %" for name, percent in percents.items() if percent < required]
-    tests = sum(ran["tests"] for ran in suites.values() if ran)
-    passed = sum(ran["passed"] for ran in suites.values() if ran)
+    tests = sum(result.tests for result in ran.values())
+    passed = sum(result.passed for result in ran.values())
     words = f"{passed} of {tests} tests passed (at least {required:g} % of each suite required)"
     return Item(not low, "; ".join([words, *low]), {"passed_percent": percents})
 
 
-def business_value(value: BusinessValue, report: Mapping[str, Any] | None, limits: LoadTest) -> Item:
+def business_value(value: BusinessValue, report: LoadReport | None, limits: LoadTest) -> Item:
     """Check the projection's arithmetic, and that staging measured the saving it stands on.
 
     :param value: the projection and what it is made of.
@@ -52,7 +74,7 @@ def business_value(value: BusinessValue, report: Mapping[str, Any] | None, limit
     """
     product = value.customers * value.saving_per_customer_usd
     returned = 100 * (value.projection_usd - value.cost_usd) / value.cost_usd
-    measured = (report or {}).get("cost_reduction_percent")
+    measured = None if report is None else report.cost_reduction_percent
     band = limits.cost_reduction_percent
     evidence = {"projection_usd": product, "return_percent": returned, "cost_reduction_percent": measured}
     wrong = []
@@ -75,20 +97,19 @@ def business_value(value: BusinessValue, report: Mapping[str, Any] | None, limit
 
 
 def staging_environment(
-    gate: Mapping[str, Any] | None,
+    gate: Verdict | None,
     serving: Mapping[str, Mapping[str, int]],
     revisions: Mapping[str, str],
 ) -> Item:
     """Judge whether staging was validated, and still serves exactly what was.
 
-    :param gate: the decision at the end of phase 1; None when there is none.
+    :param gate: the verdict at the end of phase 1; None when there is none.
     :param serving: percent by revision, of every service of the release.
     :param revisions: the release's revision of every service.
     """
     evidence = {"serving": {name: dict(split) for name, split in serving.items()}}
-    if gate is None or gate["verdict"] != "promote":
-        verdict = "nothing on record" if gate is None else gate["verdict"]
-        return Item(False, f"phase 1 ended with: {verdict}", evidence)
+    if gate is not Verdict.PROMOTE:
+        return Item(False, f"phase 1 ended with: {gate or 'nothing on record'}", evidence)
     other = [name for name, revision in revisions.items() if dict(serving.get(name, {})) != {revision: 100}]
     if other:
         return Item(False, f"does not serve what was validated: {', '.join(other)}", evidence)
@@ -148,7 +169,7 @@ def dashboards(panels: Mapping[str, int], broken: Sequence[str], wanted: Sequenc
 
 
 def rollback_tested(
-    drill: Mapping[str, Any] | None, *, age_days: float, maximum_age_days: float, limit_seconds: float
+    drill: Rehearsal | None, *, age_days: float, maximum_age_days: float, limit_seconds: float
 ) -> Item:
     """Judge whether a rollback was rehearsed recently, and fast enough.
 
@@ -157,10 +178,10 @@ def rollback_tested(
     :param maximum_age_days: how long ago it may be.
     :param limit_seconds: how long a rollback of the traffic may take.
     """
-    if drill is None:
+    if drill is None or drill.seconds is None:
         return Item(False, "no successful rehearsal is on record", {})
-    evidence = {**drill, "age_days": round(age_days, 3)}
-    seconds = float(drill["seconds"])
+    seconds = drill.seconds
+    evidence = {"service": drill.service, "seconds": seconds, "age_days": round(age_days, 3)}
     words = f"rehearsed {age_days:.1f} days ago in {seconds:.1f} s"
     if age_days > maximum_age_days:
         return Item(False, f"{words}, at most {maximum_age_days:g} days are allowed", evidence)
@@ -169,20 +190,20 @@ def rollback_tested(
     return Item(True, f"{words} (at most {limit_seconds:g} s and {maximum_age_days:g} days)", evidence)
 
 
-def go_or_no_go(checklist: Checklist, entries: Mapping[str, Mapping[str, Any] | None]) -> Decision:
+def go_or_no_go(checklist: Checklist, items: Mapping[ItemName, Checked | None]) -> Decision:
     """Decide on the whole list: an item that is missing or not fulfilled is no go, unless it is optional.
 
     :param checklist: the policy.
-    :param entries: what is on record, by item.
+    :param items: what is on record, by name; None for one that was not checked.
     """
-    findings = [_finding(name, entries.get(name), name in checklist.optional) for name in ITEMS]
+    findings = [_finding(name, items.get(name), name in checklist.optional) for name in ITEMS]
     return combine(findings, seconds=0)
 
 
-def _finding(name: ItemName, entry: Mapping[str, Any] | None, optional: bool) -> Finding:
-    passed = entry is not None and bool(entry["passed"])
-    reason = entry["reason"] if entry is not None else "nothing on record"
+def _finding(name: ItemName, item: Checked | None, optional: bool) -> Finding:
+    passed = item is not None and item.passed
+    reason = "nothing on record" if item is None else item.reason
     words = f"{'✓' if passed else '✗'} {TITLES[name]}: {reason}" + (" (optional)" if optional else "")
     verdict = Verdict.PROMOTE if passed else Verdict.ROLLBACK
-    cause = Cause.NO_EVIDENCE if entry is None else None
+    cause = Cause.NO_EVIDENCE if item is None else None
     return Finding(name, verdict, words, None, 0, cause, advisory=optional and not passed)

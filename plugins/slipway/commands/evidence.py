@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.commands.arguments import add_ledger, add_release
 from slipway.ledger.bakes import recorded_bakes
+from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger
 from slipway.ui.evidence_plot import draw
 
@@ -27,16 +27,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the files and print their names; the exit code is 1 when there is nothing to draw."""
     ledger, written = Ledger(arguments.connection), 0
     release = ledger.release(arguments.release)
-    recorded = (
-        bake for phase in release.policy.phases for bake in recorded_bakes(ledger, release.release_id, phase)
-    )
-    for bake, evidence, decision in recorded:
+    record = ledger.entries(release.release_id)
+    recorded = (found for phase in release.policy.phases for found in recorded_bakes(record, phase))
+    for bake, decision in recorded:
+        evidence = record.get(EvidenceRecorded, phase=bake.phase, round=bake.number)
         if evidence is None:
             continue
         title = f"Release {release.version}, phase {bake.title}"
-        path = arguments.folder / f"{release.release_id}-{bake.evidence_key.replace('/', '-')}.svg"
+        path = arguments.folder / f"{release.release_id}-{evidence.key.replace('/', '-')}.svg"
         arguments.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(draw(title, EvidenceRecord.of(evidence), release.policy, decision))
+        path.write_text(draw(title, evidence.record(), release.policy, decision))
         print(path)
         written += 1
     if not written:

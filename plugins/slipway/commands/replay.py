@@ -8,39 +8,40 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from slipway.analysis.evidence_record import METHOD, EvidenceRecord
+from slipway.analysis.evidence_record import METHOD
 from slipway.analysis.replay import replay
 from slipway.commands.arguments import add_ledger, add_release
-from slipway.ledger.bakes import Entries, recorded_bakes
+from slipway.ledger.bakes import recorded_bakes
+from slipway.ledger.chain import Record
+from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger
 from slipway.policy.release import Policy, load_policy
 
 
-def report(
-    entries: Entries, release_id: str, own: Policy, other: Policy | None
-) -> Iterator[tuple[bool, str]]:
+def report(entries: Record, own: Policy, other: Policy | None) -> Iterator[tuple[bool, str]]:
     """Yield, per watched phase, whether all is well and one line.
 
-    :param entries: the ledger.
+    :param entries: everything on record of the release.
     :param own: the policy that the release was opened with.
     :param other: a policy to compare with; None replays the release's own.
     """
-    recorded = (watch for phase in own.phases for watch in recorded_bakes(entries, release_id, phase))
-    for watch, evidence, verdict in recorded:
-        phase = watch.title
+    recorded = (found for phase in own.phases for found in recorded_bakes(entries, phase))
+    for bake, verdict in recorded:
+        phase = bake.title
+        evidence = entries.get(EvidenceRecorded, phase=bake.phase, round=bake.number)
         if evidence is None:
-            yield False, f"{phase}: verdict {verdict['verdict']} on record, but no evidence to replay"
+            yield False, f"{phase}: verdict {verdict.verdict} on record, but no evidence to replay"
             continue
-        record = EvidenceRecord.of(evidence)
+        record = evidence.record()
         made = replay(record, other or own)
         said = f"{made.decision.verdict} at {made.decision.seconds:.0f} s: {made.decision.reason}"
         unfinished = "" if made.is_complete else " (the record ends before this policy decides)"
         unseen = f" (not on record: {', '.join(made.missing)})" if made.missing else ""
         if other is not None:
-            was = f"{verdict['verdict']} at {verdict['seconds']:.0f} s"
+            was = f"{verdict.verdict} at {verdict.seconds or 0:.0f} s"
             yield True, f"{phase}: was {was}; with {other.name} {said}{unfinished}{unseen}"
             continue
-        differences = made.differences(verdict)
+        differences = made.differences(verdict.model_dump(mode="json"))
         if differences and record.method != METHOD:
             differences.append(f"decided by method {record.method}, replayed by method {METHOD}")
         yield (
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     ledger = Ledger(arguments.connection)
     own = ledger.release(arguments.release).policy
     other = load_policy(arguments.policy) if arguments.policy else None
-    lines = list(report(ledger, arguments.release, own, other))
+    lines = list(report(ledger.entries(arguments.release), own, other))
     for _, line in lines:
         print(line)
     if not lines:

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from slipway.commands.arguments import add_ledger
-from slipway.ledger.ledger import Entry, Ledger, first_broken
+from slipway.ledger.chain import RecordedEntry, first_broken
+from slipway.ledger.ledger import Ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_export(path: Path) -> tuple[str, Sequence[Entry]]:
+def read_export(path: Path) -> tuple[str, Sequence[RecordedEntry]]:
     """Read a release's entries from a file that the Release page exported.
 
     :param path: of the file.
@@ -58,7 +59,8 @@ def read_export(path: Path) -> tuple[str, Sequence[Entry]]:
     try:
         export = json.loads(path.read_text())
         entries = [
-            Entry(**{**entry, "at": datetime.fromisoformat(entry["at"])}) for entry in export["entries"]
+            RecordedEntry(**{**entry, "at": datetime.fromisoformat(entry["at"])})
+            for entry in export["entries"]
         ]
         return str(export["release"]), entries
     except (OSError, ValueError, KeyError, TypeError) as error:

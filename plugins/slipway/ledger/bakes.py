@@ -1,29 +1,23 @@
-"""The watches of a phase, as the ledger knows them.
+"""The bakes of a phase, as the ledger knows them.
 
-There is one, unless the phase was frozen: then a person is called, who may have it watched on. Every watch
+There is one, unless the phase was frozen: then it needs a decision, and a person may bake it on. Every round
 has its own evidence and verdict on record, and the person's answer stands between two of them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from slipway.ledger.chain import Record
+from slipway.ledger.entries import BakeAnswered, PhaseBaked
 from slipway.policy.release import PhaseName
-
-
-class Entries(Protocol):
-    """The part of the ledger that is read here."""
-
-    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
-        """Return the payload of an entry, None when there is none."""
 
 
 @dataclass(frozen=True)
 class Bake:
-    """One watch of a phase.
+    """One bake of a phase.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param number: 1 for the first.
@@ -33,71 +27,36 @@ class Bake:
     number: int = 1
 
     @property
-    def evidence_key(self) -> str:
-        """Ledger key of every look."""
-        return self._key("evidence")
-
-    @property
-    def verdict_key(self) -> str:
-        """Ledger key of the verdict."""
-        return self._key("baked")
-
-    @property
-    def answer_key(self) -> str:
-        """Ledger key of what a person answered at its end."""
-        return self._key("person")
-
-    @property
     def title(self) -> str:
-        """The phase, and which of its watches where it is not the first."""
-        return self.phase if self.number == 1 else f"{self.phase}, watch {self.number}"
-
-    def _key(self, what: str) -> str:
-        return f"{what}/{self.phase}" if self.number == 1 else f"{what}/{self.phase}/{self.number}"
+        """The phase, and which round of its bake where it is not the first."""
+        return self.phase if self.number == 1 else f"{self.phase}, bake round {self.number}"
 
 
-def current_bake(
-    entries: Entries, release_id: str, phase: PhaseName
-) -> tuple[Bake, Mapping[str, Any] | None]:
-    """Return the watch that is under way or was the last, and the answer that it began with.
+def current_bake(record: Record, phase: PhaseName) -> tuple[Bake, BakeAnswered | None]:
+    """Return the bake that is under way or was the last, and the answer that it began with.
 
-    :param entries: the ledger.
-    :return: the watch, and None for the first one.
+    :param record: everything on record of the release.
+    :param phase: the phase.
+    :return: the bake, and None for the first one.
     """
     began = None
     for number in itertools.count(1):
-        watch = Bake(phase, number)
-        answer = entries.entry(release_id, watch.answer_key)
-        if answer is None or not answer["watch_on"]:
+        bake = Bake(phase, number)
+        answer = record.get(BakeAnswered, phase=phase, round=number)
+        if answer is None or not answer.bake_on:
             break
         began = answer
-    return watch, began
+    return bake, began
 
 
-def recorded_bakes(
-    entries: Entries, release_id: str, phase: PhaseName
-) -> Iterator[tuple[Bake, Mapping[str, Any] | None, Mapping[str, Any]]]:
-    """Yield every watch of a phase that has a verdict, with its evidence and the verdict.
+def recorded_bakes(record: Record, phase: PhaseName) -> Iterator[tuple[Bake, PhaseBaked]]:
+    """Yield every bake of a phase that has a verdict.
 
-    :param entries: the ledger.
+    :param record: everything on record of the release.
+    :param phase: the phase.
     """
     for number in itertools.count(1):
-        watch = Bake(phase, number)
-        verdict = entries.entry(release_id, watch.verdict_key)
+        verdict = record.get(PhaseBaked, phase=phase, round=number)
         if verdict is None:
             return
-        yield watch, entries.entry(release_id, watch.evidence_key), verdict
-
-
-@dataclass(frozen=True)
-class RecordedEntries:
-    """A release's entries, read already.
-
-    :param payloads: by their keys.
-    """
-
-    payloads: Mapping[str, Mapping[str, Any]]
-
-    def entry(self, _release_id: str, key: str) -> Mapping[str, Any] | None:
-        """Return the payload of an entry, None when there is none."""
-        return self.payloads.get(key)
+        yield Bake(phase, number), verdict

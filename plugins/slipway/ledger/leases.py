@@ -1,7 +1,7 @@
-"""The leases in the ledger: of one Airflow deployment's releases, one at a time may touch a service.
+"""The locks in the ledger: of one Airflow deployment's releases, one at a time may touch a service.
 
-A lease has an end, as the one that is written on the service has: what a release left behind that died is
-free again by itself. While a release goes on its leases are renewed.
+A lock has an end, as the one that is written on the service has: what a release left behind that died is
+free again by itself. While a release goes on its locks are renewed.
 """
 
 from __future__ import annotations
@@ -16,35 +16,46 @@ from slipway.sql import statement
 
 
 def leased(region: str, services: Iterable[str]) -> list[str]:
-    """Name what is leased: a service has the same name in every region."""
+    """Name what is leased: a service has the same name in every region.
+
+    :param region: where the services are.
+    :param services: names of production services.
+    """
     return [f"{region}/{service}" for service in services]
 
 
-class LedgerLeases(LedgerStore):
-    """Takes, renews and frees leases; the ledger builds on it."""
+class LedgerLeases:
+    """Takes, renews and frees leases.
+
+    :param store: the ledger's tables.
+    """
+
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
 
     def require_unlocked(self, services: Sequence[str], *, region: str) -> None:
-        """Refuse services that another release holds now; changes nothing, and promises nothing for later.
+        """Refuse services that another release has locked; changes nothing, and promises nothing for later.
 
         :param services: names of production services.
         :param region: where they are.
-        :raises ReleaseConflict: naming the release that holds the first of them.
+        :raises ReleaseConflict: naming the release that has locked the first of them.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             for service in leased(region, services):
                 cursor.execute(statement("ledger/read_lease"), {"service": service})
                 if cursor.rowcount:
                     self._refuse(cursor, service)
 
-    def renew_leases(self, release_id: str, services: Iterable[str], *, region: str, until: datetime) -> None:
-        """Hold services for longer, all or none. A lease that has run out is the release's until it is taken.
+    def renew(self, release_id: str, services: Iterable[str], *, region: str, until: datetime) -> None:
+        """Lock services for longer, all or none. A lease that has run out is the release's until it is taken.
 
+        :param release_id: the release.
         :param services: names of production services that the release has leased.
         :param region: where they are.
         :param until: moment at which another release may take them over; never brought forward.
         :raises ReleaseConflict: when another release has taken one of them over, or the lease was given back.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             for service in sorted(leased(region, services)):
                 cursor.execute(
                     statement("ledger/renew_lease"),
@@ -53,7 +64,15 @@ class LedgerLeases(LedgerStore):
                 if cursor.rowcount == 0:
                     self._refuse(cursor, service)
 
-    def _take_leases(self, cursor: Any, release_id: str, services: Iterable[str], *, until: datetime) -> None:
+    def take(self, cursor: Any, release_id: str, services: Iterable[str], *, until: datetime) -> None:
+        """Lock services within a transaction.
+
+        :param cursor: of the transaction.
+        :param release_id: the release.
+        :param services: what is leased, as :func:`leased` names it.
+        :param until: moment at which another release may take them over.
+        :raises ReleaseConflict: naming the release that has locked the first of them.
+        """
         for service in sorted(services):
             cursor.execute(
                 statement("ledger/take_lease"),
@@ -61,6 +80,14 @@ class LedgerLeases(LedgerStore):
             )
             if cursor.rowcount == 0:
                 self._refuse(cursor, service)
+
+    def free(self, cursor: Any, release_id: str) -> None:
+        """Free everything that a release has locked, within a transaction.
+
+        :param cursor: of the transaction.
+        :param release_id: the release.
+        """
+        cursor.execute(statement("ledger/free_leases"), {"release_id": release_id})
 
     def _refuse(self, cursor: Any, service: str) -> None:
         cursor.execute(statement("ledger/read_lease"), {"service": service})

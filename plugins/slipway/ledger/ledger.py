@@ -7,42 +7,26 @@ key: a task that runs again finds its entry and writes none.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from slipway.exceptions import ReleaseUnknown
+from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash, first_broken
+from slipway.ledger.entries import LedgerEntry, ReleaseClosed, ReleaseOpened
 from slipway.ledger.leases import LedgerLeases, leased
-from slipway.ledger.listing import LedgerOverview
+from slipway.ledger.listing import LedgerListing
 from slipway.ledger.operations import LedgerOperations
 from slipway.ledger.plan import ReleasePlan
-from slipway.ledger.store import LEDGER_CONNECTION
+from slipway.ledger.store import LEDGER_CONNECTION, LedgerStore
 from slipway.policy.formats import parse_recorded_policy
 from slipway.policy.release import Policy
 from slipway.sql import statement
 
-__all__ = ["LEDGER_CONNECTION", "Entry", "Ledger", "Release", "canonical", "entry_hash", "first_broken"]
+__all__ = ["LEDGER_CONNECTION", "Ledger", "Release"]
 
-GENESIS = "0" * 64
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the ledger.
-
-    :param key: what happened, unique in its release, such as ``shifted/canary``.
-    :param payload: who, what, from, to, evidence; never a secret.
-    """
-
-    sequence: int
-    key: str
-    at: datetime
-    payload: Mapping[str, Any]
-    previous_hash: str
-    hash: str
+Outcome = Literal["promoted", "rolled_back"]
 
 
 @dataclass(frozen=True)
@@ -67,92 +51,54 @@ class Release:
     closed_at: datetime | None
 
 
-def entry_hash(previous: str, release_id: str, sequence: int, key: str, at: datetime, payload: str) -> str:
-    """Hash an entry together with the one before it (SHA-256 over a canonical JSON list).
-
-    :param previous: hash of the entry before, or 64 zeros for the first.
-    :param at: moment in UTC.
-    :param payload: canonical JSON of the payload.
-    """
-    text = json.dumps([previous, release_id, sequence, key, at.astimezone(UTC).isoformat(), payload])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def canonical(payload: Mapping[str, Any]) -> str:
-    """Return the one JSON text of a payload that is hashed."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"))
-
-
-def first_broken(release_id: str, entries: Sequence[Entry]) -> int | None:
-    """Recompute the chain, and return the position of the first entry that does not fit; None when all do.
-
-    An entry that was changed, removed or put in between is found; that the last ones were cut off is not.
-
-    :param entries: everything on record of the release, in its order.
-    """
-    previous = GENESIS
-    for position, entry in enumerate(entries, start=1):
-        text = canonical(entry.payload)
-        expected = entry_hash(previous, release_id, position, entry.key, entry.at, text)
-        if (entry.sequence, entry.previous_hash, entry.hash) != (position, previous, expected):
-            return position
-        previous = entry.hash
-    return None
-
-
-class Ledger(LedgerLeases, LedgerOperations, LedgerOverview):
+class Ledger:
     """Reads and writes the record of releases.
 
     :param conn_id: Airflow connection to the PostgreSQL database that holds it.
+    :param store: the door to that database, for who brings its own.
     """
 
-    def open_release(
-        self,
-        plan: ReleasePlan,
-        policy: Policy,
-        stable: Mapping[str, Mapping[str, int]],
-        *,
-        actor: str,
-        reason: str | None = None,
-        record: Mapping[str, Any] | None = None,
-    ) -> Release:
-        """Open a release and take the lease of its services, all or nothing; done again it changes nothing.
+    def __init__(self, conn_id: str = LEDGER_CONNECTION, *, store: LedgerStore | None = None) -> None:
+        self._store = store or LedgerStore(conn_id)
+        self.leases = LedgerLeases(self._store)
+        self.operations = LedgerOperations(self._store)
+        self.listing = LedgerListing(self._store)
+
+    def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
+        """Open a release and lock its services, all or nothing; done again it changes nothing.
 
         :param plan: what is released.
         :param policy: the policy it is judged by; kept with it, so that a later edit does not change it.
-        :param stable: split per production service that serves now.
-        :param actor: who asked for the release.
-        :param reason: why, in the words of who asked.
-        :param record: what else the entry ``opened`` holds, such as the rollback targets.
-        :raises ReleaseConflict: when another open release holds one of the services.
+        :param opened: who asked for it, and what serves now.
+        :return: the release as it is on record.
+        :raises ReleaseConflict: when another open release has locked one of the services.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             cursor.execute(
                 statement("ledger/open_release"),
                 {
                     "release_id": plan.release_id,
                     "version": plan.version,
                     "run_id": plan.run_id,
-                    "actor": actor,
+                    "actor": opened.actor,
                     "plan": plan.model_dump_json(),
                     "policy": policy.model_dump_json(),
-                    "stable": canonical(stable),
+                    "stable": canonical(opened.stable),
                 },
             )
-            first = cursor.rowcount == 1
-            if first:
+            if cursor.rowcount == 1:
                 until = datetime.now(UTC) + timedelta(seconds=policy.lease_seconds)
-                self._take_leases(cursor, plan.release_id, leased(policy.region, stable), until=until)
-                opened = {"actor": actor, "reason": reason, "stable": stable, **(record or {})}
-                self._append(cursor, plan.release_id, "opened", opened)
+                self.leases.take(cursor, plan.release_id, leased(policy.region, opened.stable), until=until)
+                self._append(cursor, plan.release_id, opened)
         return self.release(plan.release_id)
 
     def release(self, release_id: str) -> Release:
         """Read a release.
 
+        :param release_id: the release.
         :raises ReleaseUnknown: when it was never opened.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_release"), {"release_id": release_id})
             row = cursor.fetchone()
             if row is None:
@@ -168,107 +114,127 @@ class Ledger(LedgerLeases, LedgerOperations, LedgerOverview):
         :param version: its version; None for the first release that was promoted.
         :return: None when there is none yet.
         """
-        with self._transaction() as cursor:
-            cursor.execute(statement("ledger/read_launch"), {"version": version})
-            row = cursor.fetchone()
-        return None if row is None else self.release(row[0])
+        return self._found("ledger/read_launch", version=version)
 
     def promoted(self, policy_name: str, version: str, region: str) -> Release | None:
-        """Find the newest promoted release of a version in a region, None without one.
+        """Find the newest promoted release of a version in a region.
 
         :param policy_name: the product's policy.
+        :param version: the version.
+        :param region: the region.
+        :return: None when there is none.
         """
-        with self._transaction() as cursor:
-            wanted = {"policy_name": policy_name, "version": version, "region": region}
-            cursor.execute(statement("ledger/read_promoted"), wanted)
-            row = cursor.fetchone()
-        return None if row is None else self.release(row[0])
+        return self._found("ledger/read_promoted", policy_name=policy_name, version=version, region=region)
 
     def promotions(self, policy_name: str) -> list[tuple[str, datetime]]:
         """Return version and moment of every promotion in a product's last region, oldest first.
 
         :param policy_name: the product's policy.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_promotions"), {"policy_name": policy_name})
             return [(version, at) for version, at in cursor.fetchall()]
 
-    def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
+    def append(self, release_id: str, entry: LedgerEntry) -> bool:
         """Write an entry, once per key.
 
-        :param payload: plain JSON data without secrets.
+        :param release_id: the release.
+        :param entry: what happened; never a secret.
         :return: False when the key was already there; the first entry stays.
         :raises ReleaseUnknown: when the release was never opened.
         """
-        with self._transaction() as cursor:
-            return self._append(cursor, release_id, key, payload)
+        with self._store.transaction() as cursor:
+            return self._append(cursor, release_id, entry)
 
-    def _append(self, cursor: Any, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
-        cursor.execute(statement("ledger/lock_release"), {"release_id": release_id})
-        if cursor.fetchone() is None:
-            raise ReleaseUnknown(f"release {release_id}: was never opened")
-        cursor.execute(statement("ledger/read_entry"), {"release_id": release_id, "key": key})
-        if cursor.fetchone() is not None:
-            return False
-        cursor.execute(statement("ledger/last_entry"), {"release_id": release_id})
-        sequence, previous = cursor.fetchone() or (0, GENESIS)
-        at, text = datetime.now(UTC), canonical(payload)
-        cursor.execute(
-            statement("ledger/append_entry"),
-            {
-                "release_id": release_id,
-                "sequence": sequence + 1,
-                "key": key,
-                "at": at,
-                "payload": text,
-                "previous_hash": previous,
-                "hash": entry_hash(previous, release_id, sequence + 1, key, at, text),
-            },
-        )
-        return True
+    def entries(self, release_id: str) -> Record:
+        """Return everything on record of a release, in its order.
 
-    def entries(self, release_id: str) -> Sequence[Entry]:
-        """Return a release's entries in their order."""
-        with self._transaction() as cursor:
+        :param release_id: the release.
+        """
+        with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_entries"), {"release_id": release_id})
-            return [Entry(*row) for row in cursor.fetchall()]
+            return Record(RecordedEntry(*row) for row in cursor.fetchall())
 
-    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
-        """Return the payload written under a key, or None."""
-        with self._transaction() as cursor:
+    def get(self, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
+        """Return an entry.
+
+        :param release_id: the release.
+        :param kind: what happened.
+        :param parts: the fields that its key is made of, such as ``phase``.
+        :return: None when it is not on record.
+        :raises EntryUnreadable: when this version cannot read it.
+        """
+        key = kind.key_of(**parts)
+        with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_entry"), {"release_id": release_id, "key": key})
             row = cursor.fetchone()
-        return None if row is None else row[0]
+        return None if row is None else kind.read(key, row[0])
 
-    def newest(self, key: str, having: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime] | None:
-        """Return the newest entry of any release under a key, and when it was written; None without one.
+    def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
+        """Return the newest entry of any release, and when it was written.
 
-        :param key: what happened.
-        :param having: fields that its payload must have.
+        :param kind: what happened; its key has no parts.
+        :param fields: what its payload must have.
+        :return: None when there is none.
         """
-        with self._transaction() as cursor:
-            cursor.execute(statement("ledger/newest_entry"), {"key": key, "having": canonical(having)})
+        key = kind.key_of()
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/newest_entry"), {"key": key, "having": canonical(fields)})
             row = cursor.fetchone()
-        return None if row is None else (row[0], row[1])
+        return None if row is None else (kind.read(key, row[0]), row[1])
 
-    def close(self, release_id: str, *, outcome: str, reason: str) -> bool:
+    def close(self, release_id: str, *, outcome: Outcome, reason: str) -> bool:
         """End a release and free its services.
 
+        :param release_id: the release.
         :param outcome: ``promoted`` or ``rolled_back``.
         :param reason: one line for people.
         :return: False when it had ended before; how it ended then stays.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             cursor.execute(
                 statement("ledger/close_release"),
                 {"release_id": release_id, "outcome": outcome, "reason": reason},
             )
             closed = bool(cursor.rowcount == 1)
-            cursor.execute(statement("ledger/free_leases"), {"release_id": release_id})
+            self.leases.free(cursor, release_id)
             if closed:
-                self._append(cursor, release_id, "closed", {"outcome": outcome, "reason": reason})
+                self._append(cursor, release_id, ReleaseClosed(outcome=outcome, reason=reason))
         return closed
 
     def verify(self, release_id: str) -> bool:
-        """Recompute the chain; False when an entry was changed, removed or put in between."""
+        """Recompute the chain; False when an entry was changed, removed or put in between.
+
+        :param release_id: the release.
+        """
         return first_broken(release_id, self.entries(release_id)) is None
+
+    def _found(self, name: str, **sought: Any) -> Release | None:
+        with self._store.transaction() as cursor:
+            cursor.execute(statement(name), sought)
+            row = cursor.fetchone()
+        return None if row is None else self.release(row[0])
+
+    def _append(self, cursor: Any, release_id: str, entry: LedgerEntry) -> bool:
+        cursor.execute(statement("ledger/lock_release"), {"release_id": release_id})
+        if cursor.fetchone() is None:
+            raise ReleaseUnknown(f"release {release_id}: was never opened")
+        cursor.execute(statement("ledger/read_entry"), {"release_id": release_id, "key": entry.key})
+        if cursor.fetchone() is not None:
+            return False
+        cursor.execute(statement("ledger/last_entry"), {"release_id": release_id})
+        sequence, previous = cursor.fetchone() or (0, GENESIS)
+        at, text = datetime.now(UTC), canonical(entry.payload())
+        cursor.execute(
+            statement("ledger/append_entry"),
+            {
+                "release_id": release_id,
+                "sequence": sequence + 1,
+                "key": entry.key,
+                "at": at,
+                "payload": text,
+                "previous_hash": previous,
+                "hash": entry_hash(previous, release_id, sequence + 1, entry.key, at, text),
+            },
+        )
+        return True

@@ -31,8 +31,14 @@ class ReleaseLine:
     last_key: str | None
 
 
-class LedgerOverview(LedgerStore):
-    """The part of the ledger that finds releases."""
+class LedgerListing:
+    """Lists releases, and finds the one of a run.
+
+    :param store: the ledger's tables.
+    """
+
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
 
     def releases(self, *, limit: int, offset: int = 0) -> Sequence[ReleaseLine]:
         """Return releases, the newest first.
@@ -40,13 +46,16 @@ class LedgerOverview(LedgerStore):
         :param limit: the most that are returned.
         :param offset: how many of the newest are left out.
         """
-        with self._transaction() as cursor:
+        with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_releases"), {"limit": limit, "offset": offset})
             return [ReleaseLine(*row) for row in cursor.fetchall()]
 
     def release_of_run(self, run_id: str) -> str | None:
-        """Return the id of the release that an Airflow run opened, None when it opened none."""
-        with self._transaction() as cursor:
+        """Return the id of the release that an Airflow run opened, None when it opened none.
+
+        :param run_id: Airflow run id.
+        """
+        with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_release_of_run"), {"run_id": run_id})
             row = cursor.fetchone()
         return None if row is None else str(row[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slipway.ledger.entries import LedgerEntry
 from slipway.ledger.store import LedgerStore
 from slipway.sql import statement
 
@@ -12,16 +13,18 @@ from slipway.sql import statement
 class KeptOperation:
     """The place in the ledger where the name of a step's operation is kept.
 
-    :param step: the key that the step is put on record under.
+    :param store: the ledger's tables.
+    :param release_id: the release.
+    :param step: name of the step, unique in the release.
     """
 
-    store: LedgerOperations
+    store: LedgerStore
     release_id: str
     step: str
 
     def name(self) -> str | None:
         """Return the name of the operation that the step began last, if any."""
-        with self.store._transaction() as cursor:
+        with self.store.transaction() as cursor:
             cursor.execute(
                 statement("ledger/read_operation"), {"release_id": self.release_id, "step": self.step}
             )
@@ -29,20 +32,50 @@ class KeptOperation:
         return None if row is None else str(row[0])
 
     def keep(self, name: str) -> None:
-        """Keep the name of an operation that the step has begun, instead of an earlier one's."""
-        with self.store._transaction() as cursor:
+        """Keep the name of an operation that the step has begun, instead of an earlier one's.
+
+        :param name: Google Cloud's name of the operation.
+        """
+        with self.store.transaction() as cursor:
             cursor.execute(
                 statement("ledger/keep_operation"),
                 {"release_id": self.release_id, "step": self.step, "name": name},
             )
 
 
-class LedgerOperations(LedgerStore):
-    """Keeps the names of operations; the ledger builds on it."""
+class LedgerOperations:
+    """The names of operations that are kept in the ledger.
 
-    def operation(self, release_id: str, step: str) -> KeptOperation:
+    :param store: the ledger's tables.
+    """
+
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
+
+    def of(
+        self,
+        release_id: str,
+        kind: type[LedgerEntry],
+        *,
+        service: str | None = None,
+        **parts: str | int | None,
+    ) -> KeptOperation:
         """Return where the name of a step's operation is kept.
 
-        :param step: the key that the step is put on record under.
+        :param release_id: the release.
+        :param kind: the entry that puts the step on record.
+        :param service: the service, where one entry is about several.
+        :param parts: the fields that the entry's key is made of.
         """
-        return KeptOperation(self, release_id, step)
+        return KeptOperation(self._store, release_id, step_of(kind, service=service, **parts))
+
+
+def step_of(kind: type[LedgerEntry], *, service: str | None = None, **parts: str | int | None) -> str:
+    """Return the name of a step.
+
+    :param kind: the entry that puts it on record.
+    :param service: the service, where one entry is about several.
+    :param parts: the fields that the entry's key is made of.
+    """
+    key = kind.key_of(**parts)
+    return key if service is None else f"{key}/{service}"

@@ -1,20 +1,16 @@
-"""What one release is going to do, worked out and checked before anything changes."""
+"""What one release is going to do."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from slipway.exceptions import RequestRefused
-from slipway.policy.release import EnvironmentName, Policy
+from slipway.policy.release import EnvironmentName
 
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9]+)*$"
-REVISION_NAME_LIMIT = 63
-FEWEST_REASON_LETTERS = 10
 
 
 class PlannedService(BaseModel):
@@ -39,7 +35,7 @@ class ReleasePlan(BaseModel):
     :param release_id: short and unique, such as ``v1-1-0-3f9a``; part of every revision's name.
     :param run_id: the Airflow run that carries the release out.
     :param stable_is_broken: the version that serves is the broken one; this release is judged on its own.
-    :param follows: release of the same version to the region before, whose evidence this one takes over; None
+    :param follows: release of the same version to the region before, whose evidence this one inherits; None
         for the first region.
     """
 
@@ -64,123 +60,6 @@ def release_id(version: str, run_id: str) -> str:
 
     :param version: semantic version.
     :param run_id: Airflow run id.
+    :return: such as ``v1-1-0-3f9a1c``.
     """
     return f"v{re.sub('[^a-z0-9]', '-', version)}-{hashlib.sha256(run_id.encode()).hexdigest()[:6]}"
-
-
-def plan_release(
-    request: Mapping[str, Any],
-    *,
-    run_id: str,
-    known_fields: Sequence[str],
-    policy: Policy,
-    resolve_digest: Callable[[str], str],
-) -> ReleasePlan:
-    """Check a request and work out the plan; touches nothing but the registry, and that only to read.
-
-    :param request: the run's conf: ``version``, and optionally ``services``, ``images``, ``canary_percent``.
-    :param run_id: Airflow run id.
-    :param known_fields: fields a request may have.
-    :param policy: the policy the release is judged by.
-    :param resolve_digest: image with tag to image with digest.
-    :raises RequestRefused: naming the field, its value and what is allowed.
-    :raises ImageNotFound: when the registry does not have an image.
-    """
-    version = requested_version(request, known_fields)
-    broken = requested_over_broken_stable(request)
-    chosen = _chosen_services(request.get("services"), policy)
-    images = _chosen_images(request.get("images"), chosen)
-    identifier = release_id(version, run_id)
-    services = {}
-    for key in chosen:
-        service = policy.services[key]
-        revisions = {environment: f"{name}-{identifier}" for environment, name in service.names.items()}
-        for name in revisions.values():
-            if len(name) > REVISION_NAME_LIMIT:
-                raise RequestRefused(
-                    f"version={version!r}: revision {name} is over {REVISION_NAME_LIMIT} characters"
-                )
-        services[key] = PlannedService(
-            image=resolve_digest(images.get(key, f"{service.image}:{version}")),
-            progressive=service.rollout == "progressive",
-            names=service.names,
-            revisions=revisions,
-        )
-    return ReleasePlan(
-        release_id=identifier,
-        run_id=run_id,
-        version=version,
-        policy_name=policy.name,
-        stable_is_broken=broken,
-        services=services,
-    )
-
-
-def requested_version(request: Mapping[str, Any], known_fields: Sequence[str]) -> str:
-    """Return the version that a request asks for, when it has no field that it should not have.
-
-    :param known_fields: fields a request may have.
-    :raises RequestRefused: naming the field, its value and what is allowed.
-    """
-    _refuse_unknown(request, known_fields)
-    version = request.get("version")
-    if not isinstance(version, str) or not re.fullmatch(VERSION_PATTERN, version):
-        raise RequestRefused(f"version={version!r}: must look like 1.4.2 or 1.4.2-hotfix")
-    return version
-
-
-def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
-    """Return whether a request says that what serves is broken, and why.
-
-    :raises RequestRefused: when it does not say why.
-    """
-    broken = request.get("stable_is_broken", False)
-    if not isinstance(broken, bool):
-        raise RequestRefused(f"stable_is_broken={broken!r}: must be true or false")
-    reason = str(request.get("reason") or "").strip()
-    if broken and len(reason) < FEWEST_REASON_LETTERS:
-        raise RequestRefused(
-            f"reason={reason!r}: a release over a broken stable must say what is broken,"
-            f" in at least {FEWEST_REASON_LETTERS} characters; it is kept on record"
-        )
-    return broken
-
-
-def _refuse_unknown(request: Mapping[str, Any], known_fields: Sequence[str]) -> None:
-    unknown = sorted(set(request) - set(known_fields))
-    if unknown:
-        raise RequestRefused(
-            f"{unknown[0]}={request[unknown[0]]!r}: unknown field; a release takes {', '.join(known_fields)}"
-        )
-
-
-def _chosen_services(wanted: object, policy: Policy) -> list[str]:
-    if wanted is None:
-        return list(policy.services)
-    if not isinstance(wanted, list) or not wanted:
-        raise RequestRefused(f"services={wanted!r}: must be a list out of {', '.join(policy.services)}")
-    for key in wanted:
-        if key not in policy.services:
-            raise RequestRefused(
-                f"services={key!r}: unknown service; the policy has {', '.join(policy.services)}"
-            )
-    if policy.progressive_service not in wanted:
-        raise RequestRefused(
-            f"services={wanted!r}: must contain {policy.progressive_service}, whose evidence decides"
-        )
-    return [key for key in policy.services if key in wanted]
-
-
-def _chosen_images(images: object, chosen: Sequence[str]) -> Mapping[str, str]:
-    if images is None:
-        return {}
-    if not isinstance(images, dict):
-        raise RequestRefused(f"images={images!r}: must map a service to an image reference")
-    for key, image in images.items():
-        if key not in chosen:
-            raise RequestRefused(
-                f"images.{key}={image!r}: not a service of this release ({', '.join(chosen)})"
-            )
-        if not isinstance(image, str):
-            raise RequestRefused(f"images.{key}={image!r}: must be an image reference")
-    return images

@@ -10,7 +10,7 @@ LEDGER_CONNECTION = "slipway_ledger"
 
 
 class LedgerStore:
-    """Base of what reads and writes the ledger's tables.
+    """The door to the ledger's tables.
 
     :param conn_id: Airflow connection to the PostgreSQL database that holds them.
     """
@@ -18,9 +18,13 @@ class LedgerStore:
     def __init__(self, conn_id: str = LEDGER_CONNECTION) -> None:
         from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-        self._hook = PostgresHook(postgres_conn_id=conn_id)
+        self.hook = PostgresHook(postgres_conn_id=conn_id)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        with closing(self._hook.get_conn()) as connection, connection, connection.cursor() as cursor:
+    def transaction(self) -> Iterator[Any]:
+        """Open a transaction for the block, which is committed at its end and undone on an error.
+
+        :return: its cursor.
+        """
+        with closing(self.hook.get_conn()) as connection, connection, connection.cursor() as cursor:
             yield cursor

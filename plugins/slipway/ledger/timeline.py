@@ -1,18 +1,30 @@
-"""What a release did, told from its ledger: what was said of each phase, and where the traffic was."""
+"""What a release did, read from its ledger: its decisions, its traffic, how it stands and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from slipway.ledger.outcome import reason_against
+from slipway.analysis.verdict import Verdict
+from slipway.ledger.chain import Record, RecordedEntry
+from slipway.ledger.entries import (
+    DetectionPowerForecast,
+    DriftFound,
+    FlagsRolledBack,
+    GateDecided,
+    LedgerEntry,
+    PhaseBaked,
+    RevisionWarmedUp,
+    SplitChange,
+    TrafficRestoration,
+    TrafficShifted,
+    TrafficVerified,
+)
 
 if TYPE_CHECKING:
-    from slipway.ledger.ledger import Entry, Release
-
-_GATE = "gate/"
+    from slipway.ledger.ledger import Release
 
 
 @dataclass(frozen=True)
@@ -20,16 +32,16 @@ class PhaseDecision:
     """A decision on a phase.
 
     :param lines: what led to it, a line each.
-    :param others: what else was looked at, where one thing alone decided.
-    :param taken_over: release whose evidence it rests on; None for its own.
+    :param others: what else was checked, where one thing alone decided.
+    :param inherited_from: release whose evidence it rests on; None for its own.
     """
 
     at: datetime
     phase: str
     verdict: str
-    lines: Sequence[str]
-    others: Sequence[str] = ()
-    taken_over: str | None = None
+    lines: list[str]
+    others: tuple[str, ...] = ()
+    inherited_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,62 +60,92 @@ class TrafficStep:
     why: str
 
 
-def evidence_lines(decision: Mapping[str, Any]) -> list[str]:
-    """Return what led to a verdict: every finding of a promotion, the reason of anything else.
+def outcome_of(release: Release) -> str:
+    """Return the outcome in words: ``promoted``, ``rolled back`` or ``open``.
 
-    :param decision: payload of a gate.
+    :param release: the release.
     """
-    findings = decision.get("findings") or []
-    if decision["verdict"] == "promote" and findings:
-        return [str(finding["reason"]) for finding in findings]
-    return [str(decision["reason"])]
+    return (release.outcome or "open").replace("_", " ")
 
 
-def phases(entries: Sequence[Entry]) -> list[PhaseDecision]:
+def summary_line(release: Release, record: Record) -> str:
+    """Say in one line how a release ended, and why.
+
+    :param release: the release.
+    :param record: everything on record of it.
+    """
+    return f"{_name(release)}: {outcome_of(release)}: {release.reason or rollback_reason(record)}"
+
+
+def headline(release: Release, record: Record) -> str:
+    """Say in one line how it stands with a release: its summary line, or how far it has come.
+
+    :param release: the release.
+    :param record: everything on record of it.
+    """
+    if release.outcome is not None or is_rollback_started(record):
+        return summary_line(release, record)
+    return f"{_name(release)}: {outcome_of(release)}: the last thing on record is {record[-1].key}"
+
+
+def rollback_reason(record: Record) -> str:
+    """Say in one line why a release is rolled back: the last decision that was not to promote.
+
+    :param record: everything on record of the release.
+    """
+    for entry in reversed(record):
+        against = reason_against(entry.content)
+        if against is not None:
+            phase, reason = against
+            return f"{phase}: {reason}"
+    last = record[-1].key if record else "nothing"
+    return f"a task failed or was stopped; the last thing on record is {last}"
+
+
+def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:
+    """Return the phase and why a decision on it was not to promote; None for any other entry.
+
+    :param entry: the entry.
+    """
+    if isinstance(entry, DetectionPowerForecast) and entry.action == "hold":
+        return entry.phase, f"not started, it cannot see the trigger: {entry.reason}"
+    if isinstance(entry, GateDecided | RevisionWarmedUp | TrafficVerified | DriftFound):
+        return None if entry.verdict is Verdict.PROMOTE else (entry.phase, entry.reason)
+    return None
+
+
+def is_rollback_started(record: Record) -> bool:
+    """Whether a release goes no further: a gate or a check before it said so, or its rollback has begun.
+
+    :param record: everything on record of the release.
+    """
+    return is_being_undone(record) or any(reason_against(entry.content) is not None for entry in record)
+
+
+def is_being_undone(record: Record) -> bool:
+    """Whether a release is being rolled back: a bake said so, or its traffic was restored.
+
+    :param record: everything on record of the release.
+    """
+    return any(_undoes(entry.content) for entry in record)
+
+
+def phases(record: Record) -> list[PhaseDecision]:
     """Return the decisions on the phases in their order.
 
-    These are the gates', those that kept a phase from starting, and a watch's that no gate has followed yet.
+    These are the gates', those that kept a phase from starting, and a bake's that no gate has followed yet.
 
-    :param entries: the ledger of the release.
+    :param record: everything on record of the release.
     """
-    gated = {entry.payload["phase"] for entry in entries if entry.key.startswith(_GATE)}
-    said = []
-    for entry in entries:
-        if entry.key.startswith(_GATE):
-            said.append(_said(entry, str(entry.payload["phase"])))
-        elif entry.key.startswith("baked/"):
-            phase = entry.key.split("/")[1]
-            if phase not in gated:
-                said.append(_said(entry, phase))
-        else:
-            against = reason_against(entry)
-            if against is not None:
-                verdict = str(entry.payload.get("verdict", "hold"))
-                said.append(PhaseDecision(entry.at, str(entry.payload["phase"]), verdict, [against]))
-    return said
+    gated = {gate.phase for gate in record.of_kind(GateDecided)}
+    return [decision for entry in record if (decision := _decision(entry, gated)) is not None]
 
 
-def _said(entry: Entry, phase: str) -> PhaseDecision:
-    decision = entry.payload
-    lines = evidence_lines(decision)
-    findings = [str(finding["reason"]) for finding in decision.get("findings") or []]
-    deciding = "; ".join(lines)
-    others = [finding for finding in findings if finding not in lines and finding not in deciding]
-    taken_over = decision.get("taken_over")
-    return PhaseDecision(
-        entry.at,
-        phase,
-        str(decision["verdict"]),
-        lines,
-        others,
-        None if taken_over is None else str(taken_over["release"]),
-    )
-
-
-def traffic(release: Release, entries: Sequence[Entry]) -> dict[str, list[TrafficStep]]:
+def traffic(release: Release, record: Record) -> dict[str, list[TrafficStep]]:
     """Return the splits of every production service, from the one that served when the release began.
 
-    :param entries: the ledger of the release.
+    :param release: the release.
+    :param record: everything on record of it.
     """
     own = {s.names["production"]: s.revisions["production"] for s in release.plan.services.values()}
     steps: dict[str, list[TrafficStep]] = {name: [] for name in release.stable}
@@ -116,22 +158,57 @@ def traffic(release: Release, entries: Sequence[Entry]) -> dict[str, list[Traffi
 
     for name, split in release.stable.items():
         add(release.opened_at, name, split, "when the release began")
-    for entry in entries:
+    for entry in record:
         for at, changes, why in _changes(entry):
             for name, change in changes.items():
-                note = change.get("note")
-                if change.get("changed", True) or note:
-                    add(at, name, change["after"], f"{why}; {note}" if note else why)
+                if change.changed or change.note:
+                    add(at, name, change.after, f"{why}; {change.note}" if change.note else why)
     return steps
 
 
-def _changes(entry: Entry) -> Iterator[tuple[datetime, Mapping[str, Any], str]]:
-    payload = entry.payload
-    kind, _, rest = entry.key.partition("/")
-    if kind == "shifted":
-        yield datetime.fromisoformat(payload["at"]), payload["changes"], f"phase {rest.split('/')[0]}"
-    elif kind == "baked" and "changes" in (payload.get("brake") or {}):
-        brake = payload["brake"]
-        yield datetime.fromisoformat(brake["at"]), brake["changes"], "the brake, as soon as the watch saw it"
-    elif entry.key in ("rolled_back/traffic", "rolled_back/reconciled"):
-        yield entry.at, payload["changes"], "rollback"
+def _name(release: Release) -> str:
+    several = len(release.policy.regions) > 1
+    return f"release {release.version}{f' in {release.policy.region}' if several else ''}"
+
+
+def _undoes(entry: LedgerEntry) -> bool:
+    if isinstance(entry, PhaseBaked):
+        return entry.verdict is Verdict.ROLLBACK
+    return isinstance(entry, TrafficRestoration | FlagsRolledBack)
+
+
+def _decision(entry: RecordedEntry, gated: set[str]) -> PhaseDecision | None:
+    content = entry.content
+    if isinstance(content, GateDecided) or (isinstance(content, PhaseBaked) and content.phase not in gated):
+        return _judged(entry.at, content)
+    against = reason_against(content)
+    if against is None:
+        return None
+    phase, reason = against
+    return PhaseDecision(entry.at, phase, str(getattr(content, "verdict", Verdict.HOLD)), [reason])
+
+
+def _judged(at: datetime, content: GateDecided | PhaseBaked) -> PhaseDecision:
+    lines = content.evidence
+    deciding = "; ".join(lines)
+    reasons = (finding.reason for finding in content.findings)
+    others = tuple(reason for reason in reasons if reason not in lines and reason not in deciding)
+    inherited = content.inherited_from if isinstance(content, GateDecided) else None
+    return PhaseDecision(
+        at,
+        content.phase,
+        str(content.verdict),
+        lines,
+        others,
+        None if inherited is None else inherited.release,
+    )
+
+
+def _changes(entry: RecordedEntry) -> Iterator[tuple[datetime, Mapping[str, SplitChange], str]]:
+    content = entry.content
+    if isinstance(content, TrafficShifted):
+        yield content.at, content.changes, f"phase {content.phase}"
+    elif isinstance(content, PhaseBaked) and content.brake is not None and content.brake.at is not None:
+        yield content.brake.at, content.brake.changes, "the emergency brake, as soon as the bake saw it"
+    elif isinstance(content, TrafficRestoration):
+        yield entry.at, content.changes, "rollback"

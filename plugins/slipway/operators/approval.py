@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from slipway.analysis.pre_deployment import go_or_no_go
+from slipway.ledger.entries import (
+    ApprovalDecided,
+    ChecklistItemChecked,
+    ConfigurationWritten,
+    Person,
+    SchemaMigrated,
+)
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import ITEMS
 from slipway.release.asking import answer_of, ask
@@ -15,12 +22,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
     from slipway.policy.checklist import Approval
 
 APPROVE = "Approve"
 REJECT = "Reject"
-APPROVAL = "approval/production"
 
 
 class ApproveProductionOperator(ReleaseOperator):
@@ -33,20 +40,20 @@ class ApproveProductionOperator(ReleaseOperator):
     def execute(self, context: Context) -> bool:
         """Return whether production may begin, or ask."""
         release = self.release(context)
-        answered = self.ledger.entry(release.release_id, APPROVAL)
+        answered = self.ledger.get(release.release_id, ApprovalDecided)
         if answered is not None:
-            return bool(answered["approved"])
+            return answered.approved
         approval = release.policy.approval
         if approval is None or not approval.required:
             return self._answer(release, True, "the policy asks for nobody's approval")
-        entries = {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)}
+        record = self.ledger.entries(release.release_id)
         checklist = go_or_no_go(
-            release.policy.checklist, {name: entries.get(f"checklist/{name}") for name in ITEMS}
+            release.policy.checklist, {name: record.get(ChecklistItemChecked, item=name) for name in ITEMS}
         )
         if checklist.verdict != "promote":
             return self._answer(release, False, "nobody was asked: the checklist is no go")
         return self._ask(
-            context, release, approval, _body(entries, [finding.reason for finding in checklist.findings])
+            context, release, approval, _body(record, [finding.reason for finding in checklist.findings])
         )
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
@@ -66,10 +73,13 @@ class ApproveProductionOperator(ReleaseOperator):
             )
             # Airflow keeps the form, and takes the answer off it.
             return self._ask(context, release, approval, "Somebody else has to approve it.")
-        return self._answer(release, approved, str(answer), user=answer.user)
+        return self._answer(release, approved, str(answer), answer.user)
 
-    def _answer(self, release: Release, approved: bool, reason: str, **payload: Any) -> bool:
-        self.record(release, APPROVAL, approved=approved, reason=reason, **payload)
+    def _answer(
+        self, release: Release, approved: bool, reason: str, user: Mapping[str, Any] | None = None
+    ) -> bool:
+        person = None if user is None else Person(id=user["id"], name=user["name"])
+        self.record(release, ApprovalDecided(approved=approved, reason=reason, user=person))
         return approved
 
     def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
@@ -85,16 +95,18 @@ class ApproveProductionOperator(ReleaseOperator):
         )
 
 
-def _body(entries: Mapping[str, Mapping[str, Any]], checklist: list[str]) -> str:
+def _body(record: Record, checklist: list[str]) -> str:
     """Say in Markdown what the release changes in production before it gets traffic."""
-    configured, migrated = entries["configured/production"], entries["migrated/production"]
-    held = [f"{name}: {why}" for name, why in migrated["held"].items()]
+    configured = record.get(ConfigurationWritten, environment="production")
+    migrated = record.get(SchemaMigrated, environment="production")
+    held = [] if migrated is None else [f"{name}: {why}" for name, why in migrated.held.items()]
+    applied = () if migrated is None else migrated.applied
     return "\n\n".join(
         (
             "**Configuration**",
-            table(configured["changes"]),
+            table(() if configured is None else configured.changes),
             "**Schema**",
-            f"applied: {', '.join(migrated['applied']) or 'nothing'}",
+            f"applied: {', '.join(applied) or 'nothing'}",
             *(["held:\n\n" + "\n".join(f"- {line}" for line in held)] if held else []),
             "**Checklist**",
             "\n".join(f"- {line}" for line in checklist),

@@ -13,9 +13,12 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.exceptions import ReleaseUnknown
+from slipway.ledger.audit import audit_entry
+from slipway.ledger.entries import LedgerEntry
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
-from slipway.ledger.plan import ReleasePlan, release_id
-from slipway.policy.release import EnvironmentName, Policy, parse_policy
+from slipway.ledger.plan import release_id
+from slipway.policy.release import EnvironmentName
+from slipway.release.request import ValidatedRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -81,14 +84,14 @@ class ReleaseOperator(BaseOperator):
         until = datetime.now(UTC) + timedelta(seconds=release.policy.lease_seconds)
         return Lease(release.release_id, release.run_id, until)
 
-    def record(self, release: Release, key: str, **payload: Any) -> None:
-        """Write what was done to the ledger and, as one structured line, to the task log.
+    def record(self, release: Release, entry: LedgerEntry) -> None:
+        """Write what was done to the ledger and, as one audit line, to the task log.
 
-        :param key: what happened, unique in the release; done again it is not written again.
-        :param payload: who, what, from, to, evidence; never a secret.
+        :param release: the release.
+        :param entry: what happened; done again it is not written again. Never holds a secret.
         """
-        written = self.ledger.append(release.release_id, key, {"task": self.task_id, **payload})
-        self.log.info("audit", release=release.release_id, entry=key, repeated=not written, **payload)
+        written = self.ledger.append(release.release_id, entry.model_copy(update={"task": self.task_id}))
+        audit_entry(self.log, release.release_id, entry, repeated=not written)
 
 
 class PreflightOperator(ReleaseOperator):
@@ -103,10 +106,9 @@ class PreflightOperator(ReleaseOperator):
         super().__init__(**kwargs)
         self.validated = validated
 
-    def request(self) -> tuple[ReleasePlan, Policy]:
+    def request(self) -> ValidatedRequest:
         """Return the plan of the release, and the policy that it is judged by."""
-        plan = ReleasePlan.model_validate(self.validated["plan"])
-        return plan, parse_policy(self.validated["policy"], source=plan.policy_name)
+        return ValidatedRequest.from_xcom(self.validated)
 
 
 class EnvironmentOperator(ReleaseOperator):

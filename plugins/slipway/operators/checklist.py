@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from slipway.ledger.entries import ChecklistItemChecked
 from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import TITLES, ItemName
@@ -30,9 +31,10 @@ class ChecklistItemOperator(ReleaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return whether the item is fulfilled, and why."""
         release = self.release(context)
-        key = f"checklist/{self.item}"
-        if (done := self.ledger.entry(release.release_id, key)) is not None and done["passed"]:
-            return {"passed": True, "reason": done["reason"]}
+        done = self.ledger.get(release.release_id, ChecklistItemChecked, item=self.item)
+        if done is not None and done.passed:
+            return {"passed": True, "reason": done.reason}
+        key = ChecklistItemChecked.key_of(item=self.item)
         found = JUDGES[self.item](
             Sources(
                 release,
@@ -44,11 +46,12 @@ class ChecklistItemOperator(ReleaseOperator):
         )
         self.record(
             release,
-            key,
-            item=self.item,
-            title=TITLES[self.item],
-            passed=found.passed,
-            reason=found.reason,
-            evidence=dict(found.evidence),
+            ChecklistItemChecked(
+                item=self.item,
+                title=TITLES[self.item],
+                passed=found.passed,
+                reason=found.reason,
+                evidence=found.evidence,
+            ),
         )
         return {"passed": found.passed, "reason": found.reason}

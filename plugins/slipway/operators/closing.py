@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.analysis.post_deployment import ChecklistLine, LiveState, deployment_checklist
 from slipway.exceptions import ReleaseUnknown
-from slipway.ledger.outcome import outcome_of, rollback_reason, summary_line
+from slipway.ledger.audit import audit, audit_entry
+from slipway.ledger.entries import (
+    DeploymentChecked,
+    DeploymentLine,
+    GateDecided,
+    ReleaseClosed,
+    ReleaseReconciled,
+    ServicesReleased,
+)
+from slipway.ledger.ledger import Outcome
+from slipway.ledger.timeline import outcome_of, rollback_reason, summary_line
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.address import service_address
@@ -31,7 +42,7 @@ class CloseReleaseOperator(ReleaseOperator):
     :param outcome: ``promoted`` or ``rolled_back``.
     """
 
-    def __init__(self, *, outcome: str, **kwargs: Any) -> None:
+    def __init__(self, *, outcome: Outcome, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.outcome = outcome
 
@@ -41,10 +52,9 @@ class CloseReleaseOperator(ReleaseOperator):
         entries = self.ledger.entries(release.release_id)
         reason = rollback_reason(entries) if self.outcome == "rolled_back" else "every phase was promoted"
         self.ledger.close(release.release_id, outcome=self.outcome, reason=reason)
-        self.log.info(
-            "audit", release=release.release_id, entry="closed", outcome=self.outcome, reason=reason
-        )
-        self.record(release, "left/production", services=leave_services(release, self.cloud_run))
+        closed = ReleaseClosed(outcome=self.outcome, reason=reason)
+        audit_entry(self.log, release.release_id, closed, repeated=release.outcome is not None)
+        self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
         return reason
 
 
@@ -72,14 +82,18 @@ class ClosePromotedOperator(CloseReleaseOperator):
             }
         lines = self._checklist(release)
         self.log.info("deployment checklist:\n%s", "\n".join(map(str, lines)))
-        self.record(release, "checklist/deployment", lines=[line.as_payload() for line in lines])
+        self.record(
+            release,
+            DeploymentChecked(lines=tuple(DeploymentLine.model_validate(asdict(line)) for line in lines)),
+        )
         return reason
 
     def _checklist(self, release: Release) -> Sequence[ChecklistLine]:
         revisions = {s.names["production"]: s.revisions["production"] for s in release.plan.services.values()}
         return deployment_checklist(
             release.policy,
-            {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)},
+            self.ledger.get(release.release_id, GateDecided, phase="canary"),
+            self.ledger.get(release.release_id, GateDecided, phase="full"),
             {name: self._live(release, name, revision) for name, revision in revisions.items()},
             revisions,
             read_alerts(INCLUDE / release.policy.checklist.alerts.directory),
@@ -107,17 +121,18 @@ class ReconcileReleaseOperator(ReleaseOperator):
         try:
             release = self.release(context)
         except ReleaseUnknown:
-            self.log.info("audit", entry="reconciled", outcome="never opened")
+            audit(self.log, "Nothing to reconcile: this run opened no release", entry="reconciled")
             return "never opened"
         if release.outcome is None:
-            changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger)
+            changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
             reason = rollback_reason(self.ledger.entries(release.release_id))
-            self.record(release, "rolled_back/reconciled", reason=reason, changes=changes)
+            self.record(release, ReleaseReconciled(reason=reason, changes=changes))
             self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)
-        if self.ledger.entry(release.release_id, "left/production") is None:
-            self.record(release, "left/production", services=leave_services(release, self.cloud_run))
+        if self.ledger.get(release.release_id, ServicesReleased) is None:
+            self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
         outcome = outcome_of(self.release(context))
-        self.log.info("audit", release=release.release_id, entry="reconciled", outcome=outcome)
+        sentence = f"Release {release.version} is {outcome}; nothing is left half done"
+        audit(self.log, sentence, release=release.release_id, entry="reconciled", outcome=outcome)
         return outcome
 
 

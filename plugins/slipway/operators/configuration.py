@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.exceptions import SecretUnavailable
+from slipway.ledger.entries import ConfigurationWritten, FlagsRolledBack
 from slipway.operators.base import EnvironmentOperator
 from slipway.release.configuration import ConfigurationStore, table
 
@@ -39,7 +40,7 @@ class WriteConfigurationOperator(EnvironmentOperator):
                 )
         written = store.write(running)
         self.log.info("configuration of %s:\n%s", self.environment, table(written.changes))
-        self.record(release, f"configured/{self.environment}", **written.as_payload())
+        self.record(release, ConfigurationWritten(environment=self.environment, **written.as_fields()))
         return dict(written.versions)
 
 
@@ -61,7 +62,7 @@ class RollBackFlagsOperator(EnvironmentOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         release = self.release_or_skip(context)
-        if self.ledger.entry(release.release_id, f"configured/{self.environment}") is None:
+        if self.ledger.get(release.release_id, ConfigurationWritten, environment=self.environment) is None:
             raise AirflowSkipException(f"release {release.release_id}: wrote no configuration")
         if release.plan.follows is not None:
             # The secret's alias reaches every region: the earlier ones keep the version, and its flags.
@@ -77,8 +78,6 @@ class RollBackFlagsOperator(EnvironmentOperator):
         follows = {name: name in running and running[name].follows for name in written.versions}
         self.record(
             release,
-            f"rolled_back/flags/{self.environment}",
-            **written.as_payload(),
-            serving_follows=follows,
+            FlagsRolledBack(environment=self.environment, serving_follows=follows, **written.as_fields()),
         )
         return dict(written.versions)

@@ -8,6 +8,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
+from slipway.ledger.audit import audit
+from slipway.ledger.entries import (
+    BackfillProgressed,
+    CatalogTable,
+    DatabaseBackedUp,
+    DatabaseChecked,
+    MigrationsRehearsed,
+    SampledRange,
+    SchemaMigrated,
+)
 from slipway.operators.base import EnvironmentOperator, PreflightOperator
 from slipway.release.schema import (
     due_now,
@@ -50,7 +60,8 @@ class CheckSchemaOperator(PreflightOperator):
         """Read what production's database has, and plan."""
         from slipway.hooks.postgres.migrations import SchemaHook
 
-        plan, policy = self.request()
+        request = self.request()
+        plan, policy = request.plan, request.policy
         hook = SchemaHook(policy.environments["production"].database.connection)
         stable = stable_versions(policy, self.cloud_run, self.ledger)
         schema = due_now(
@@ -61,7 +72,9 @@ class CheckSchemaOperator(PreflightOperator):
             promoted=self.ledger.promotions(policy.name),
         )
         found = {"due": [migration.name for migration in schema.due], "held": dict(schema.held)}
-        self.log.info("audit", release=plan.release_id, entry="schema_checked", stable=stable, **found)
+        due = ", ".join(found["due"]) or "none"
+        sentence = f"Schema checked: {plan.version} and what serves run on it; migrations due: {due}"
+        audit(self.log, sentence, release=plan.release_id, entry="schema_checked", stable=stable, **found)
         return found
 
 
@@ -129,7 +142,7 @@ class CheckDatabaseOperator(SchemaOperator):
             "tables": tables,
             **self._room(release, tables),
         }
-        self.record(release, f"database_checked/{self.environment}", linted=True, **found)
+        self.record(release, DatabaseChecked(environment=self.environment, linted=True, **found))
         return found
 
     def _lint(self, release: Release) -> None:
@@ -158,7 +171,7 @@ class CheckDatabaseOperator(SchemaOperator):
                 f"{wanted:.0f} are needed ({migrations.minimum_free_percent:g} % of the disk, and {again} "
                 f"for {', '.join(tables) or 'no table'}); enlarge the disk, then try again"
             )
-        return {"disk_bytes": disk, "used_bytes": used, "wanted_bytes": round(wanted)}
+        return {"disk_bytes": disk, "used_bytes": used, "required_bytes": round(wanted)}
 
 
 class BackUpDatabaseOperator(EnvironmentOperator):
@@ -187,12 +200,14 @@ class BackUpDatabaseOperator(EnvironmentOperator):
             )
         self.record(
             release,
-            f"backed_up/{self.environment}",
-            instance=environment.database.instance,
-            backup=backup,
-            ranges=[asdict(found) for found in ranges],
-            rows_before=before,
-            rows_after=state.row_counts(ranges),
+            DatabaseBackedUp(
+                environment=self.environment,
+                instance=environment.database.instance,
+                backup=backup,
+                ranges=tuple(SampledRange.model_validate(asdict(found)) for found in ranges),
+                rows_before=before,
+                rows_after=state.row_counts(ranges),
+            ),
         )
         return backup
 
@@ -211,7 +226,7 @@ class RehearseMigrationsOperator(SchemaOperator):
         release = self.release(context)
         policy, rehearsal = release.policy, release.policy.migrations.rehearsal
         source = policy.environments[self.environment]
-        taken = self.ledger.entry(release.release_id, f"backed_up/{self.environment}")
+        taken = self.ledger.get(release.release_id, DatabaseBackedUp, environment=self.environment)
         if taken is None:
             raise DatabaseNotReady(f"release {release.release_id}: no backup is on record; take it first")
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
@@ -222,17 +237,17 @@ class RehearseMigrationsOperator(SchemaOperator):
             cloud_sql.restore_backup(
                 project_id=policy.environments["staging"].project_id,
                 instance=rehearsal.instance,
-                backup_run_id=taken["backup"],
+                backup_run_id=taken.backup,
                 source_instance=source.database.instance,
                 source_project_id=source.project_id,
                 timeout=rehearsal.restore_timeout_seconds,
             )
-        ranges = [KeyRange(**found) for found in taken.get("ranges", [])]
+        ranges = [KeyRange(**found.model_dump()) for found in taken.ranges]
         restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
         require_same(
             restored,
-            taken["rows_before"],
-            taken["rows_after"],
+            taken.rows_before,
+            taken.rows_after,
             tolerance_percent=rehearsal.row_tolerance_percent,
         )
         hook = SchemaHook(rehearsal.connection)
@@ -248,13 +263,15 @@ class RehearseMigrationsOperator(SchemaOperator):
         catalog = self.sound_catalog(rehearsal.connection)
         self.record(
             release,
-            f"rehearsed/{self.environment}",
-            backup=taken["backup"],
-            instance=rehearsal.instance,
-            rows=restored,
-            rehearsed=rehearsed,
-            seconds=seconds,
-            catalog={name: asdict(table) for name, table in catalog.items()},
+            MigrationsRehearsed(
+                environment=self.environment,
+                backup=taken.backup,
+                instance=rehearsal.instance,
+                rows=restored,
+                rehearsed=tuple(rehearsed),
+                seconds=seconds,
+                catalog={name: CatalogTable.model_validate(asdict(table)) for name, table in catalog.items()},
+            ),
         )
         return rehearsed
 
@@ -284,7 +301,10 @@ class MigrateSchemaOperator(SchemaOperator):
         self._verify(release)
         present = {was.name: str(was.runs_with) for was in hook.applied(identity)}
         self.record(
-            release, f"migrated/{self.environment}", applied=applied, present=present, held=dict(plan.held)
+            release,
+            SchemaMigrated(
+                environment=self.environment, applied=tuple(applied), present=present, held=plan.held
+            ),
         )
         return applied
 
@@ -293,16 +313,26 @@ class MigrateSchemaOperator(SchemaOperator):
         connection = release.policy.environments[self.environment].database.connection
         catalog = self.sound_catalog(connection)
         if self.environment == "production":
-            rehearsed = self.ledger.entry(release.release_id, "rehearsed/production") or {}
-            if "catalog" not in rehearsed:
+            rehearsed = self.ledger.get(release.release_id, MigrationsRehearsed, environment="production")
+            if rehearsed is None or rehearsed.catalog is None:
                 raise DatabaseNotReady(
                     f"release {release.release_id}: no rehearsal is on record to compare production with; "
                     "rehearse the migrations first"
                 )
-            require_rehearsed_catalog(rehearsed["catalog"], catalog)
+            require_rehearsed_catalog(
+                {name: table.model_dump() for name, table in rehearsed.catalog.items()}, catalog
+            )
 
     def _report(self, release: Release, progress: BackfillProgress) -> None:
         passed = max((percent for percent in REPORT_PERCENTS if percent <= progress.percent), default=0)
         if passed:
-            key = f"backfill/{self.environment}/{progress.migration}/{passed}"
-            self.record(release, key, rows=progress.rows, total=progress.total)
+            self.record(
+                release,
+                BackfillProgressed(
+                    environment=self.environment,
+                    migration=progress.migration,
+                    percent=passed,
+                    rows=progress.rows,
+                    total=progress.total,
+                ),
+            )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunTimeout, ReleaseConflict, ServiceNotFound, TrafficDrift
 from slipway.hooks.secret_version import SecretVersion
-from slipway.ledger.outcome import is_being_undone
+from slipway.ledger.entries import ConfigurationWritten, DriftFound, RevisionDeployed, ServiceState
+from slipway.ledger.timeline import is_being_undone
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import EnvironmentName
 from slipway.release.address import service_address
@@ -88,7 +89,7 @@ class ServicesOperator(ReleaseOperator):
         if held is not None:
             raise held_by(live, held)
         name = service.names["production"]
-        self.ledger.renew_leases(
+        self.ledger.leases.renew(
             release.release_id, [name], region=release.policy.region, until=self.lease(release).until
         )
         try:
@@ -101,13 +102,7 @@ class ServicesOperator(ReleaseOperator):
                 tag=release.policy.environments["production"].tag,
             )
         except TrafficDrift as drift:
-            self.record(
-                release,
-                f"drift/{self.task_id}/{service.names['production']}",
-                phase=self.task_id,
-                verdict="rollback",
-                reason=str(drift),
-            )
+            self.record(release, DriftFound(phase=self.task_id, service=name, reason=str(drift)))
             raise
         return live
 
@@ -184,24 +179,29 @@ class DeployRevisionsOperator(ServicesOperator):
             self.address(release, service, self.environment),
             **self._revision(release, key, service),
             **guards,
-            operation=self.ledger.operation(release.release_id, f"deployed/{self.environment}/{key}"),
+            operation=self.ledger.operations.of(
+                release.release_id, RevisionDeployed, environment=self.environment, component=key
+            ),
             timeout=min(release.policy.deploy_inline_seconds, release.policy.deploy_timeout_seconds),
         )
-        states = {service.names["production"]: state_of(deployed)} if guards else {}
+        state = ServiceState.model_validate(state_of(deployed))
         self.record(
             release,
-            f"deployed/{self.environment}/{key}",
-            service=service.names[self.environment],
-            revision=service.revisions[self.environment],
-            image=service.image,
-            states=states,
+            RevisionDeployed(
+                environment=self.environment,
+                component=key,
+                service=service.names[self.environment],
+                revision=service.revisions[self.environment],
+                image=service.image,
+                states={service.names["production"]: state} if guards else {},
+            ),
         )
 
     def _revision(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
         """Return what the new revision is made of, as the hook takes it."""
         policy = release.policy
         environment, definition = policy.environments[self.environment], policy.services[key]
-        configured = self.ledger.entry(release.release_id, f"configured/{self.environment}")
+        configured = self.ledger.get(release.release_id, ConfigurationWritten, environment=self.environment)
         if configured is None:
             raise ReleaseConflict(
                 f"release {release.release_id}: no configuration of {self.environment} on record; "
@@ -210,11 +210,10 @@ class DeployRevisionsOperator(ServicesOperator):
         return {
             "revision": service.revisions[self.environment],
             "image": service.image,
-            "env": dict(definition.env)
-            | self._references(release, definition.secrets, configured["versions"]),
+            "env": dict(definition.env) | self._references(release, definition.secrets, configured.versions),
             "secrets": {
                 variable: SecretVersion(
-                    secret=environment.secret(document), version=str(configured["versions"][document])
+                    secret=environment.secret(document), version=str(configured.versions[document])
                 )
                 for variable, document in definition.secrets.items()
             },

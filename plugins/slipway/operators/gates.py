@@ -10,9 +10,24 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.analysis.staging import judge_staging
+from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import ReleaseConflict
 from slipway.ledger.bakes import current_bake
-from slipway.operators.approval import APPROVAL
+from slipway.ledger.entries import (
+    ApprovalDecided,
+    BakeAnswered,
+    ChecklistItemChecked,
+    ConfigurationWritten,
+    DatabaseBackedUp,
+    DatabaseChecked,
+    GateDecided,
+    LedgerEntry,
+    LoadTested,
+    MigrationsRehearsed,
+    PhaseBaked,
+    SchemaMigrated,
+    SuiteRun,
+)
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import ITEMS
 from slipway.policy.release import PhaseName
@@ -20,8 +35,6 @@ from slipway.release.leases import hold_services
 from slipway.release.regions import inherit_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
@@ -42,6 +55,16 @@ def skip_when_inherited(context: Context) -> None:
             f"not done again for {release.policy.region}: the evidence of release {release.plan.follows} is"
             " inherited"
         )
+
+
+#: What a rollback from production would need, and a release may not go on without.
+PREPARED: tuple[type[LedgerEntry], ...] = (
+    ConfigurationWritten,
+    DatabaseChecked,
+    DatabaseBackedUp,
+    MigrationsRehearsed,
+    SchemaMigrated,
+)
 
 
 class GateOperator(ReleaseOperator, BranchMixIn):
@@ -75,42 +98,51 @@ class GateOperator(ReleaseOperator, BranchMixIn):
         """Return the phase that the decision goes on record for."""
         return self.phase
 
-    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
-        """Return the decision on the phase: ``verdict``, ``reason``, ``findings``."""
+    def judge(self, release: Release, context: Context) -> GateDecided:
+        """Return the decision on the phase."""
         raise NotImplementedError(f"{type(self).__name__} must say how its phase is judged")
 
     def execute(self, context: Context) -> Any:
         """Follow the verdict."""
         release = self.release(context)
         decision = self._if_still_held(release, self.judge(release, context))
-        phase = self.phase_of(release)
-        self.record(release, f"gate/{phase}", phase=phase, **decision)
-        return self.do_branch(context, self.go if decision["verdict"] == "promote" else self.start_rollback)
+        self.record(release, decision)
+        return self.do_branch(
+            context, self.go if decision.verdict is Verdict.PROMOTE else self.start_rollback
+        )
 
-    def _if_still_held(self, release: Release, decision: Mapping[str, Any]) -> Mapping[str, Any]:
-        if decision["verdict"] != "promote":
+    def decided(self, verdict: Verdict, reason: str) -> GateDecided:
+        """Return a decision that rests on no analysis.
+
+        :param verdict: what it is.
+        :param reason: why, in one line.
+        """
+        return GateDecided(phase=self.phase, verdict=verdict, reason=reason)
+
+    def _if_still_held(self, release: Release, decision: GateDecided) -> GateDecided:
+        if decision.verdict is not Verdict.PROMOTE:
             return decision
         lease = self.lease(release)
         try:
             hold_services(release, self.ledger, self.cloud_run, lease)
         except ReleaseConflict as lost:
-            return {**decision, "verdict": "rollback", "reason": str(lost)}
-        return {**decision, "leased_until": lease.until.isoformat()}
+            return decision.model_copy(update={"verdict": Verdict.ROLLBACK, "reason": str(lost)})
+        return decision.model_copy(update={"leased_until": lease.until})
 
 
 class StagingGateOperator(GateOperator):
     """Judge staging by its test suites and its load test."""
 
-    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+    def judge(self, release: Release, context: Context) -> GateDecided:
         """Weigh the results on record."""
         validation = release.policy.staging_validation
         decision = judge_staging(
-            {name: self.ledger.entry(release.release_id, f"suite/{name}") for name in validation.suites},
-            self.ledger.entry(release.release_id, "load_test"),
+            {name: self.ledger.get(release.release_id, SuiteRun, suite=name) for name in validation.suites},
+            self.ledger.get(release.release_id, LoadTested),
             validation,
             seconds=(datetime.now(UTC) - release.opened_at).total_seconds(),
         )
-        return decision.as_payload()
+        return GateDecided.by(decision, phase=self.phase)
 
 
 class PreparationGateOperator(GateOperator):
@@ -118,42 +150,35 @@ class PreparationGateOperator(GateOperator):
     pre-deployment checklist is fulfilled, and a person has approved where the policy wants one to.
 
     A later region's release inherits the evidence of phases 1 and 2, and is judged by it.
-
-    :param required: ledger keys that must be there.
     """
-
-    def __init__(self, *, required: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.required = required
 
     def phase_of(self, release: Release) -> str:
         """Return the phase; evidence of an earlier region has a decision of its own."""
         return self.phase if release.plan.follows is None else EARLIER_REGION
 
-    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+    def judge(self, release: Release, context: Context) -> GateDecided:
         """Check every required entry, then the checklist.
 
         :raises AirflowSkipException: when phase 1 has started the rollback.
         """
         if release.plan.follows is not None:
-            return inherit_evidence(release, self.ledger)
-        entries = {entry.key: entry.payload for entry in self.ledger.entries(release.release_id)}
-        if entries.get("gate/staging", {}).get("verdict") != "promote":
+            return GateDecided.by(inherit_evidence(release, self.ledger), phase=self.phase_of(release))
+        record = self.ledger.entries(release.release_id)
+        staging = record.get(GateDecided, phase="staging")
+        if staging is None or staging.verdict is not Verdict.PROMOTE:
             raise AirflowSkipException("phase 1 was not promoted: its gate starts the rollback")
-        missing = [key for key in self.required if key not in entries]
-        if missing:
-            return {"verdict": "rollback", "reason": f"not on record: {', '.join(missing)}", "findings": []}
-        decision = go_or_no_go(
-            release.policy.checklist, {name: entries.get(f"checklist/{name}") for name in ITEMS}
-        )
+        approval, keys = record.get(ApprovalDecided), {entry.key for entry in record}
+        prepared = [kind.key_of(environment="production") for kind in PREPARED]
+        missing = [key for key in (*prepared, ApprovalDecided.key_of()) if key not in keys]
+        if missing or approval is None:
+            return self.decided(Verdict.ROLLBACK, f"not on record: {', '.join(missing)}")
+        items = {name: record.get(ChecklistItemChecked, item=name) for name in ITEMS}
+        decision = go_or_no_go(release.policy.checklist, items)
         self.log.info("checklist:\n%s", "\n".join(finding.reason for finding in decision.findings))
-        approval = entries[APPROVAL]
-        if decision.verdict == "promote" and not approval["approved"]:
-            return decision.as_payload() | {
-                "verdict": "rollback",
-                "reason": f"not approved: {approval['reason']}",
-            }
-        return decision.as_payload()
+        if decision.verdict is Verdict.PROMOTE and not approval.approved:
+            reason = f"not approved: {approval.reason}"
+            decision = Decision(Verdict.ROLLBACK, reason, decision.findings, decision.seconds, decision.cause)
+        return GateDecided.by(decision, phase=self.phase)
 
 
 class BakeGateOperator(GateOperator):
@@ -164,18 +189,17 @@ class BakeGateOperator(GateOperator):
 
     phase: PhaseName
 
-    def judge(self, release: Release, context: Context) -> Mapping[str, Any]:
+    def judge(self, release: Release, context: Context) -> GateDecided:
         """Return the verdict on record."""
-        watch, _ = current_bake(self.ledger, release.release_id, self.phase)
-        verdict = self.ledger.entry(release.release_id, watch.verdict_key)
-        if verdict is None:
-            return {"verdict": "hold", "reason": "no verdict on record", "findings": []}
-        words = "on hold at the deadline: " if verdict["verdict"] == "hold" else ""
-        answer = self.ledger.entry(release.release_id, watch.answer_key)
+        record = self.ledger.entries(release.release_id)
+        bake, _ = current_bake(record, self.phase)
+        baked = record.get(PhaseBaked, phase=bake.phase, round=bake.number)
+        if baked is None:
+            return self.decided(Verdict.HOLD, "no verdict on record")
+        words = "on hold at the deadline: " if baked.verdict is Verdict.HOLD else ""
+        answer = record.get(BakeAnswered, phase=bake.phase, round=bake.number)
         if answer is not None:
-            words = f"{answer['reason']}: "
-        return {
-            "verdict": verdict["verdict"],
-            "reason": words + verdict["reason"],
-            "findings": verdict["findings"],
-        }
+            words = f"{answer.reason}: "
+        return GateDecided(
+            phase=self.phase, verdict=baked.verdict, reason=words + baked.reason, findings=baked.findings
+        )

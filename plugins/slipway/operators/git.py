@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slipway.hooks.command.git import GitHook
+from slipway.ledger.entries import ReleaseTagged
 from slipway.operators.base import ReleaseOperator
 
 if TYPE_CHECKING:
@@ -23,5 +24,5 @@ class TagReleaseOperator(ReleaseOperator):
             branch=release.policy.default_branch,
             message=f"Production deployment of {release.policy.name} {release.version}, {release.release_id}",
         )
-        self.record(release, "tagged", tag=tag, commit=commit)
+        self.record(release, ReleaseTagged(tag=tag, commit=commit))
         return tag

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slipway.ledger.audit import audit
 from slipway.operators.base import PreflightOperator
 from slipway.release.load_balancer import require_reachable
 
@@ -22,11 +23,16 @@ class CheckLoadBalancerOperator(PreflightOperator):
             and the way forward.
         :raises LoadBalancerUnreadable: when Compute Engine refuses, or gives no usable answer.
         """
-        plan, policy = self.request()
+        request = self.request()
+        policy = request.policy
         checked = require_reachable(policy, self.gcp_conn_id)
-        self.log.info(
-            "audit",
-            release=plan.release_id,
+        reached = (
+            f"every region's traffic reaches {', '.join(checked)}" if checked else "the policy names none"
+        )
+        audit(
+            self.log,
+            f"Load balancer checked: {reached}",
+            release=request.plan.release_id,
             entry="load_balancer_checked",
             backend_services=checked,
             regions=policy.regions,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import ServiceNotFound
+from slipway.ledger.audit import audit
+from slipway.ledger.entries import DetectionPowerForecast, MetricPower
 from slipway.operators.base import PreflightOperator, ReleaseOperator
 from slipway.policy.release import PhaseName
 from slipway.release.address import service_address
@@ -36,12 +38,14 @@ class CheckMetricsOperator(PreflightOperator):
         from slipway.hooks.metrics.bucket_edges import check_bucket_edges
         from slipway.hooks.metrics.promql import PromQLHook
 
-        plan, policy = self.request()
+        request = self.request()
+        plan, policy = request.plan, request.policy
         name = plan.progressive.names["production"]
         try:
             live = self.cloud_run.get_service(service_address(policy, name))
         except ServiceNotFound:
-            self.log.info("audit", release=plan.release_id, entry="metrics_checked", service=name, edges={})
+            sentence = f"Metrics not checked: {name} does not exist yet"
+            audit(self.log, sentence, release=plan.release_id, entry="metrics_checked", service=name)
             return {}
         hook = PromQLHook(conn_id=self.promql_conn_id)
         edges: dict[str, list[float]] = {}
@@ -49,7 +53,9 @@ class CheckMetricsOperator(PreflightOperator):
             edges = check_bucket_edges(
                 hook, policy.metrics, service=name, location=policy.region, revision=revision
             )
-        self.log.info("audit", release=plan.release_id, entry="metrics_checked", service=name, edges=edges)
+        sentence = f"Metrics of {name} checked: every latency limit is a bucket edge"
+        about = {"release": plan.release_id, "entry": "metrics_checked", "service": name, "edges": edges}
+        audit(self.log, sentence, **about)
         return edges
 
 
@@ -83,13 +89,16 @@ class CheckDetectionPowerOperator(ReleaseOperator):
         reason = made.line(release.policy)
         self.record(
             release,
-            f"forecast/{self.phase}",
-            phase=self.phase,
-            action=made.action,
-            reason=reason,
-            seconds=round(made.seconds, 1),
-            events_per_second={key: round(rate, 3) for key, rate in rates.items()},
-            sights=[power.as_payload() for power in made.powers],
+            DetectionPowerForecast(
+                phase=self.phase,
+                action=made.action,
+                reason=reason,
+                seconds=round(made.seconds, 1),
+                events_per_second={key: round(rate, 3) for key, rate in rates.items()},
+                detection_power=tuple(
+                    MetricPower.model_validate(power.as_payload()) for power in made.powers
+                ),
+            ),
         )
         if made.action == "hold":
             raise AirflowFailException(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseUnknown
-from slipway.ledger.plan import ReleasePlan, plan_release, requested_version
+from slipway.ledger.audit import audit, audit_entry
+from slipway.ledger.entries import ServicesLocked
+from slipway.ledger.plan import ReleasePlan
 from slipway.operators.base import PreflightOperator, ReleaseOperator
 from slipway.policy.release import Policy, load_policy
 from slipway.release.leases import hold_services
-from slipway.release.opening import actor_of, open_release
+from slipway.release.opening import actor_of, read_opening
 from slipway.release.regions import (
     earlier_releases,
     followed,
@@ -17,6 +19,7 @@ from slipway.release.regions import (
     requested_region,
     require_served,
 )
+from slipway.release.request import ValidatedRequest, plan_release, requested_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +59,9 @@ class ValidateRequestOperator(ReleaseOperator):
         first = policy.region_before is None
         plan, policy = (self._first if first else self._later)(request, policy, context["dag_run"].run_id)
         images = {key: service.image for key, service in plan.services.items()}
-        self.log.info(
-            "audit",
+        audit(
+            self.log,
+            f"Request accepted: release {plan.version} of {', '.join(images)} to {policy.region}",
             release=plan.release_id,
             entry="validated",
             version=plan.version,
@@ -65,7 +69,7 @@ class ValidateRequestOperator(ReleaseOperator):
             region=policy.region,
             follows=plan.follows,
         )
-        return {"plan": plan.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
+        return ValidatedRequest(plan=plan, policy=policy).as_xcom()
 
     def _first(self, request: Mapping[str, Any], policy: Policy, run_id: str) -> tuple[ReleasePlan, Policy]:
         from slipway.hooks.container_registry import ContainerRegistryHook
@@ -113,29 +117,22 @@ class OpenReleaseOperator(PreflightOperator):
             release = self._open(context)
         lease = self.lease(release)
         taken_over = hold_services(release, self.ledger, self.cloud_run, lease)
-        self.record(release, "leased", until=lease.until.isoformat(), taken_over=taken_over)
+        self.record(release, ServicesLocked(until=lease.until, taken_over=taken_over))
         return list(release.plan.services)
 
     def _open(self, context: Context) -> Release:
         from slipway.hooks.secret_manager import SecretVersionHook
 
-        plan, policy = self.request()
+        request = self.request()
         user = getattr(context["dag_run"], "triggering_user_name", None)
-        release = open_release(
-            plan,
-            policy,
+        opened = read_opening(
+            request,
             ledger=self.ledger,
             cloud_run=self.cloud_run,
             secrets=SecretVersionHook(gcp_conn_id=self.gcp_conn_id),
-            actor=actor_of(plan, user, self.ledger),
+            actor=actor_of(request.plan, user, self.ledger),
             reason=context["params"].get("reason"),
-        )
-        self.log.info(
-            "audit",
-            release=release.release_id,
-            entry="opened",
-            actor=release.actor,
-            stable=release.stable,
-            stable_is_broken=plan.stable_is_broken,
-        )
+        ).model_copy(update={"task": self.task_id})
+        release = self.ledger.open_release(request.plan, request.policy, opened)
+        audit_entry(self.log, release.release_id, opened, repeated=False)
         return release

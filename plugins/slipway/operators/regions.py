@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import ReleaseUnknown
-from slipway.ledger.outcome import summary_line
+from slipway.ledger.entries import NextRegionStarted, RegionsReported
 from slipway.ledger.plan import release_id
+from slipway.ledger.timeline import summary_line
 from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.trigger_run import ENDED, trigger_run, wait_for_run
@@ -69,7 +70,7 @@ class ReleaseRegionsOperator(ReleaseOperator):
         conf = conf_of_region(request, region, previous)
         if previous is not None:
             require_reachable(previous.policy, self.gcp_conn_id)
-            self.record(previous, f"next_region/{region}", run=run_id, conf=conf)
+            self.record(previous, NextRegionStarted(region=region, run=run_id, conf=conf))
         self.log.info("Release to %s: starting run %s of %s", region, run_id, self.release_dag_id)
         trigger_run(self.release_dag_id, run_id, conf, wait=True, poll_seconds=POLL_SECONDS)
 
@@ -90,19 +91,20 @@ class ReleaseRegionsOperator(ReleaseOperator):
 
     def _report(self, context: Context, release: Release) -> Sequence[str]:
         """Put on record, once, which region serves which version; return the regions that keep it."""
-        done = self.ledger.entry(release.release_id, "regions")
+        done = self.ledger.get(release.release_id, RegionsReported)
         if done is not None:
-            return list(done["kept"])
+            return done.kept
         kept = kept_regions(release, self.ledger)
         self.record(
             release,
-            "regions",
-            region=release.policy.region,
-            outcome=release.outcome or "open",
-            serving=serving_by_region(release, self.cloud_run, self.ledger),
-            kept=list(kept),
-            rollback_commands=kept,
-            notified=self._notify(context, release, kept) if kept else "not needed",
+            RegionsReported(
+                region=release.policy.region,
+                outcome=release.outcome or "open",
+                serving=serving_by_region(release, self.cloud_run, self.ledger),
+                kept=tuple(kept),
+                rollback_commands={region: tuple(commands) for region, commands in kept.items()},
+                notified=self._notify(context, release, kept) if kept else "not needed",
+            ),
         )
         return list(kept)
 

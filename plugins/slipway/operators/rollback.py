@@ -8,10 +8,10 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SchemaContractBroken
-from slipway.ledger.outcome import rollback_reason
+from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused, TrafficRestored
+from slipway.ledger.timeline import rollback_reason
 from slipway.operators.base import ReleaseOperator
 from slipway.release.asking import answer_of, ask
-from slipway.release.rollback.schema_guard import OVERRIDDEN
 from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ ALL_THE_SAME = "Roll back all the same"
 LEAVE = "Leave the traffic"
 # Nullable, as Airflow's forms want it; that there is one is checked when it is needed.
 REASON = Param(None, type=["null", "string"], maxLength=500, title="Reason", description="Kept on record")
-REFUSED = "rollback_refused/schema"
 
 
 class RollBackTrafficOperator(ReleaseOperator):
@@ -57,16 +56,17 @@ class RollBackTrafficOperator(ReleaseOperator):
         if answer.user is None or answer.option != ALL_THE_SAME or not reason:
             why = " without a reason" if answer.user and answer.option == ALL_THE_SAME else ""
             raise AirflowFailException(
-                f"{answer}{why}: no traffic was moved; {REFUSED} of the ledger says why"
+                f"{answer}{why}: no traffic was moved; the ledger entry {RollbackRefused.KEY} says why"
             )
-        self.record(release, OVERRIDDEN, reason=f"{answer.user['name']}: {reason}", user=answer.user)
+        person = Person(id=answer.user["id"], name=answer.user["name"])
+        self.record(release, RollbackOverridden(reason=f"{person.name}: {reason}", user=person))
         return self._roll_back(release)
 
     def _roll_back(self, release: Release) -> dict[str, Any]:
-        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger)
+        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         reason = rollback_reason(self.ledger.entries(release.release_id))
-        self.record(release, "rolled_back/traffic", reason=reason, changes=changes)
-        return changes
+        self.record(release, TrafficRestored(reason=reason, changes=changes))
+        return {name: change.model_dump(exclude_none=True) for name, change in changes.items()}
 
     def _call_person(self, context: Context, release: Release, refused: str) -> NoReturn:
         seconds = release.policy.decision.decision_timeout_seconds
@@ -81,5 +81,5 @@ class RollBackTrafficOperator(ReleaseOperator):
             seconds=seconds,
             fields={"reason": REASON},
         )
-        self.record(release, REFUSED, reason=refused, seconds=seconds)
+        self.record(release, RollbackRefused(reason=refused, seconds=seconds))
         raise waiting

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunError, ReleaseConflict
+from slipway.ledger.entries import RollbackRehearsed, StagingStableRecorded
 from slipway.operators.base import ReleaseOperator
 from slipway.release.address import service_address
-from slipway.release.checklist import DRILL
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,17 +45,17 @@ class RehearseRollbackOperator(ReleaseOperator):
             result["reason"] = "nothing else has served in staging yet: there is no way back to rehearse"
         else:
             result |= self._rehearse(release, name, new, before)
-        self.record(release, DRILL, **result)
+        self.record(release, RollbackRehearsed.model_validate(result))
         return result
 
     def _before(self, release: Release, service: str) -> Mapping[str, int]:
         from slipway.hooks.cloud_run.hook import serving_split
 
         live = self.cloud_run.get_service(service_address(release.policy, service, "staging"))
-        self.record(release, "stable/staging", service=service, split=serving_split(live))
-        recorded = self.ledger.entry(release.release_id, "stable/staging") or {"split": {}}
-        split: Mapping[str, int] = recorded["split"]
-        return split
+        now = StagingStableRecorded(service=service, split=serving_split(live))
+        self.record(release, now)
+        # What an earlier try recorded stays: it has moved the traffic since.
+        return (self.ledger.get(release.release_id, StagingStableRecorded) or now).split
 
     def _rehearse(
         self, release: Release, service: str, new: Mapping[str, int], before: Mapping[str, int]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.hooks.command.load import LoadGeneratorHook
 from slipway.hooks.command.suites import TestRunnerHook
+from slipway.ledger.entries import LoadTested, StagingServed, SuiteRun
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.address import service_address
@@ -32,8 +33,8 @@ class StagingOperator(ReleaseOperator):
         }
 
     def _urls(self, release: Release) -> Mapping[str, str]:
-        serving = self.ledger.entry(release.release_id, "serving/staging") or {"urls": {}}
-        urls = dict(serving["urls"])
+        serving = self.ledger.get(release.release_id, StagingServed)
+        urls = {} if serving is None else dict(serving.urls)
         for key, service in release.policy.services.items():
             if key not in urls:
                 urls[key] = self.cloud_run.get_service(
@@ -64,9 +65,11 @@ class TestSuiteOperator(StagingOperator):
         result = self.runner.run(
             INCLUDE / suite.path, environment=self.environment(release), timeout_seconds=suite.timeout_seconds
         )
-        summary = {"tests": result.tests, "passed": result.passed, "failed": result.failed}
-        self.record(release, f"suite/{self.suite}", **summary)
-        return summary
+        self.record(
+            release,
+            SuiteRun(suite=self.suite, tests=result.tests, passed=result.passed, failed=tuple(result.failed)),
+        )
+        return {"tests": result.tests, "passed": result.passed, "failed": list(result.failed)}
 
     def on_kill(self) -> None:
         """Stop the tests."""
@@ -88,7 +91,7 @@ class LoadTestOperator(StagingOperator):
             users=load_test.users,
             duration_seconds=load_test.duration_seconds,
         )
-        self.record(release, "load_test", **report)
+        self.record(release, LoadTested.model_validate(report))
         return report
 
     def on_kill(self) -> None:

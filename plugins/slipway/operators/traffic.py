@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from slipway.analysis.verdict import Verdict
 from slipway.exceptions import ReleaseConflict
+from slipway.ledger.entries import ServiceState, SplitChange, StagingServed, TrafficShifted, TrafficVerified
 from slipway.operators.deploy import ServicesOperator
 from slipway.policy.release import PhaseName
 from slipway.release.drift import split_at
@@ -36,11 +38,11 @@ class ServeStagingOperator(ServicesOperator):
             self.cloud_run.set_traffic(
                 address,
                 split={service.revisions["staging"]: 100},
-                operation=self.ledger.operation(release.release_id, f"serving/staging/{key}"),
+                operation=self.ledger.operations.of(release.release_id, StagingServed, service=key),
                 timeout=release.policy.traffic_timeout_seconds,
             )
             urls[key] = self.cloud_run.get_service(address).uri
-        self.record(release, "serving/staging", urls=urls)
+        self.record(release, StagingServed(urls=urls))
         return urls
 
 
@@ -91,29 +93,33 @@ class ShiftTrafficOperator(ServicesOperator):
             split=split,
             etag=live.etag,
             lease=self.lease(release),
-            operation=self.ledger.operation(release.release_id, f"shifted/{self.phase}/{key}"),
+            operation=self.ledger.operations.of(
+                release.release_id, TrafficShifted, phase=self.phase, component=key
+            ),
             timeout=release.policy.traffic_timeout_seconds,
         )
         percent = split[service.revisions["production"]]
-        changes = {"before": change.before, "after": change.after, "percent": percent}
+        changes = SplitChange(before=change.before, after=change.after, percent=percent)
         # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
-        entry = f"shifted/{self.phase}" if self.progressive else f"shifted/{self.phase}/{key}"
+        component = None if self.progressive else key
         # The bake counts from the moment on record: what the verification itself asked is before it.
         seen = self._observe(release, split, url=live.uri, who=who)
         self.record(
             release,
-            entry,
-            changes={name: changes},
-            states={name: change.state},
-            at=datetime.now(UTC).isoformat(),
+            TrafficShifted(
+                phase=self.phase,
+                component=component,
+                changes={name: changes},
+                states={name: ServiceState.model_validate(change.state)},
+                at=datetime.now(UTC),
+            ),
         )
         if seen is not None:
-            self.record(
-                release, entry.replace("shifted/", "verified/"), phase=self.phase, service=name, **seen
-            )
-            if seen["verdict"] != "promote":
-                raise AirflowFailException(f"service {name}: {seen['reason']}")
-        return changes
+            verified = TrafficVerified(phase=self.phase, component=component, service=name, **seen)
+            self.record(release, verified)
+            if verified.verdict is not Verdict.PROMOTE:
+                raise AirflowFailException(f"service {name}: {verified.reason}")
+        return {"before": change.before, "after": change.after, "percent": percent}
 
     def _who(self, release: Release, key: str, url: str) -> dict[str, str]:
         """Return the header that says who calls, for a service that admits only some callers."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from slipway.analysis.verdict import Verdict
 from slipway.hooks.command.suites import TestRunnerHook
 from slipway.hooks.deadline import Deadline
+from slipway.ledger.entries import RevisionWarmedUp
 from slipway.operators.deploy import ServicesOperator
 from slipway.paths import INCLUDE
 from slipway.policy.release import PhaseName
@@ -54,23 +56,21 @@ class WarmUpOperator(ServicesOperator):
             self.runner.stop()
 
     def _warmed(self, release: Release, rules: WarmUp, key: str, service: PlannedService) -> dict[str, Any]:
-        entry = f"warmed/{self.phase}/{key}"
-        seen = self.ledger.entry(release.release_id, entry)
-        if seen is None:
-            looked = self._look(release, rules, key, service)
-            seen = {"phase": self.phase, "service": service.names["production"], **looked}
+        recorded = self.ledger.get(release.release_id, RevisionWarmedUp, phase=self.phase, component=key)
+        warmed = recorded or self._check(release, rules, key, service)
         # Also where it is on record: the try that recorded it may have died before its line in the log.
-        self.record(release, entry, **{name: value for name, value in seen.items() if name != "task"})
-        if seen["verdict"] != "promote":
-            raise AirflowFailException(f"phase {self.phase}: not started: {seen['reason']}")
-        return dict(seen)
+        self.record(release, warmed)
+        if warmed.verdict is not Verdict.PROMOTE:
+            raise AirflowFailException(f"phase {self.phase}: not started: {warmed.reason}")
+        return {"verdict": str(warmed.verdict), "reason": warmed.reason}
 
-    def _look(self, release: Release, rules: WarmUp, key: str, service: PlannedService) -> dict[str, Any]:
+    def _check(self, release: Release, rules: WarmUp, key: str, service: PlannedService) -> RevisionWarmedUp:
+        about = {"phase": self.phase, "component": key, "service": service.names["production"]}
         wanted = release.policy.services[key].min_instances
         instances = self._instances(release, service, wanted, rules.instances_timeout_seconds)
         if instances is not None and instances < wanted:
             reason = f"minimum instances missing: {key} has {instances} of {wanted}"
-            return {"verdict": "rollback", "reason": reason, "instances": instances}
+            return RevisionWarmedUp(**about, verdict=Verdict.ROLLBACK, reason=reason, instances=instances)
         self.runner = TestRunnerHook()
         result = self.runner.run(
             INCLUDE / rules.suite,
@@ -79,14 +79,15 @@ class WarmUpOperator(ServicesOperator):
             timeout_seconds=rules.suite_timeout_seconds,
         )
         failed = ", ".join(result.failed)
-        return {
-            "verdict": "rollback" if result.failed else "promote",
-            "reason": f"smoke tests failed: {failed}" if failed else f"{result.passed} smoke tests passed",
-            "instances": instances,
-            "tests": result.tests,
-            "passed": result.passed,
-            "failed": list(result.failed),
-        }
+        return RevisionWarmedUp(
+            **about,
+            verdict=Verdict.ROLLBACK if result.failed else Verdict.PROMOTE,
+            reason=f"smoke tests failed: {failed}" if failed else f"{result.passed} smoke tests passed",
+            instances=instances,
+            tests=result.tests,
+            passed=result.passed,
+            failed=tuple(result.failed),
+        )
 
     def _instances(
         self, release: Release, service: PlannedService, wanted: int, seconds: float

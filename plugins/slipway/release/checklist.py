@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slipway.analysis import pre_deployment
 from slipway.analysis.pre_deployment import Item, Prepared
+from slipway.ledger.chain import Kind
+from slipway.ledger.entries import (
+    ConfigurationWritten,
+    GateDecided,
+    LoadTested,
+    RollbackRehearsed,
+    SuiteRun,
+)
 from slipway.paths import INCLUDE
 from slipway.policy.checklist import ItemName
 from slipway.release.address import service_address
@@ -18,9 +26,6 @@ from slipway.release.monitoring_files import read_dashboards
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
     from slipway.ledger.ledger import Ledger, Release
-
-#: Ledger key of a rehearsed rollback.
-DRILL = "drill/staging"
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,15 @@ class Sources:
     configuration: ConfigurationStore
     notify: Callable[[str, str], str | None]
 
-    def entry(self, key: str) -> Mapping[str, Any] | None:
+    def get(self, kind: type[Kind], **parts: str) -> Kind | None:
         """Return what the release has on record under a key, None when there is nothing."""
-        return self.ledger.entry(self.release.release_id, key)
+        return self.ledger.get(self.release.release_id, kind, **parts)
 
 
 def validation_tests(sources: Sources) -> Item:
     """Judge the suites that ran in staging."""
     validation = sources.release.policy.staging_validation
-    suites = {name: sources.entry(f"suite/{name}") for name in validation.suites}
+    suites = {name: sources.get(SuiteRun, suite=name) for name in validation.suites}
     return pre_deployment.validation_tests(suites, validation)
 
 
@@ -56,7 +61,7 @@ def business_value(sources: Sources) -> Item:
     """Judge the projection beside what the load test measured in staging."""
     policy = sources.release.policy
     return pre_deployment.business_value(
-        policy.checklist.business_value, sources.entry("load_test"), policy.staging_validation.load_test
+        policy.checklist.business_value, sources.get(LoadTested), policy.staging_validation.load_test
     )
 
 
@@ -71,16 +76,18 @@ def staging_environment(sources: Sources) -> Item:
         name: serving_split(sources.cloud_run.get_service(service_address(policy, name, "staging")))
         for name in revisions
     }
-    return pre_deployment.staging_environment(sources.entry("gate/staging"), live, revisions)
+    gate = sources.get(GateDecided, phase="staging")
+    return pre_deployment.staging_environment(None if gate is None else gate.verdict, live, revisions)
 
 
 def production_configuration(sources: Sources) -> Item:
     """Judge whether production's documents are in place and those that serve could be mounted again."""
-    written = sources.entry("configured/production") or {"versions": {}}
+    written = sources.get(ConfigurationWritten, environment="production")
+    versions = {} if written is None else written.versions
     running = sources.configuration.running()
     found: dict[str, Prepared | None] = {}
     for name, document in sources.release.policy.configuration.items():
-        version = written["versions"].get(name)
+        version = versions.get(name)
         if version is None:
             found[name] = None
             continue
@@ -104,7 +111,7 @@ def dashboards(sources: Sources) -> Item:
 def rollback_tested(sources: Sources) -> Item:
     """Judge the newest rehearsed rollback, of whichever release."""
     policy, now = sources.release.policy, datetime.now(UTC)
-    newest = sources.ledger.newest(DRILL, {"passed": True})
+    newest = sources.ledger.newest(RollbackRehearsed, passed=True)
     drill, at = newest if newest is not None else (None, now)
     return pre_deployment.rollback_tested(
         drill,

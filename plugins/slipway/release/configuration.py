@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ServiceNotFound
+from slipway.ledger.entries import ConfigurationChange
 from slipway.policy.configuration import Document
 from slipway.policy.release import EnvironmentName
 from slipway.release.address import service_address
@@ -23,26 +24,6 @@ if TYPE_CHECKING:
 
 HIDDEN = "(not shown)"
 ABSENT = "(absent)"
-
-
-@dataclass(frozen=True)
-class SettingChange:
-    """One key of a document whose value changes.
-
-    :param before: what the serving revision reads; ``(absent)`` when it has no such key.
-    :param after: what the new one will read.
-    :param unit: of both, empty when there is none.
-    """
-
-    document: str
-    key: str
-    before: str
-    after: str
-    unit: str
-
-    def as_payload(self) -> dict[str, str]:
-        """Return plain data for the ledger."""
-        return asdict(self)
 
 
 def parse_payload(data: bytes) -> Mapping[str, Any] | None:
@@ -60,7 +41,7 @@ def parse_payload(data: bytes) -> Mapping[str, Any] | None:
 
 def changes(
     name: str, document: Document, running: Mapping[str, Any] | None, *, rolled_back: bool = False
-) -> list[SettingChange]:
+) -> list[ConfigurationChange]:
     """Compare a document with what runs.
 
     :param name: of the document.
@@ -73,30 +54,34 @@ def changes(
 
 def _changes(
     name: str, document: Document, running: Mapping[str, Any], wanted: Mapping[str, str | bool]
-) -> Iterator[SettingChange]:
+) -> Iterator[ConfigurationChange]:
     for key, value in wanted.items():
         if key not in running or running[key] != value:
             before = _text(running[key]) if key in running else ABSENT
-            yield SettingChange(name, key, before, _text(value), document.unit(key))
+            yield ConfigurationChange(
+                document=name, key=key, before=before, after=_text(value), unit=document.unit(key)
+            )
     for key in running:
         if key not in document.settings:
-            yield SettingChange(name, key, HIDDEN, ABSENT, "")
+            yield ConfigurationChange(document=name, key=key, before=HIDDEN, after=ABSENT)
 
 
 def _text(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def table(found: Sequence[Mapping[str, str]]) -> str:
+def table(found: Sequence[ConfigurationChange]) -> str:
     """Render changes as a Markdown table.
 
-    :param found: changes as :meth:`SettingChange.as_payload` gives them.
+    :param found: the settings that change.
     """
     if not found:
         return "No setting changes."
     rows = ["| document | key | now | new | unit |", "|-|-|-|-|-|"]
     columns = ("document", "key", "before", "after", "unit")
-    rows += ["| " + " | ".join(_cell(change[column]) for column in columns) + " |" for change in found]
+    rows += [
+        "| " + " | ".join(_cell(getattr(change, column)) for column in columns) + " |" for change in found
+    ]
     return "\n".join(rows)
 
 
@@ -126,16 +111,16 @@ class Written:
 
     :param versions: number of the version by document.
     :param serving: the version that the serving revision mounts, by document that it mounts.
-    :param changes: what changes between the two, as plain data.
+    :param changes: what changes between the two, as it is put on record.
     """
 
     versions: Mapping[str, int]
     serving: Mapping[str, str]
-    changes: Sequence[Mapping[str, str]]
+    changes: tuple[ConfigurationChange, ...]
 
-    def as_payload(self) -> dict[str, Any]:
-        """Return plain data for the ledger."""
-        return asdict(self)
+    def as_fields(self) -> dict[str, Any]:
+        """Return the fields of the ledger entry."""
+        return {"versions": self.versions, "serving": self.serving, "changes": self.changes}
 
 
 class ConfigurationStore:
@@ -201,11 +186,11 @@ class ConfigurationStore:
             if document.rolls_back or not rolled_back
         }
         contents = {name: running[name].content if name in running else None for name in documents}
-        found = [
-            change.as_payload()
+        found = tuple(
+            change
             for name, document in documents.items()
             for change in changes(name, document, contents[name], rolled_back=rolled_back)
-        ]
+        )
         versions = {
             name: self.secrets.add_version(
                 **self.secret(name), data=document.payload(contents[name], rolled_back=rolled_back)

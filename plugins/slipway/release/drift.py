@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from slipway.exceptions import TrafficDrift
+from slipway.ledger.entries import ReleaseOpened, RevisionDeployed, TrafficShifted
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.state import State
-    from slipway.ledger.ledger import Entry, Release
+    from slipway.ledger.chain import Record
+    from slipway.ledger.ledger import Release
     from slipway.ledger.plan import PlannedService
 
 
@@ -45,16 +47,18 @@ def own_splits(release: Release, service: PlannedService) -> list[dict[str, int]
     return [split_at(release, service, percent) for percent in shares]
 
 
-def last_state(entries: Sequence[Entry], service: str) -> State | None:
+def last_state(record: Record, service: str) -> State | None:
     """Return the state in which the release last left a service, as it is on record.
 
-    :param entries: the ledger of the release.
+    :param record: everything on record of the release.
     :param service: name of the production service.
     """
-    for entry in reversed(entries):
-        state: Mapping[str, Any] | None = entry.payload.get("states", {}).get(service)
-        if state is not None:
-            return state
+    for entry in reversed(record):
+        content = entry.content
+        if isinstance(content, ReleaseOpened | RevisionDeployed | TrafficShifted):
+            state = content.states.get(service)
+            if state is not None:
+                return state.model_dump()
     return None
 
 

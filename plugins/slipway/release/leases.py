@@ -27,7 +27,7 @@ def hold_services(
     :return: per service the lease of another deployment's release that had run out and was taken over.
     :raises ReleaseConflict: when another release holds one of the services.
     """
-    ledger.renew_leases(release.release_id, release.stable, region=release.policy.region, until=lease.until)
+    ledger.leases.renew(release.release_id, release.stable, region=release.policy.region, until=lease.until)
     taken_over = {}
     for name in sorted(release.stable):
         address = service_address(release.policy, name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
+from slipway.ledger.entries import ReleaseOpened, ServiceState
 from slipway.release.address import service_address
 from slipway.release.rollback.target import RollbackTarget, read_target
 from slipway.release.serving_versions import target_versions
@@ -14,39 +14,36 @@ from slipway.release.serving_versions import target_versions
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
     from slipway.hooks.secret_manager import SecretVersionHook
-    from slipway.ledger.ledger import Ledger, Release
+    from slipway.ledger.ledger import Ledger
     from slipway.ledger.plan import ReleasePlan
-    from slipway.policy.release import Policy
-
-log = logging.getLogger(__name__)
+    from slipway.release.request import ValidatedRequest
 
 
-def open_release(
-    plan: ReleasePlan,
-    policy: Policy,
+def read_opening(
+    request: ValidatedRequest,
     *,
     ledger: Ledger,
     cloud_run: CloudRunTrafficHook,
     secrets: SecretVersionHook,
     actor: str,
     reason: str | None,
-) -> Release:
-    """Record what serves now as the rollback target, and open the release.
+) -> ReleaseOpened:
+    """Read what serves now, the rollback target, as the first entry of a release; changes nothing.
 
-    :param plan: the validated plan.
-    :param policy: the policy that the release is judged by.
+    :param request: the validated request.
     :param ledger: record of the releases.
     :param cloud_run: Cloud Run hook.
     :param secrets: Secret Manager hook: whether a target's secrets still exist.
     :param actor: who asked for the release.
     :param reason: why, in that person's words.
-    :return: the open release.
+    :return: the entry that opens the release.
     :raises ReleaseConflict: when another release holds a service.
     :raises RequestRefused: when a service has no usable rollback target, unless the request says that the
         current version is broken.
     """
+    plan, policy = request.plan, request.policy
     names = [service.names["production"] for service in plan.services.values()]
-    ledger.require_unlocked(names, region=policy.region)
+    ledger.leases.require_unlocked(names, region=policy.region)
     targets = {
         name: read_target(cloud_run, secrets, service_address(policy, name), release=plan.release_id)
         for name in names
@@ -58,23 +55,20 @@ def open_release(
             f"no usable rollback target: {'; '.join(findings)}. Fix the serving revision, or, if this release"
             ' is the fix, set "Current version is broken" (stable_is_broken) and say in reason what is broken'
         )
-    for finding in findings:
-        log.warning("Rollback target not usable, current version is broken: %s", finding)
-    return ledger.open_release(
-        plan,
-        policy,
-        {name: target.split for name, target in targets.items()},
+    return ReleaseOpened(
         actor=actor,
         reason=reason,
-        record={
-            "stable_is_broken": plan.stable_is_broken,
-            "findings": findings,
-            "targets": {name: target.as_payload() for name, target in targets.items()},
-            "states": {name: target.state for name, target in targets.items()},
-            "versions": target_versions(
-                policy, {name: target.revision for name, target in targets.items()}, cloud_run, ledger
-            ),
+        stable={name: target.split for name, target in targets.items()},
+        stable_is_broken=plan.stable_is_broken,
+        findings=tuple(findings),
+        targets={name: target.as_record() for name, target in targets.items()},
+        states={
+            name: None if target.state is None else ServiceState.model_validate(target.state)
+            for name, target in targets.items()
         },
+        versions=target_versions(
+            policy, {name: target.revision for name, target in targets.items()}, cloud_run, ledger
+        ),
     )
 
 

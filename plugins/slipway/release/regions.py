@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from slipway.analysis.inherited_evidence import is_inherited, judge_evidence
+from slipway.analysis.verdict import Decision
 from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
-from slipway.ledger.plan import ReleasePlan, release_id, requested_over_broken_stable, requested_version
+from slipway.ledger.plan import ReleasePlan, release_id
 from slipway.policy.release import Policy
 from slipway.release.address import service_address
+from slipway.release.inheritance import inherited, judge_inherited
+from slipway.release.request import requested_over_broken_stable, requested_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,26 +65,19 @@ def conf_of_region(request: Mapping[str, Any], region: str, previous: Release | 
     }
 
 
-def inherit_evidence(release: Release, ledger: Ledger) -> Mapping[str, Any]:
+def inherit_evidence(release: Release, ledger: Ledger) -> Decision:
     """Copy what the release to the region before proved of the version, and decide whether it is enough.
 
     The entries are written with where they come from: the release, and the entry's hash in its chain.
 
     :param release: a later region's release.
     :param ledger: record of the releases.
-    :return: ``verdict``, ``reason`` and ``findings``.
+    :return: the decision.
     """
     source = str(release.plan.follows)
-    for entry in ledger.entries(source):
-        if is_inherited(entry.key):
-            origin = {"release": source, "sequence": entry.sequence, "hash": entry.hash}
-            ledger.append(release.release_id, entry.key, {"taken_over": origin, **entry.payload})
-    entries = {entry.key: entry.payload for entry in ledger.entries(release.release_id)}
-    return judge_evidence(
-        {key: payload for key, payload in entries.items() if is_inherited(key)},
-        release.policy.staging_validation,
-        source=source,
-    )
+    for entry in inherited(source, ledger.entries(source)):
+        ledger.append(release.release_id, entry)
+    return judge_inherited(ledger.entries(release.release_id), release.policy, source=source)
 
 
 def followed(request: Mapping[str, Any], policy: Policy, ledger: Ledger) -> Release:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from slipway.analysis.verdict import Verdict
 from slipway.exceptions import ReleaseConflict
+from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake, current_bake
+from slipway.ledger.entries import BakeAnswered, Person, PhaseBaked, TrafficShifted
 from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
@@ -51,7 +54,8 @@ class BakeSensor(ReleaseOperator):
             raise ReleaseConflict(
                 f"release {release.release_id}: already {release.outcome}; there is nothing to bake"
             )
-        shifted = self.ledger.entry(release.release_id, f"shifted/{self.phase}")
+        record = self.ledger.entries(release.release_id)
+        shifted = record.get(TrafficShifted, phase=self.phase)
         if shifted is None:
             raise ReleaseConflict(
                 f"release {release.release_id}: no traffic shift of phase {self.phase} on record; "
@@ -61,17 +65,18 @@ class BakeSensor(ReleaseOperator):
         if phase.traffic_percent < 100 and stable_revision(release, release.plan.progressive) is None:
             self._skip(release)
             return
-        watch, answer = current_bake(self.ledger, release.release_id, self.phase)
-        self._watch(release, watch, started_at=str((answer or shifted)["at"]))
+        bake, answer = current_bake(record, self.phase)
+        self._bake(release, bake, started_at=(answer or shifted).at)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """Record the verdict and return it, or ask a person."""
         release = self.release(context)
-        watch, _ = current_bake(self.ledger, release.release_id, self.phase)
-        self.record(release, watch.verdict_key, **event)
-        if event["needs_a_person"]:
-            self._call_person(context, release, event["reason"])
-        return str(event["verdict"])
+        bake, _ = current_bake(self.ledger.entries(release.release_id), self.phase)
+        baked = PhaseBaked.model_validate({**event, "phase": bake.phase, "round": bake.number})
+        self.record(release, baked)
+        if baked.needs_a_person:
+            self._call_person(context, release, baked.reason)
+        return str(baked.verdict)
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> str:
         """Record the answer and its author, and bake on, with the locks renewed, if that was the answer.
@@ -79,22 +84,32 @@ class BakeSensor(ReleaseOperator):
         :param event: as :func:`slipway.release.asking.answer_of` reads it.
         """
         release = self.release(context)
-        watch, _ = current_bake(self.ledger, release.release_id, self.phase)
+        bake, _ = current_bake(self.ledger.entries(release.release_id), self.phase)
         answer = answer_of(event)
-        at, watch_on = answer.at.isoformat(), answer.option == WATCH_ON
-        self.record(release, watch.answer_key, reason=str(answer), user=answer.user, watch_on=watch_on, at=at)
-        if watch_on:
+        user = answer.user
+        answered = BakeAnswered(
+            phase=bake.phase,
+            round=bake.number,
+            reason=str(answer),
+            user=None if user is None else Person(id=user["id"], name=user["name"]),
+            bake_on=answer.option == WATCH_ON,
+            at=answer.at,
+        )
+        self.record(release, answered)
+        if answered.bake_on:
             hold_services(release, self.ledger, self.cloud_run, self.lease(release))
-            self._watch(release, Bake(self.phase, watch.number + 1), started_at=at)
+            self._bake(release, Bake(self.phase, bake.number + 1), started_at=answered.at)
         return answer.option
 
-    def _watch(self, release: Release, watch: Bake, *, started_at: str) -> None:
+    def _bake(self, release: Release, bake: Bake, *, started_at: datetime) -> None:
         phase = release.policy.phases[self.phase]
-        self.log.info(
-            "audit",
+        audit(
+            self.log,
+            f"Bake of {bake.title} at {phase.traffic_percent} % runs for {duration(phase.bake_seconds)},"
+            f" at most {duration(phase.bake_seconds + phase.extension_seconds)}",
             release=release.release_id,
-            entry=f"watching/{self.phase}",
-            watch=watch.number,
+            entry=f"baking/{self.phase}",
+            round=bake.number,
             traffic_percent=phase.traffic_percent,
             bake_seconds=phase.bake_seconds,
             extension_seconds=phase.extension_seconds,
@@ -104,8 +119,8 @@ class BakeSensor(ReleaseOperator):
             trigger=BakeTrigger(
                 release_id=release.release_id,
                 phase=self.phase,
-                watch=watch.number,
-                started_at=started_at,
+                watch=bake.number,
+                started_at=started_at.isoformat(),
                 ledger_conn_id=self.ledger_conn_id,
                 gcp_conn_id=self.gcp_conn_id,
                 promql_conn_id=self.promql_conn_id,
@@ -126,8 +141,9 @@ class BakeSensor(ReleaseOperator):
             safe=ROLL_BACK,
             seconds=seconds,
         )
-        self.log.info(
-            "audit",
+        audit(
+            self.log,
+            f"Phase {self.phase} needs a decision within {duration(seconds)}: {reason}",
             release=release.release_id,
             entry=f"called/{self.phase}",
             reason=reason,
@@ -148,9 +164,10 @@ class BakeSensor(ReleaseOperator):
         """Promote a phase without a bake: without a stable revision there is no traffic to split."""
         self.record(
             release,
-            f"baked/{self.phase}",
-            verdict="promote",
-            reason="skipped: first release of the service, its new revision has all the traffic already and"
-            " is judged in the last phase",
-            findings=[],
+            PhaseBaked(
+                phase=self.phase,
+                verdict=Verdict.PROMOTE,
+                reason="skipped: first release of the service, its new revision has all the traffic already"
+                " and is judged in the last phase",
+            ),
         )

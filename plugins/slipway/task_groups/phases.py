@@ -16,7 +16,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule, XComArg
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from slipway.operators.approval import APPROVAL, ApproveProductionOperator
+from slipway.operators.approval import ApproveProductionOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
     BackUpDatabaseOperator,
@@ -125,14 +125,6 @@ def production_preparation(*, group_id: str = "phase_2_production_preparation") 
         gate = _gate(
             PreparationGateOperator,
             "preparation",
-            required=[
-                "configured/production",
-                "database_checked/production",
-                "backed_up/production",
-                "rehearsed/production",
-                "migrated/production",
-                APPROVAL,
-            ],
             # Also when phases 1 and 2 were skipped, because their evidence is inherited.
             trigger_rule=TriggerRule.NONE_FAILED,
         )

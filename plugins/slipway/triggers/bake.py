@@ -12,7 +12,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable, SlipwayError
-from slipway.ledger.bakes import Bake
+from slipway.ledger.audit import audit, duration
+from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger, Release
 from slipway.policy.release import PhaseName
 from slipway.release.drift import stable_revision
@@ -93,8 +94,8 @@ class BakeTrigger(BaseTrigger):
 
     def _keep(self, record: EvidenceRecord) -> None:
         """Put every look on record, after the brake: the verdict can be replayed from it."""
-        key = Bake(self.phase, self.watch).evidence_key
-        Ledger(self.ledger_conn_id).append(self.release_id, key, record.as_payload())
+        entry = EvidenceRecorded.of(record, number=self.watch)
+        Ledger(self.ledger_conn_id).append(self.release_id, entry)
 
     async def _watch(self, release: Release) -> tuple[Decision, EvidenceRecord]:
         from slipway.analysis.bake import BakeAnalysis
@@ -149,14 +150,15 @@ class BakeTrigger(BaseTrigger):
         return analysis.decision(at=at)
 
     def _audit(self, decision: Decision, at: float) -> None:
-        self.log.info(
-            "audit",
+        audit(
+            self.log,
+            f"Check of the {self.phase} bake after {duration(at)}: {decision.verdict}: {decision.reason}",
             release=self.release_id,
-            entry=f"looked/{self.phase}",
+            entry=f"checked/{self.phase}",
             seconds=round(at, 1),
-            verdict=str(decision.verdict),
+            verdict=decision.verdict,
             reason=decision.reason,
-            evidence={f.metric: {"observed": f.observed, "events": f.events} for f in decision.findings},
+            findings=decision.findings,
         )
 
     async def _brake(self, release: Release) -> dict[str, Any]:
@@ -175,7 +177,8 @@ class BakeTrigger(BaseTrigger):
                 "the emergency brake failed; the rollback group restores the traffic", release=self.release_id
             )
             return {"error": str(error)}
-        return {"changes": changes, "at": datetime.now(UTC).isoformat()}
+        moved = {name: change.model_dump(mode="json", exclude_none=True) for name, change in changes.items()}
+        return {"changes": moved, "at": datetime.now(UTC).isoformat()}
 
 
 async def _until(moment: float) -> None:

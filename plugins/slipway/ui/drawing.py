@@ -16,7 +16,9 @@ from typing import Any
 from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.exceptions import CommandFailed, SlipwayError
 from slipway.ledger.bakes import Bake
-from slipway.ledger.ledger import Entry, Release, canonical
+from slipway.ledger.chain import RecordedEntry, canonical
+from slipway.ledger.entries import Judged
+from slipway.ledger.ledger import Release
 from slipway.paths import INCLUDE
 from slipway.policy.formats import parse_recorded_policy
 
@@ -29,9 +31,11 @@ class EvidenceUnreadable(SlipwayError):  # noqa: N818 - named for the state it r
     """The evidence on record is of a form that this version does not read."""
 
 
-def drawing_of(release: Release, bake: Bake, evidence: Entry, verdict: Entry) -> str:
+def drawing_of(release: Release, bake: Bake, evidence: RecordedEntry, verdict: RecordedEntry) -> str:
     """Return the SVG of a bake.
 
+    :param release: the release.
+    :param bake: the bake.
     :param evidence: entry with every check.
     :param verdict: entry with the verdict.
     :raises EvidenceUnreadable: when another version of Slipway wrote the evidence.
@@ -75,7 +79,8 @@ def main(given: Path, drawn: Path) -> None:
     wanted: dict[str, Any] = json.loads(given.read_text())
     policy = parse_recorded_policy(wanted["policy"], source=wanted["title"])
     record = EvidenceRecord.of(wanted["evidence"])
-    drawn.write_text(draw(wanted["title"], record, policy, wanted["verdict"]))
+    verdict = Judged.model_validate(wanted["verdict"], extra="ignore")
+    drawn.write_text(draw(wanted["title"], record, policy, verdict))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.evidence_series import EvidencePoint, Series, series_of
+from slipway.ledger.entries import Judged
 from slipway.policy.release import Policy
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ _REASON_LENGTH = 150
 _WIDTH_INCHES, _ROW_INCHES = 11.0, 2.3
 
 
-def draw(title: str, record: EvidenceRecord, policy: Policy, decision: Mapping[str, Any]) -> str:
+def draw(title: str, record: EvidenceRecord, policy: Policy, decision: Judged) -> str:
     """Return the SVG of a phase's evidence.
 
     :param title: heading, such as the release and the phase.
     :param record: the phase's evidence.
     :param policy: the policy of the release.
-    :param decision: payload of the phase's decision: ``verdict``, ``seconds``, ``reason``.
+    :param decision: the verdict of the bake.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -38,14 +39,15 @@ def draw(title: str, record: EvidenceRecord, policy: Policy, decision: Mapping[s
     # A dollar sign is a dollar sign, and no beginning of a formula.
     with rc_context({**settings, "text.parse_math": False}):
         figure = Figure(figsize=(_WIDTH_INCHES, rows * _ROW_INCHES + 1), layout="constrained")
-        heading = f"{title}: {decision['verdict']} after {decision['seconds']:.0f} s"
-        why = textwrap.shorten(str(decision["reason"]), _REASON_LENGTH, placeholder=" …")
+        decided = decision.seconds or 0.0
+        heading = f"{title}: {decision.verdict} after {decided:.0f} s"
+        why = textwrap.shorten(decision.reason, _REASON_LENGTH, placeholder=" …")
         figure.suptitle(f"{heading}\n{why}", fontsize=10, x=0.01, ha="left")
         panels = list(figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True).flat)
         bake = policy.phases[record.phase].bake_seconds
         for axes, series in zip(panels, drawn, strict=False):
             _panel(axes, series)
-            _moments(axes, bake=bake, decided=float(decision["seconds"]))
+            _moments(axes, bake=bake, decided=decided)
         for axes in panels[len(drawn) :]:
             axes.set_axis_off()
         handles, labels = _legend(panels)

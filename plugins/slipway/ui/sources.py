@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from slipway.exceptions import SlipwayError
 from slipway.kpi.targets.report import ReviewedTarget
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse
-from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
+from slipway.ledger.ledger import Ledger
+from slipway.ledger.store import LEDGER_CONNECTION, LedgerStore
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
@@ -27,13 +28,13 @@ class LedgerUnreadable(SlipwayError):  # noqa: N818 - named for the state it rep
     """The ledger cannot be read."""
 
 
-class _LedgerToRead(Ledger):
-    """The ledger, in sessions that cannot write and wait for seconds only."""
+class _ReadOnlyStore(LedgerStore):
+    """The ledger's tables, in sessions that cannot write and wait for seconds only."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._hook.options = f"-c default_transaction_read_only=on -c statement_timeout={READ_SECONDS}s"
-        connection = self._hook.connection
+        self.hook.options = f"-c default_transaction_read_only=on -c statement_timeout={READ_SECONDS}s"
+        connection = self.hook.connection
         connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS, **connection.extra_dejson})
 
 
@@ -47,7 +48,7 @@ def reading_ledger() -> Iterator[Ledger]:
     from airflow.sdk.exceptions import AirflowException
 
     try:
-        yield _LedgerToRead()
+        yield Ledger(store=_ReadOnlyStore())
     except (psycopg.Error, AirflowException) as error:
         log.exception("the ledger cannot be read")
         raise LedgerUnreadable(

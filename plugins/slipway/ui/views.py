@@ -8,10 +8,11 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from slipway.ledger.bakes import Bake, RecordedEntries, recorded_bakes
-from slipway.ledger.ledger import Entry, Ledger, Release, first_broken
-from slipway.ledger.outcome import headline, outcome_of
-from slipway.ledger.timeline import phases, traffic
+from slipway.ledger.bakes import Bake, recorded_bakes
+from slipway.ledger.chain import Record, first_broken
+from slipway.ledger.entries import EvidenceRecorded, PhaseBaked, ReleaseOpened
+from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.timeline import headline, outcome_of, phases, traffic
 from slipway.policy.release import PhaseName
 from slipway.ui.access import RELEASE_DAG
 from slipway.ui.drawing import drawing_of
@@ -32,7 +33,7 @@ AirflowId = Annotated[str, Path(pattern=r"^[\w.~:+-]+$", max_length=250)]
 def releases(request: Request, page: Annotated[int, Query(ge=1, le=10_000)] = 1) -> Response:
     """List the releases, the newest first."""
     with reading_ledger() as ledger:
-        found = ledger.releases(limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
+        found = ledger.listing.releases(limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
     return respond(request, "releases.html", lines=found[:PER_PAGE], number=page, more=len(found) > PER_PAGE)
 
 
@@ -51,7 +52,7 @@ def run(request: Request, dag_id: AirflowId, run_id: AirflowId) -> Response:
         sentence = f"A run of the DAG {dag_id} releases nothing. Releases are runs of the DAG {RELEASE_DAG}."
         return respond(request, "message.html", title="No release", sentence=sentence)
     with reading_ledger() as ledger:
-        release_id = ledger.release_of_run(run_id)
+        release_id = ledger.listing.release_of_run(run_id)
         if release_id is None:
             sentence = (
                 "This run has opened no release: it was refused, or has not come that far yet. Its preflight"
@@ -75,7 +76,8 @@ def _drawing(release_id: str, bake: Bake) -> str:
     with reading_ledger() as ledger:
         found, entries = _read(ledger, release_id)
     by_key = {entry.key: entry for entry in entries}
-    evidence, verdict = by_key.get(bake.evidence_key), by_key.get(bake.verdict_key)
+    which: dict[str, str | int] = {"phase": bake.phase, "round": bake.number}
+    evidence, verdict = (by_key.get(kind.key_of(**which)) for kind in (EvidenceRecorded, PhaseBaked))
     if evidence is None or verdict is None:
         raise HTTPException(404)
     return drawing_of(found, bake, evidence, verdict)
@@ -116,26 +118,26 @@ def leave_frame() -> Response:
     return FileResponse(HERE / "static" / "leave_frame.js", media_type="text/javascript")
 
 
-def _read(ledger: Ledger, release_id: str) -> tuple[Release, list[Entry]]:
-    return ledger.release(release_id), list(ledger.entries(release_id))
+def _read(ledger: Ledger, release_id: str) -> tuple[Release, Record]:
+    return ledger.release(release_id), ledger.entries(release_id)
 
 
-def _release_page(request: Request, found: Release, entries: list[Entry]) -> Response:
-    recorded = RecordedEntries({entry.key: entry.payload for entry in entries})
+def _release_page(request: Request, found: Release, entries: Record) -> Response:
+    keys = {entry.key for entry in entries}
     bakes = [
         (bake, verdict)
         for phase in get_args(PhaseName)
-        for bake, evidence, verdict in recorded_bakes(recorded, found.release_id, phase)
-        if evidence is not None
+        for bake, verdict in recorded_bakes(entries, phase)
+        if EvidenceRecorded.key_of(phase=phase, round=bake.number) in keys
     ]
-    opened = recorded.entry(found.release_id, "opened") or {}
+    opened = entries.get(ReleaseOpened)
     return respond(
         request,
         "release.html",
         release=found,
         headline=headline(found, entries),
         outcome=outcome_of(found),
-        asked=opened.get("reason"),
+        asked=None if opened is None else opened.reason,
         phases=phases(entries),
         traffic=traffic(found, entries),
         bakes=bakes,

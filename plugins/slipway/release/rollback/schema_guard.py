@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import SchemaContractBroken
+from slipway.ledger.entries import ReleaseOpened, RollbackOverridden
 from slipway.release.schema import identity_of, migrations_directory
 from slipway.schema.contract import read_migrations
 from slipway.schema.plan import require_readable
@@ -18,7 +19,6 @@ from slipway.schema.plan import require_readable
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Ledger, Release
 
-OVERRIDDEN = "rollback_overridden/schema"
 ANSWER_SECONDS = 5
 _log = logging.getLogger(__name__)
 
@@ -48,13 +48,14 @@ def require_readable_targets(release: Release, services: Sequence[str], ledger: 
 
 
 def _check(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping[str, str]:
-    opened = ledger.entry(release.release_id, "opened") or {}
-    versions = {name: text for name, text in opened.get("versions", {}).items() if name in services}
+    opened = ledger.get(release.release_id, ReleaseOpened)
+    recorded = {} if opened is None else opened.versions
+    versions = {name: version for name, version in recorded.items() if name in services}
     if not versions:
         return {}
-    overridden = ledger.entry(release.release_id, OVERRIDDEN)
+    overridden = ledger.get(release.release_id, RollbackOverridden)
     if overridden is not None:
-        return dict.fromkeys(versions, f"on a schema that it cannot run on: {overridden['reason']}")
+        return dict.fromkeys(versions, f"on a schema that it cannot run on: {overridden.reason}")
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = release.policy

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import RequestRefused, RevisionNotFound, SecretUnavailable, ServiceNotFound
+from slipway.ledger.entries import TargetRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +52,20 @@ class RollbackTarget:
         """The split to return to; empty when there is none."""
         return {} if self.revision is None else {self.revision: 100}
 
-    def as_payload(self) -> dict[str, Any]:
-        """Return it as plain data, without the state."""
-        payload = asdict(self)
-        payload.pop("state")
-        return payload | {"findings": list(self.findings)}
+    def as_record(self) -> TargetRecord:
+        """Return it as it is put on record, without the state."""
+        return TargetRecord(
+            service=self.service,
+            revision=self.revision,
+            image=self.image,
+            digest=self.digest,
+            mounted=self.secrets,
+            min_instances=self.min_instances,
+            max_instances=self.max_instances,
+            release=self.release,
+            findings=self.findings,
+            note=self.note,
+        )
 
 
 def read_target(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slipway.exceptions import ServiceNotFound
+from slipway.ledger.entries import ServiceReleased, SplitChange, TrafficRestored
 from slipway.release.address import service_address
 from slipway.release.drift import own_splits
 from slipway.release.rollback.schema_guard import require_readable_targets
@@ -32,7 +33,7 @@ class RollbackStep:
     address: ServiceAddress
     stable: Mapping[str, int]
     serving: Mapping[str, int]
-    left: Mapping[str, Any] | None = None
+    left: SplitChange | None = None
     note: str | None = None
 
     @property
@@ -46,7 +47,7 @@ def restore_stable_traffic(
     hook: CloudRunTrafficHook,
     ledger: Ledger,
     operations: LedgerOperations | None = None,
-) -> dict[str, Any]:
+) -> dict[str, SplitChange]:
     """Restore the recorded split of every production service; where it already serves, nothing is done.
 
     The safe direction is that nothing of the release serves. So a split that somebody else set is overwritten
@@ -58,7 +59,7 @@ def restore_stable_traffic(
     :param ledger: the record of the releases.
     :param operations: where the names of the operations are kept, so that another try waits for the same
         ones; None for the brake, which has no other try and must not need the ledger.
-    :return: per service the split before and after, and in ``note`` what is out of the ordinary.
+    :return: per service the change, with what is out of the ordinary in its ``note``.
     :raises SchemaContractBroken: when traffic would move to a version that cannot run on the present schema;
         none was moved.
     """
@@ -105,26 +106,27 @@ def _go(
     hook: CloudRunTrafficHook,
     operations: LedgerOperations | None,
     unchecked: str | None,
-) -> Mapping[str, Any]:
+) -> SplitChange:
     if way.left is not None:
         return way.left
-    step = f"rolled_back/traffic/{way.address.service}"
+    service = way.address.service
     change = hook.set_traffic(
         way.address,
         split=dict(way.stable),
-        operation=None if operations is None else operations.operation(release.release_id, step),
+        operation=None
+        if operations is None
+        else operations.of(release.release_id, TrafficRestored, service=service),
         timeout=release.policy.rollback_deadlines.traffic_seconds,
     )
-    done: dict[str, Any] = {"before": change.before, "after": change.after, "changed": change.changed}
-    notes = [note for note in (way.note, unchecked) if note]
-    return done | ({"note": "; ".join(notes)} if notes else {})
+    notes = "; ".join(note for note in (way.note, unchecked) if note)
+    return SplitChange(before=change.before, after=change.after, changed=change.changed, note=notes or None)
 
 
-def _left(split: dict[str, int], note: str) -> dict[str, Any]:
-    return {"before": split, "after": split, "changed": False, "note": note}
+def _left(split: Mapping[str, int], note: str) -> SplitChange:
+    return SplitChange(before=split, after=split, changed=False, note=note)
 
 
-def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, Any]:
+def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, ServiceReleased]:
     """Take the release's tag and lease off its production services, so that they cost nothing any more.
 
     A tagged revision keeps its minimum of instances although it serves nobody. The traffic stays as it is.
@@ -140,7 +142,7 @@ def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, Any
     }
 
 
-def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> dict[str, Any]:
+def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> ServiceReleased:
     from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, tags_of
 
     production, name = release.policy.environments["production"], service.names["production"]
@@ -149,12 +151,12 @@ def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook)
     try:
         live = hook.get_service(address)
     except ServiceNotFound:
-        return {"note": "the service does not exist"}
+        return ServiceReleased(note="the service does not exist")
     if foreign_lease(live, release.release_id) is not None:
-        return {"note": "another release holds it"}
+        return ServiceReleased(note="another release has locked it")
     tags, split = tags_of(live), serving_split(live)
     if tags.get(production.tag) == service.revisions["production"]:
         hook.set_traffic(address, split=split, drop_tags=[production.tag], etag=live.etag, timeout=timeout)
         tags.pop(production.tag)
     freed = hook.free_lease(address, release.release_id, timeout=timeout)
-    return {"tags": tags, "lease_freed": freed}
+    return ServiceReleased(tags=tags, lease_freed=freed)

@@ -1,72 +1,40 @@
-"""A later region takes over what is about the version, and goes on only with all of it."""
+"""A later region goes on only with all of the evidence of the one before it."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-import pytest
-from slipway.analysis.inherited_evidence import is_inherited, judge_evidence
-from slipway.policy.release import load_policy
-
-VALIDATION = load_policy("release.yaml").staging_validation
+from slipway.analysis.inherited_evidence import judge_evidence
+from slipway.analysis.verdict import Verdict
 
 
-def evidence() -> dict[str, dict[str, Any]]:
-    promoted = {"verdict": "promote", "reason": "all well"}
-    keys = ("load_test", "configured/production", "database_checked/production", "backed_up/production")
-    found: dict[str, dict[str, Any]] = {
-        key: {} for key in (*keys, "rehearsed/production", "migrated/production")
-    }
-    found |= {f"suite/{name}": {} for name in VALIDATION.suites}
-    return found | {"gate/staging": promoted, "gate/preparation": promoted}
+@dataclass(frozen=True)
+class Gate:
+    """The decision at the end of a phase."""
+
+    phase: str
+    verdict: Verdict = Verdict.PROMOTE
+    reason: str = "all well"
 
 
-@pytest.mark.parametrize("key", [*evidence(), "checklist/dashboards"])
-def test_what_is_about_the_version_is_handed_on(key: str) -> None:
-    assert is_inherited(key)
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "opened",
-        "leased",
-        "closed",
-        "shifted/canary",
-        "baked/canary",
-        "evidence/canary",
-        "gate/canary",
-        "deployed/production/backend",
-        "serving/staging",
-        "configured/staging",
-        "checklist/deployment",
-        "rolled_back/traffic",
-        "regions",
-    ],
-)
-def test_what_is_about_the_region_is_not(key: str) -> None:
-    assert not is_inherited(key)
+GATES = [Gate("staging"), Gate("preparation")]
 
 
 def test_all_of_it_leads_on_and_names_where_it_is_from() -> None:
-    decision = judge_evidence(evidence(), VALIDATION, source="v1-1-0-abc")
-    assert decision["verdict"] == "promote"
-    assert "release v1-1-0-abc" in decision["reason"]
+    decision = judge_evidence(GATES, missing=[], entries=12, source="v1-1-0-abc")
+    assert decision.verdict is Verdict.PROMOTE
+    assert decision.reason.startswith("release v1-1-0-abc validated it")
+    assert decision.reason.endswith("12 entries inherited")
 
 
-@pytest.mark.parametrize("key", evidence())
-def test_anything_missing_calls_it_off(key: str) -> None:
-    found = evidence()
-    del found[key]
-    decision = judge_evidence(found, VALIDATION, source="v1-1-0-abc")
-    assert (decision["verdict"], decision["reason"]) == (
-        "rollback",
-        f"not on record of release v1-1-0-abc: {key}",
-    )
+def test_anything_missing_rolls_back() -> None:
+    decision = judge_evidence(GATES, missing=["load_test", "suite/e2e"], entries=10, source="v1-1-0-abc")
+    assert decision.verdict is Verdict.ROLLBACK
+    assert decision.reason == "not on record of release v1-1-0-abc: load_test, suite/e2e"
 
 
-def test_a_gate_that_did_not_promote_calls_it_off() -> None:
-    found = evidence() | {"gate/staging": {"verdict": "rollback", "reason": "suite e2e failed"}}
-    decision = judge_evidence(found, VALIDATION, source="v1-1-0-abc")
-    assert decision["verdict"] == "rollback"
-    assert "gate/staging is rollback: suite e2e failed" in decision["reason"]
+def test_a_gate_that_did_not_promote_rolls_back() -> None:
+    gates = [Gate("staging", Verdict.ROLLBACK, "suite e2e failed"), Gate("preparation")]
+    decision = judge_evidence(gates, missing=[], entries=12, source="v1-1-0-abc")
+    assert decision.verdict is Verdict.ROLLBACK
+    assert "gate/staging is rollback: suite e2e failed" in decision.reason

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from slipway.analysis import pre_deployment as checklist
 from slipway.analysis.pre_deployment import Item, Prepared, go_or_no_go
+from slipway.analysis.staging import LoadReport, MemoryReport, WebSocketReport
 from slipway.analysis.verdict import Verdict
+from slipway.hooks.command.suites import SuiteResult
 from slipway.policy.checklist import ITEMS, BusinessValue
 from slipway.policy.release import Policy, load_policy
 
-FINE: dict[str, Any] = {item: {"passed": True, "reason": "fine"} for item in ITEMS}
-PASSED = {"tests": 20, "passed": 20, "failed": []}
+FINE: dict[str, Any] = {item: Item(True, "fine", {}) for item in ITEMS}
+PASSED = SuiteResult(20, 20, [])
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A rehearsed rollback."""
+
+    seconds: float
+    service: str = "web"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +37,7 @@ def test_all_suites_must_have_passed(policy: Policy) -> None:
     assert checklist.validation_tests(suites, validation).passed
     found = checklist.validation_tests(suites | {"e2e": None}, validation)
     assert (found.passed, found.reason) == (False, "did not run: e2e")
-    found = checklist.validation_tests(suites | {"e2e": PASSED | {"passed": 18}}, validation)
+    found = checklist.validation_tests(suites | {"e2e": SuiteResult(20, 18, [])}, validation)
     assert not found.passed
     assert found.reason == "58 of 60 tests passed (at least 95 % of each suite required); e2e 90 %"
 
@@ -59,22 +70,28 @@ def test_a_business_value_that_does_not_hold(
 
 
 def business(policy: Policy, value: BusinessValue, saved: float | None = 20.0) -> Item:
-    report = {"cost_reduction_percent": saved}
+    report = LoadReport(
+        requests=10,
+        failures=0,
+        cost_reduction_percent=saved,
+        websocket=WebSocketReport(connects=1, connect_failures=0, events=1, lost=0, latency_p95_ms=1),
+        memory=MemoryReport(first_bytes=1, last_bytes=1),
+    )
     return checklist.business_value(value, report, policy.staging_validation.load_test)
 
 
 @pytest.mark.parametrize(
     ("gate", "serving", "passed", "reason"),
     [
-        ({"verdict": "promote"}, {"web": {"web-new": 100}}, True, "validated, and web serve"),
+        (Verdict.PROMOTE, {"web": {"web-new": 100}}, True, "validated, and web serve"),
         (None, {"web": {"web-new": 100}}, False, "phase 1 ended with: nothing on record"),
-        ({"verdict": "rollback"}, {"web": {"web-new": 100}}, False, "phase 1 ended with: rollback"),
-        ({"verdict": "promote"}, {"web": {"web-old": 100}}, False, "does not serve what was validated: web"),
-        ({"verdict": "promote"}, {}, False, "does not serve what was validated: web"),
+        (Verdict.ROLLBACK, {"web": {"web-new": 100}}, False, "phase 1 ended with: rollback"),
+        (Verdict.PROMOTE, {"web": {"web-old": 100}}, False, "does not serve what was validated: web"),
+        (Verdict.PROMOTE, {}, False, "does not serve what was validated: web"),
     ],
 )
 def test_staging_must_be_validated_and_still_serve_it(
-    gate: dict[str, Any] | None, serving: dict[str, dict[str, int]], passed: bool, reason: str
+    gate: Verdict | None, serving: dict[str, dict[str, int]], passed: bool, reason: str
 ) -> None:
     found = checklist.staging_environment(gate, serving, {"web": "web-new"})
     assert found.passed is passed
@@ -125,14 +142,14 @@ def test_dashboards_must_be_there_and_show_something(
 @pytest.mark.parametrize(
     ("drill", "age", "passed", "reason"),
     [
-        ({"seconds": 1.5}, 2, True, "rehearsed 2.0 days ago in 1.5 s (at most 300 s and 30 days)"),
+        (Rehearsed(1.5), 2, True, "rehearsed 2.0 days ago in 1.5 s (at most 300 s and 30 days)"),
         (None, 0, False, "no successful rehearsal is on record"),
-        ({"seconds": 1.5}, 31, False, "rehearsed 31.0 days ago in 1.5 s, at most 30 days are allowed"),
-        ({"seconds": 301}, 2, False, "rehearsed 2.0 days ago in 301.0 s, at most 300 s are allowed"),
+        (Rehearsed(1.5), 31, False, "rehearsed 31.0 days ago in 1.5 s, at most 30 days are allowed"),
+        (Rehearsed(301), 2, False, "rehearsed 2.0 days ago in 301.0 s, at most 300 s are allowed"),
     ],
 )
 def test_a_rollback_must_have_been_rehearsed(
-    drill: dict[str, Any] | None, age: float, passed: bool, reason: str
+    drill: Rehearsed | None, age: float, passed: bool, reason: str
 ) -> None:
     found = checklist.rollback_tested(drill, age_days=age, maximum_age_days=30, limit_seconds=300)
     assert (found.passed, found.reason) == (passed, reason)
@@ -145,10 +162,8 @@ def test_a_whole_list_is_go(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("item", ITEMS)
-@pytest.mark.parametrize("entry", [None, {"passed": False, "reason": "broken"}])
-def test_one_item_that_is_missing_or_fails_is_no_go(
-    policy: Policy, item: str, entry: dict[str, Any] | None
-) -> None:
+@pytest.mark.parametrize("entry", [None, Item(False, "broken", {})])
+def test_one_item_that_is_missing_or_fails_is_no_go(policy: Policy, item: str, entry: Item | None) -> None:
     required = policy.checklist.model_copy(update={"optional": ()})
     entries: dict[str, Any] = FINE | {item: entry}
     decision = go_or_no_go(required, entries)

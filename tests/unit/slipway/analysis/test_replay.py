@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,11 @@ from slipway.analysis.evidence_record import METHOD, EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
 from slipway.commands.replay import report
+from slipway.ledger.chain import Record
+from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.policy.release import Policy, load_policy
+
+from tests.fake_ledger import record_of
 
 Watched = tuple[EvidenceRecord, Decision]
 
@@ -132,28 +135,24 @@ def test_no_evidence_cannot_be_made_a_promotion() -> None:
         Finding("errors", Verdict.PROMOTE, "fine", None, 0, Cause.NO_EVIDENCE)
 
 
-class Entries:
-    def __init__(self, entries: Mapping[str, Any]) -> None:
-        self.entries = entries
-
-    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
-        return self.entries.get(key)
+def kept(record: EvidenceRecord, decision: Decision, **changed: Any) -> Record:
+    baked = PhaseBaked.by(decision, phase="canary").model_copy(update=changed)
+    return record_of(EvidenceRecorded.of(record), baked)
 
 
 def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
     record, decision = watch(policy, errors=0.05)
-    kept = {"evidence/canary": record.as_payload(), "baked/canary": decision.as_payload()}
-    ((same, line),) = report(Entries(kept), "r", policy, None)
+    ((same, line),) = report(kept(record, decision), policy, None)
     assert same
     assert line.startswith("canary: same: rollback at ")
-    kept["baked/canary"] = decision.as_payload() | {"verdict": "promote"}
-    ((same, line),) = report(Entries(kept), "r", policy, None)
+    ((same, line),) = report(kept(record, decision, verdict=Verdict.PROMOTE), policy, None)
     assert not same
     assert "verdict: recorded 'promote', replayed 'rollback'" in line
-    ((same, line),) = report(Entries({"baked/half": {"verdict": "promote"}}), "r", policy, None)
+    alone = record_of(PhaseBaked(phase="half", verdict=Verdict.PROMOTE, reason="all well"))
+    ((same, line),) = report(alone, policy, None)
     assert not same
     assert line == "half: verdict promote on record, but no evidence to replay"
-    ((same, line),) = report(Entries(kept), "r", policy, policy)
+    ((same, line),) = report(kept(record, decision), policy, policy)
     assert same
     assert "with token-optimization rollback" in line
 
@@ -167,8 +166,7 @@ def test_whoever_changes_what_is_decided_raises_the_methods_number(policy: Polic
 
 def test_a_difference_names_the_method_that_decided(policy: Policy) -> None:
     record, decision = watch(policy, errors=0.05)
-    old = {**record.as_payload(), "method": 1}
-    kept = {"evidence/canary": old, "baked/canary": {**decision.as_payload(), "seconds": 0}}
-    ((is_well, line),) = report(Entries(kept), "r", policy, None)
+    record.method = 1
+    ((is_well, line),) = report(kept(record, decision, seconds=0), policy, None)
     assert not is_well
     assert f"decided by method 1, replayed by method {METHOD}" in line

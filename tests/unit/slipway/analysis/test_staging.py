@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from slipway.analysis.staging import judge_staging
+from slipway.analysis.staging import LoadReport, judge_staging
 from slipway.analysis.verdict import Decision, Verdict
+from slipway.hooks.command.suites import SuiteResult
 from slipway.policy.release import load_policy
 from slipway.policy.staging import StagingValidation
 
-PASSED = {"tests": 20, "passed": 20, "failed": []}
+
+def websocket(**seen: float) -> dict[str, float]:
+    return {"connects": 10, "connect_failures": 0, "lost": 0, **seen}
+
+
+PASSED = SuiteResult(20, 20, [])
 REPORT: dict[str, Any] = {
     "requests": 1000,
     "failures": 1,
     "cost_reduction_percent": 20.0,
     "cost_accuracy_percent": 100.0,
-    "websocket": {"events": 100, "latency_p95_ms": 20.0},
+    "websocket": websocket(events=100, latency_p95_ms=20.0),
     "memory": {"first_bytes": 100, "last_bytes": 105},
 }
 
@@ -28,7 +34,7 @@ def validation() -> StagingValidation:
 
 def judge(validation: StagingValidation, suites: dict[str, Any] | None = None, **report: Any) -> Decision:
     results = dict.fromkeys(validation.suites, PASSED) | (suites or {})
-    return judge_staging(results, REPORT | report, validation, seconds=1)
+    return judge_staging(results, LoadReport.model_validate(REPORT | report), validation, seconds=1)
 
 
 def test_everything_in_order_goes_on(validation: StagingValidation) -> None:
@@ -38,8 +44,8 @@ def test_everything_in_order_goes_on(validation: StagingValidation) -> None:
 
 
 def test_one_failed_test_of_twenty_is_allowed_and_two_are_not(validation: StagingValidation) -> None:
-    one = {"tests": 20, "passed": 19, "failed": ["test_a"]}
-    two = {"tests": 20, "passed": 18, "failed": ["test_a", "test_b"]}
+    one = SuiteResult(20, 19, ["test_a"])
+    two = SuiteResult(20, 18, ["test_a", "test_b"])
     assert judge(validation, {"e2e": one}).verdict is Verdict.PROMOTE
     decision = judge(validation, {"e2e": two})
     assert decision.verdict is Verdict.ROLLBACK
@@ -56,7 +62,7 @@ def test_one_failed_test_of_twenty_is_allowed_and_two_are_not(validation: Stagin
         ({"cost_reduction_percent": 25.1}, "cost reduction: 25.1 % (15 to 25 % required)"),
         ({"cost_accuracy_percent": 94.0}, "cost accuracy: 94.0 % (95 to 100 % required)"),
         (
-            {"websocket": {"events": 9, "latency_p95_ms": 101.0}},
+            {"websocket": websocket(events=9, latency_p95_ms=101.0)},
             "event latency P95: 101.0 ms (at most 100 ms required)",
         ),
         (
@@ -76,7 +82,7 @@ def test_each_limit_of_the_load_test_stops(
     "report",
     [
         {"requests": 0},
-        {"websocket": {"events": 0, "latency_p95_ms": 0.0}},
+        {"websocket": websocket(events=0, latency_p95_ms=0.0)},
         {"memory": {"first_bytes": None, "last_bytes": None}},
         {"cost_reduction_percent": None},
     ],

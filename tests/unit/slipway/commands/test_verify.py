@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from slipway.__main__ import main
-from slipway.ledger.ledger import GENESIS, canonical, entry_hash
+from slipway.ledger.chain import GENESIS, canonical, entry_hash
 
 BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

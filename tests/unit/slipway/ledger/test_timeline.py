@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from slipway.ledger.ledger import Entry, Release
-from slipway.ledger.outcome import headline
-from slipway.ledger.plan import plan_release
-from slipway.ledger.timeline import evidence_lines, phases, traffic
+from slipway.ledger.entries import GateDecided
+from slipway.ledger.ledger import Release
+from slipway.ledger.timeline import headline, phases, traffic
 from slipway.policy.release import load_policy
+from slipway.release.request import plan_release
 
-BEGAN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+from tests.fake_ledger import BEGAN, record_of_payloads
+
 BACKEND, STABLE = "netra-backend-prod", "netra-backend-prod-00001-abc"
 
 
@@ -33,22 +33,19 @@ def release() -> Release:
     )
 
 
-def entries(*written: tuple[str, Mapping[str, Any]]) -> list[Entry]:
-    return [
-        Entry(number, key, BEGAN + timedelta(seconds=number), payload, "", "")
-        for number, (key, payload) in enumerate(written, start=1)
-    ]
+entries = record_of_payloads
 
 
 def finding(reason: str, verdict: str = "promote") -> dict[str, Any]:
-    return {"reason": reason, "verdict": verdict}
+    return {"metric": reason, "reason": reason, "verdict": verdict, "observed": 1.0, "events": 10}
 
 
 def test_a_promotion_has_all_of_its_findings_and_anything_else_its_reason() -> None:
     findings = [finding("a"), finding("b")]
-    assert evidence_lines({"verdict": "promote", "reason": "a; b", "findings": findings}) == ["a", "b"]
-    assert evidence_lines({"verdict": "promote", "reason": "a", "findings": []}) == ["a"]
-    assert evidence_lines({"verdict": "hold", "reason": "why", "findings": findings}) == ["why"]
+    made = {"phase": "half", "reason": "why", "findings": findings}
+    assert GateDecided.model_validate({**made, "verdict": "promote"}).evidence == ["a", "b"]
+    assert GateDecided.model_validate({**made, "verdict": "promote", "findings": []}).evidence == ["why"]
+    assert GateDecided.model_validate({**made, "verdict": "hold"}).evidence == ["why"]
 
 
 def test_the_phases_are_the_gates_and_what_kept_one_from_starting() -> None:
@@ -56,12 +53,12 @@ def test_the_phases_are_the_gates_and_what_kept_one_from_starting() -> None:
     said = phases(
         entries(
             ("gate/staging", {"phase": "staging", "verdict": "promote", "reason": "a", "findings": []}),
-            ("evidence/canary", {"phase": "canary", "looks": []}),
+            ("evidence/canary", {"phase": "canary", "metrics": [], "looks": []}),
             ("baked/canary", bad),
             ("gate/canary", {"phase": "canary", **bad}),
-            ("warmed/half/backend", {"phase": "half", "verdict": "promote", "reason": "4 tests passed"}),
-            ("forecast/half", {"phase": "half", "action": "hold", "reason": "too little traffic"}),
-            ("warmed/full/auth", {"phase": "full", "verdict": "rollback", "reason": "a test failed"}),
+            ("warmed/half/backend", {"service": BACKEND, "verdict": "promote", "reason": "4 tests passed"}),
+            ("forecast/half", {"action": "hold", "reason": "too little traffic", "seconds": 40.0}),
+            ("warmed/full/auth", {"service": "auth", "verdict": "rollback", "reason": "a test failed"}),
         )
     )
     assert [(one.phase, one.verdict, list(one.lines), list(one.others)) for one in said] == [
@@ -82,7 +79,7 @@ def test_evidence_of_another_region_says_whose_it_is() -> None:
     origin = {"release": "v1-1-0-abcdef", "sequence": 3, "hash": "0"}
     gate = {"phase": "staging", "verdict": "promote", "reason": "a", "findings": [], "taken_over": origin}
     (said,) = phases(entries(("gate/staging", gate)))
-    assert said.taken_over == "v1-1-0-abcdef"
+    assert said.inherited_from == "v1-1-0-abcdef"
 
 
 def test_the_traffic_has_each_split_once_and_when_it_was_in_force(release: Release) -> None:
@@ -95,7 +92,7 @@ def test_the_traffic_has_each_split_once_and_when_it_was_in_force(release: Relea
     steps = traffic(
         release,
         entries(
-            ("configured/production", {"changes": [{"key": "A", "before": "1", "after": "2"}]}),
+            ("configured/production", {"versions": {}}),
             ("shifted/canary", {"changes": ten, "at": shifted.isoformat()}),
             ("baked/canary", {"verdict": "rollback", "reason": "b", "brake": brake}),
             ("rolled_back/traffic", {"reason": "b", "changes": {BACKEND: same}}),
@@ -122,8 +119,10 @@ def test_a_brake_that_failed_moved_nothing(release: Release) -> None:
 
 
 def test_the_headline_is_how_far_it_has_come_until_it_is_called_off(release: Release) -> None:
-    under_way = entries(("opened", {}), ("shifted/canary", {}))
+    under_way = entries(
+        ("opened", {"actor": "ada"}), ("shifted/canary", {"at": BEGAN.isoformat(), "changes": {}})
+    )
     assert headline(release, under_way) == "release 1.2.0: open: the last thing on record is shifted/canary"
     gate = {"phase": "canary", "verdict": "rollback", "reason": "5 % errors"}
-    called_off = entries(("opened", {}), ("gate/canary", gate))
+    called_off = entries(("opened", {"actor": "ada"}), ("gate/canary", gate))
     assert headline(release, called_off) == "release 1.2.0: open: canary: 5 % errors"

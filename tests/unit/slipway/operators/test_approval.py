@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput
-from slipway.operators.approval import APPROVAL, APPROVE, REJECT, ApproveProductionOperator
+from slipway.analysis.verdict import Verdict
+from slipway.ledger.entries import (
+    ApprovalDecided,
+    ChecklistItemChecked,
+    ConfigurationChange,
+    ConfigurationWritten,
+    DatabaseBackedUp,
+    DatabaseChecked,
+    GateDecided,
+    LedgerEntry,
+    MigrationsRehearsed,
+    SchemaMigrated,
+)
+from slipway.operators.approval import APPROVE, REJECT, ApproveProductionOperator
 from slipway.operators.gates import PreparationGateOperator
 from slipway.policy.checklist import ITEMS
 from slipway.policy.release import Policy, load_policy
 from slipway.release import asking
 
-CHANGE = {"document": "pricing-config", "key": "markup", "before": "1.2", "after": "1.3", "unit": "x"}
-RECORD: Mapping[str, Any] = {
-    "gate/staging": {"verdict": "promote"},
-    "configured/production": {"changes": [CHANGE]},
-    "migrated/production": {"applied": ["0014_column"], "held": {"0015_drop": "waits for 0014_column"}},
-    **{f"checklist/{item}": {"passed": True, "reason": f"{item} is fine"} for item in ITEMS},
-}
+from tests.fake_ledger import FakeLedger
+
+CHANGE = ConfigurationChange(document="pricing-config", key="markup", before="1.2", after="1.3", unit="x")
+RECORD: Sequence[LedgerEntry] = (
+    GateDecided(phase="staging", verdict=Verdict.PROMOTE, reason="all well"),
+    ConfigurationWritten(environment="production", versions={}, changes=(CHANGE,)),
+    DatabaseChecked(
+        environment="production", linted=True, due=(), tables=(), disk_bytes=9, used_bytes=1, required_bytes=2
+    ),
+    DatabaseBackedUp(environment="production", instance="db", backup="1", rows_before={}, rows_after={}),
+    MigrationsRehearsed(
+        environment="production", backup="1", instance="copy", rows={}, rehearsed=(), seconds=1
+    ),
+    SchemaMigrated(
+        environment="production", applied=("0014_column",), held={"0015_drop": "waits for 0014_column"}
+    ),
+)
+FINE = {item: ChecklistItemChecked(item=item, passed=True, reason=f"{item} is fine") for item in ITEMS}
 CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
 POLICY = load_policy("release.yaml")
 assert POLICY.approval is not None
 ASKING = POLICY.model_copy(update={"approval": POLICY.approval.model_copy(update={"required": True})})
-
-
-class Kept:
-    """A ledger that only keeps entries."""
-
-    def __init__(self, kept: Mapping[str, Any]) -> None:
-        self.kept = dict(kept)
-
-    def entry(self, release_id: str, key: str) -> Any:
-        return self.kept.get(key)
-
-    def entries(self, release_id: str) -> Sequence[Any]:
-        return [SimpleNamespace(key=key, payload=payload) for key, payload in self.kept.items()]
-
-    def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
-        return self.kept.setdefault(key, payload) is payload
 
 
 class Asking(ApproveProductionOperator):
@@ -67,10 +75,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return questions
 
 
-def operator(policy: Policy = ASKING, **changes: Any) -> Asking:
+def operator(policy: Policy = ASKING, **items: ChecklistItemChecked) -> Asking:
     made = Asking(task_id="approve")
     made.policy = policy
-    made.__dict__["ledger"] = Kept({**RECORD, **changes})
+    made.__dict__["ledger"] = FakeLedger(*RECORD, *(FINE | items).values())
     return made
 
 
@@ -79,9 +87,9 @@ def answer(option: str, user: str | None) -> dict[str, Any]:
     return {"chosen_options": [option], "responded_at": datetime.now(UTC), "responded_by_user": by}
 
 
-def gate(task: Asking) -> Mapping[str, Any]:
+def gate(task: Asking) -> GateDecided:
     """Judge the phase from what the operator left on record."""
-    made = PreparationGateOperator(task_id="gate", phase="preparation", required=[APPROVAL])
+    made = PreparationGateOperator(task_id="gate", phase="preparation")
     made.__dict__["ledger"] = task.ledger
     return made.judge(task.release({}), {})  # type: ignore[typeddict-item]
 
@@ -120,8 +128,8 @@ def test_the_gate_follows_the_answer(
     task = operator()
     assert task.on_answer(CONTEXT, answer(option, user)) is (verdict == "promote")
     decision = gate(task)
-    assert decision["verdict"] == verdict
-    assert words in decision["reason"]
+    assert decision.verdict == verdict
+    assert words in decision.reason
     assert task.execute(CONTEXT) is (verdict == "promote"), "run again, it does not ask again"
     assert asked == []
 
@@ -131,7 +139,7 @@ def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[di
     with pytest.raises(TaskAwaitingInput):
         task.on_answer(CONTEXT, answer(APPROVE, "ada"))
     assert len(asked) == 1
-    assert task.ledger.entry("r", APPROVAL) is None
+    assert task.ledger.get("r", ApprovalDecided) is None
     alone = ASKING.approval.model_copy(update={"by_another_person": False})  # type: ignore[union-attr]
     task = operator(ASKING.model_copy(update={"approval": alone}))
     assert task.on_answer(CONTEXT, answer(APPROVE, "ada")) is True
@@ -142,8 +150,8 @@ def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go
 ) -> None:
     assert operator(POLICY).execute(CONTEXT) is True
     assert operator(POLICY.model_copy(update={"approval": None})).execute(CONTEXT) is True
-    task = operator(**{f"checklist/{ITEMS[0]}": {"passed": False, "reason": "it is not"}})
+    task = operator(**{ITEMS[0]: ChecklistItemChecked(item=ITEMS[0], passed=False, reason="it is not")})
     assert task.execute(CONTEXT) is False
-    assert gate(task)["verdict"] == "rollback"
-    assert "it is not" in gate(task)["reason"]
+    assert gate(task).verdict == "rollback"
+    assert "it is not" in gate(task).reason
     assert asked == []

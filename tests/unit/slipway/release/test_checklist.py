@@ -7,28 +7,31 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
+from slipway.analysis.staging import MemoryReport, WebSocketReport
+from slipway.ledger.chain import Kind
+from slipway.ledger.entries import (
+    ConfigurationWritten,
+    LedgerEntry,
+    LoadTested,
+    RollbackRehearsed,
+    SuiteRun,
+)
 from slipway.policy.checklist import ITEMS
 from slipway.policy.release import load_policy
 from slipway.release.checklist import JUDGES, Sources
 from slipway.release.configuration import Running
 
+from tests.fake_ledger import FakeLedger
+
 POLICY = load_policy("release.yaml")
 
 
-class Recorded:
-    """A ledger of one release, and the newest rehearsal of all."""
+class Rehearsed(FakeLedger):
+    """A ledger whose newest rehearsal is two days old."""
 
-    def __init__(self, entries: Mapping[str, Any], drill: Mapping[str, Any] | None = None) -> None:
-        self.recorded = entries
-        self.drill = drill
-
-    def entry(self, _release_id: str, key: str) -> Any:
-        return self.recorded.get(key)
-
-    def newest(self, _key: str, having: Mapping[str, Any]) -> Any:
-        assert having == {"passed": True}
-        return None if self.drill is None else (self.drill, datetime.now(UTC) - timedelta(days=2))
+    def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
+        found = super().newest(kind, **fields)
+        return None if found is None else (found[0], datetime.now(UTC) - timedelta(days=2))
 
 
 class Documents:
@@ -46,9 +49,7 @@ class Documents:
 
 
 def sources(
-    entries: Mapping[str, Any] | None = None,
-    *,
-    drill: Mapping[str, Any] | None = None,
+    *entries: LedgerEntry,
     state: str = "ENABLED",
     notify: Callable[[str, str], str | None] = lambda _subject, _message: None,
 ) -> Sources:
@@ -60,9 +61,8 @@ def sources(
         policy=POLICY,
         plan=SimpleNamespace(services={"web": service}),
     )
-    ledger: Any = Recorded(entries or {}, drill)
     documents: Any = Documents(state)
-    return Sources(release, ledger, None, documents, notify)  # type: ignore[arg-type]
+    return Sources(release, Rehearsed(*entries), None, documents, notify)  # type: ignore[arg-type]
 
 
 def test_every_item_of_the_policy_has_a_judge() -> None:
@@ -70,21 +70,27 @@ def test_every_item_of_the_policy_has_a_judge() -> None:
 
 
 def test_suites_are_those_that_ran_in_staging() -> None:
-    ran = {f"suite/{name}": {"tests": 4, "passed": 4} for name in POLICY.staging_validation.suites}
-    assert JUDGES["validation_tests"](sources(ran)).passed
-    first = next(iter(ran))
-    del ran[first]
-    assert JUDGES["validation_tests"](sources(ran)).reason == f"did not run: {first.partition('/')[2]}"
+    ran = [SuiteRun(suite=name, tests=4, passed=4) for name in POLICY.staging_validation.suites]
+    assert JUDGES["validation_tests"](sources(*ran)).passed
+    first, *rest = ran
+    assert JUDGES["validation_tests"](sources(*rest)).reason == f"did not run: {first.suite}"
 
 
 def test_the_saving_is_the_load_tests() -> None:
     saved = POLICY.staging_validation.load_test.cost_reduction_percent.minimum
-    assert JUDGES["business_value"](sources({"load_test": {"cost_reduction_percent": saved}})).passed
+    tested = LoadTested(
+        requests=10,
+        failures=0,
+        cost_reduction_percent=saved,
+        websocket=WebSocketReport(connects=1, connect_failures=0, events=1, lost=0, latency_p95_ms=1),
+        memory=MemoryReport(first_bytes=1, last_bytes=1),
+    )
+    assert JUDGES["business_value"](sources(tested)).passed
     assert "no cost reduction was measured" in JUDGES["business_value"](sources()).reason
 
 
 def test_configuration_is_read_back_and_what_serves_must_stay_enabled() -> None:
-    written = {"configured/production": {"versions": dict.fromkeys(POLICY.configuration, 2)}}
+    written = ConfigurationWritten(environment="production", versions=dict.fromkeys(POLICY.configuration, 2))
     assert JUDGES["production_configuration"](sources(written)).passed
     disabled = JUDGES["production_configuration"](sources(written, state="DISABLED"))
     assert "version 1, which serves now, is not enabled" in disabled.reason
@@ -95,13 +101,17 @@ def test_the_dashboards_of_the_repository_are_there() -> None:
     assert JUDGES["dashboards"](sources()).passed
 
 
-@pytest.mark.parametrize(
-    ("drill", "passed"), [(None, False), ({"passed": True, "seconds": 4.0}, True)], ids=["none", "rehearsed"]
-)
-def test_a_rollback_counts_by_its_newest_rehearsal(drill: Mapping[str, Any] | None, passed: bool) -> None:
-    found = JUDGES["rollback_tested"](sources(drill=drill))
-    assert found.passed is passed
-    assert ("rehearsed 2.0 days ago in 4.0 s" in found.reason) is passed
+def test_a_rollback_counts_by_its_newest_rehearsal() -> None:
+    def rehearsed(passed: bool) -> RollbackRehearsed:
+        return RollbackRehearsed(
+            passed=passed, service="web", seconds=4.0, limit_seconds=300, before={}, reason="x"
+        )
+
+    found = JUDGES["rollback_tested"](sources(rehearsed(True)))
+    assert found.passed
+    assert "rehearsed 2.0 days ago in 4.0 s" in found.reason
+    assert not JUDGES["rollback_tested"](sources(rehearsed(False))).passed
+    assert not JUDGES["rollback_tested"](sources()).passed
 
 
 def test_the_team_is_asked_to_stand_by() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from slipway.ledger.entries import ConfigurationChange
 from slipway.policy.configuration import Document
 from slipway.release.configuration import changes, parse_payload, table
 
@@ -17,20 +18,20 @@ DOCUMENT = Document.model_validate(
 )
 
 
-def payloads(running: dict[str, object] | None, *, rolled_back: bool = False) -> list[dict[str, str]]:
-    return [change.as_payload() for change in changes("limits", DOCUMENT, running, rolled_back=rolled_back)]
+def found_in(running: dict[str, object] | None, *, rolled_back: bool = False) -> list[ConfigurationChange]:
+    return changes("limits", DOCUMENT, running, rolled_back=rolled_back)
 
 
 def test_the_same_content_is_no_change() -> None:
-    found = payloads({"BUDGET": "2.00", "FLAG": True, "KEY": "hunter2"})
+    found = found_in({"BUDGET": "2.00", "FLAG": True, "KEY": "hunter2"})
     assert found == []
     assert table(found) == "No setting changes."
 
 
 def test_a_change_has_both_values_and_the_unit() -> None:
-    found = payloads({"BUDGET": "1.00", "FLAG": True})
+    found = found_in({"BUDGET": "1.00", "FLAG": True})
     assert found == [
-        {"document": "limits", "key": "BUDGET", "before": "1.00", "after": "2.00", "unit": "usd"}
+        ConfigurationChange(document="limits", key="BUDGET", before="1.00", after="2.00", unit="usd")
     ]
     assert table(found).splitlines() == [
         "| document | key | now | new | unit |",
@@ -40,27 +41,27 @@ def test_a_change_has_both_values_and_the_unit() -> None:
 
 
 def test_a_first_version_is_all_new() -> None:
-    assert [(change["key"], change["before"]) for change in payloads(None)] == [
+    assert [(change.key, change.before) for change in found_in(None)] == [
         ("BUDGET", "(absent)"),
         ("FLAG", "(absent)"),
     ]
 
 
 def test_a_rollback_is_compared_with_what_it_writes() -> None:
-    (flag,) = payloads({"BUDGET": "2.00", "FLAG": True}, rolled_back=True)
-    assert (flag["key"], flag["before"], flag["after"]) == ("FLAG", "true", "false")
+    (flag,) = found_in({"BUDGET": "2.00", "FLAG": True}, rolled_back=True)
+    assert (flag.key, flag.before, flag.after) == ("FLAG", "true", "false")
 
 
 def test_neither_a_secret_nor_an_unknown_key_shows_its_value() -> None:
-    found = payloads({"BUDGET": "2.00", "FLAG": True, "KEY": "hunter2", "OLD": "hunter3"})
-    assert [(change["key"], change["before"], change["after"]) for change in found] == [
+    found = found_in({"BUDGET": "2.00", "FLAG": True, "KEY": "hunter2", "OLD": "hunter3"})
+    assert [(change.key, change.before, change.after) for change in found] == [
         ("OLD", "(not shown)", "(absent)")
     ]
     assert "hunter" not in table(found)
 
 
 def test_a_cell_cannot_break_the_table() -> None:
-    assert "a\\|b" in table([{"document": "d", "key": "k", "before": "a|b", "after": "c", "unit": ""}])
+    assert "a\\|b" in table([ConfigurationChange(document="d", key="k", before="a|b", after="c")])
 
 
 @pytest.mark.parametrize("data", [b"{", b"[1]", b"\xff"])

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 from slipway.analysis.counts import Counts
+from slipway.analysis.verdict import Verdict
 from slipway.hooks.metrics.promql import Sample
-from slipway.ledger.outcome import rollback_reason
+from slipway.ledger.chain import Record
+from slipway.ledger.entries import DetectionPowerForecast, GateDecided
+from slipway.ledger.timeline import rollback_reason
 from slipway.policy.release import load_policy
 from slipway.release.served_traffic import ServedTraffic, read_traffic
+
+from tests.fake_ledger import record_of
 
 CANARY, STABLE = "web-2", "web-1"
 
@@ -51,15 +56,14 @@ def test_what_nobody_asked_for_is_not_expected() -> None:
 
 
 def test_a_held_phase_is_the_reason_of_the_rollback() -> None:
-    entries: Any = [
-        SimpleNamespace(key="gate/preparation", payload={"verdict": "promote"}),
-        SimpleNamespace(
-            key="forecast/canary",
-            payload={"phase": "canary", "action": "hold", "reason": "caught with 80 % probability: nothing"},
-        ),
-    ]
-    assert rollback_reason(entries) == (
+    def recorded(action: str) -> Record:
+        reason = "caught with 80 % probability: nothing"
+        return record_of(
+            GateDecided(phase="preparation", verdict=Verdict.PROMOTE, reason="all well"),
+            DetectionPowerForecast(phase="canary", action=action, reason=reason, seconds=40),
+        )
+
+    assert rollback_reason(recorded("hold")) == (
         "canary: not started, it cannot see the trigger: caught with 80 % probability: nothing"
     )
-    entries[-1].payload["action"] = "extend"
-    assert rollback_reason(entries).startswith("a task failed or was stopped")
+    assert rollback_reason(recorded("extend")).startswith("a task failed or was stopped")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 from slipway.exceptions import NotificationFailed
 from slipway.ledger.bakes import recorded_bakes
+from slipway.ledger.entries import GateDecided, TrafficShifted
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
@@ -18,10 +18,13 @@ from slipway.release import asking
 from slipway.sensors import bake
 from slipway.sensors.bake import ROLL_BACK, WATCH_ON, BakeSensor
 
+from tests.fake_ledger import FakeLedger
+
 FROZEN = {"verdict": "hold", "reason": "Error rate frozen", "findings": [], "needs_a_person": True}
 PROMOTED = {"verdict": "promote", "reason": "all well", "findings": [], "needs_a_person": False}
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 POLICY = load_policy("release.yaml")
+SHIFTED = TrafficShifted(phase="half", at=datetime(2026, 1, 31, 11, tzinfo=UTC), changes={})
 RELEASE: Any = SimpleNamespace(
     release_id="r",
     run_id="run",
@@ -31,25 +34,6 @@ RELEASE: Any = SimpleNamespace(
     plan=SimpleNamespace(progressive=None),
     stable={},
 )
-
-
-class Kept:
-    """A ledger that only keeps entries, and until when services are leased."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Mapping[str, Any]] = {"shifted/half": {"at": "2026-01-31T11:00:00+00:00"}}
-        self.leased_until: list[datetime] = []
-
-    def renew_leases(
-        self, release_id: str, services: Mapping[str, Any], *, region: str, until: datetime
-    ) -> None:
-        self.leased_until.append(until)
-
-    def entry(self, release_id: str, key: str) -> Mapping[str, Any] | None:
-        return self.kept.get(key)
-
-    def append(self, release_id: str, key: str, payload: Mapping[str, Any]) -> bool:
-        return self.kept.setdefault(key, payload) is payload
 
 
 class Frozen(BakeSensor):
@@ -72,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def sensor() -> BakeSensor:
     """A sensor of the second phase with a ledger of its own."""
     made = Frozen(task_id="bake", phase="half")
-    made.__dict__["ledger"] = Kept()
+    made.__dict__["ledger"] = FakeLedger(SHIFTED)
     made.__dict__["cloud_run"] = None
     return made
 
@@ -82,7 +66,7 @@ def answer(option: str, user: str | None = "jo") -> dict[str, Any]:
     return {"chosen_options": [option], "responded_at": NOW, "responded_by_user": by}
 
 
-def gate(sensor: BakeSensor) -> Mapping[str, Any]:
+def gate(sensor: BakeSensor) -> GateDecided:
     """Judge the phase from what the sensor left on record."""
     made = BakeGateOperator(task_id="gate", phase="half")
     made.__dict__["ledger"] = sensor.ledger
@@ -137,8 +121,8 @@ def test_without_the_answer_to_watch_on_the_phase_is_rolled_back(
     freeze(sensor)
     assert sensor.on_answer(CONTEXT, answer(ROLL_BACK, user)) == ROLL_BACK
     decision = gate(sensor)
-    assert decision["verdict"] == "hold"
-    assert words in decision["reason"]
+    assert decision.verdict == "hold"
+    assert words in decision.reason
 
 
 def test_watching_on_takes_new_evidence_from_the_answer_on(
@@ -149,14 +133,14 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
         sensor.on_answer(CONTEXT, answer(WATCH_ON))
     _, arguments = deferred.value.trigger.serialize()
     assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
-    (until,) = sensor.ledger.leased_until
+    (until,) = sensor.ledger.locks.renewed
     assert until > datetime.now(UTC) + timedelta(seconds=POLICY.lease_seconds - 60), (
         "it may last as long again"
     )
-    assert gate(sensor)["verdict"] == "hold", "an answer alone promotes nothing"
+    assert gate(sensor).verdict == "hold", "an answer alone promotes nothing"
     assert sensor.execute_complete(CONTEXT, dict(PROMOTED)) == "promote"
-    assert gate(sensor)["verdict"] == "promote"
-    assert [watch.number for watch, _, _ in recorded_bakes(sensor.ledger, "r", "half")] == [1, 2]
+    assert gate(sensor).verdict == "promote"
+    assert [bake.number for bake, _ in recorded_bakes(sensor.ledger.entries("r"), "half")] == [1, 2]
 
 
 def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
@@ -178,4 +162,4 @@ def test_a_phase_that_freezes_again_asks_again(sensor: BakeSensor, asked: list[d
     freeze(sensor)
     assert len(asked) == 2
     sensor.on_answer(CONTEXT, answer(ROLL_BACK))
-    assert "jo answered 'Roll back'" in gate(sensor)["reason"]
+    assert "jo answered 'Roll back'" in gate(sensor).reason

@@ -5,27 +5,23 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from slipway.ledger.entries import ReleaseOpened
 from slipway.release.rollback.schema_guard import require_readable_targets
+
+from tests.fake_ledger import FakeLedger
 
 RELEASE: Any = SimpleNamespace(release_id="r")
 
 
-class Silent:
+class Silent(FakeLedger):
     """A ledger whose database is away."""
 
-    def entry(self, release_id: str, key: str) -> Any:
+    def get(self, *_: Any, **__: Any) -> Any:
         raise ConnectionError("connection refused")
 
 
-class Early(Silent):
-    """A ledger with a release that was opened before versions were put on record."""
-
-    def entry(self, release_id: str, key: str) -> Any:
-        return {"actor": "ada"} if key == "opened" else None
-
-
 def test_a_ledger_that_gives_no_answer_is_on_record_and_goes_back() -> None:
-    ledger: Any = Silent()
+    ledger = Silent()
     assert require_readable_targets(RELEASE, ["web"], ledger) == {
         "web": "the schema could not be read: ConnectionError: connection refused"
     }
@@ -33,5 +29,5 @@ def test_a_ledger_that_gives_no_answer_is_on_record_and_goes_back() -> None:
 
 
 def test_a_release_without_versions_on_record_goes_back() -> None:
-    ledger: Any = Early()
+    ledger = FakeLedger(ReleaseOpened(actor="ada"))
     assert require_readable_targets(RELEASE, ["web"], ledger) == {}

@@ -6,8 +6,9 @@ import re
 
 import pytest
 from slipway.exceptions import ImageNotFound, RequestRefused
-from slipway.ledger.plan import ReleasePlan, plan_release, release_id
+from slipway.ledger.plan import ReleasePlan, release_id
 from slipway.policy.release import Policy, load_policy
+from slipway.release.request import plan_release
 
 FIELDS = ("version", "services", "images", "reason", "stable_is_broken")
 RUN = "manual__2026-11-23T10:00:00+00:00"

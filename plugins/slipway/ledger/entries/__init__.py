@@ -1,0 +1,189 @@
+"""The kinds of entry that a release has on record, one class each; ``docs/ledger.md`` is made from them.
+
+A record is append-only and read for years: the keys stay, and a field that is renamed or removed raises the
+kind's ``FORMAT``, with a step in its ``upgrade``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slipway.exceptions import EntryUnreadable
+from slipway.ledger.entries.base import InheritableEntry, Inherited, LedgerEntry
+from slipway.ledger.entries.database import (
+    BackfillProgressed,
+    CatalogTable,
+    DatabaseBackedUp,
+    DatabaseChecked,
+    MigrationsRehearsed,
+    SampledRange,
+    SchemaMigrated,
+)
+from slipway.ledger.entries.lifecycle import (
+    DeploymentChecked,
+    DeploymentLine,
+    NextRegionStarted,
+    RegionsReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    ReleaseTagged,
+    ServiceReleased,
+    ServicesLocked,
+    ServicesReleased,
+    TargetRecord,
+)
+from slipway.ledger.entries.phases import (
+    ApprovalDecided,
+    BakeAnswered,
+    Brake,
+    DetectionPowerForecast,
+    DriftFound,
+    EvidenceRecorded,
+    GateDecided,
+    MetricPower,
+    Person,
+    PhaseBaked,
+    RevisionWarmedUp,
+    TrafficShifted,
+    TrafficVerified,
+)
+from slipway.ledger.entries.rollback import (
+    FlagsRolledBack,
+    ReleaseReconciled,
+    RollbackOverridden,
+    RollbackRefused,
+    TrafficRestoration,
+    TrafficRestored,
+)
+from slipway.ledger.entries.staging import (
+    ChecklistItemChecked,
+    ConfigurationWritten,
+    LoadTested,
+    RevisionDeployed,
+    RollbackRehearsed,
+    StagingServed,
+    StagingStableRecorded,
+    SuiteRun,
+)
+from slipway.ledger.entries.values import ConfigurationChange, Judged, ServiceState, Split, SplitChange
+
+#: Every kind, in the order in which a release writes them. A fixed key comes before a pattern that it fits.
+KINDS: tuple[type[LedgerEntry], ...] = (
+    ReleaseOpened,
+    ServicesLocked,
+    ConfigurationWritten,
+    DatabaseChecked,
+    DatabaseBackedUp,
+    MigrationsRehearsed,
+    BackfillProgressed,
+    SchemaMigrated,
+    RevisionDeployed,
+    StagingStableRecorded,
+    RollbackRehearsed,
+    StagingServed,
+    SuiteRun,
+    LoadTested,
+    DeploymentChecked,
+    ChecklistItemChecked,
+    ApprovalDecided,
+    DetectionPowerForecast,
+    RevisionWarmedUp,
+    TrafficShifted,
+    TrafficVerified,
+    DriftFound,
+    EvidenceRecorded,
+    PhaseBaked,
+    BakeAnswered,
+    GateDecided,
+    RollbackRefused,
+    RollbackOverridden,
+    TrafficRestored,
+    ReleaseReconciled,
+    FlagsRolledBack,
+    ReleaseTagged,
+    ReleaseClosed,
+    ServicesReleased,
+    RegionsReported,
+    NextRegionStarted,
+)
+
+__all__ = [
+    "KINDS",
+    "ApprovalDecided",
+    "BackfillProgressed",
+    "BakeAnswered",
+    "Brake",
+    "CatalogTable",
+    "ChecklistItemChecked",
+    "ConfigurationChange",
+    "ConfigurationWritten",
+    "DatabaseBackedUp",
+    "DatabaseChecked",
+    "DeploymentChecked",
+    "DeploymentLine",
+    "DetectionPowerForecast",
+    "DriftFound",
+    "EvidenceRecorded",
+    "FlagsRolledBack",
+    "GateDecided",
+    "InheritableEntry",
+    "Inherited",
+    "Judged",
+    "LedgerEntry",
+    "LoadTested",
+    "MetricPower",
+    "MigrationsRehearsed",
+    "NextRegionStarted",
+    "Person",
+    "PhaseBaked",
+    "RegionsReported",
+    "ReleaseClosed",
+    "ReleaseOpened",
+    "ReleaseReconciled",
+    "ReleaseTagged",
+    "RevisionDeployed",
+    "RevisionWarmedUp",
+    "RollbackOverridden",
+    "RollbackRefused",
+    "RollbackRehearsed",
+    "SampledRange",
+    "SchemaMigrated",
+    "ServiceReleased",
+    "ServiceState",
+    "ServicesLocked",
+    "ServicesReleased",
+    "Split",
+    "SplitChange",
+    "StagingServed",
+    "StagingStableRecorded",
+    "SuiteRun",
+    "TargetRecord",
+    "TrafficRestoration",
+    "TrafficRestored",
+    "TrafficShifted",
+    "TrafficVerified",
+    "kind_of",
+    "read_entry",
+]
+
+
+def kind_of(key: str) -> type[LedgerEntry] | None:
+    """Return the kind of entry that a key belongs to, None when this version knows none.
+
+    :param key: key on record, such as ``shifted/canary``.
+    """
+    return next((kind for kind in KINDS if kind.matches(key) is not None), None)
+
+
+def read_entry(key: str, payload: Mapping[str, Any]) -> LedgerEntry:
+    """Read an entry of any kind, whichever version of Slipway wrote it.
+
+    :param key: the key that it is on record under.
+    :param payload: the payload on record.
+    :raises EntryUnreadable: when this version has no such kind, or the payload is not one of its.
+    """
+    kind = kind_of(key)
+    if kind is None:
+        raise EntryUnreadable(f"ledger entry {key}: this version of Slipway knows no such kind of entry")
+    return kind.read(key, payload)

@@ -1,0 +1,109 @@
+"""What a rollback does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from slipway.ledger.entries.base import LedgerEntry
+from slipway.ledger.entries.phases import Person
+from slipway.ledger.entries.staging import changed
+from slipway.ledger.entries.values import ConfigurationChange, SplitChange
+from slipway.policy.release import EnvironmentName
+
+
+class TrafficRestoration(LedgerEntry):
+    """Base of what restores the traffic.
+
+    :param reason: why, in one line.
+    :param changes: by service, the change.
+    """
+
+    reason: str
+    changes: Mapping[str, SplitChange]
+
+    @property
+    def sentence(self) -> str:
+        """The split that serves again, and why."""
+        moved = "; ".join(f"{name}: {change.shown(name)}" for name, change in self.changes.items())
+        return f"Traffic restored: {moved or 'nothing to move'}. Reason: {self.reason}"
+
+
+class TrafficRestored(TrafficRestoration):
+    """All traffic is back on what served when the release began."""
+
+    KEY: ClassVar[str] = "rolled_back/traffic"
+    WRITER: ClassVar[str] = "RollBackTrafficOperator"
+
+
+class ReleaseReconciled(TrafficRestoration):
+    """The teardown restored the traffic of a release that nothing else had ended."""
+
+    KEY: ClassVar[str] = "rolled_back/reconciled"
+    WRITER: ClassVar[str] = "the reconcile teardown"
+
+
+class FlagsRolledBack(LedgerEntry):
+    """The settings that the policy changes on a rollback are written.
+
+    :param environment: ``staging`` or ``production``.
+    :param versions: by document, the version written.
+    :param serving: by document, the version that the serving revision mounts.
+    :param changes: the settings that change.
+    :param serving_follows: by document, whether the serving revision follows it without a deployment.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/flags/{environment}"
+    WRITER: ClassVar[str] = "RollBackFlagsOperator"
+
+    environment: EnvironmentName
+    versions: Mapping[str, int]
+    serving: Mapping[str, str] = {}
+    changes: tuple[ConfigurationChange, ...] = ()
+    serving_follows: Mapping[str, bool] = {}
+
+    @property
+    def sentence(self) -> str:
+        """The settings that change, and which serve only after a deployment."""
+        later = [name for name, follows in self.serving_follows.items() if not follows]
+        return f"Flags of {self.environment} rolled back; {changed(self.changes)}" + (
+            f"; the serving revision reads {', '.join(later)} only once it is deployed again" if later else ""
+        )
+
+
+class RollbackRefused(LedgerEntry):
+    """The traffic stays: the version that it would go back to cannot run on the schema. A person decides.
+
+    :param reason: the version, the migrations in its way, and the ways forward.
+    :param seconds: how long an answer is waited for.
+    """
+
+    KEY: ClassVar[str] = "rollback_refused/schema"
+    WRITER: ClassVar[str] = "RollBackTrafficOperator"
+
+    reason: str
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """Why, and how long somebody has to decide."""
+        return f"Rollback needs a decision within {self.seconds / 60:g} min: {self.reason}"
+
+
+class RollbackOverridden(LedgerEntry):
+    """A person decided to restore the traffic although the version cannot run on the schema.
+
+    :param reason: who, and why.
+    :param user: who decided.
+    """
+
+    KEY: ClassVar[str] = "rollback_overridden/schema"
+    WRITER: ClassVar[str] = "RollBackTrafficOperator"
+
+    reason: str
+    user: Person | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Who, and why."""
+        return f"Rollback ordered all the same: {self.reason}"

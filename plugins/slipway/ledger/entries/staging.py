@@ -1,0 +1,202 @@
+"""What is built, configured and tested before production serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from slipway.analysis.staging import LoadReport
+from slipway.ledger.entries.base import InheritableEntry, LedgerEntry
+from slipway.ledger.entries.values import ConfigurationChange, ServiceState, Split, listed, split_words
+from slipway.policy.release import EnvironmentName
+
+
+class ConfigurationWritten(InheritableEntry):
+    """The policy's configuration documents are in Secret Manager, as new versions.
+
+    :param environment: ``staging`` or ``production``.
+    :param versions: by document, the version written.
+    :param serving: by document, the version that the serving revision reads.
+    :param changes: the settings that change between the two.
+    """
+
+    KEY: ClassVar[str] = "configured/{environment}"
+    WRITER: ClassVar[str] = "WriteConfigurationOperator"
+
+    environment: EnvironmentName
+    versions: Mapping[str, int]
+    serving: Mapping[str, str] = {}
+    changes: tuple[ConfigurationChange, ...] = ()
+
+    @property
+    def is_inherited(self) -> bool:
+        """Production's secrets are all regions'."""
+        return self.environment == "production"
+
+    @property
+    def sentence(self) -> str:
+        """The versions and the settings that change."""
+        versions = ", ".join(f"{name} version {number}" for name, number in self.versions.items())
+        return f"Configuration of {self.environment} written: {versions or 'none'}; {changed(self.changes)}"
+
+
+def changed(changes: tuple[ConfigurationChange, ...]) -> str:
+    """Return the settings that change, as people read them."""
+    shown = [f"{c.document} {c.key} {c.before} -> {c.after}{f' {c.unit}' if c.unit else ''}" for c in changes]
+    return f"changes: {', '.join(shown)}" if shown else "no setting changes"
+
+
+class RevisionDeployed(LedgerEntry):
+    """A service's new revision is deployed, without traffic.
+
+    :param environment: ``staging`` or ``production``.
+    :param component: key of the service in the policy, such as ``backend``.
+    :param service: name of the Cloud Run service.
+    :param revision: name of the new revision.
+    :param image: repository with digest.
+    :param states: the production service afterwards.
+    """
+
+    KEY: ClassVar[str] = "deployed/{environment}/{component}"
+    WRITER: ClassVar[str] = "DeployRevisionsOperator"
+
+    environment: EnvironmentName
+    component: str
+    service: str
+    revision: str
+    image: str
+    states: Mapping[str, ServiceState] = {}
+
+    @property
+    def sentence(self) -> str:
+        """The revision and its service."""
+        return f"Revision {self.revision} of {self.service} deployed without traffic ({self.environment})"
+
+
+class StagingStableRecorded(LedgerEntry):
+    """What serves in staging before the rollback is rehearsed, so that a rehearsal can be repeated.
+
+    :param service: name of the Cloud Run service.
+    :param split: percent by revision.
+    """
+
+    KEY: ClassVar[str] = "stable/staging"
+    WRITER: ClassVar[str] = "RehearseRollbackOperator"
+
+    service: str
+    split: Split
+
+    @property
+    def sentence(self) -> str:
+        """The split."""
+        return f"Before the rollback rehearsal {self.service} serves {split_words(self.split, self.service)}"
+
+
+class RollbackRehearsed(LedgerEntry):
+    """A rollback of the traffic is rehearsed in staging, against the clock.
+
+    :param passed: whether all traffic was back in time.
+    :param service: name of the Cloud Run service.
+    :param seconds: how long it took; None when it was not carried out.
+    :param limit_seconds: how long it may take.
+    :param before: the split that had to come back.
+    :param after: the split that came back.
+    :param reason: one line for people.
+    """
+
+    KEY: ClassVar[str] = "drill/staging"
+    WRITER: ClassVar[str] = "RehearseRollbackOperator"
+
+    passed: bool
+    service: str
+    seconds: float | None = None
+    limit_seconds: float
+    before: Split
+    after: Split | None = None
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """Whether it passed, and why."""
+        return f"Rollback rehearsal of {self.service} {'passed' if self.passed else 'failed'}: {self.reason}"
+
+
+class StagingServed(LedgerEntry):
+    """Staging's traffic is on the new revisions.
+
+    :param urls: by key of the service, its URL.
+    """
+
+    KEY: ClassVar[str] = "serving/staging"
+    WRITER: ClassVar[str] = "ServeStagingOperator"
+
+    urls: Mapping[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """The services and their URLs."""
+        return (
+            f"Staging serves the new revisions: {', '.join(f'{k} at {url}' for k, url in self.urls.items())}"
+        )
+
+
+class SuiteRun(InheritableEntry):
+    """A test suite ran against staging.
+
+    :param suite: key of the suite in the policy.
+    :param tests: tests that ran.
+    :param passed: tests that passed.
+    :param failed: names of those that failed.
+    """
+
+    KEY: ClassVar[str] = "suite/{suite}"
+    WRITER: ClassVar[str] = "TestSuiteOperator"
+
+    suite: str
+    tests: int
+    passed: int
+    failed: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """How many passed, and which failed."""
+        failed = f"; failed: {listed(self.failed)}" if self.failed else ""
+        return f"Test suite {self.suite}: {self.passed} of {self.tests} tests passed{failed}"
+
+
+class LoadTested(InheritableEntry, LoadReport):
+    """The load test ran against staging."""
+
+    KEY: ClassVar[str] = "load_test"
+    WRITER: ClassVar[str] = "LoadTestOperator"
+
+    @property
+    def sentence(self) -> str:
+        """How many requests were made and failed, and how fast they were."""
+        latency = "" if self.latency_p95_ms is None else f", latency P95 {self.latency_p95_ms:.0f} ms"
+        return f"Load test: {self.requests} requests of {self.users} users, {self.failures} failed{latency}"
+
+
+class ChecklistItemChecked(InheritableEntry):
+    """An item of the pre-deployment checklist is checked.
+
+    :param item: name of the item.
+    :param title: the item as the strategy calls it.
+    :param passed: whether it is fulfilled.
+    :param reason: one line for people, with the numbers.
+    :param evidence: what it rests on.
+    """
+
+    KEY: ClassVar[str] = "checklist/{item}"
+    WRITER: ClassVar[str] = "ChecklistItemOperator"
+
+    item: str
+    title: str = ""
+    passed: bool
+    reason: str
+    evidence: Mapping[str, Any] = {}
+
+    @property
+    def sentence(self) -> str:
+        """The item, and whether it is fulfilled."""
+        return f"Checklist: {self.title or self.item}: {'yes' if self.passed else 'no'}, {self.reason}"
