@@ -7,7 +7,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from slipway.commands import evidence, lint_migrations, migrate_ledger, replay, undo_migration, verify
+from slipway.commands import (
+    describe_ledger,
+    evidence,
+    lint_migrations,
+    migrate_ledger,
+    replay,
+    undo_migration,
+    verify,
+)
 from slipway.exceptions import SlipwayError
 
 
@@ -27,6 +35,7 @@ COMMANDS: Mapping[str, Command] = {
     "verify": verify,
     "undo-migration": undo_migration,
     "migrate-ledger": migrate_ledger,
+    "describe-ledger": describe_ledger,
     "lint-migrations": lint_migrations,
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress, revision_uri, serving_split
+from slipway.ledger.entries import ConfigurationWritten, ReleaseOpened
 from slipway.ledger.ledger import Ledger, Release
 from slipway.ledger.plan import PlannedService, ReleasePlan, release_id
 from slipway.policy.release import Policy, load_policy, parse_policy
@@ -135,8 +136,11 @@ class World:
             services={"backend": service},
         )
         policy = self._asking if asks else self._policy
-        self._release = self.ledger.open_release(plan, policy, {SERVICE: STABLE}, actor="ada")
-        self.ledger.append(plan.release_id, "configured/production", {"versions": {}})
+        self._release = self.ledger.open_release(
+            plan, policy, ReleaseOpened(actor="ada", stable={SERVICE: STABLE})
+        )
+        written = ConfigurationWritten(environment="production", versions={})
+        self.ledger.append(plan.release_id, written)
         self.runs = []
 
     def end(self) -> None:
@@ -201,7 +205,7 @@ class World:
         assert keys == ["opened", "configured/production", *wanted], log
         assert self.ledger.verify(self._release.release_id)
         for key in wanted:
-            assert f"entry={key}" in log, log
+            assert f"'entry': '{key}'" in log, log
         for entry in entries:
             assert "changes" not in entry.payload or entry.payload["changes"], entry
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from uuid import uuid4
 
 import httpx
 import pytest
+from slipway.ledger.chain import Kind
+from slipway.ledger.entries import (
+    ChecklistItemChecked,
+    ConfigurationWritten,
+    DeploymentChecked,
+    FlagsRolledBack,
+)
 from slipway.policy.checklist import ITEMS
 
 from include.load_test.prompts import corpus
@@ -33,7 +39,7 @@ def all_hold(found: Iterable[checks.Check]) -> None:
 
 def test_the_good_version_reaches_everybody(good: story.ReleaseReport, settings: Settings) -> None:
     all_hold(checks.check_good(good, settings))
-    assert [gate["verdict"] for gate in good.gates] == ["promote"] * 5
+    assert [gate.verdict for gate in good.gates] == ["promote"] * 5
     (stable,) = good.stable[story.SERVICE]
     assert [dict(step.split) for step in good.steps if good.revision in step.split] == [
         {good.revision: 10, stable: 90},
@@ -64,8 +70,8 @@ def test_the_bad_version_is_rolled_back_from_the_canary(
     all_hold(checks.check_bad(bad))
     assert bad.stable[story.SERVICE] == {good.revision: 100}
     last = bad.gates[-1]
-    assert (last["phase"], last["verdict"]) == ("canary", "rollback")
-    assert "Error rate over the trigger" in last["reason"]
+    assert (last.phase, last.verdict) == ("canary", "rollback")
+    assert "Error rate over the trigger" in last.reason
     assert bad.reason is not None
     assert "\n" not in bad.reason
 
@@ -73,30 +79,30 @@ def test_the_bad_version_is_rolled_back_from_the_canary(
 def test_what_a_release_changes_and_its_checklists_are_on_record(
     good: story.ReleaseReport, settings: Settings
 ) -> None:
-    def entry(key: str) -> Mapping[str, Any]:
-        found = record.entry(settings, good.plan["release_id"], key)
-        assert found is not None, key
+    def entry(kind: type[Kind], **parts: str) -> Kind:
+        found = record.entry(settings, good.plan["release_id"], kind, **parts)
+        assert found is not None, kind.key_of(**parts)
         return found
 
-    configured = entry("configured/production")
-    assert [(c["key"], c["before"], c["after"]) for c in configured["changes"]] == [
+    configured = entry(ConfigurationWritten, environment="production")
+    assert [(c.key, c.before, c.after) for c in configured.changes] == [
         ("TOKEN_OPTIMIZATION_ENABLED", "false", "true")
     ]
-    assert configured["versions"] == {
+    assert configured.versions == {
         "feature-flags": 1,
         "pricing-config": 1,
         "token-optimization-config": 2,
     }, "what stays the same gets no new version"
-    assert [name for name in ITEMS if not entry(f"checklist/{name}")["passed"]] == []
-    assert [line["title"] for line in entry("checklist/deployment")["lines"] if line["passed"] is False] == []
+    assert [name for name in ITEMS if not entry(ChecklistItemChecked, item=name).passed] == []
+    assert [line.title for line in entry(DeploymentChecked).lines if line.passed is False] == []
 
 
 def test_the_flags_of_the_rollback_reach_what_serves_again(
     bad: story.ReleaseReport, settings: Settings
 ) -> None:
-    flags = record.entry(settings, bad.plan["release_id"], "rolled_back/flags/production")
+    flags = record.entry(settings, bad.plan["release_id"], FlagsRolledBack, environment="production")
     assert flags is not None
-    assert flags["serving_follows"] == {"feature-flags": True}
+    assert flags.serving_follows == {"feature-flags": True}
     url = json.loads((settings.run / "endpoints.json").read_text())["production"]["backend"]
     token = issue(uuid4(), credentials.load(settings).auth_signing_key)
     prompt = corpus(1)[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from slipway.ledger.entries import BakeAnswered
 from slipway.sensors.bake import ROLL_BACK, WATCH_ON
 
 from sandbox.cloud.team_room import messages
@@ -69,8 +70,9 @@ def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
     assert row is not None
     assert record.traffic_steps(settings, story.SERVICE)[-1].split == row["stable"][story.SERVICE]
     assert row["outcome"] == "rolled_back"
-    answers = [record.entry(settings, row["release_id"], key) for key in ("person/canary", "person/canary/2")]
-    assert [answer["watch_on"] if answer else None for answer in answers] == [True, False]
+    which = [{"phase": "canary", "round": number} for number in (1, 2)]
+    answers = [record.entry(settings, row["release_id"], BakeAnswered, **parts) for parts in which]
+    assert [answer.bake_on if answer else None for answer in answers] == [True, False]
     assert "admin answered 'Roll back'" in row["reason"]
     calls = [message["text"] for message in messages(settings) if message.get("event") == "called/canary"]
     assert len(calls) == 2

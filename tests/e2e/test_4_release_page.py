@@ -62,7 +62,7 @@ def test_the_page_of_each_release_tells_its_verdict_and_shows_its_evidence(
         said = words(page)
         assert f"release {report.version}: {outcome}: {' '.join(str(report.reason).split())}" in said
         for gate in report.gates:
-            assert f"{gate['phase']} {gate['verdict']}" in said
+            assert f"{gate.phase} {gate.verdict}" in said
         assert "The chain holds" in said
         for split in (step.split for step in report.steps if report.revision in step.split):
             assert f"{report.revision} {split[report.revision]} %" in said
@@ -72,7 +72,7 @@ def test_the_page_of_each_release_tells_its_verdict_and_shows_its_evidence(
         assert drawn.headers["Content-Type"] == "image/svg+xml"
         shown = " ".join(element.text or "" for element in ElementTree.fromstring(drawn.text).iter())
         assert (
-            f"Release {report.version}, phase canary: {report.gates[-1 if report is bad else 2]['verdict']}"
+            f"Release {report.version}, phase canary: {report.gates[-1 if report is bad else 2].verdict}"
             in shown
         )
 

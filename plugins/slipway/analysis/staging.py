@@ -44,7 +44,11 @@ class WebSocketReport(BaseModel):
 
 
 class MemoryReport(BaseModel):
-    """Resident memory of the backend in bytes, when the load began and when it ended; None when not read."""
+    """Resident memory of the backend.
+
+    :param first_bytes: bytes when the load began; None when not read.
+    :param last_bytes: bytes when it ended; None when not read.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,6 +68,8 @@ class LoadReport(BaseModel):
     :param latency_p95_ms: P95 of the latency in ms.
     :param cost_reduction_percent: costs that the optimizer saved.
     :param cost_accuracy_percent: answers whose costs were calculated right.
+    :param websocket: the event streams.
+    :param memory: memory of the backend.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -79,7 +79,7 @@ def duration(seconds: float) -> str:
 
     :param seconds: the duration in seconds.
     """
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.3g} s"
     whole = round(seconds)
     parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]

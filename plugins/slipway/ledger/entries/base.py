@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticUndefined
 
 from slipway.exceptions import EntryUnreadable
 
@@ -66,7 +67,7 @@ class LedgerEntry(BaseModel):
         unknown = sorted(parts.keys() - given.keys())
         if unknown:
             raise TypeError(f"{cls.__name__}: {unknown[0]} is no part of the key {cls.KEY}")
-        missing = [name for name in _PART.findall(fixed) if given[name] is None]
+        missing = [name for name in _PART.findall(fixed) if given[name] in (None, PydanticUndefined)]
         if missing:
             raise TypeError(f"{cls.__name__}: the key {cls.KEY} needs {missing[0]}")
         shown = optional and any(given[name] != cls._default(name) for name in _PART.findall(optional))

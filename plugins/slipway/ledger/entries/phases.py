@@ -196,6 +196,7 @@ class DriftFound(LedgerEntry):
 
     :param phase: id of the task that found it.
     :param service: name of the Cloud Run service.
+    :param verdict: always ``rollback``.
     :param reason: what was changed, by whom and when.
     """
 

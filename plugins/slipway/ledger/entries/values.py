@@ -49,6 +49,9 @@ class SplitChange(EntryPart):
 class ServiceState(EntryPart):
     """A Cloud Run service at one moment, to compare a later one with. Holds no value of the environment.
 
+    :param etag: of the service, as Cloud Run gives it.
+    :param generation: number of the service's configuration.
+    :param modified_by: who changed it last.
     :param modified_at: moment in UTC.
     :param template: what the next revision would be made of; values of the environment as digests.
     :param traffic: percent by revision.
@@ -71,6 +74,7 @@ class ConfigurationChange(EntryPart):
     :param key: the setting.
     :param before: what the serving revision reads.
     :param after: what the new version says.
+    :param unit: of both; empty when there is none.
     """
 
     document: str
@@ -83,6 +87,7 @@ class ConfigurationChange(EntryPart):
 class Judged(BaseModel):
     """A decision, as the analysis made it.
 
+    :param verdict: ``promote``, ``hold`` or ``rollback``.
     :param reason: one line for people: what decided.
     :param findings: one per metric or criterion.
     :param cause: why, for machines.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.ledger.ledger import Ledger
 
 from sandbox.supervisor.settings import REPOSITORY
@@ -20,8 +21,8 @@ def released(ledger: Ledger) -> str:
     """A release whose canary failed a fifth of its requests, as the bake trigger leaves it."""
     release = open_release(ledger, "1.2.0", run_id="replayed")
     record, decision = failing_watch(release.policy)
-    ledger.append(release.release_id, "evidence/canary", record)
-    ledger.append(release.release_id, "baked/canary", decision)
+    ledger.append(release.release_id, EvidenceRecorded.of(record))
+    ledger.append(release.release_id, PhaseBaked.by(decision, phase="canary"))
     return release.release_id
 
 

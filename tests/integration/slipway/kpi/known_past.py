@@ -13,9 +13,10 @@ from fractions import Fraction
 from typing import Any
 
 import psycopg
+from slipway.ledger.entries import ReleaseClosed, ReleaseOpened, TrafficShifted
 from slipway.ledger.ledger import Ledger
-from slipway.ledger.plan import plan_release
 from slipway.policy.release import load_policy
+from slipway.release.request import plan_release
 
 from sandbox.databases import postgres
 from sandbox.history.past import Past, Recipe, Rows, make_past
@@ -100,11 +101,11 @@ def _release(ledger: Ledger, settings: Settings, version: str, at: datetime, pro
             Step(at + timedelta(hours=16), "full_rollout", 100),
         ]
     ended = steps[-1].at + timedelta(hours=11)
-    ledger.open_release(plan, policy, {"netra-backend-prod": {"old": 100}}, actor="ada")
-    moments = {f"shifted/{step.phase}": step.at for step in steps} | {"closed": ended}
-    for key in moments:
-        if key != "closed":
-            ledger.append(plan.release_id, key, {})
+    ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable={"netra-backend-prod": {"old": 100}}))
+    shifts = [TrafficShifted(phase=step.phase, at=step.at, changes={}) for step in steps]
+    for shift in shifts:
+        ledger.append(plan.release_id, shift)
+    moments = {shift.key: shift.at for shift in shifts} | {ReleaseClosed.KEY: ended}
     ledger.close(plan.release_id, outcome="promoted" if promoted else "rolled_back", reason="a test")
     with psycopg.connect(postgres.uri(settings, "slipway"), autocommit=True) as connection:
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ALL")

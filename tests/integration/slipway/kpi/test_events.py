@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from slipway.ledger.entries import ReleaseOpened, TrafficShifted
 from slipway.ledger.ledger import Ledger
-from slipway.ledger.plan import plan_release
 from slipway.policy.release import load_policy
+from slipway.release.request import plan_release
 
 from sandbox.databases import postgres
 from sandbox.history.loading import load
@@ -60,8 +61,8 @@ def shift(ledger: Ledger, settings: Settings) -> str:
         policy=policy,
         resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
     )
-    ledger.open_release(plan, policy, {"netra-backend-prod": {"old": 100}}, actor="ada")
-    ledger.append(plan.release_id, "shifted/canary", {})
+    ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable={"netra-backend-prod": {"old": 100}}))
+    ledger.append(plan.release_id, TrafficShifted(phase="canary", at=datetime.now(UTC), changes={}))
     ledger.close(plan.release_id, outcome="rolled_back", reason="a test")
     with psycopg.connect(postgres.uri(settings, "slipway"), autocommit=True) as connection:
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ALL")

@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from slipway.ledger.entries import ReleaseOpened
 from slipway.ledger.ledger import Ledger
-from slipway.ledger.plan import plan_release
 from slipway.policy.release import load_policy
+from slipway.release.request import plan_release
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
@@ -32,7 +33,7 @@ def promote(ledger: Ledger, settings: Settings, day: date, version: str = "1.1.0
         policy=policy,
         resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
     )
-    ledger.open_release(plan, policy, {"netra-backend-prod": {"old": 100}}, actor="ada")
+    ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable={"netra-backend-prod": {"old": 100}}))
     ledger.close(plan.release_id, outcome="promoted", reason="every phase was promoted")
     with psycopg.connect(postgres.uri(settings, "slipway"), autocommit=True) as connection:
         connection.execute(

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, SecretVersion
 from slipway.hooks.secret_manager import SecretVersionHook
+from slipway.ledger.entries import ReleaseOpened
 from slipway.ledger.ledger import Ledger, Release
-from slipway.ledger.plan import ReleasePlan, plan_release
+from slipway.ledger.plan import ReleasePlan
 from slipway.policy.release import Policy, load_policy, parse_policy
+from slipway.release.request import plan_release
 
 from tests.integration.slipway.hooks.conftest import (  # noqa: F401  fixtures
     cloud_run,
@@ -62,7 +64,7 @@ class Product:
         """
         plan, policy = self.plan(**changes)
         stable = {self.web.address.service: {self.stable: 100}}
-        release = self.ledger.open_release(plan, policy, stable, actor="the tests")
+        release = self.ledger.open_release(plan, policy, ReleaseOpened(actor="the tests", stable=stable))
         self._opened.append(release)
         return release
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from slipway.ledger.chain import Kind
+from slipway.ledger.entries import ConfigurationWritten
+from slipway.ledger.ledger import Outcome
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.closing import CloseReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
@@ -36,7 +39,8 @@ class Steps:
 
     def open(self) -> None:
         self.run(OpenReleaseOperator(task_id="open_release", validated=self.validated))
-        self.product.ledger.append(self.release_id, "configured/production", {"versions": {DOCUMENT: 1}})
+        written = ConfigurationWritten(environment="production", versions={DOCUMENT: 1})
+        self.product.ledger.append(self.release_id, written)
 
     def deploy(self) -> None:
         self.run(DeployRevisionsOperator(task_id="deploy_revisions", environment="production"))
@@ -48,8 +52,10 @@ class Steps:
         changes = self.run(RollBackTrafficOperator(task_id="roll_back_traffic"))
         return dict(changes[self.product.web.address.service])
 
-    def close(self, outcome: str) -> None:
+    def close(self, outcome: Outcome) -> None:
         self.run(CloseReleaseOperator(task_id="close_release", outcome=outcome))
 
-    def entry(self, key: str) -> Any:
-        return self.product.ledger.entry(self.release_id, key)
+    def entry(self, kind: type[Kind], **parts: str | int) -> Kind:
+        found = self.product.ledger.get(self.release_id, kind, **parts)
+        assert found is not None, kind.key_of(**parts)
+        return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from slipway.ledger.entries import ChecklistItemChecked
 from slipway.operators.checklist import ChecklistItemOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.deploy import DeployRevisionsOperator
@@ -38,9 +39,9 @@ def test_a_rehearsal_brings_back_what_served_and_counts(product: Product) -> Non
     assert 0 < found["seconds"] < found["limit_seconds"]
     assert product.web.split()["stable"] == 100
     assert item(product, "rollback_tested")["passed"]
-    entry = product.ledger.entry(release.release_id, "checklist/rollback_tested")
+    entry = product.ledger.get(release.release_id, ChecklistItemChecked, item="rollback_tested")
     assert entry is not None
-    assert entry["evidence"]["seconds"] == found["seconds"]
+    assert entry.evidence["seconds"] == found["seconds"]
 
 
 def test_prepared_configuration_is_read_back(product: Product) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from slipway.ledger.entries import DeploymentChecked
 from slipway.operators.closing import ClosePromotedOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.deploy import DeployRevisionsOperator
@@ -19,9 +20,9 @@ def test_the_checklist_tells_what_the_services_show(product: Product) -> None:
     close = ClosePromotedOperator(task_id="close_promoted")
     assert close.execute(product.context) == close.execute(product.context) == "every phase was promoted"
     assert product.ledger.release(release.release_id).outcome == "promoted"
-    entry = product.ledger.entry(release.release_id, "checklist/deployment")
+    entry = product.ledger.get(release.release_id, DeploymentChecked)
     assert entry is not None
-    found = {line["title"]: (line["passed"], line["reason"]) for line in entry["lines"]}
+    found = {line.title: (line.passed, line.reason) for line in entry.lines}
     service = product.web.address.service
     assert found["Monitoring alerts configured"][0]
     assert found["All services healthy"] == (True, f"{service} are ready")

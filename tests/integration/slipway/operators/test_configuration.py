@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from slipway.exceptions import SecretUnavailable
+from slipway.ledger.entries import ConfigurationChange, ConfigurationWritten, FlagsRolledBack
 from slipway.operators.configuration import RollBackFlagsOperator, WriteConfigurationOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 
@@ -26,12 +27,12 @@ def test_what_changes_is_on_record_and_the_version_that_serves_stays(product: Pr
     release = product.open()
     assert write().execute(product.context) == {DOCUMENT: 2}
     assert product.flags(2) == {"token_optimization": True}
-    entry = product.ledger.entry(release.release_id, "configured/production")
+    entry = product.ledger.get(release.release_id, ConfigurationWritten, environment="production")
     assert entry is not None
-    assert (entry["versions"], entry["serving"]) == ({DOCUMENT: 2}, {DOCUMENT: "1"})
-    assert entry["changes"] == [
-        {"document": DOCUMENT, "key": "token_optimization", "before": "false", "after": "true", "unit": ""}
-    ]
+    assert (entry.versions, entry.serving) == ({DOCUMENT: 2}, {DOCUMENT: "1"})
+    assert entry.changes == (
+        ConfigurationChange(document=DOCUMENT, key="token_optimization", before="false", after="true"),
+    )
     assert product.secrets.version_state(project_id=PROJECT, secret=product.secret, version=1) == "ENABLED"
 
 
@@ -57,9 +58,9 @@ def test_a_rollback_writes_the_prepared_flags(product: Product) -> None:
     write().execute(product.context)
     assert roll_back().execute(product.context) == {DOCUMENT: 3}
     assert product.flags(3) == product.flags("rollback") == {"token_optimization": False}
-    entry = product.ledger.entry(release.release_id, "rolled_back/flags/production")
+    entry = product.ledger.get(release.release_id, FlagsRolledBack, environment="production")
     assert entry is not None
-    assert entry["serving_follows"] == {DOCUMENT: False}, "it was deployed without being told where they are"
+    assert entry.serving_follows == {DOCUMENT: False}, "it was deployed without being told where they are"
 
 
 def test_a_deployed_revision_is_told_where_its_flags_are_and_follows_a_rollback(product: Product) -> None:
@@ -76,6 +77,6 @@ def test_a_deployed_revision_is_told_where_its_flags_are_and_follows_a_rollback(
     release = product.open()
     write().execute(product.context)
     roll_back().execute(product.context)
-    entry = product.ledger.entry(release.release_id, "rolled_back/flags/production")
+    entry = product.ledger.get(release.release_id, FlagsRolledBack, environment="production")
     assert entry is not None
-    assert entry["serving_follows"] == {DOCUMENT: True}
+    assert entry.serving_follows == {DOCUMENT: True}

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from slipway.exceptions import DatabaseNotReady, SchemaContractBroken, SchemaUnexpected, WrongDatabase
+from slipway.ledger.entries import DatabaseBackedUp, MigrationsRehearsed, SchemaMigrated
 from slipway.ledger.ledger import Release
 from slipway.operators.database import (
     BackUpDatabaseOperator,
@@ -80,12 +81,12 @@ def test_production_is_migrated_after_its_backup_was_restored_and_migrated(
         assert connection.execute("SELECT to_regclass('token_usage_tracking')").fetchone() == (None,)
     assert run(product, MigrateSchemaOperator) == ALL
     assert run(product, MigrateSchemaOperator) == []
-    rehearsed = product.ledger.entry(release.release_id, "rehearsed/production")
+    rehearsed = product.ledger.get(release.release_id, MigrationsRehearsed, environment="production")
     assert rehearsed is not None
-    assert rehearsed["rows"] == {"users": 100}
-    migrated = product.ledger.entry(release.release_id, "migrated/production")
+    assert rehearsed.rows == {"users": 100}
+    migrated = product.ledger.get(release.release_id, SchemaMigrated, environment="production")
     assert migrated is not None
-    assert migrated["present"] == dict.fromkeys(ALL, ">=1.0.0")
+    assert migrated.present == dict.fromkeys(ALL, ">=1.0.0")
     assert check_schema(product, release) == {"due": [], "held": {}}
     # As somebody would leave it who takes something away by hand.
     with psycopg.connect(uri, autocommit=True) as connection:
@@ -108,9 +109,9 @@ def test_a_backup_that_is_not_what_was_backed_up_stops_the_release(
     with pytest.raises(DatabaseNotReady, match="no backup is on record"):
         run(product, RehearseMigrationsOperator)
     backup = run(product, BackUpDatabaseOperator)
-    taken = product.ledger.entry(release.release_id, "backed_up/production")
+    taken = product.ledger.get(release.release_id, DatabaseBackedUp, environment="production")
     assert taken is not None
-    assert (taken["backup"], taken["rows_before"], taken["rows_after"]) == (
+    assert (taken.backup, taken.rows_before, taken.rows_after) == (
         backup,
         {"users": 100},
         {"users": 100},

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from slipway.exceptions import CloudRunTimeout, ReleaseConflict, RequestRefused, TrafficDrift
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease, lease_of, serving_split, tags_of
 from slipway.hooks.secret_manager import SecretVersionHook
+from slipway.ledger.entries import DriftFound, ReleaseOpened, RevisionDeployed, ServicesLocked
 from slipway.ledger.ledger import Ledger
 from slipway.operators.closing import ReconcileReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
@@ -29,11 +30,13 @@ def test_a_release_records_the_way_back_and_leases_leaves_and_frees_the_service(
     web, product = steps.product.web, steps.product
     revisions = len(web.hook.list_revisions(web.address))
     steps.open()
-    opened, leased = steps.entry("opened"), lease_of(web.read())
-    target = opened["targets"][web.address.service]
-    assert (target["revision"], target["image"]) == (product.stable, web.image("frontend:1.0.0"))
-    assert target["secrets"] == {"FEATURE_FLAGS": f"{product.secret}:1"}
-    assert opened["states"][web.address.service]["traffic"] == {product.stable: 100}
+    opened, leased = steps.entry(ReleaseOpened), lease_of(web.read())
+    target = opened.targets[web.address.service]
+    assert (target.revision, target.image) == (product.stable, web.image("frontend:1.0.0"))
+    assert target.mounted == {"FEATURE_FLAGS": f"{product.secret}:1"}
+    state = opened.states[web.address.service]
+    assert state is not None
+    assert state.traffic == {product.stable: 100}
     assert leased is not None
     assert (leased.release, leased.run) == (steps.release_id, product.context["dag_run"].run_id)
     assert len(web.hook.list_revisions(web.address)) == revisions, "a lease makes no revision"
@@ -65,7 +68,7 @@ def test_another_ones_lease_is_respected_until_it_runs_out(steps: Steps) -> None
     run_out = Lease(other.release, other.run, datetime.now(UTC) - timedelta(seconds=1))
     web.hook.take_lease(web.address, run_out, timeout=SECONDS)
     steps.open()
-    assert "v9-9-9-other" in steps.entry("leased")["taken_over"][web.address.service]
+    assert "v9-9-9-other" in steps.entry(ServicesLocked).taken_over[web.address.service]
     steps.deploy()
     web.hook.free_lease(web.address, steps.release_id, timeout=SECONDS)
     web.hook.take_lease(web.address, other, timeout=SECONDS)
@@ -84,7 +87,7 @@ def test_somebody_elses_change_stops_a_step_and_is_named_by_the_rollback(steps: 
     with pytest.raises(TrafficDrift, match=r"traffic .*90.* -> .*60"):
         steps.shift("half")
     assert serving_split(web.read()) == {steps.product.stable: 60, steps.revision: 40}
-    assert "60" in steps.entry(f"drift/shift_traffic/{web.address.service}")["reason"]
+    assert "60" in steps.entry(DriftFound, phase="shift_traffic", service=web.address.service).reason
     undone = steps.roll_back()
     assert "overwritten" in undone["note"]
     assert undone["after"] == {steps.product.stable: 100}
@@ -120,9 +123,9 @@ def test_a_target_whose_secret_is_disabled_is_no_way_back(steps: Steps) -> None:
     product.context["params"] |= {"stable_is_broken": True, "reason": "its flags were disabled by accident"}
     broken = Steps(product)
     broken.open()
-    opened = broken.entry("opened")
-    assert (opened["stable_is_broken"], opened["reason"]) == (True, "its flags were disabled by accident")
-    assert "DISABLED" in opened["findings"][0]
+    opened = broken.entry(ReleaseOpened)
+    assert (opened.stable_is_broken, opened.reason) == (True, "its flags were disabled by accident")
+    assert "DISABLED" in opened.findings[0]
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ def unmade(cloud_run: CloudRunTrafficHook, image: Callable[[str], str], ledger: 
 def test_the_first_release_of_a_service_serves_at_once_and_cannot_be_taken_back(unmade: Product) -> None:
     steps = Steps(unmade)
     steps.open()
-    assert steps.entry("opened")["stable"] == {unmade.web.address.service: {}}
+    assert steps.entry(ReleaseOpened).stable == {unmade.web.address.service: {}}
     steps.deploy()
     assert lease_of(unmade.web.read()) is not None
     steps.shift()
@@ -173,7 +176,10 @@ def test_a_revision_that_takes_its_time_is_waited_for_by_the_triggerer(steps: St
     assert event == {steps.revision: "ready"}
     slow.cloud_run = web.hook
     slow.execute_complete(product.context, event)
-    assert steps.entry("deployed/production/backend")["revision"] == steps.revision
+    assert (
+        steps.entry(RevisionDeployed, environment="production", component="backend").revision
+        == steps.revision
+    )
 
 
 def test_the_triggers_wait_is_over_at_its_moment(steps: Steps) -> None:

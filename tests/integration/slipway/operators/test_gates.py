@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from slipway.analysis.verdict import Verdict
 from slipway.hooks.cloud_run.hook import Lease, lease_of
+from slipway.ledger.entries import GateDecided
 from slipway.ledger.leases import leased
 from slipway.ledger.ledger import Release
+from slipway.ledger.store import LedgerStore
 from slipway.operators.gates import GateOperator
 
 from tests.integration.slipway.hooks.web_service import SECONDS
@@ -21,8 +23,8 @@ pytestmark = pytest.mark.sandbox
 class Promoting(GateOperator):
     """A gate that has seen enough."""
 
-    def judge(self, release: Release, context: Any) -> Mapping[str, Any]:
-        return {"verdict": "promote", "reason": "all is well", "findings": []}
+    def judge(self, release: Release, context: Any) -> GateDecided:
+        return self.decided(Verdict.PROMOTE, "all is well")
 
     downstream_task_ids = frozenset({"canary.shift_traffic", "staging.start_rollback"})
 
@@ -35,7 +37,7 @@ def gate(steps: Steps, phase: str) -> Any:
 
 
 def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:
-    web, ledger = steps.product.web, steps.product.ledger
+    web = steps.product.web
     name, region = web.address.service, web.address.location
     steps.open()
     soon = Lease(steps.release_id, "this run", datetime.now(UTC) + timedelta(minutes=1))
@@ -44,10 +46,11 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
     renewed = lease_of(web.read())
     assert renewed is not None
     assert renewed.until > soon.until + timedelta(hours=1)
-    until = steps.entry("gate/staging")["leased_until"]
-    assert datetime.fromisoformat(until).replace(microsecond=0) == renewed.until
+    until = steps.entry(GateDecided, phase="staging").leased_until
+    assert until is not None
+    assert until.replace(microsecond=0) == renewed.until
 
-    with ledger._transaction() as cursor:
+    with LedgerStore().transaction() as cursor:
         cursor.execute(
             "UPDATE lease SET until = clock_timestamp() WHERE service = %s", leased(region, [name])
         )
@@ -57,7 +60,7 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
     other.open()
     steps.product.context["dag_run"].run_id = renewed.run
     assert gate(steps, "canary") == ["staging.start_rollback"]
-    lost = steps.entry("gate/canary")
-    assert lost["verdict"] == "rollback"
-    assert f"release {other.release_id} " in lost["reason"]
+    lost = steps.entry(GateDecided, phase="canary")
+    assert lost.verdict == "rollback"
+    assert f"release {other.release_id} " in lost.reason
     assert steps.roll_back()["changed"] is False

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import LoadBalancerMisconfigured
-from slipway.ledger.plan import plan_release
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
 from slipway.policy.release import Policy, load_policy, parse_policy
+from slipway.release.request import plan_release
 
 from sandbox.cloud.load_balancer.api import Backend, Group, LoadBalancers
 from tests.integration.sandbox.cloud.served import served

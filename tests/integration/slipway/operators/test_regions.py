@@ -16,8 +16,10 @@ from airflow.sdk.exceptions import (
     DagRunTriggerException,
     TaskDeferred,
 )
+from slipway.analysis.verdict import Verdict
 from slipway.exceptions import RequestRefused
 from slipway.hooks.cloud_run.hook import lease_of, serving_split
+from slipway.ledger.entries import GateDecided, LoadTested, NextRegionStarted, RegionsReported
 from slipway.ledger.ledger import Ledger
 from slipway.operators import regions
 from slipway.operators.configuration import RollBackFlagsOperator
@@ -31,6 +33,7 @@ from sandbox.supervisor.settings import LOCATION, Settings
 from tests.integration.slipway.hooks.web_service import Web
 from tests.integration.slipway.operators.conftest import VERSION, Product
 from tests.integration.slipway.operators.steps import Steps
+from tests.sample_entries import proven
 
 pytestmark = pytest.mark.sandbox
 
@@ -72,13 +75,8 @@ class Rollout:
         """Release the version to the first region, up to all of its traffic."""
         self.first.open()
         release, ledger = self.first.release_id, self.ledger
-        promoted = {"verdict": "promote", "reason": "all well", "findings": []}
-        for suite in self.policy.staging_validation.suites:
-            ledger.append(release, f"suite/{suite}", {"passed": 10})
-        for key in ("load_test", "gate/staging", "gate/preparation"):
-            ledger.append(release, key, promoted)
-        for key in ("database_checked", "backed_up", "rehearsed", "migrated"):
-            ledger.append(release, f"{key}/production", {"seconds": 1})
+        for entry in proven(list(self.policy.staging_validation.suites)):
+            ledger.append(release, entry)
         self.first.deploy()
         self.first.shift("full")
 
@@ -162,7 +160,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     assert not begun.reset_dag_run
     follows = rollout.first.release_id
     assert begun.conf == {**asked, "region": LATER, "follows": follows}
-    assert rollout.first.entry(f"next_region/{LATER}")["run"] == begun.dag_run_id
+    assert rollout.first.entry(NextRegionStarted, region=LATER).run == begun.dag_run_id
 
     second = rollout.ask(run=begun.dag_run_id, **begun.conf)
     second.open()
@@ -173,11 +171,11 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     assert lease is not None
     assert lease.release == second.release_id
     assert lease_of(rollout.product.web.read()) is None
-    assert rollout.inherit(second)["verdict"] == "promote"
-    taken = second.entry("load_test")
-    origin = taken["taken_over"]
-    entry = next(e for e in rollout.ledger.entries(origin["release"]) if e.sequence == origin["sequence"])
-    assert (origin["release"], entry.key, entry.hash) == (follows, "load_test", origin["hash"])
+    assert rollout.inherit(second).verdict == "promote"
+    origin = second.entry(LoadTested).inherited_from
+    assert origin is not None
+    entry = next(e for e in rollout.ledger.entries(origin.release) if e.sequence == origin.sequence)
+    assert (origin.release, entry.key, entry.hash) == (follows, LoadTested.KEY, origin.hash)
     assert rollout.ledger.verify(second.release_id)
 
     second.deploy()
@@ -191,11 +189,11 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     rollout.runs.states[begun.dag_run_id] = "success"
     assert rollout.go_on(**asked) == [LOCATION, LATER]
     service = rollout.later.address.service
-    assert second.entry("regions")["serving"] == {
+    assert second.entry(RegionsReported).serving == {
         LOCATION: {service: {rollout.first.revision: {"percent": 100, "version": VERSION}}},
         LATER: {service: {second.revision: {"percent": 100, "version": VERSION}}},
     }
-    assert second.entry("regions")["rollback_commands"] == {}
+    assert second.entry(RegionsReported).rollback_commands == {}
 
 
 def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goes_back(
@@ -211,7 +209,7 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
     second.shift()
     release = rollout.ledger.release(second.release_id)
     rollout.ledger.append(
-        release.release_id, "gate/canary", {"phase": "canary", "verdict": "rollback", "reason": "5 % errors"}
+        release.release_id, GateDecided(phase="canary", verdict=Verdict.ROLLBACK, reason="5 % errors")
     )
     second.roll_back()
     with pytest.raises(AirflowSkipException, match="the regions before it keep their flags"):
@@ -224,8 +222,8 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
     for _ in range(2):
         with pytest.raises(AirflowFailException, match=why):
             rollout.go_on()
-    entry = second.entry("regions")
-    assert {region: found[service] for region, found in entry["serving"].items()} == {
+    entry = second.entry(RegionsReported)
+    assert {region: found[service] for region, found in entry.serving.items()} == {
         LOCATION: {rollout.first.revision: {"percent": 100, "version": VERSION}},
         LATER: {stable: {"percent": 100, "version": "1.0.0"}},
     }
@@ -233,7 +231,7 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
         f"gcloud run services update-traffic {service} --project {rollout.product.web.address.project_id}"
         f" --region {LOCATION} --to-revisions {rollout.product.stable}=100"
     )
-    assert (entry["kept"], entry["rollback_commands"]) == ([LOCATION], {LOCATION: [command]})
+    assert (entry.kept, entry.rollback_commands) == ((LOCATION,), {LOCATION: (command,)})
     said = [line["text"] for line in team_room.messages(settings) if line["release"] == second.release_id]
     (message,) = said
     assert f"Release {VERSION} was rolled back in {LATER}: canary: 5 % errors" in message

@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from slipway.exceptions import SchemaContractBroken
 from slipway.hooks.postgres.migrations import SchemaHook
+from slipway.ledger.entries import ReleaseOpened, RollbackOverridden, RollbackRefused
 from slipway.operators.closing import ReconcileReleaseOperator
 from slipway.operators.rollback import ALL_THE_SAME, LEAVE, RollBackTrafficOperator
 from slipway.policy.release import load_policy
@@ -58,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def stranded(steps: Steps, uri: str, tmp_path: Path, asked: list[dict[str, Any]]) -> Steps:
     """A canary with its share of the traffic; somebody has taken away what only stable needs."""
     steps.open()
-    assert steps.entry("opened")["versions"] == {steps.product.web.address.service: "1.0.0"}
+    assert steps.entry(ReleaseOpened).versions == {steps.product.web.address.service: "1.0.0"}
     steps.deploy()
     steps.shift()
     write(
@@ -150,9 +151,12 @@ def test_a_person_can_override_it_and_the_reason_is_on_record(stranded: Steps) -
     (undone,) = follow(stranded, answer(ALL_THE_SAME, reason="the new one loses data")).values()
     assert stranded.product.web.split()["stable"] == 100
     assert "on a schema that it cannot run on: jo: the new one loses data" in undone["note"]
-    overridden = stranded.entry("rollback_overridden/schema")
-    assert (overridden["user"]["name"], overridden["reason"]) == ("jo", "jo: the new one loses data")
-    assert "cannot run on the present schema" in stranded.entry("rollback_refused/schema")["reason"]
+    overridden = stranded.entry(RollbackOverridden)
+    assert (overridden.user and overridden.user.name, overridden.reason) == (
+        "jo",
+        "jo: the new one loses data",
+    )
+    assert "cannot run on the present schema" in stranded.entry(RollbackRefused).reason
 
 
 def test_once_the_contract_is_taken_back_the_traffic_goes_back(stranded: Steps, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from slipway.ledger.outcome import rollback_reason
+from slipway.ledger.entries import RevisionWarmedUp
+from slipway.ledger.timeline import rollback_reason
 from slipway.operators import warm_up
 from slipway.operators.warm_up import WarmUpOperator
 
@@ -40,8 +41,8 @@ def test_a_revision_that_works_is_let_on_and_one_that_does_not_is_not(
     steps.deploy()
     suite(tmp_path, monkeypatch, status=200)
     steps.run(WarmUpOperator(task_id="warm_up", phase="canary"))
-    warmed = steps.entry("warmed/canary/backend")
-    assert (warmed["verdict"], warmed["instances"], warmed["passed"]) == ("promote", 1, 1)
+    warmed = steps.entry(RevisionWarmedUp, phase="canary", component="backend")
+    assert (warmed.verdict, warmed.instances, warmed.passed) == ("promote", 1, 1)
 
     suite(tmp_path, monkeypatch, status=204)
     with pytest.raises(AirflowFailException, match=r"smoke tests failed: .*answers_at_its_tag"):

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Decision
+from slipway.ledger.entries import EvidenceRecorded, ReleaseOpened
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
-from slipway.ledger.plan import plan_release
 from slipway.policy.release import Policy, load_policy
+from slipway.release.request import plan_release
 from slipway.triggers.bake import BakeTrigger
 
 from sandbox.supervisor.settings import Settings
@@ -51,7 +51,7 @@ def released(ledger: Ledger, policy: Policy) -> Any:
         resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
     )
     stable = {plan.progressive.names["production"]: {STABLE: 100}}
-    return ledger.open_release(plan, policy, stable, actor="ada")
+    return ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable=stable))
 
 
 def counter(
@@ -151,15 +151,17 @@ async def test_a_triggerer_that_dies_counts_nothing_twice(
     mortal = Mortal(**arguments(released.release_id))
     with pytest.raises(KilledError):
         await end(mortal)
-    assert ledger.entry(released.release_id, "evidence/canary") is None, "the dead one left nothing"
+    assert ledger.get(released.release_id, EvidenceRecorded, phase="canary") is None, (
+        "the dead one left nothing"
+    )
 
     _, kept = mortal.serialize()
     verdict = await end(BakeTrigger(**kept))
     assert (verdict["verdict"], verdict["seconds"]) == ("promote", 40)
-    evidence = ledger.entry(released.release_id, "evidence/canary")
+    evidence = ledger.get(released.release_id, EvidenceRecorded, phase="canary")
     assert evidence is not None
-    record = EvidenceRecord.of(evidence)
-    looks = [(at, canary) for at, canary, _ in record.checks() if not isinstance(canary, str)]
+    record = evidence.record()
+    looks = [(at, canary) for at, canary, _ in record.looks() if not isinstance(canary, str)]
     assert [at for at, _ in looks] == [float(second) for second in range(41)]
     # What the first instance served in the second of its restart is lost with it.
     served = REQUESTS * (40 + 40 - SECOND)

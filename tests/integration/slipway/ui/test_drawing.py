@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from slipway.hooks.command.command import CommandHook
+from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.ledger.ledger import Ledger
 
 from tests.integration.slipway.releases import failing_watch, open_release, roll_back_from_canary
@@ -60,11 +61,19 @@ def test_a_drawing_may_style_itself_and_nothing_else(reader: TestClient, ledger:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+class OfTomorrow(EvidenceRecorded):
+    """Evidence as a later version writes it."""
+
+    FORMAT = 99
+
+
 def test_evidence_of_another_version_is_not_drawn_and_says_why(reader: TestClient, ledger: Ledger) -> None:
     release = open_release(ledger, "1.2.0")
     record, decision = failing_watch(release.policy)
-    ledger.append(release.release_id, "evidence/canary", {**record, "format": 99})
-    ledger.append(release.release_id, "baked/canary", decision)
+    ledger.append(release.release_id, OfTomorrow.of(record))
+    ledger.append(release.release_id, PhaseBaked.by(decision, phase="canary"))
+    page = reader.get(f"/slipway/releases/{release.release_id}")
+    assert page.status_code == 200
     answer = reader.get(f"/slipway/releases/{release.release_id}/evidence/canary/1.svg")
     assert answer.status_code == 500
     assert "format=99: must be 1" in text_of(answer.text)

@@ -10,8 +10,11 @@ from xml.etree import ElementTree
 
 import psycopg
 import pytest
-from slipway.ledger.ledger import Ledger, canonical, entry_hash
-from slipway.ledger.outcome import summary_line
+from slipway.analysis.verdict import Verdict
+from slipway.ledger.chain import canonical, entry_hash
+from slipway.ledger.entries import GateDecided, ReleaseTagged
+from slipway.ledger.ledger import Ledger
+from slipway.ledger.timeline import summary_line
 
 from tests.integration.slipway.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
@@ -163,7 +166,7 @@ def test_what_a_release_is_called_is_never_markup(
     reader: TestClient, ledger: Ledger, empty_database: str
 ) -> None:
     release = open_release(ledger, "1.1.0")
-    ledger.append(release.release_id, "gate/canary", {"phase": HOSTILE, "verdict": "hold", "reason": HOSTILE})
+    ledger.append(release.release_id, GateDecided(phase="canary", verdict=Verdict.HOLD, reason=HOSTILE))
     with psycopg.connect(empty_database) as connection:
         connection.execute("UPDATE release SET version = %s, actor = %s, run_id = %s", [HOSTILE] * 3)
     for path in ("releases", f"releases/{release.release_id}"):
@@ -236,7 +239,7 @@ def test_the_page_cannot_write(ledger: Ledger) -> None:
 
     release = open_release(ledger, "1.1.0")
     with pytest.raises(LedgerUnreadable), reading_ledger() as opened:
-        opened.append(release.release_id, "forged", {})
+        opened.append(release.release_id, ReleaseTagged(tag="forged", commit="0"))
     assert [entry.key for entry in ledger.entries(release.release_id)] == ["opened"]
 
 

@@ -1,0 +1,235 @@
+"""One entry of every kind, as a release leaves them on record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from slipway.analysis.staging import MemoryReport, WebSocketReport
+from slipway.analysis.verdict import Finding, Verdict
+from slipway.ledger.entries import (
+    ApprovalDecided,
+    BackfillProgressed,
+    BakeAnswered,
+    Brake,
+    ChecklistItemChecked,
+    ConfigurationChange,
+    ConfigurationWritten,
+    DatabaseBackedUp,
+    DatabaseChecked,
+    DeploymentChecked,
+    DeploymentLine,
+    DetectionPowerForecast,
+    DriftFound,
+    EvidenceRecorded,
+    FlagsRolledBack,
+    GateDecided,
+    LedgerEntry,
+    LoadTested,
+    MetricPower,
+    MigrationsRehearsed,
+    NextRegionStarted,
+    Person,
+    PhaseBaked,
+    RegionsReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    ReleaseReconciled,
+    ReleaseTagged,
+    RevisionDeployed,
+    RevisionWarmedUp,
+    RollbackOverridden,
+    RollbackRefused,
+    RollbackRehearsed,
+    SampledRange,
+    SchemaMigrated,
+    ServiceReleased,
+    ServicesLocked,
+    ServicesReleased,
+    ServiceState,
+    SplitChange,
+    StagingServed,
+    StagingStableRecorded,
+    SuiteRun,
+    TargetRecord,
+    TrafficRestored,
+    TrafficShifted,
+    TrafficVerified,
+)
+
+AT = datetime(2026, 3, 2, 10, 0, 7, tzinfo=UTC)
+WEB, OLD, NEW = "netra-backend-prod", "netra-backend-prod-v1-1-0-5e4983", "netra-backend-prod-v1-2-0-e7d5c3"
+FLAG = ConfigurationChange(document="feature-flags", key="token_optimization", before="false", after="true")
+STATE = ServiceState(
+    etag='"abc"',
+    generation=2,
+    modified_by="ada",
+    modified_at="2026-03-02 09:00:00 UTC",
+    template={"env TOKEN_OPTIMIZATION_ENABLED": "ab8e18ef", "secret AUTH_KEY": "auth-key:1"},
+    traffic={OLD: 100},
+    tags={},
+)
+TEN = SplitChange(before={OLD: 100}, after={OLD: 90, NEW: 10}, percent=10)
+BACK = SplitChange(before={OLD: 90, NEW: 10}, after={OLD: 100, NEW: 0})
+ERRORS = Finding("error_rate", Verdict.ROLLBACK, "Error rate over the trigger: 5 % of 60 requests", 5.0, 60)
+JO = Person(id="2", name="jo")
+
+SAMPLES: tuple[LedgerEntry, ...] = (
+    ReleaseOpened(
+        actor="ada",
+        reason="the spring sale",
+        stable={WEB: {OLD: 100}},
+        targets={WEB: TargetRecord(service=WEB, revision=OLD, mounted={"AUTH_KEY": "auth-key:1"})},
+        states={WEB: STATE, "netra-auth-prod": None},
+        versions={WEB: "1.1.0"},
+    ),
+    ServicesLocked(until=AT, taken_over={WEB: "release v9 until 09:00"}),
+    ConfigurationWritten(
+        environment="production",
+        versions={"feature-flags": 2},
+        serving={"feature-flags": "1"},
+        changes=(FLAG,),
+    ),
+    DatabaseChecked(
+        environment="production",
+        linted=True,
+        due=("0001_token_usage_tracking",),
+        tables=("users",),
+        disk_bytes=10 * 2**30,
+        used_bytes=58_141_817,
+        required_bytes=2 * 2**30,
+    ),
+    DatabaseBackedUp(
+        environment="production",
+        instance="netra-production-db",
+        backup="1",
+        ranges=(SampledRange(table="users", key="id", start="1", end="9"),),
+        rows_before={"users": 400},
+        rows_after={"users": 401},
+    ),
+    MigrationsRehearsed(
+        environment="production",
+        backup="1",
+        instance="netra-rehearsal-db",
+        rows={"users": 400},
+        rehearsed=("0001_token_usage_tracking",),
+        seconds=0.873,
+    ),
+    BackfillProgressed(environment="production", migration="0003_backfill", percent=25, rows=25, total=100),
+    SchemaMigrated(
+        environment="production",
+        applied=("0001_token_usage_tracking",),
+        present={"0001_token_usage_tracking": ">=1.0.0"},
+        held={"0002_drop": "waits for 1.2.0"},
+    ),
+    RevisionDeployed(
+        environment="production",
+        component="backend",
+        service=WEB,
+        revision=NEW,
+        image="host/backend@sha256:0",
+        states={WEB: STATE},
+    ),
+    StagingStableRecorded(service="netra-backend-staging", split={"netra-backend-staging-00001-abc": 100}),
+    RollbackRehearsed(
+        passed=True,
+        service=WEB,
+        seconds=3.77,
+        limit_seconds=300,
+        before={OLD: 100},
+        reason="all traffic back",
+    ),
+    StagingServed(urls={"backend": "http://127.0.0.1:1"}),
+    SuiteRun(suite="e2e", tests=10, passed=9, failed=("test_a",)),
+    LoadTested(
+        users=150,
+        duration_seconds=95,
+        requests=1053,
+        failures=3,
+        failure_rate=0.003,
+        latency_p50_ms=10.1,
+        latency_p95_ms=235.9,
+        cost_reduction_percent=21.2149701409,
+        cost_accuracy_percent=100,
+        websocket=WebSocketReport(connects=1, connect_failures=0, events=8, lost=0, latency_p95_ms=28.8),
+        memory=MemoryReport(first_bytes=124_268_544, last_bytes=124_661_760),
+    ),
+    DeploymentChecked(
+        lines=(DeploymentLine(part="post", title="All services healthy", passed=True, reason="ready"),)
+    ),
+    ChecklistItemChecked(
+        item="dashboards",
+        title="Monitoring dashboards configured",
+        passed=True,
+        reason="3",
+        evidence={"n": 3},
+    ),
+    ApprovalDecided(approved=True, reason="jo answered 'Approve'", user=JO),
+    DetectionPowerForecast(
+        phase="canary",
+        action="start",
+        reason="detects 2 %",
+        seconds=40,
+        events_per_second={"error_rate": 11.9},
+        detection_power=(
+            MetricPower(
+                metric="error_rate", events=478, smallest_percent=2, seconds_needed=31.6, sees_trigger=True
+            ),
+        ),
+    ),
+    RevisionWarmedUp(
+        phase="canary", component="backend", service=WEB, verdict=Verdict.PROMOTE, reason="4 tests", tests=4
+    ),
+    TrafficShifted(phase="canary", at=AT, changes={WEB: TEN}, states={WEB: STATE}),
+    TrafficVerified(
+        phase="canary", service=WEB, verdict=Verdict.PROMOTE, reason="it is served", counts={OLD: 90, NEW: 9}
+    ),
+    DriftFound(phase="phase_3_canary.shift_traffic", service=WEB, reason="changed by bob"),
+    EvidenceRecorded(
+        phase="canary", metrics=("error_rate",), looks=((0.0, [[1], [9]]), (1.0, "no answer")), method=2
+    ),
+    PhaseBaked(
+        phase="canary",
+        verdict=Verdict.ROLLBACK,
+        reason=ERRORS.reason,
+        findings=(ERRORS,),
+        seconds=4,
+        decided_at=AT,
+        brake=Brake(at=AT, changes={WEB: BACK}),
+    ),
+    BakeAnswered(phase="canary", reason="jo answered 'Bake on'", user=JO, bake_on=True, at=AT),
+    GateDecided(phase="canary", verdict=Verdict.ROLLBACK, reason=ERRORS.reason, findings=(ERRORS,)),
+    RollbackRefused(reason="1.1.0 cannot run on the schema", seconds=1800),
+    RollbackOverridden(reason="jo: the new one loses data", user=JO),
+    TrafficRestored(reason=ERRORS.reason, changes={WEB: BACK}),
+    ReleaseReconciled(reason="a task failed", changes={WEB: BACK}),
+    FlagsRolledBack(
+        environment="production",
+        versions={"feature-flags": 3},
+        changes=(FLAG,),
+        serving_follows={"feature-flags": False},
+    ),
+    ReleaseTagged(tag="prod-v1.2.0", commit="2f4fdeefa453872731d827b19a2e37a63711f101"),
+    ReleaseClosed(outcome="promoted", reason="every phase was promoted"),
+    ServicesReleased(services={WEB: ServiceReleased(tags={}, lease_freed=True)}),
+    RegionsReported(
+        region="us-central1",
+        outcome="promoted",
+        serving={"us-central1": {WEB: {NEW: {"percent": 100, "version": "1.2.0"}}}},
+        notified="not needed",
+    ),
+    NextRegionStarted(region="europe-west1", run="run--europe-west1", conf={"version": "1.2.0"}),
+)
+
+
+def proven(suites: list[str]) -> list[LedgerEntry]:
+    """Return what a release to the first region leaves to the next one: every gate promoted.
+
+    :param suites: the policy's test suites.
+    """
+    inherited = [entry for entry in SAMPLES if entry.is_inherited and not isinstance(entry, SuiteRun)]
+    passed = [SuiteRun(suite=suite, tests=10, passed=10) for suite in suites]
+    gates = [
+        GateDecided(phase=phase, verdict=Verdict.PROMOTE, reason="all well")
+        for phase in ("staging", "preparation")
+    ]
+    return [*inherited, *passed, *gates]
