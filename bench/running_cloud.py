@@ -72,7 +72,7 @@ class CloudProcess:
     def stop(self) -> float:
         """Stop it with SIGTERM.
 
-        :returns: how many seconds that took.
+        :return: how many seconds that took.
         """
         assert self.process is not None
         begun = time.monotonic()

@@ -49,8 +49,10 @@ class SplitLoad:
     :param slow_clients: further ones whose requests take ``slow_seconds``.
     :param sockets: WebSockets, each sending a message every ``socket_pause`` seconds.
     :param pause: seconds between two requests of one client.
+    :param slow_seconds: seconds that a slow client's request takes.
     :param rate: requests per second of all (quick) clients together, sent when they are due and not when the
         answer before them came: what stalls is seen by every request that it delays. None: as ``pause`` says.
+    :param socket_pause: seconds between two messages of one WebSocket; None for the default.
     """
 
     def __init__(
@@ -143,7 +145,7 @@ class SplitLoad:
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> tuple[int, str]:
     """Send one request on an open connection.
 
-    :returns: status and the revision that answered, empty when the data plane did.
+    :return: status and the revision that answered, empty when the data plane did.
     """
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     await writer.drain()

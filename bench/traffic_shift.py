@@ -74,7 +74,7 @@ async def _side_by_side(instance: int, port: int, given: Given) -> tuple[SplitLo
 async def _shifting(port: int, given: Given) -> tuple[SplitLoad, list[float]]:
     """Move the split up and down under load, with the hook that releases use.
 
-    :returns: the load, and per shift the milliseconds until the hook has seen the new split in force.
+    :return: the load, and per shift the milliseconds until the hook has seen the new split in force.
     """
     hook = CloudRunTrafficHook()
     took = []
@@ -154,7 +154,7 @@ def _print(rows: dict[str, SplitLoad], took: list[float], given: Given) -> None:
 def main() -> int:
     """Run the benchmark and print its table.
 
-    :returns: exit code: 1 when a request failed or a WebSocket was closed.
+    :return: exit code: 1 when a request failed or a WebSocket was closed.
     """
     parser = argparse.ArgumentParser(prog="python -m bench.traffic_shift", description=__doc__)
     parser.add_argument("--rate", type=float, default=500, help="requests per second")

@@ -24,7 +24,8 @@ _EXPECTED = (StartError, PrometheusMissingError, TimeoutError)
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
-    :returns: exit code: 0 when done, 1 with a message when not, 130 when interrupted.
+    :param arguments: words of the command line; None for the process's own.
+    :return: exit code: 0 when done, 1 with a message when not, 130 when interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="The local cloud of Slipway.")
     commands = parser.add_subparsers(dest="command", required=True)

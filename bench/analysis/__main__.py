@@ -70,6 +70,8 @@ def main() -> None:
 def report(bench: Bench, rates: Sequence[float], policy: Policy) -> Iterator[str]:
     """Yield the table, then the cells in which ours does worse.
 
+    :param bench: what is measured, and how often.
+    :param rates: requests per second to measure at.
     :param policy: Slipway's.
     """
     began = time.monotonic()

@@ -28,6 +28,10 @@ def at_rate(
 ) -> Iterator[str]:
     """Yield the lines of one rate.
 
+    :param cells: the measured cells.
+    :param scenarios: the simulated releases.
+    :param rate: requests per second.
+    :param names: the methods to compare.
     :param alpha: our error probability per metric and phase, for the bound on the delay.
     :param limits: our limits by key of the policy.
     """
@@ -137,6 +141,7 @@ def _ratio(cell: Cell, scenario: Scenario, alpha: float, limits: Mapping[str, Li
 def bad_share(scenario: Scenario, limits: Mapping[str, Limits]) -> tuple[float, Limits]:
     """Return the share of bad requests after the onset, and the limits of the metric that it hits.
 
+    :param scenario: the simulated release.
     :param limits: by key of the policy.
     :raises ValueError: for a scenario that has no constant bad share.
     """

@@ -52,8 +52,10 @@ class Traffic:
 def simulate(scenario: Scenario, *, rate: float, runs: int, rng: np.random.Generator) -> Traffic:
     """Simulate an hour.
 
+    :param scenario: the simulated release.
     :param rate: requests/s of both revisions together; a tenth goes to the canary.
     :param runs: how many independent hours.
+    :param rng: seeded source of chance.
     """
     base, bad = np.full((TICKS, 1), scenario.errors), _regression(scenario)
     stable_share = np.broadcast_to(base, (TICKS, runs))
@@ -130,6 +132,7 @@ def quantile(buckets: Vector, percent: float) -> Vector:
     bucket.
 
     :param buckets: counts per bucket in the last axis.
+    :param percent: the quantile, 0..100.
     :return: seconds; NaN without requests; the highest edge when the quantile lies in the open bucket.
     """
     cumulative = np.cumsum(buckets, axis=-1)

@@ -92,7 +92,7 @@ def _whole_days(own: Servers, table: Table, sizes: Sequence[int]) -> None:
 def _in_turns(own: Servers, rows: int) -> tuple[float | None, Day]:
     """Run each twice, in turns, because a machine's own speed changes from minute to minute.
 
-    :returns: seconds of the faster plain INSERT … SELECT, None where it is not run and the day is run once;
+    :return: seconds of the faster plain INSERT … SELECT, None where it is not run and the day is run once;
         the faster day.
     """
     if rows > MOST_PLAIN_ROWS:

@@ -100,7 +100,9 @@ def rollups(warehouse: Any, day: date) -> float:
 def slowest_read(client: Any, day: date) -> tuple[str, float]:
     """Read every KPI over several days as a dashboard does: the thirty days up to one, from the view.
 
-    :returns: the KPI that takes longest, and its seconds; the better of two tries.
+    :param client: ClickHouse client.
+    :param day: the UTC day.
+    :return: the KPI that takes longest, and its seconds; the better of two tries.
     """
     times = {}
     for path in sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql")):
@@ -124,7 +126,10 @@ PUBLISHED = ("usage_fact", "usage_user_day", "kpi_daily")
 def copies_of_a_day(client: Any, table: str, day: date, days: int) -> str:
     """Return the statement that fills the days before a day with a part of it.
 
+    :param client: ClickHouse client.
     :param table: a published table; its first column is the day.
+    :param day: the UTC day.
+    :param days: how many days.
     """
     column = client.query(f"DESCRIBE TABLE {table}").result_rows[0][0]
     earlier = f"{column} - toIntervalDay(1 + number) AS {column}"

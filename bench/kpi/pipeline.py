@@ -54,6 +54,8 @@ class TaskFailedError(RuntimeError):
 def run_day(day: date, run_id: str) -> Day:
     """Roll one day up.
 
+    :param day: the UTC day.
+    :param run_id: id of the DAG run.
     :raises TaskFailedError: when a task fails.
     """
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
@@ -97,7 +99,8 @@ def run_day(day: date, run_id: str) -> Day:
 def apart(work: Callable[[], Any]) -> tuple[Any, Measured]:
     """Run something in a forked process.
 
-    :returns: its result, and what it took without the fork.
+    :param work: what to run.
+    :return: its result, and what it took without the fork.
     :raises TaskFailedError: when it raises.
     """
     return _finish(*_start(work))

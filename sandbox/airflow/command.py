@@ -17,6 +17,7 @@ class NotUpError(RuntimeError):
 def run(settings: Settings, command: Sequence[str]) -> int:
     """Run a command in the foreground and return its exit code.
 
+    :param settings: where the sandbox lives, and its ports.
     :param command: program and arguments.
     :raises NotUpError: when the sandbox was not started.
     """

@@ -58,6 +58,7 @@ def api_server(settings: Settings, dags: Path = REPOSITORY / "dags") -> Program:
 def components(settings: Settings, dags: Path = REPOSITORY / "dags") -> list[Program]:
     """Return the other components, which need the tables and can all be started at once.
 
+    :param settings: where the sandbox lives, and its ports.
     :param dags: folder of the DAGs.
     """
     variables = environment(settings, dags)

@@ -34,6 +34,7 @@ def passwords_file(settings: Settings) -> Path:
 def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[str, str]:
     """Return every variable of an Airflow component, on top of the sandbox's own.
 
+    :param settings: where the sandbox lives, and its ports.
     :param dags: folder of the DAGs.
     :raises FileNotFoundError: when the sandbox has no credentials yet.
     """

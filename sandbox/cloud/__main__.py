@@ -29,7 +29,7 @@ async def _serve(settings: Settings, images: Path, start_seconds: float) -> None
 def main() -> int:
     """Serve until SIGTERM or SIGINT.
 
-    :returns: exit code: 0 when stopped, 1 when it could not start or lost its data plane.
+    :return: exit code: 0 when stopped, 1 when it could not start or lost its data plane.
     """
     parser = argparse.ArgumentParser(prog="python -m sandbox.cloud", description=__doc__)
     parser.add_argument("--images", type=Path, default=_IMAGES, help="YAML file of the registry's images")

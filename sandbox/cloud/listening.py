@@ -20,6 +20,7 @@ class PortInUseError(RuntimeError):
 def listen(port: int, purpose: str) -> socket.socket:
     """Open a listening socket on loopback.
 
+    :param port: port on loopback.
     :param purpose: what the port is for, for the message.
     :raises PortInUseError: the port is taken.
     """
@@ -38,6 +39,8 @@ def listen(port: int, purpose: str) -> socket.socket:
 def check_free(ports: Iterable[int], purpose: str) -> None:
     """Check that nothing listens on any of the ports.
 
+    :param ports: the ports.
+    :param purpose: what they are for, for the error.
     :raises PortInUseError: naming the first that is taken.
     """
     for port in ports:

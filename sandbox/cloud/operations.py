@@ -52,7 +52,9 @@ class OperationStore:
     def end(self, name: str, resource: Any, failure: Failure | None) -> None:
         """Close an operation with its response or its error.
 
+        :param name: full name of the operation.
         :param resource: the resource as it stands now.
+        :param failure: why it failed; None when it succeeded.
         """
         operation = self._operations[name]
         operation.metadata.Pack(type(resource).pb(resource))
@@ -74,6 +76,7 @@ class OperationStore:
     def get(self, name: str) -> operations_pb2.Operation:
         """Return an operation.
 
+        :param name: full name of the operation.
         :raises NotFoundError: there is none of this name.
         """
         if name not in self._operations:

@@ -110,6 +110,7 @@ class Cloud:
     async def run(self, until: asyncio.Event) -> None:
         """Serve until the event is set.
 
+        :param until: set when the server has to stop.
         :raises PortInUseError: a port is taken.
         :raises DataPlaneError: HAProxy does not start.
         :raises RuntimeError: HAProxy ended by itself.

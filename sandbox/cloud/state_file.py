@@ -14,6 +14,9 @@ class StateFile:
     """Saves and loads services, revisions, operations and URLs.
 
     :param path: the JSON file.
+    :param store: the services and their revisions.
+    :param operations: the long-running operations.
+    :param urls: the URLs of services and tags.
     """
 
     def __init__(self, path: Path, store: ServiceStore, operations: OperationStore, urls: Urls) -> None:

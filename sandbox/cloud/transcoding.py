@@ -38,7 +38,7 @@ def routes(base: type, handlers: Mapping[str, tuple[Any, Handler]]) -> list[Rout
 
     :param base: the client's ``_Base<Service>RestTransport`` class.
     :param handlers: per method name (``GetSecret``), the request message class and what answers it.
-    :returns: routes, those with a ``:verb`` before those without, so that a name never swallows a verb.
+    :return: routes, those with a ``:verb`` before those without, so that a name never swallows a verb.
     :raises AttributeError: when the client has no such method.
     """
     found: list[tuple[str, Route]] = []

@@ -38,6 +38,8 @@ def client_program(name: str) -> Path:
 def uri(settings: Settings, database: str) -> str:
     """Return the connection URI of one database. It holds the password: never log it.
 
+    :param settings: where the sandbox lives, and its ports.
+    :param database: name of the database.
     :raises FileNotFoundError: when the sandbox has no credentials yet.
     """
     password = credentials.load(settings).postgres_password
@@ -47,7 +49,8 @@ def uri(settings: Settings, database: str) -> str:
 def prepare(settings: Settings) -> Path:
     """Make the data directory (once), owned by the user the server runs as.
 
-    :returns: the data directory.
+    :param settings: where the sandbox lives, and its ports.
+    :return: the data directory.
     :raises RuntimeError: when ``initdb`` fails; the message carries what it said.
     """
     folder = server_folder(settings, "postgres")

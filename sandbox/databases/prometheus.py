@@ -46,6 +46,7 @@ def executable(downloads: Path = DOWNLOADS) -> Path:
 def promtool(downloads: Path = DOWNLOADS) -> Path:
     """Return Prometheus's own tool, which comes with it.
 
+    :param downloads: folder of the downloaded programs.
     :raises PrometheusMissingError: when there is none.
     """
     tool = executable(downloads).parent / "promtool"
@@ -57,6 +58,7 @@ def promtool(downloads: Path = DOWNLOADS) -> Path:
 def program(settings: Settings) -> Program:
     """Return the server process; writes its configuration, the project's alert rules with it.
 
+    :param settings: where the sandbox lives, and its ports.
     :raises PrometheusMissingError: when there is no executable and none can be downloaded.
     """
     folder = server_folder(settings, "prometheus")

@@ -50,7 +50,9 @@ def server_folder(settings: Settings, name: str) -> Path:
     When that user cannot reach it (a home below ``/root``, say), the folder is made in the system's folder
     for temporary files, and ``<home>/data/<name>`` is a link to it.
 
-    :returns: the real folder.
+    :param settings: where the sandbox lives, and its ports.
+    :param name: name of the folder, such as ``postgres``.
+    :return: the real folder.
     """
     link = settings.data / name
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +73,7 @@ def readable_copy(path: Path, settings: Settings, name: str) -> Path:
     """Return ``path``, or a copy of it where the server user can read and execute it.
 
     :param path: file or folder a server needs.
+    :param settings: where the sandbox lives, and its ports.
     :param name: folder below ``<home>/data`` that receives the copy.
     """
     user = server_user()

@@ -75,6 +75,7 @@ class AirflowClient:
     def wait_for_dags(self, names: tuple[str, ...], *, bound: float) -> None:
         """Wait until the DAGs are known.
 
+        :param names: ids of the DAGs.
         :param bound: seconds it may take.
         :raises RunTimeout: when one is not there by then.
         """
@@ -100,6 +101,7 @@ class AirflowClient:
     ) -> httpx.Response:
         """Ask for a run.
 
+        :param dag: id of the DAG.
         :param conf: what the trigger form would send.
         :param partition_key: day of a partitioned DAG.
         :return: the answer; 400 when the form's rules refuse it.
@@ -112,6 +114,7 @@ class AirflowClient:
     def start(self, dag: str, **what: Any) -> str:
         """Start a run and return its id.
 
+        :param dag: id of the DAG.
         :raises httpx.HTTPStatusError: when Airflow refuses it.
         """
         answer = self.trigger(dag, **what)
@@ -121,6 +124,9 @@ class AirflowClient:
     def answer(self, dag: str, run_id: str, task: str, option: str) -> None:
         """Answer the question that a task waits on, as under Required Actions.
 
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
         :param option: one of its options.
         :raises httpx.HTTPStatusError: when Airflow refuses it.
         """
@@ -136,6 +142,8 @@ class AirflowClient:
     def follow(self, dag: str, run_id: str, *, bound: float) -> Iterator[RunState]:
         """Yield the state of a run about every second until it has ended.
 
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
         :param bound: seconds it may take.
         :raises RunTimeout: when it has not ended by then.
         """
@@ -153,6 +161,8 @@ class AirflowClient:
     def wait(self, dag: str, run_id: str, *, bound: float) -> RunState:
         """Wait until a run has ended and return its last state.
 
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
         :param bound: seconds it may take.
         :raises RunTimeout: when it has not ended by then.
         """

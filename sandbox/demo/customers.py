@@ -30,7 +30,8 @@ def note_customers(settings: Settings) -> int:
 
     Requests are not among them: those are the simulated users' own.
 
-    :returns: how many records.
+    :param settings: where the sandbox lives, and its ports.
+    :return: how many records.
     """
     now = datetime.now(UTC)
     first = now.date() - timedelta(days=DAYS - 1)

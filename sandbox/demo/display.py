@@ -50,6 +50,9 @@ class Progress:
 class ProgressThen(Progress):
     """Does something once, as soon as a task of the run has succeeded.
 
+    :param console: where to print.
+    :param settings: where the sandbox lives, and its ports.
+    :param service: name of the service.
     :param after: id of the task.
     :param start: starts another run and returns its id, which is then in ``run_id``.
     """

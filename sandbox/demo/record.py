@@ -70,6 +70,7 @@ def failures(settings: Settings, *, since: float) -> list[Failure]:
 def seconds_to_safety(settings: Settings, *, service: str, revision: str) -> float | None:
     """Return the seconds from a revision's first bad answer to its last traffic.
 
+    :param settings: where the sandbox lives, and its ports.
     :param service: Cloud Run service name.
     :param revision: the bad revision.
     :return: None when it gave no bad answer, or still has traffic.

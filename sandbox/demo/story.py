@@ -65,6 +65,10 @@ class ReleaseReport:
 def release(client: AirflowClient, settings: Settings, version: str, progress: Progress) -> ReleaseReport:
     """Release a version and report what happened.
 
+    :param client: Airflow's API.
+    :param settings: where the sandbox lives, and its ports.
+    :param version: the version, such as ``1.4.2``.
+    :param progress: what is shown while it runs.
     :raises RunTimeout: when the run does not end within its bound.
     """
     before, began = record.requests_so_far(settings), time.time()

@@ -52,7 +52,10 @@ class Person:
 def make_people(dice: Random, ids: Sequence[UUID], first: datetime, days: int) -> list[Person]:
     """Make customers, of whom most were there before the past begins.
 
+    :param dice: seeded source of chance.
+    :param ids: ids of the users to make.
     :param first: beginning of the past (UTC).
+    :param days: how many days.
     """
     return [_person(dice, user, first, days) for user in ids]
 

@@ -30,6 +30,7 @@ EVENTS_OWED = 4
 class Traffic:
     """Makes the days of customers.
 
+    :param dice: seeded source of chance.
     :param prices: the price book.
     :param serving: which revision answers when.
     :param optimized_from: moment (UTC) from which on requests are optimized.
@@ -46,6 +47,7 @@ class Traffic:
     def day(self, person: Person, midnight: datetime, number: int) -> Iterator[Row]:
         """Make one day of a customer.
 
+        :param person: the user.
         :param midnight: its beginning (UTC).
         :param number: the day's number in the past.
         """

@@ -18,6 +18,7 @@ _WEEK, _HISTORY = 7, 28
 class Windows:
     """What readers should find about several days.
 
+    :param truth: the daily KPIs.
     :param published: the days that are published, in their order.
     """
 

@@ -81,6 +81,8 @@ class AccountBook:
     async def set_limit(self, user_id: UUID, limit_usd: Decimal) -> Account:
         """Store the user's own monthly budget.
 
+        :param user_id: the user.
+        :param limit_usd: the limit, in USD.
         :raises psycopg.Error: when the database did not take it.
         """
         async with self._database.connection() as connection:

@@ -57,6 +57,7 @@ class BackendConfiguration:
     def from_environment(cls, environment: Mapping[str, str]) -> BackendConfiguration:
         """Read the variables ``ENVIRONMENT``, ``DATABASE_URL``, ``TOKEN_CONFIG`` and so on.
 
+        :param environment: environment variables of the process.
         :raises ConfigurationError: naming the first variable that cannot be used.
         """
         tokens = _json_object(environment, "TOKEN_CONFIG")
@@ -95,6 +96,8 @@ class BackendConfiguration:
 def required(environment: Mapping[str, str], name: str) -> str:
     """Return a variable that must be there.
 
+    :param environment: environment variables of the process.
+    :param name: name of the variable.
     :raises ConfigurationError: when it is not set or empty.
     """
     value = environment.get(name, "")

@@ -42,6 +42,7 @@ class Database:
     async def wait(self, bound: float) -> None:
         """Connect, trying again for up to ``bound`` seconds.
 
+        :param bound: how long to wait, in seconds.
         :raises DatabaseError: when that was not possible in time.
         """
         deadline = time.monotonic() + bound

@@ -37,8 +37,13 @@ class _OptimizeMessage(OptimizeRequest):
 class EventStream:
     """Serves the WebSockets of one process.
 
+    :param service: what answers the messages.
+    :param verifier: checks the tokens.
+    :param faults: the faults that this version has.
+    :param metrics: the metrics to count in.
     :param draining: set when the process is about to end; sockets then close with 1012 once nothing of
         theirs is in progress.
+    :param events: the product's record of events.
     """
 
     def __init__(

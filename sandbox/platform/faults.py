@@ -44,6 +44,7 @@ class Faults:
     def from_environment(cls, environment: Mapping[str, str]) -> Faults:
         """Read the ``FAULT_*`` variables; all are off when ``FAULT_ENVIRONMENT`` names another environment.
 
+        :param environment: environment variables of the process.
         :raises ValueError: naming the variable that is out of its range.
         """
         only_in = environment.get("FAULT_ENVIRONMENT", "")

@@ -43,6 +43,7 @@ class Verifier:
     def verify(self, token: str) -> Identity:
         """Return whose token it is.
 
+        :param token: the token.
         :raises TokenError: when it is not one of ours, or no longer good.
         """
         known = self._checked.get(token)
@@ -61,6 +62,7 @@ class Verifier:
     def verify_header(self, authorization: str | None) -> Identity:
         """Return whose ``Authorization: Bearer`` header it is.
 
+        :param authorization: the header; None when there is none.
         :raises TokenError: when there is no bearer token, or it is not good.
         """
         scheme, _, token = (authorization or "").partition(" ")

@@ -59,7 +59,11 @@ class SessionIsolationError(Exception):
 class OptimizationService:
     """Optimizes, prices and accounts for prompts.
 
+    :param configuration: the backend's configuration.
     :param flags: the feature flags in force.
+    :param faults: the faults that this version has.
+    :param metrics: the metrics to count in.
+    :param accounts: the customers' accounts.
     :param writer: where usage goes; None when usage is not tracked.
     :param events: where what happens beside it is noted.
     """
@@ -87,6 +91,7 @@ class OptimizationService:
     async def admit(self, user_id: UUID) -> Account:
         """Return the caller's account when there is budget left.
 
+        :param user_id: the user.
         :raises BudgetSpentError: when there is not.
         """
         account = await self._accounts.get(user_id)
@@ -100,6 +105,9 @@ class OptimizationService:
     ) -> dict[str, Any]:
         """Optimize and price the prompt, account for it, and return the answer's content.
 
+        :param account: the customer's account.
+        :param request: what is to be optimized.
+        :param request_id: id of the request; None for a new one.
         :raises SessionIsolationError: when the answer would carry another user's session.
         """
         outcome, succeeded = self._optimize(request.prompt)

@@ -38,6 +38,7 @@ class PriceList:
     def from_configuration(cls, values: Mapping[str, str]) -> PriceList:
         """Read ``LLM_PRICING_<MODEL>_INPUT`` and ``_OUTPUT`` for every model.
 
+        :param values: the pricing document.
         :raises ValueError: naming the key that is missing or no positive amount.
         """
         return cls(
@@ -58,6 +59,9 @@ class PriceList:
     def cost(self, model: str, prompt_tokens: int, completion_tokens: int = 0) -> Decimal:
         """Return the cost in dollars, rounded half up to a millionth.
 
+        :param model: name of the model.
+        :param prompt_tokens: tokens of the prompt.
+        :param completion_tokens: tokens of the answer.
         :raises KeyError: when the model has no price.
         """
         price = self._prices[model]

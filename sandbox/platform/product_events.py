@@ -115,7 +115,9 @@ class ProductEvents:
     def incident(self, kind: str, severity: str, user_id: UUID | None = None) -> None:
         """Note what must not happen.
 
+        :param kind: kind of the incident.
         :param severity: ``warning`` or ``critical``.
+        :param user_id: the user; None when nobody is known.
         """
         self._put(Incident(uuid4(), user_id, self._revision, kind, severity, utc_now()))
 

@@ -40,8 +40,10 @@ class ServiceMiddleware:
     """Names the revision in every answer, times API requests, and lets faults strike them.
 
     :param application: the service itself.
+    :param revision: name of the revision that answers.
     :param durations: histogram of API requests.
     :param draining: set when the process is about to end; answers then close their connection.
+    :param faults: the faults that this version has; None for none.
     """
 
     def __init__(

@@ -41,6 +41,7 @@ class RecordWriter:
     While the database cannot be reached the rows wait in the queue, up to its bound. Rows that the database
     refuses are lost; both are counted and logged.
 
+    :param database: the product's database.
     :param rows: counter with the label ``outcome``: ``written``, ``refused``, ``overflowed``, ``abandoned``.
     :param failures: counter of writes that failed.
     """

@@ -14,6 +14,7 @@ def seed(settings: Settings) -> None:
 
     Needs PostgreSQL and the cloud to be up. Done again it changes nothing.
 
+    :param settings: where the sandbox lives, and its ports.
     :raises TimeoutError: when a service does not answer within its bound.
     """
     database.seed(settings)

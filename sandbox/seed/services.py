@@ -41,7 +41,8 @@ SECRETS: Mapping[str, Mapping[str, str]] = {
 def seed(settings: Settings) -> dict[str, dict[str, str]]:
     """Create the services that are missing, pin their traffic by revision name, wait until all are healthy.
 
-    :returns: per environment and component, the service's URL.
+    :param settings: where the sandbox lives, and its ports.
+    :return: per environment and component, the service's URL.
     :raises TimeoutError: when a service does not answer ``/healthz`` with success within its bound.
     """
     client = clients.services(settings)

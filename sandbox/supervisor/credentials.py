@@ -41,6 +41,7 @@ def _file(settings: Settings) -> Path:
 def load(settings: Settings) -> Credentials:
     """Read the credentials of this sandbox.
 
+    :param settings: where the sandbox lives, and its ports.
     :raises FileNotFoundError: when the sandbox has none yet (``create`` makes them).
     """
     path = _file(settings)
@@ -52,7 +53,8 @@ def load(settings: Settings) -> Credentials:
 def create(settings: Settings) -> Credentials:
     """Make the credentials file, readable by its owner alone, unless it exists.
 
-    :returns: the credentials now in the file.
+    :param settings: where the sandbox lives, and its ports.
+    :return: the credentials now in the file.
     """
     path = _file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)

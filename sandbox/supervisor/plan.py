@@ -32,6 +32,7 @@ class Part:
 def parts(settings: Settings, *, airflow: bool) -> dict[str, Part]:
     """Return the parts by name.
 
+    :param settings: where the sandbox lives, and its ports.
     :param airflow: whether Airflow and the simulated users belong to it, or the cloud alone.
     """
     cloud_parts = {

@@ -41,6 +41,7 @@ def taken(ports: Iterable[int]) -> list[int]:
 def require_free(settings: Settings) -> None:
     """Check every port of the sandbox.
 
+    :param settings: where the sandbox lives, and its ports.
     :raises PortsInUseError: when one or more are taken.
     """
     known = purposes(settings)

@@ -97,7 +97,10 @@ def launch(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
 def wait_ready(program: Program, process: subprocess.Popen[bytes], settings: Settings) -> float:
     """Wait until the program is ready.
 
-    :returns: the seconds waited.
+    :param program: what runs, and how it shows that it is ready.
+    :param process: the running process.
+    :param settings: where the sandbox lives, and its ports.
+    :return: the seconds waited.
     :raises StartError: as soon as the process ends, or when it is not ready within its bound.
     """
     began = time.monotonic()

@@ -16,10 +16,9 @@ from sandbox.supervisor.settings import Settings
 
 
 class Stage:
-    """Processes that are asked to stop together.
+    """Processes, by their names, that are asked to stop together.
 
     :param seconds: how long they have.
-    :param names: their names.
     """
 
     def __init__(self, seconds: float, *names: str) -> None:
@@ -65,7 +64,8 @@ def members(settings: Settings) -> list[psutil.Process]:
 def stop(settings: Settings) -> int:
     """End every process of the sandbox: politely and in order, then by force.
 
-    :returns: how many there were.
+    :param settings: where the sandbox lives, and its ports.
+    :return: how many there were.
     :raises LeftoverError: when one survives even that.
     """
     known = {record.pid: record for record in records.read(settings) if record.process()}
@@ -92,6 +92,7 @@ def stop(settings: Settings) -> int:
 def remove(settings: Settings) -> None:
     """Remove everything the sandbox wrote.
 
+    :param settings: where the sandbox lives, and its ports.
     :raises LeftoverError: when the folder is not a sandbox's own.
     """
     if not settings.home.exists():
@@ -105,7 +106,8 @@ def remove(settings: Settings) -> None:
 def down(settings: Settings) -> int:
     """Stop everything, remove what it wrote, and check that the ports are free.
 
-    :returns: how many processes were ended.
+    :param settings: where the sandbox lives, and its ports.
+    :return: how many processes were ended.
     :raises LeftoverError: when anything is left.
     """
     ended = stop(settings)

@@ -25,6 +25,7 @@ class RefusedError(RuntimeError):
 def prepare(settings: Settings) -> None:
     """Make sure that nothing stands in the way, clear what a dead run left, make the credentials.
 
+    :param settings: where the sandbox lives, and its ports.
     :raises RefusedError: when this sandbox runs already or its folder is something else's.
     :raises PortsInUseError: when ports are taken.
     """
@@ -49,6 +50,8 @@ def prepare(settings: Settings) -> None:
 def up(settings: Settings, display: Display, *, airflow: bool) -> None:
     """Start the sandbox in the folder that ``prepare`` made.
 
+    :param settings: where the sandbox lives, and its ports.
+    :param display: where progress is shown.
     :param airflow: whether to start Airflow and the simulated users too, or the cloud alone.
     :raises StartError: as soon as a process dies, or when one is not ready within its bound.
     :raises PrometheusMissingError: when Prometheus is not installed and cannot be downloaded.
@@ -78,6 +81,7 @@ class Startup:
     def run(self, parts: Mapping[str, Part]) -> None:
         """Start the parts, each once those it comes after are ready, and wait until all are.
 
+        :param parts: the parts to start, by name.
         :raises StartError: as soon as a process dies, or when one is not ready within its bound.
         :raises ValueError: when parts wait for each other, or for one that is not there.
         """

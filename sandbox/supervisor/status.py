@@ -23,7 +23,9 @@ _SHORT_LIVED = frozenset({"airflow-migrate", "ledger-migrate", "seed"})
 def show(settings: Settings, console: Console) -> int:
     """Print a table of the processes.
 
-    :returns: 0 when everything that was started runs and Airflow calls itself healthy, else 1.
+    :param settings: where the sandbox lives, and its ports.
+    :param console: where to print.
+    :return: 0 when everything that was started runs and Airflow calls itself healthy, else 1.
     """
     known = [record for record in records.read(settings) if record.name not in _SHORT_LIVED]
     if not known:

@@ -10,6 +10,7 @@ USERS = 400
 def user_id(number: int) -> uuid.UUID:
     """Return the id of user ``number``.
 
+    :param number: number of the user.
     :raises ValueError: when the number is not in 0..399.
     """
     if not 0 <= number < USERS:

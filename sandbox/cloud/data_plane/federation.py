@@ -38,7 +38,8 @@ class _Families:
 async def collect(targets: Iterable[Target]) -> tuple[str, int]:
     """Fetch all instances' metrics at once.
 
-    :returns: Prometheus text, each family once, and how many instances gave nothing usable.
+    :param targets: where metrics are read from.
+    :return: Prometheus text, each family once, and how many instances gave nothing usable.
     """
     wanted = list(targets)
     texts = await asyncio.gather(*(_fetch(target) for target in wanted))
@@ -61,7 +62,7 @@ async def _fetch(target: Target) -> str | None:
 def _add(families: dict[str, Metric], text: str, labels: Mapping[str, str]) -> bool:
     """Add one instance's families to those of the others.
 
-    :returns: whether all of it could be used; a family of another type than before cannot.
+    :return: whether all of it could be used; a family of another type than before cannot.
     """
     try:
         parsed = list(text_string_to_metric_families(text))

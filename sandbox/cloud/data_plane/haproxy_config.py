@@ -55,6 +55,7 @@ def backend_name(slot: int) -> str:
 def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
     """Write the configuration; file names in it are relative to HAProxy's working directory.
 
+    :param host: address to listen on.
     :param ports: ports to listen on.
     :param slots: how many revisions can be served at the same time.
     :param log_fd: inherited file descriptor of the request log.

@@ -30,8 +30,9 @@ class RuntimeSocket:
     async def run(self, command: str, expected: str = "") -> str:
         """Run a command.
 
+        :param command: one command of HAProxy's runtime API.
         :param expected: regular expression the whole answer (stripped) must match.
-        :returns: the answer, stripped.
+        :return: the answer, stripped.
         :raises DataPlaneError: no answer in time, or another one than expected.
         """
         try:

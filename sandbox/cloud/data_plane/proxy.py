@@ -94,7 +94,7 @@ class DataPlane:
     async def exited(self) -> int:
         """Wait until HAProxy ends.
 
-        :returns: its exit code.
+        :return: its exit code.
         """
         if self._process is None:
             raise RuntimeError("the data plane was not started")
@@ -105,6 +105,7 @@ class DataPlane:
 
         The slot given back longest ago is taken, so that late log lines still name the right revision.
 
+        :param owner: full name of the revision.
         :raises DataPlaneError: every slot is taken.
         """
         if owner not in self._slots:
@@ -128,7 +129,9 @@ class DataPlane:
     async def add_server(self, slot: int, port: int) -> str:
         """Send requests of a slot to an instance, which must be ready.
 
-        :returns: the server's name, for ``remove_server``.
+        :param slot: HAProxy's backend.
+        :param port: port on loopback.
+        :return: the server's name, for ``remove_server``.
         """
         name = f"{haproxy_config.backend_name(slot)}/i{next(self._server_numbers)}"
         await self._socket.run(f"add server {name} {HOST}:{port}", expected="New server registered.")
@@ -151,8 +154,9 @@ class DataPlane:
     async def split(self, port: int, split: dict[int, int]) -> bool:
         """Divide a port's requests over slots, from one request to the next.
 
+        :param port: port on loopback.
         :param split: percent per slot; sums to 100 or is empty (every request is answered 503).
-        :returns: whether this changed anything.
+        :return: whether this changed anything.
         """
         if self._splits.get(port, {}) == split:
             return False

@@ -92,10 +92,9 @@ def revision_labels(revision: str) -> dict[str, str]:
 
 
 def labels_text(revision: str, **more: str) -> str:
-    """Return the labels of a platform metric as they stand behind its name.
+    """Return the labels of a platform metric as they stand behind its name, followed by further ones.
 
     :param revision: full name of the revision.
-    :param more: further labels.
     """
     labels: Mapping[str, str] = {
         "monitored_resource": "cloud_run_revision",

@@ -23,6 +23,7 @@ class TrafficLog:
     def record(self, service: ServiceName, split: Mapping[str, int]) -> None:
         """Write down that a service has this split from now on.
 
+        :param service: the service.
         :param split: percent per revision, those without traffic left out.
         """
         line = {

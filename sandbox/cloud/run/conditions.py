@@ -35,6 +35,7 @@ def condition(kind: str, failure: Failure | None, now: datetime, pending: bool =
 
     :param kind: ``Ready``, ``RoutesReady``, ...
     :param failure: None when all is well.
+    :param now: the moment, in UTC.
     :param pending: whether the outcome is still open.
     """
     if pending:

@@ -26,6 +26,8 @@ class SecretResolver(Protocol):
     def resolve(self, project: str, secret: str, version: str) -> bytes:
         """Return a secret's payload.
 
+        :param project: project id.
+        :param secret: name of the secret.
         :param version: a number or ``latest``.
         :raises ApiError: it cannot be accessed.
         """
@@ -74,6 +76,7 @@ def arguments(container: Any, image: ImageConfig) -> list[str]:
 def memory_limit(container: Any) -> int:
     """Return a container's memory limit in bytes; Cloud Run's 512 MiB when it states none.
 
+    :param container: the container of a revision.
     :raises ValueError: it is not a quantity.
     """
     quantity = container.resources.limits.get("memory", "512Mi")
@@ -90,6 +93,11 @@ def environment(
 ) -> dict[str, str]:
     """Environment of a new instance; secrets are read now.
 
+    :param revision: the revision.
+    :param image: what the image runs.
+    :param secrets: reads the secrets that the revision mounts.
+    :param settings: where the sandbox lives, and its ports.
+    :param port: port on loopback.
     :raises NotStartedError: a secret cannot be accessed.
     """
     name = ServiceName.parse(revision.name)

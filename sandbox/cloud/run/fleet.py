@@ -40,6 +40,8 @@ class Fleet:
     :param owner: full name of the revision.
     :param count: how many instances.
     :param launch: starts instance number n (0..count-1); raises ``NotStartedError``.
+    :param data_plane: HAProxy in front of the instances.
+    :param limits: fewest and most instances.
     """
 
     def __init__(

@@ -46,6 +46,7 @@ class Fleets:
     def of(self, revision: Any) -> Fleet:
         """Fleet of a revision, made on the first call; the image is looked up then and never again.
 
+        :param revision: the revision.
         :raises NotStartedError: its image does not exist.
         """
         if revision.name not in self._fleets:

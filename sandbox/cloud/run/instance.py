@@ -22,6 +22,7 @@ _PROBE_EVERY_SECONDS = 0.05
 class Instance:
     """A started process.
 
+    :param process: the running process.
     :param name: its name in logs and metrics.
     :param port: the port it was told to listen on.
     :param memory_limit: bytes that it may use; counted, not enforced.
@@ -50,6 +51,13 @@ class Instance:
     ) -> Instance:
         """Start the process in a session of its own.
 
+        :param name: name of the instance.
+        :param port: port on loopback.
+        :param memory_limit: bytes that it may use.
+        :param line: the command.
+        :param environment: environment variables of the process.
+        :param log: file for its output.
+        :param cwd: working directory.
         :raises NotStartedError: there is no such program.
         """
         with log.open("ab") as file:
@@ -73,6 +81,7 @@ class Instance:
     async def ready(self, seconds: float) -> None:
         """Wait until the process answers its health check.
 
+        :param seconds: how long to wait, in seconds.
         :raises NotStartedError: it ended, or did not answer in time.
         """
         cause = "the allocated timeout passed"
@@ -105,7 +114,7 @@ class Instance:
     async def exited(self) -> int:
         """Wait until the process ends.
 
-        :returns: its exit code, negative for a signal.
+        :return: its exit code, negative for a signal.
         """
         return await self._process.wait()
 

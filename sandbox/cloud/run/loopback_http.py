@@ -14,8 +14,10 @@ class NoAnswerError(Exception):
 async def get(port: int, path: str, seconds: float) -> tuple[int, bytes]:
     """Send one GET request to a loopback port.
 
+    :param port: port on loopback.
+    :param path: path of the URL.
     :param seconds: bound of the whole exchange.
-    :returns: status and body.
+    :return: status and body.
     :raises NoAnswerError: no connection, no answer in time, or not HTTP.
     """
     try:

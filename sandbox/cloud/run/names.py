@@ -22,6 +22,7 @@ class ServiceName:
     def parse(cls, name: str) -> ServiceName:
         """Take a service's or one of its revisions' full name apart.
 
+        :param name: full name of a service, or of what lies below it.
         :raises InvalidArgumentError: when the name has another shape.
         """
         match = _SERVICE.match(name)

@@ -33,6 +33,12 @@ class Reconciler:
     Every operation runs on its own, so that a shift of traffic never waits for a deployment; only the
     exchange of a service's routes is one at a time, and it always applies the newest wish.
 
+    :param store: the services and their revisions.
+    :param operations: the long-running operations.
+    :param fleets: the instances of each revision.
+    :param data_plane: HAProxy in front of the instances.
+    :param urls: the URLs of services and tags.
+    :param traffic_log: record of every split.
     :param save: called after every change of state that a restart must know.
     """
 
@@ -60,7 +66,8 @@ class Reconciler:
     def deploy(self, accepted: Accepted) -> operations_pb2.Operation:
         """Begin to carry out a created or updated service.
 
-        :returns: the operation, which ends when it is done or failed.
+        :param accepted: the change that was accepted.
+        :return: the operation, which ends when it is done or failed.
         """
         if not accepted.only_validated:
             name = accepted.service.name

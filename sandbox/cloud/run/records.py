@@ -23,6 +23,7 @@ class ServiceRecords:
     def service(self, name: str) -> Any:
         """Return a copy of a service.
 
+        :param name: full name of the service.
         :raises NotFoundError: there is none of this name.
         """
         return run_v2.Service(self._service(name))
@@ -42,6 +43,7 @@ class ServiceRecords:
     def revision(self, name: str) -> Any:
         """Return a copy of a revision.
 
+        :param name: full name of the revision.
         :raises NotFoundError: there is none of this name.
         """
         return run_v2.Revision(self._revision(name))

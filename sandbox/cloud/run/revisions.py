@@ -39,6 +39,7 @@ def make(short_name: str, service: Any, now: datetime) -> Any:
 
     :param short_name: last part of its name.
     :param service: the service, with its name, generation and template.
+    :param now: the moment, in UTC.
     """
     revision = run_v2.Revision.wrap(_revision_of(service.template))
     revision.name = ServiceName.parse(service.name).revision(short_name)

@@ -69,6 +69,10 @@ class ServiceStore(ServiceRecords):
     def create(self, parent: str, service_id: str, given: Any, validate_only: bool = False) -> Accepted:
         """Create a service with its first revision.
 
+        :param parent: ``projects/<project>/locations/<region>``.
+        :param service_id: short name of the service.
+        :param given: the service, as the caller sent it.
+        :param validate_only: check the request and change nothing.
         :raises AlreadyExistsError: the name is taken.
         :raises InvalidArgumentError: something in it is wrong.
         """
@@ -86,6 +90,10 @@ class ServiceStore(ServiceRecords):
     ) -> Accepted:
         """Change a service; a changed template makes a new revision.
 
+        :param given: the service, as the caller sent it.
+        :param mask: the fields to change; empty for all.
+        :param allow_missing: create a service that does not exist.
+        :param validate_only: check the request and change nothing.
         :raises AbortedError: the etag given is not the current one.
         :raises AlreadyExistsError: the template names a revision that exists with another configuration.
         :raises InvalidArgumentError: something in it is wrong.
@@ -103,6 +111,9 @@ class ServiceStore(ServiceRecords):
     def delete(self, name: str, etag: str, validate_only: bool = False) -> Accepted:
         """Mark a service for deletion; ``remove`` ends it.
 
+        :param name: full name of the service.
+        :param etag: the version that the caller read; empty for any.
+        :param validate_only: check the request and change nothing.
         :raises AbortedError: the etag given is not the current one.
         :raises NotFoundError: there is none of this name.
         """
@@ -123,7 +134,10 @@ class ServiceStore(ServiceRecords):
     def delete_revision(self, name: str, etag: str, validate_only: bool = False) -> Any:
         """Delete a revision that can get no traffic.
 
-        :returns: the revision as it was.
+        :param name: full name of the revision.
+        :param etag: the version that the caller read; empty for any.
+        :param validate_only: check the request and change nothing.
+        :return: the revision as it was.
         :raises AbortedError: the etag given is not the current one.
         :raises FailedPreconditionError: it is the latest one or is named in the traffic.
         """

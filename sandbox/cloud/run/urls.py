@@ -24,6 +24,7 @@ class Urls:
         """Port of a service's URL, or of one of its tags.
 
         :param service: full name.
+        :param tag: tag of a revision; empty for the service itself.
         :raises DataPlaneError: no port is left.
         """
         key = (service, tag)
@@ -59,6 +60,7 @@ class Urls:
     def load(self, stored: list[Any], live: Mapping[str, Any]) -> None:
         """Take over what ``dump`` gave.
 
+        :param stored: the URLs, as they were saved.
         :param live: services that still exist; other services' ports are free.
         """
         for service, tag, port in stored:

@@ -51,7 +51,7 @@ def merged(current: Any, given: Any, mask: field_mask_pb2.FieldMask) -> Any:
     :param current: the stored service; not changed.
     :param given: the service in the request.
     :param mask: which fields to take over; an empty mask replaces all of the user's fields.
-    :returns: the service as wanted.
+    :return: the service as wanted.
     :raises InvalidArgumentError: a path that no service has, or that only the platform writes.
     """
     wanted = type(current)(current)
@@ -80,6 +80,8 @@ def complete(service: Any) -> None:
 def check(service: Any, service_id: str) -> None:
     """Check a completed service.
 
+    :param service: the service.
+    :param service_id: short name of the service.
     :raises InvalidArgumentError: naming the first field that is wrong.
     """
     if not _ID.fullmatch(service_id) or len(service_id) > 49:

@@ -75,6 +75,7 @@ class SecretManager:
     def access(self, name: str) -> bytes:
         """Return the payload of ``projects/*/secrets/*/versions/<number or latest>``.
 
+        :param name: full name of the secret version.
         :raises NotFoundError: no such secret or version.
         :raises FailedPreconditionError: the version is disabled or destroyed.
         """

@@ -37,6 +37,9 @@ class BackupError(RuntimeError):
 async def back_up(settings: Settings, database: str, path: Path) -> None:
     """Write the database to a file in ``pg_dump``'s custom format; the file is complete or absent.
 
+    :param settings: where the sandbox lives, and its ports.
+    :param database: name of the database.
+    :param path: the file.
     :raises BackupError: when the dump fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,6 +54,9 @@ async def back_up(settings: Settings, database: str, path: Path) -> None:
 async def restore(settings: Settings, database: str, path: Path) -> None:
     """Make the database what it was when the file was written, in one transaction.
 
+    :param settings: where the sandbox lives, and its ports.
+    :param database: name of the database.
+    :param path: the file.
     :raises BackupError: when the restore fails; the database is then unchanged.
     """
     script = path.with_suffix(".sql")

@@ -78,7 +78,7 @@ def _serve(settings: Settings) -> bool:
 def main() -> int:
     """Run until stopped.
 
-    :returns: 0 after a clean stop, 1 when the server could not start.
+    :return: 0 after a clean stop, 1 when the server could not start.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     try:

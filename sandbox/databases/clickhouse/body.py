@@ -45,6 +45,7 @@ def _chunked(stream: BufferedIOBase) -> Iterator[bytes]:
 def read(stream: BufferedIOBase, headers: Mapping[str, str]) -> Iterator[bytes]:
     """Yield a request's body in pieces of at most 256 KiB.
 
+    :param stream: the request's body.
     :param headers: the request's headers, by lower-case name.
     :raises ConnectionResetError: when the client goes away before the end.
     """

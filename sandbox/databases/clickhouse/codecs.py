@@ -58,7 +58,7 @@ def choose(accepted: str) -> tuple[str | None, Compressor]:
     """Pick the response's encoding.
 
     :param accepted: the request's ``Accept-Encoding`` header, most wanted first.
-    :returns: the ``Content-Encoding`` to announce (None for identity) and its compressor.
+    :return: the ``Content-Encoding`` to announce (None for identity) and its compressor.
     """
     for item in accepted.split(","):
         name = item.split(";")[0].strip().lower()
@@ -82,6 +82,8 @@ _DECOMPRESSORS: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
 def decode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """Undo a request body's ``Content-Encoding``.
 
+    :param pieces: pieces of the body.
+    :param encoding: ``Content-Encoding`` of the body.
     :raises QueryError: 48 for an encoding this server does not know, 354 for damaged data.
     """
     name = encoding.strip().lower()

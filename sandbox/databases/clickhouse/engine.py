@@ -64,7 +64,10 @@ class Handle:
     def execute(self, sql: str, output: str, parameters: Mapping[str, str]) -> tuple[bytes, Counts]:
         """Run one statement to its end.
 
-        :returns: the whole result in the format asked for, and what was read and written.
+        :param sql: the statement.
+        :param output: format of the result, such as ``Native``.
+        :param parameters: values of the statement's parameters.
+        :return: the whole result in the format asked for, and what was read and written.
         :raises QueryError: when the engine refuses or fails.
         """
         try:
@@ -84,6 +87,7 @@ class Handle:
     def command(self, sql: str) -> str:
         """Run one statement and return its result as tab separated text.
 
+        :param sql: the statement.
         :raises QueryError: when the engine refuses or fails.
         """
         return self.execute(sql, "TabSeparated", {})[0].decode()
@@ -91,6 +95,9 @@ class Handle:
     def stream(self, sql: str, output: str, parameters: Mapping[str, str]) -> Generator[bytes]:
         """Run a SELECT and yield its blocks as they come; closing the iterator cancels the query.
 
+        :param sql: the statement.
+        :param output: format of the result, such as ``Native``.
+        :param parameters: values of the statement's parameters.
         :raises QueryError: when the engine refuses or fails, possibly after some blocks.
         """
         try:
@@ -110,6 +117,9 @@ class Handle:
     def insert(self, sql: str, data_format: str, pieces: Iterator[bytes]) -> Counts:
         """Feed rows to an INSERT, piece by piece.
 
+        :param sql: the statement.
+        :param data_format: format of the data, such as ``Native``.
+        :param pieces: pieces of the body.
         :raises QueryError: when the engine refuses the statement or a row.
         """
         inserter = None
@@ -161,6 +171,7 @@ class Engine:
     def command(self, sql: str) -> str:
         """Run one statement of the server's own.
 
+        :param sql: the statement.
         :raises QueryError: when the engine refuses or fails.
         """
         return self._keeper.command(sql)

@@ -18,6 +18,7 @@ _START_SECONDS = 120.0
 def program(settings: Settings, memory: int = DEFAULT_MEMORY) -> Program:
     """Return the server process; it is ready once it answers ``/ping``.
 
+    :param settings: where the sandbox lives, and its ports.
     :param memory: bytes that the engine may use for all queries together.
     """
     return Program(

@@ -109,6 +109,7 @@ def read(
     :param parameters: the URL's parameters.
     :param headers: the request's headers, by lower-case name.
     :param body: the decoded body in pieces.
+    :param is_get: whether the request is a GET, which may not write.
     :raises QueryError: 62 for a statement that cannot be split, 48 for what this server does not implement,
         164 for a write by GET.
     """

@@ -86,6 +86,7 @@ def send_done(sink: Sink, query_id: str, counts: Counts, elapsed_ns: int) -> Non
 class ResultWriter:
     """Writes one result as a chunked body, compressed as the client asked.
 
+    :param sink: the answer's socket.
     :param accepted: the client's ``Accept-Encoding``, or an empty string for no compression.
     """
 
@@ -113,7 +114,8 @@ class ResultWriter:
     def write(self, blocks: Iterator[bytes]) -> QueryError | None:
         """Write a result to its end.
 
-        :returns: the error that ended it early, which has then been told to the client inside the body.
+        :param blocks: blocks of the result.
+        :return: the error that ended it early, which has then been told to the client inside the body.
         """
         failure = None
         try:

@@ -33,6 +33,7 @@ class ClickHouseServer(ThreadingHTTPServer):
 
     :param address: host and port; bound at once, listening only after ``server_activate``.
     :param user: the one user, with every right.
+    :param password: the password.
     :raises OSError: when the port is in use.
     """
 
@@ -67,6 +68,8 @@ class ClickHouseServer(ThreadingHTTPServer):
     def authenticate(self, user: str, password: str) -> None:
         """Check a client's name and password.
 
+        :param user: the user.
+        :param password: the password.
         :raises QueryError: 516 when they are not right.
         """
         same_user = hmac.compare_digest(user.encode(), self._user.encode())

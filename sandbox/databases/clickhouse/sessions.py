@@ -36,6 +36,8 @@ class Scope:
     def prepare(self, database: str | None, settings: Mapping[str, str]) -> None:
         """Make the current database and settings those of a request.
 
+        :param database: the request's database; None for the default.
+        :param settings: settings of the request.
         :raises QueryError: 81 for an unknown database, 115 for an unknown setting.
         """
         if database is not None and database != self.database:
@@ -110,6 +112,7 @@ class Sessions:
     def use(self, session_id: str, timeout: float, must_exist: bool) -> Iterator[Scope]:
         """Hold a session for one request.
 
+        :param session_id: the session.
         :param timeout: seconds without a request after which the session ends; at most an hour.
         :param must_exist: refuse to begin a new session.
         :raises QueryError: 373 when another request holds it, 372 when it must exist and does not.

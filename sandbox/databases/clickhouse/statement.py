@@ -123,6 +123,7 @@ def _trailing_format(tokens: list[_Token]) -> str | None:
 def parse(sql: bytes) -> Statement:
     """Read one statement, and the beginning of its rows if it is an INSERT with rows.
 
+    :param sql: the statement.
     :raises QueryError: 62 when it is empty, is not UTF-8, or a second statement follows.
     """
     stream = _tokens(sql)

@@ -36,7 +36,7 @@ def record(patch: pytest.MonkeyPatch, methods: Iterator[str]) -> set[str]:
     """Note which of the methods are called with success from now on.
 
     :param methods: ``<client class>.<method>``, or ``<collection>.<method>`` of Cloud SQL.
-    :returns: the set that they are noted in.
+    :return: the set that they are noted in.
     """
     seen: set[str] = set()
     for name in methods:

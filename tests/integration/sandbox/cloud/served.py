@@ -20,7 +20,7 @@ START_SECONDS = 60.0
 def served(routes: list[Route]) -> Iterator[str]:
     """Serve the routes until the end of the block.
 
-    :returns: the base URL.
+    :return: the base URL.
     """
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), host=HOST, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -80,7 +80,7 @@ class FaultProxy:
     def inject(self, fault: Fault) -> Fault:
         """Add a fault; the first that matches a request happens to it.
 
-        :returns: the copy whose ``times`` counts down.
+        :return: the copy whose ``times`` counts down.
         """
         injected = replace(fault)
         with self.lock:
