@@ -47,6 +47,7 @@ class ImageReference:
     def parse(cls, image: str) -> ImageReference:
         """Read ``host/name:tag``, ``host/name@sha256:...`` or both together.
 
+        :param image: the text, such as ``gcr.io/project/image:1.4.2``.
         :raises ImageReferenceInvalid: when it is neither; there is no default registry and no default tag.
         """
         match = REFERENCE.fullmatch(image)

@@ -22,6 +22,7 @@ def expected_schema() -> Schema:
 def drift(expected: Schema, found: Iterable[Sequence[Any]]) -> tuple[list[str], list[str]]:
     """Compare two schemas.
 
+    :param expected: tables and columns that the rollup reads.
     :param found: table, column and type of every column there is.
     :return: one line for each table or column that is missing or has another type; and the columns of the
         expected tables that nobody expects, which the statements do not read.

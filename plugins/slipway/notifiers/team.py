@@ -72,6 +72,7 @@ class TeamNotifier(BaseNotifier):
     def notify(self, context: Context) -> None:
         """Send the message.
 
+        :param context: Airflow's context of the task.
         :raises NotificationFailed: when the connection is missing or of another type, or nobody takes it.
         """
         connection = self._connection()

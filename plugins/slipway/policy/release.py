@@ -242,6 +242,7 @@ class Policy(Section):
     def in_region(self, region: str) -> Policy:
         """Return this policy for the release to one region of production.
 
+        :param region: the region.
         :raises PolicyError: when production does not run there.
         """
         document = self.model_dump(mode="json")
@@ -281,6 +282,7 @@ def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
     ``${NAME}`` in a value is replaced by the environment variable, which lets an overlay name local ports.
 
     :param name: file name in ``directory``.
+    :param directory: folder of the files.
     :raises PolicyError: when the file is missing, is not YAML, or a field is wrong.
     """
     policy = parse_policy(read_document(name, directory), source=name)

@@ -91,6 +91,7 @@ class Migration:
 def numbers_of(version: str) -> str:
     """Return the three numbers that a version begins with.
 
+    :param version: the version, such as ``1.4.2``.
     :raises ValueError: when it does not begin with three numbers.
     """
     found = _NUMBERS.match(version)

@@ -24,6 +24,7 @@ SHOWN_PAYLOAD = 12_000
 def respond(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page.
 
+    :param request: the HTTP request.
     :param template: file in ``ui/templates``.
     :param status: HTTP status.
     :param values: what the template shows.

@@ -61,6 +61,7 @@ class Readiness:
 def serving_container(containers: MutableSequence[run_v2.Container]) -> run_v2.Container:
     """Return the container that gets the requests: the one with a port, else the first.
 
+    :param containers: the containers of a revision.
     :raises ValueError: when there is none.
     """
     if not containers:
@@ -72,6 +73,7 @@ def next_template(current: run_v2.RevisionTemplate, spec: RevisionSpec) -> run_v
     """Return the template of a new revision: the current one with the release's changes laid over it.
 
     :param current: the service's template, or an empty one for its first revision.
+    :param spec: what the new revision is made of.
     """
     template = run_v2.RevisionTemplate(current)
     template.revision = spec.revision

@@ -70,6 +70,7 @@ class TestRunnerHook(CommandHook):
 def read_report(path: Path) -> SuiteResult:
     """Read a JUnit report; a skipped test did not pass.
 
+    :param path: the report, in JUnit's XML.
     :raises CommandFailed: when it holds no test.
     """
     cases = ElementTree.parse(path).getroot().iter("testcase")  # noqa: S314 - our own pytest wrote it
