@@ -20,6 +20,8 @@ from bench.analysis.traffic import Arm, Traffic
 def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome:
     """Decide with a policy.
 
+    :param traffic: the simulated traffic.
+    :param policy: the policy of the release.
     :param check_every: ticks of 15 s between two checks.
     """
     metrics = {key: policy.metrics[key] for key in ("error_rate", "latency_p95")}
