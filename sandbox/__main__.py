@@ -1,4 +1,4 @@
-"""``python -m sandbox up|cloud-up|status|run|down``: start, look at, use and end the local cloud."""
+"""``python -m sandbox up|cloud-up|status|run|down``: start, inspect, use and end the local cloud."""
 
 from __future__ import annotations
 

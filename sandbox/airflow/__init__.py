@@ -1,1 +1,1 @@
-"""How Airflow runs inside the sandbox."""
+"""Runs Airflow inside the sandbox: its components, environment and task logs."""

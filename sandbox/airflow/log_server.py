@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """Serve the task logs on the worker's and the triggerer's port until the process is told to stop."""
+    """Serve the task logs on the worker's and the triggerer's port until a signal to stop."""
     app = get_app()
     servers = [
         _Server(uvicorn.Config(app, host=HOST, port=port, log_level="warning"))

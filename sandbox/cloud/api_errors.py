@@ -32,7 +32,7 @@ class AlreadyExistsError(ApiError):
 
 
 class AbortedError(ApiError):
-    """The thing was changed by somebody else meanwhile."""
+    """Somebody else has changed the resource."""
 
     code, status = 409, "ABORTED"
 

@@ -1,1 +1,1 @@
-"""The database servers of the sandbox: real PostgreSQL, ClickHouse and Prometheus."""
+"""The database servers of the sandbox: real PostgreSQL, the real ClickHouse engine, real Prometheus."""

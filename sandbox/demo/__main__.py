@@ -56,7 +56,7 @@ def _console() -> Console:
 def main() -> int:
     """Start the sandbox and tell the story.
 
-    What came up stays up, for a person to look at; an interrupt at any moment ends and removes everything.
+    Everything stays up for a person to inspect; an interrupt at any moment ends and removes everything.
 
     :return: exit code: 0 when everything held.
     """
@@ -73,9 +73,7 @@ def main() -> int:
         sandbox(["down"])
         return INTERRUPTED
     except RunTimeout as error:
-        console.print(
-            f"{error}\nIt runs on: look at it in Airflow or in {settings.logs}; make down stops it."
-        )
+        console.print(f"{error}\nIt still runs: see Airflow or {settings.logs}; make down stops it.")
         return 1
     summary.print_address(console, settings)
     console.print(f"It took {(time.monotonic() - began) / 60:.1f} minutes. It runs on: make down stops it.")

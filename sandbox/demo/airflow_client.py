@@ -23,7 +23,7 @@ class RunTimeout(RuntimeError):  # noqa: N818 - named for the state it reports
 
 @dataclass(frozen=True)
 class RunState:
-    """A look at a run.
+    """The state of a run.
 
     :param state: state of the whole run.
     :param tasks: state per task id, with its row in brackets where the task is mapped; None for a task that
@@ -40,7 +40,7 @@ class RunState:
 
 
 class AirflowClient:
-    """Signs in as the sandbox's user and starts, watches and reads runs.
+    """Signs in as the sandbox's user and starts, follows and reads runs.
 
     :param settings: the sandbox.
     """
@@ -133,7 +133,7 @@ class AirflowClient:
         path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"
         self._http.patch(path, json={"chosen_options": [option]}).raise_for_status()
 
-    def look(self, dag: str, run_id: str) -> RunState:
+    def run_state(self, dag: str, run_id: str) -> RunState:
         """Return the state of a run and of its tasks."""
         run = self.get(f"/dags/{dag}/dagRuns/{run_id}")
         tasks = self.get(f"/dags/{dag}/dagRuns/{run_id}/taskInstances", limit=200)["task_instances"]
@@ -149,7 +149,7 @@ class AirflowClient:
         """
         deadline = time.monotonic() + bound
         while True:
-            state = self.look(dag, run_id)
+            state = self.run_state(dag, run_id)
             yield state
             if state.has_ended:
                 return

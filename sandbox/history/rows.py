@@ -46,7 +46,7 @@ class Usage(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """An optimization that a client watched."""
+    """An optimization whose progress a client followed."""
 
     id: UUID
     user_id: UUID
@@ -80,7 +80,7 @@ class Incident(NamedTuple):
 
 
 class FeatureUse(NamedTuple):
-    """A user looked at their costs or set a budget."""
+    """A user opened their costs or set a budget."""
 
     id: UUID
     user_id: UUID

@@ -27,7 +27,7 @@ class Subscriber:
 
 
 class Standing:
-    """Looks customers up.
+    """Finds customers.
 
     :param rows: what the source has.
     """

@@ -163,8 +163,8 @@ def _engagement(requests: Sequence[Request], events: Sequence[Event]) -> Decimal
 
 
 def _delivered(events: Sequence[Event]) -> Decimal | None:
-    watched = [event.row for event in events if isinstance(event.row, Delivery)]
-    return percent(sum(row.events_delivered for row in watched), sum(row.events_owed for row in watched))
+    followed = [event.row for event in events if isinstance(event.row, Delivery)]
+    return percent(sum(row.events_delivered for row in followed), sum(row.events_owed for row in followed))
 
 
 def _slowest(events: Sequence[Event]) -> Decimal | None:

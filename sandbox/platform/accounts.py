@@ -105,7 +105,7 @@ class AccountBook:
                 await self.refresh(stale.values())
 
     def clean_up(self) -> int:
-        """Forget the accounts that nobody asked for lately; return how many."""
+        """Forget the accounts that nobody has asked for recently; return how many."""
         oldest = time.monotonic() - self._idle
         idle = [user for user, account in self._accounts.items() if account.refreshed_at < oldest]
         for user in idle:

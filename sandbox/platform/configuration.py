@@ -22,7 +22,7 @@ class AlertThresholds:
 
 @dataclass(frozen=True, slots=True)
 class BackendConfiguration:
-    """Everything the backend is told.
+    """The configuration of the backend.
 
     :param environment: ``production`` or ``staging``.
     :param revision: name of the Cloud Run revision this process belongs to.

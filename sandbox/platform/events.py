@@ -1,4 +1,4 @@
-"""The WebSocket ``/v1/events``: optimizations whose progress the client watches."""
+"""The WebSocket ``/v1/events``: optimizations whose progress the client follows."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class FeatureFlags:
         return self._flags.get(name, "true").lower() == "true"
 
     async def run(self) -> None:
-        """Look for a rollback's flags, again and again."""
+        """Check for a rollback's flags periodically."""
         while self._secret:
             await self.look()
             await asyncio.sleep(LOOK_SECONDS)
@@ -64,4 +64,4 @@ class FeatureFlags:
                 self._version = version
                 _log.warning("a rollback's feature flags are in force: version %d", version)
         except (httpx.HTTPError, ValueError, KeyError, AttributeError) as error:
-            _log.warning("cannot look for a rollback's feature flags: %s", type(error).__name__)
+            _log.warning("cannot check for a rollback's feature flags: %s", type(error).__name__)

@@ -61,7 +61,7 @@ class Optimizer:
     def optimize(self, prompt: str) -> Optimization:
         """Return the prompt with up to the target share of its tokens cut.
 
-        The optimizer recognises what it wrote lately and leaves it alone: a conversation that sends an
+        The optimizer recognises what it wrote recently and leaves it alone: a conversation that sends an
         optimized prompt again must not lose another share of it every turn.
         """
         original = count(prompt)

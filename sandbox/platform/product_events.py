@@ -102,7 +102,7 @@ class ProductEvents:
     def delivered(
         self, request_id: UUID, user_id: UUID, *, owed: int, delivered: int, slowest_seconds: float | None
     ) -> None:
-        """Note the events of one watched optimization."""
+        """Note the events of one optimization that a client followed."""
         slowest = None
         if slowest_seconds is not None:
             slowest = Decimal(str(round(1000 * slowest_seconds, _MILLISECOND_PLACES)))

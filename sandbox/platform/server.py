@@ -97,7 +97,7 @@ class ServiceMiddleware:
 
 
 class GracefulServer(uvicorn.Server):
-    """Ends as Cloud Run asks: no new connections, work in progress finished, WebSockets told to reconnect."""
+    """Ends as Cloud Run asks: no new connections, work in progress finished, WebSockets asked to go."""
 
     def __init__(self, config: uvicorn.Config, draining: asyncio.Event) -> None:
         super().__init__(config)

@@ -19,11 +19,11 @@ from sandbox.supervisor.settings import HOST, Settings
 VERSION = "1.0.0"
 CREATE_TIMEOUT_SECONDS = 90.0
 HEALTHY_TIMEOUT_SECONDS = 60.0
-# The client's own pace, a second and more between two looks, is made for a cloud far away.
+# The client's own pace, a second and more between two polls, is made for a cloud far away.
 POLLING = DEFAULT_POLLING.with_delay(initial=0.1, maximum=0.5, multiplier=1.2).with_timeout(
     CREATE_TIMEOUT_SECONDS
 )
-# The frontend comes last: it is told where the backend is.
+# The frontend comes last: it gets the address of the backend.
 COMPONENTS = ("auth", "backend", "frontend")
 SECRETS: Mapping[str, Mapping[str, str]] = {
     "auth": {"AUTH_SIGNING_KEY": "auth-signing-key"},

@@ -1,1 +1,1 @@
-"""Starts, watches and stops the sandbox's processes."""
+"""Starts, supervises and stops the sandbox's processes: their order, readiness, ports, records and end."""

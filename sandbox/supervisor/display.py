@@ -1,4 +1,4 @@
-"""What ``up`` shows while it works: one line per step with its seconds."""
+"""The progress of ``up``: one line per step with its seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox consists of, and what each part waits for."""
+"""The parts of the sandbox, and the parts that each waits for."""
 
 from __future__ import annotations
 

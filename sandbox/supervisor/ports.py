@@ -1,4 +1,4 @@
-"""Whether the sandbox's ports are free, and who has those that are not."""
+"""Whether the sandbox's ports are free, and which process uses those that are not."""
 
 from __future__ import annotations
 

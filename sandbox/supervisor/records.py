@@ -1,4 +1,4 @@
-"""What was started: ``<home>/run/processes.json``, read by ``status`` and ``down``."""
+"""The processes that were started: ``<home>/run/processes.json``, read by ``status`` and ``down``."""
 
 from __future__ import annotations
 

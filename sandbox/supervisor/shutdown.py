@@ -98,7 +98,9 @@ def remove(settings: Settings) -> None:
     if not settings.home.exists():
         return
     if not is_home(settings.home):
-        raise LeftoverError(f"{settings.home}: not a sandbox's folder; not removed. Look into it yourself.")
+        raise LeftoverError(
+            f"{settings.home}: not a sandbox's folder; not removed. Check the folder and remove it by hand."
+        )
     remove_outside_folders(settings)
     shutil.rmtree(settings.home)
 
@@ -131,7 +133,7 @@ def _belongs(process: psutil.Process, settings: Settings) -> bool:
             return False
         return "SLIPWAY_STARTED_BY" in variables or _is_part(process.cmdline())
     except psutil.Error:
-        # Ended meanwhile, or another user's.
+        # It has ended, or is another user's.
         return False
 
 

@@ -1,4 +1,4 @@
-"""Starting the sandbox: every part as soon as what it needs is ready, all of them watched together."""
+"""Starting the sandbox: every part as soon as what it needs is ready, all of them supervised together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in a sandbox, how much memory it takes, and where to look at it."""
+"""The processes of a sandbox, how much memory it takes, and where to find it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def show(settings: Settings, console: Console) -> int:
 
 
 def show_addresses(settings: Settings, console: Console, *, airflow: bool) -> None:
-    """Print where to look: Airflow and its sign-in, the product's services, the monitoring."""
+    """Print the addresses: Airflow and its sign-in, the product's services, the monitoring."""
     lines = []
     if airflow:
         lines += [

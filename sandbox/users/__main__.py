@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _endpoints(path: Path, stop: Event) -> Endpoints | None:
-    """Return production's URLs as soon as they are written; None when told to stop before."""
+    """Return production's URLs as soon as they are written; None when stopped before."""
     deadline = time.monotonic() + ENDPOINTS_BOUND_SECONDS
     while not path.exists():
         if time.monotonic() > deadline:

@@ -110,4 +110,4 @@ def test_a_late_row_is_counted_once_and_only_its_day_is_rolled_up_again(
     assert at > before[2]
     assert published(settings, other_day) == other
     with pytest.raises(httpx.HTTPStatusError, match="404"):
-        airflow.look(ROLLUP, f"late__{other_day}__{search}")
+        airflow.run_state(ROLLUP, f"late__{other_day}__{search}")

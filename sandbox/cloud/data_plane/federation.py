@@ -1,4 +1,4 @@
-"""The instances' own metrics, collected and told apart by labels."""
+"""The instances' own metrics, collected and distinguished by labels."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Compute Engine's load balancer resources."""
+"""Compute Engine's backend services and serverless network endpoint groups, read only."""

@@ -1,4 +1,4 @@
-"""What a revision's container runs: its command and its environment."""
+"""The container of a revision: its command and its environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The instances of one revision: started, watched, restarted, drained."""
+"""The instances of one revision: started, supervised, restarted, drained."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Fleets:
         self._fleets: dict[str, Fleet] = {}
 
     def of(self, revision: Any) -> Fleet:
-        """Fleet of a revision, made on the first call; the image is looked up then and never again.
+        """Fleet of a revision, made on the first call; the image is resolved then and never again.
 
         :param revision: the revision.
         :raises NotStartedError: its image does not exist.

@@ -24,7 +24,7 @@ class Instance:
 
     :param process: the running process.
     :param name: its name in logs and metrics.
-    :param port: the port it was told to listen on.
+    :param port: the port that it listens on.
     :param memory_limit: bytes that it may use; counted, not enforced.
     :param log: file with its output.
     """

@@ -1,4 +1,4 @@
-"""What is stored of Cloud Run: the services and revisions of all projects."""
+"""The state of Cloud Run: the services and revisions of all projects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a service's traffic targets to what the data plane shall do."""
+"""From a service's traffic targets to the routes of the data plane."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _statement(url_query: str, body: Iterator[bytes]) -> tuple[Statement, Iterat
         if statement.kind is Kind.INSERT_DATA:
             return statement, _after(statement.data, body)
         head += b"\n"
-    # A body may be an endless INSERT: look for the end of its statement after each piece.
+    # A body may be an endless INSERT: search for the end of its statement after each piece.
     for piece in body:
         head += piece
         if head.lstrip()[:6].upper() == b"INSERT":

@@ -115,7 +115,7 @@ class ResultWriter:
         """Write a result to its end.
 
         :param blocks: blocks of the result.
-        :return: the error that ended it early, which has then been told to the client inside the body.
+        :return: the error that ended it early, which the client got inside the body.
         """
         failure = None
         try:

@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.sessions.use(asked.session_id, asked.session_timeout, asked.session_check)
 
     def _run(self, asked: request.Request, headers: dict[str, str], started: int) -> QueryError | None:
-        """Run and answer; returns an error that had to be told inside the result."""
+        """Run and answer; return an error that the client got inside the result."""
         statement = asked.statement
         with self._scope(asked) as scope:
             if statement.kind is Kind.SETTING:

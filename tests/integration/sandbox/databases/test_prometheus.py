@@ -97,7 +97,7 @@ def test_download_works_without_the_system_s_package_lists(
     assert [entry.name for entry in tmp_path.iterdir()] == ["prometheus"]
 
 
-def test_machine_without_package_tools_is_told_what_to_install(
+def test_a_machine_without_package_tools_gets_the_names_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -106,7 +106,9 @@ def test_machine_without_package_tools_is_told_what_to_install(
     assert "Put a `prometheus` on PATH" in str(caught.value)
 
 
-def test_download_that_fails_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_names_the_step_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("apt-get", "dpkg"):

@@ -195,7 +195,7 @@ def test_a_refused_row_is_counted_and_the_user_does_not_notice(
         ({"FAULT_CRASH_ON_START": "true"}, "FAULT_CRASH_ON_START"),
     ],
 )
-def test_what_cannot_start_ends_with_1_and_says_why(
+def test_a_service_that_cannot_start_exits_with_1_and_the_reason(
     database: str, tmp_path: Path, changes: dict[str, str], message: str
 ) -> None:
     environment = backend_environment(database, DATABASE_CONNECT_SECONDS="0.5")

@@ -74,7 +74,7 @@ async def test_who_mounts_as_new_a_version_does_not_follow(
 
 
 @pytest.mark.asyncio
-async def test_what_cannot_be_read_changes_nothing(secrets: tuple[str, SecretManagerServiceClient]) -> None:
+async def test_an_unreadable_alias_changes_nothing(secrets: tuple[str, SecretManagerServiceClient]) -> None:
     url, _ = secrets
     for reference, endpoint in (
         ("", url),

@@ -75,9 +75,7 @@ def test_the_good_version_stands_the_load(load_test: LoadTest, backend: Service)
     assert 0 < report["memory"]["first_bytes"] <= report["memory"]["last_bytes"] * 1.1
 
 
-def test_what_is_wrong_shows_in_the_report(
-    load_test: LoadTest, start_backend: Callable[..., Service]
-) -> None:
+def test_a_fault_shows_in_the_report(load_test: LoadTest, start_backend: Callable[..., Service]) -> None:
     service = start_backend(
         FAULT_ERROR_RATE="0.5",
         FAULT_COST_FACTOR="1.07",

@@ -92,9 +92,7 @@ def test_idle_clients_are_served_to_the_end_and_nothing_new_is_accepted(
         service.stop()
 
 
-def test_what_never_ends_is_cut_off_within_the_bound(
-    database: str, tmp_path: Path, new_user: NewUser
-) -> None:
+def test_endless_work_is_cut_off_within_the_bound(database: str, tmp_path: Path, new_user: NewUser) -> None:
     environment = backend_environment(database, FAULT_EVENT_DELAY_SECONDS="60")
     service = start("backend", environment, tmp_path / "log")
     socket = _connect(new_user(service))

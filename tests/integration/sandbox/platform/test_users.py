@@ -131,7 +131,7 @@ def test_dropped_requests_are_known_and_none_is_sent_again(
     assert [line["url"].rpartition("/")[2] for line in lines] == ["optimize", "costs"]
 
 
-def test_a_restart_is_survived_and_told_apart_from_a_failure(
+def test_users_survive_a_restart_and_do_not_count_it_as_a_failure(
     start_users: Callable[[str], Users], database: str, tmp_path: Path
 ) -> None:
     service = start("backend", backend_environment(database), tmp_path / "first")
@@ -158,7 +158,7 @@ def test_the_users_are_the_seeded_ones(database: str) -> None:
     assert set(user_ids()) <= {row[0] for row in rows}
 
 
-def test_without_endpoints_they_wait_and_leave_when_told(tmp_path: Path) -> None:
+def test_without_endpoints_users_wait_and_stop_on_a_signal(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "SLIPWAY_HOME": str(tmp_path), "SLIPWAY_PORT_BASE": "30000"}
     process = subprocess.Popen([sys.executable, "-m", "sandbox.users"], cwd=REPOSITORY, env=environment)
     try:

@@ -80,7 +80,7 @@ def test_the_variable_decides_over_the_document(
         ({"DATABASE_CONNECT_SECONDS": "soon"}, "DATABASE_CONNECT_SECONDS"),
     ],
 )
-def test_what_cannot_be_used_is_named_and_no_secret_is_shown(changes: dict[str, str], named: str) -> None:
+def test_an_unusable_setting_is_named_and_no_secret_is_shown(changes: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named) as refused:
         BackendConfiguration.from_environment(ENVIRONMENT | changes)
     assert SECRET not in str(refused.value)

@@ -47,7 +47,7 @@ def test_a_prompt_never_gets_longer_and_its_tokens_are_counted_exactly(prompt: s
 
 @given(_any_text)
 @settings(max_examples=200, deadline=None)
-def test_what_was_optimized_once_stays_as_it_is(prompt: str) -> None:
+def test_an_optimized_prompt_stays_as_it_is(prompt: str) -> None:
     optimizer = _optimizer()
     once = optimizer.optimize(prompt)
     again = optimizer.optimize(once.text)

@@ -25,6 +25,6 @@ def test_process_is_found_by_id_and_birth() -> None:
     assert Record("own", own.pid, own.create_time(), 15).process() == own
 
 
-def test_process_that_got_the_id_later_is_not_taken_for_it() -> None:
+def test_a_later_process_with_the_same_id_is_not_mistaken_for_it() -> None:
     own = psutil.Process()
     assert Record("own", own.pid, own.create_time() - 1, 15).process() is None

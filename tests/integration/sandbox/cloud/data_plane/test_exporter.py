@@ -114,7 +114,9 @@ def test_request_without_an_answer_counts_as_503(
     wait_for(lambda: codes(cloud, service_id) == {"503": 1}, "the log line")
 
 
-def test_instances_own_metrics_are_told_apart(cloud: CloudProcess, clients: Clients, service_id: str) -> None:
+def test_metrics_of_instances_are_distinguished_by_labels(
+    cloud: CloudProcess, clients: Clients, service_id: str
+) -> None:
     service = clients.create(service_id, clients.template(revision=f"{service_id}-a", instances=2))
     with httpx.Client(base_url=service.uri) as client:
         for _ in range(50):

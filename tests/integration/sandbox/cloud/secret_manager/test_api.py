@@ -157,7 +157,7 @@ def test_deleted_secret_is_not_found(client: SecretManagerServiceClient, secret:
         client.delete_secret(name=secret)
 
 
-def test_what_is_not_there_is_not_found(client: SecretManagerServiceClient, secret: str) -> None:
+def test_a_missing_resource_is_not_found(client: SecretManagerServiceClient, secret: str) -> None:
     missing = f"{PROJECT}/secrets/missing"
     for call in (
         lambda: client.get_secret(name=missing),

@@ -119,7 +119,7 @@ def test_backup_is_described(api: Any) -> None:
 
 
 @pytest.mark.conformance("instances.restoreBackup", "operations.get")
-def test_restore_gives_back_exactly_what_was(
+def test_a_restore_brings_back_exactly_the_backup(
     api: Any, settings: Settings, database: psycopg.Connection[Any]
 ) -> None:
     backup = back_up(api)
@@ -177,7 +177,7 @@ def test_deleted_backup_is_gone(api: Any, settings: Settings) -> None:
     assert not (settings.data / "backups" / f"{backup}.dump").exists()
 
 
-def test_what_is_not_there_is_not_found(api: Any) -> None:
+def test_a_missing_resource_is_not_found(api: Any) -> None:
     elsewhere = {"project": PROJECT, "instance": "netra-staging-db"}
     context = {"restoreBackupContext": {"backupRunId": "1", "instanceId": INSTANCE}}
     for request in (

@@ -53,7 +53,7 @@ def busy_seconds(process: subprocess.Popen[bytes]) -> float:
     return float(psutil.Process(process.pid).cpu_times().user)
 
 
-def test_what_was_acknowledged_survives_a_stop_and_a_kill(own: Settings) -> None:
+def test_acknowledged_rows_survive_a_stop_and_a_kill(own: Settings) -> None:
     process = start(program(own), own)
     client = open_client(own)
     client.command("CREATE TABLE kept (n UInt64) ENGINE = MergeTree ORDER BY n")
@@ -113,7 +113,7 @@ def test_a_second_server_on_the_port_says_what_to_do(own: Settings) -> None:
     assert "Traceback" not in second.stdout + second.stderr
 
 
-def test_a_second_server_on_the_folder_says_what_is_wrong(own: Settings, tmp_path: Path) -> None:
+def test_a_second_server_on_the_folder_names_the_first(own: Settings, tmp_path: Path) -> None:
     process = start(program(own), own)
     try:
         other = Settings(home=own.home, port_base=own.port_base + 10)

@@ -109,7 +109,7 @@ def test_an_error_after_rows_is_an_error_when_the_client_waits_for_the_end(clien
 
 
 @pytest.mark.parametrize("compress", ["lz4", "zstd", False])
-def test_an_error_in_the_middle_of_a_stream_is_told_inside_it(connect: Connect, compress: str | bool) -> None:
+def test_an_error_in_the_middle_of_a_stream_arrives_inside_it(connect: Connect, compress: str | bool) -> None:
     client = connect(compress=compress)
     seen = 0
     sql = "SELECT number, throwIf(number = 3000000, 'on purpose') FROM numbers(10000000)"

@@ -31,7 +31,9 @@ def test_request() -> None:
         (101, "CD", 101),
     ],
 )
-def test_what_a_request_counts_as(status: int, termination: str, counted: int) -> None:
+def test_a_request_is_counted_by_its_status_and_termination(
+    status: int, termination: str, counted: int
+) -> None:
     request = parse(line(status, termination))
     assert request is not None
     assert request.status == counted

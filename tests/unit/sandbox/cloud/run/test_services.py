@@ -44,7 +44,7 @@ def created(store: ServiceStore, **fields: Any) -> Any:
     return store.create(PARENT, "svc", service)
 
 
-def test_create_fills_in_what_the_platform_owns(store: ServiceStore) -> None:
+def test_create_fills_in_the_fields_of_the_platform(store: ServiceStore) -> None:
     accepted = created(store)
     assert accepted.revision == f"{NAME}/revisions/svc-00001-abc"
     service = accepted.service
@@ -86,7 +86,7 @@ def test_only_a_changed_configuration_makes_a_revision(store: ServiceStore) -> N
         update(store, "template", template=template("i:3", revision="svc-x"))
 
 
-def test_an_annotation_of_the_service_makes_no_revision_and_can_be_taken_off(store: ServiceStore) -> None:
+def test_an_annotation_of_the_service_makes_no_revision_and_can_be_removed(store: ServiceStore) -> None:
     before = created(store).service
     accepted = update(store, "annotations", annotations={"note": "mine"})
     assert accepted.revision is None

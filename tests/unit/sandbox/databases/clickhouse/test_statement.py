@@ -83,7 +83,7 @@ def test_only_selects_in_formats_without_head_or_foot_stream(sql: str, default: 
 @pytest.mark.parametrize(
     "sql", ["", "  -- nothing\n", "SELECT 1; SELECT 2", "DROP TABLE a; DROP TABLE b", "SELECT '\xff'"]
 )
-def test_what_is_refused(sql: str) -> None:
+def test_statements_that_are_refused(sql: str) -> None:
     with pytest.raises(QueryError) as error:
         parse(sql.encode("latin-1"))
     assert error.value.code == 62
