@@ -11,6 +11,8 @@ from sandbox.history.rows import TABLES
 def load(connection: psycopg.Connection, rows: Rows) -> int:
     """Write rows, table by table.
 
+    :param connection: an open connection.
+    :param rows: the past's rows.
     :return: how many.
     """
     written = 0
