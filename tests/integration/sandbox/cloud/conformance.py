@@ -105,7 +105,7 @@ def _client(node: ast.AST, names: dict[str, str]) -> str | None:
         return names.get(node.id)
     if text == "self.client":
         return SecretManagerServiceClient.__name__
-    if isinstance(node, ast.Call) and node.args and text.startswith("self._client("):
+    if isinstance(node, ast.Call) and node.args and text.startswith(("self._client(", "self.api_client(")):
         return ast.unparse(node.args[0]).rpartition(".")[2]
     if isinstance(node, ast.Call) and text.startswith("self.get_conn()."):
         return text.removeprefix("self.get_conn().").removesuffix("()")
