@@ -1,0 +1,79 @@
+"""Releases on record in a ledger in memory, for the unit tests of the operators."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from slipway.ledger.entries import ReleaseOpened
+from slipway.ledger.ledger import Release
+from slipway.operators.base import ReleaseOperator
+from slipway.policy.release import Policy, load_policy, parse_policy
+from slipway.release.request import ValidatedRequest, plan_release
+
+from tests.fake_ledger import FakeLedger
+
+Operator = TypeVar("Operator", bound=ReleaseOperator)
+
+VERSION, FIRST, LATER = "1.2.0", "us-central1", "europe-west1"
+
+
+def two_regions() -> Policy:
+    """Return the policy with a second region of production."""
+    document = load_policy("release.yaml").model_dump(mode="json")
+    document["environments"]["production"]["regions"] = [FIRST, LATER]
+    return parse_policy(document, source="of the test")
+
+
+def requested(run_id: str, policy: Policy | None = None, *, follows: str | None = None) -> ValidatedRequest:
+    """Return the validated request of a run.
+
+    :param policy: the policy that it is judged by.
+    :param follows: release to the region before.
+    """
+    policy = policy or load_policy("release.yaml")
+    plan = plan_release(
+        {"version": VERSION},
+        run_id=run_id,
+        known_fields=("version",),
+        policy=policy,
+        resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
+    )
+    return ValidatedRequest(plan=plan.model_copy(update={"follows": follows}), policy=policy)
+
+
+def opened(
+    ledger: FakeLedger, run_id: str = "run", policy: Policy | None = None, *, follows: str | None = None
+) -> Release:
+    """Open the release of a run.
+
+    :param ledger: where it goes on record.
+    :param policy: the policy that it is judged by.
+    :param follows: release to the region before.
+    """
+    request = requested(run_id, policy, follows=follows)
+    names = [service.names["production"] for service in request.plan.services.values()]
+    first = ReleaseOpened(actor="ada", stable={name: {f"{name}-old": 100} for name in names})
+    return ledger.open_release(request.plan, request.policy, first)
+
+
+def context_of(run_id: str = "run", **params: Any) -> Any:
+    """Return the context of a task of a run."""
+    run = SimpleNamespace(run_id=run_id, conf={}, triggering_user_name="ada")
+    return {"params": {"version": VERSION} | params, "dag_run": run, "run_id": run_id}
+
+
+class CloudRun:
+    """Cloud Run as far as locking a service goes."""
+
+    def __init__(self) -> None:
+        self.locked: list[str] = []
+
+    def take_lease(self, *, service: str, **_: Any) -> None:
+        self.locked.append(service)
+
+
+def using(task: Operator, ledger: FakeLedger) -> Operator:
+    """Give an operator a ledger in memory, and a Cloud Run that only locks."""
+    task.__dict__ |= {"ledger": ledger, "cloud_run": CloudRun()}
+    return task
