@@ -1,4 +1,4 @@
-"""Releasing region by region: which release a later region follows, and what it is made of."""
+"""Releasing region by region: the release that a later region follows, its plan, and its evidence."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ _VALIDATED = ("services", "images")
 
 
 def requested_region(request: Mapping[str, Any], policy: Policy) -> str:
-    """Return the region of production that a request is about; without one it is the first.
+    """Return the region of production that a request names; without one it is the first.
 
-    :raises RequestRefused: when production does not run there, or the request leads astray.
+    :param request: the run's conf: ``region`` and ``follows``, both optional.
+    :param policy: names the regions.
+    :raises RequestRefused: when production does not run there, or the first region is to follow a release.
     """
     region = request.get("region") or policy.regions[0]
     if region not in policy.regions:
         raise RequestRefused(f"region={region!r}: must be one of {', '.join(policy.regions)}")
     if region == policy.regions[0] and request.get("follows") is not None:
         raise RequestRefused(
-            f"follows={request['follows']!r}: a release to {region} begins the row of regions; leave it out"
+            f"follows={request['follows']!r}: {region} is the first region and follows no release; leave"
+            " follows out"
         )
     return str(region)
 
@@ -81,7 +84,7 @@ def inherit_evidence(release: Release, ledger: Ledger) -> Decision:
 
 
 def followed(request: Mapping[str, Any], policy: Policy, ledger: Ledger) -> Release:
-    """Return the release whose evidence a later region takes over.
+    """Return the release whose evidence a later region inherits.
 
     :param request: the run's conf: ``version``, and optionally ``follows``; without it the newest promotion
         of the version in the region before counts.

@@ -12,7 +12,7 @@ from slipway.operators import closing
 from slipway.operators.closing import CloseReleaseOperator, ReconcileReleaseOperator, VerdictOperator
 
 from tests.fake_ledger import FakeLedger
-from tests.unit.slipway.operators.on_record import context_of, opened, using
+from tests.unit.slipway.on_record import context_of, opened, using
 
 WORSE = GateDecided(phase="canary", verdict=Verdict.ROLLBACK, reason="5 % errors")
 

@@ -34,7 +34,7 @@ from slipway.operators.gates import (
 from slipway.policy.checklist import ITEMS
 
 from tests.fake_ledger import FakeLedger
-from tests.unit.slipway.operators.on_record import LATER, context_of, opened, two_regions, using
+from tests.unit.slipway.on_record import LATER, context_of, opened, two_regions, using
 
 STAGING = GateDecided(phase="staging", verdict=Verdict.PROMOTE, reason="all well")
 PREPARED: tuple[LedgerEntry, ...] = (

@@ -13,7 +13,7 @@ from slipway.operators.preflight import OpenReleaseOperator
 from slipway.release.opening import actor_of
 
 from tests.fake_ledger import FakeLedger
-from tests.unit.slipway.operators.on_record import context_of, opened, requested, using
+from tests.unit.slipway.on_record import context_of, opened, requested, using
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from slipway.operators import regions
 from slipway.operators.regions import ReleaseRegionsOperator
 
 from tests.fake_ledger import FakeLedger
-from tests.unit.slipway.operators.on_record import (
+from tests.unit.slipway.on_record import (
     FIRST,
     LATER,
     VERSION,
