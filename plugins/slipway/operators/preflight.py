@@ -42,16 +42,16 @@ REQUEST_FIELDS = (
 
 
 class ValidateRequestOperator(ReleaseOperator):
-    """Check the request against the policy and resolve the images; changes nothing.
-
-    :return: the plan, as plain data.
-    :raises RequestRefused: naming the field, its value and what is allowed; also for a later region when
-        the one before it does not serve the version.
-    :raises PolicyError: when the policy cannot be used as written.
-    """
+    """Check the request against the policy and resolve the images; changes nothing."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the plan of the release."""
+        """Check the request and plan the release.
+
+        :return: the plan and the policy, as plain data.
+        :raises RequestRefused: naming the field, its value and what is allowed; also for a later region when
+            the one before it does not serve the version.
+        :raises PolicyError: when the policy cannot be used as written.
+        """
         request = {key: value for key, value in context["params"].items() if value is not None}
         request |= context["dag_run"].conf or {}
         policy = load_policy(request["policy"])

@@ -216,7 +216,7 @@ class RegionsReported(LedgerEntry):
 
     KEY: ClassVar[str] = "regions"
     FORMAT: ClassVar[int] = 2
-    WRITER: ClassVar[str] = "ReportRegionsOperator"
+    WRITER: ClassVar[str] = "ReleaseRegionsOperator"
 
     region: str
     outcome: str
@@ -248,7 +248,7 @@ class NextRegionStarted(LedgerEntry):
     """
 
     KEY: ClassVar[str] = "next_region/{region}"
-    WRITER: ClassVar[str] = "ReleaseNextRegionOperator"
+    WRITER: ClassVar[str] = "ReleaseRegionsOperator"
 
     region: str
     run: str
