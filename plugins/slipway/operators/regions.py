@@ -103,11 +103,13 @@ class ReleaseRegionsOperator(ReleaseOperator):
                 serving=serving_by_region(release, self.cloud_run, self.ledger),
                 kept=tuple(kept),
                 rollback_commands={region: tuple(commands) for region, commands in kept.items()},
-                notified=self._notify(context, release, kept) if kept else "not needed",
+                notified=_notify(context, release, kept) if kept else "not needed",
             ),
         )
         return list(kept)
 
-    def _notify(self, context: Context, release: Release, kept: Mapping[str, Sequence[str]]) -> str:
-        error = notify_team(context, release, "regions", *kept_message(release, kept))
-        return f"via {release.policy.checklist.notification.connection}" if error is None else error
+
+def _notify(context: Context, release: Release, kept: Mapping[str, Sequence[str]]) -> str:
+    """Notify the team of the regions that keep a rolled-back version; return how, or why not."""
+    error = notify_team(context, release, "regions", *kept_message(release, kept))
+    return f"via {release.policy.checklist.notification.connection}" if error is None else error
