@@ -69,8 +69,8 @@ class CloudRun:
     def __init__(self) -> None:
         self.locked: list[str] = []
 
-    def take_lease(self, *, service: str, **_: Any) -> None:
-        self.locked.append(service)
+    def take_lease(self, address: Any, *_: Any, **__: Any) -> None:
+        self.locked.append(address.service)
 
 
 def using(task: Operator, ledger: FakeLedger) -> Operator:

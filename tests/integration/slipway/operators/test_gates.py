@@ -26,7 +26,13 @@ class Promoting(GateOperator):
     def judge(self, release: Release, context: Any) -> GateDecided:
         return self.decided(Verdict.PROMOTE, "all is well")
 
-    downstream_task_ids = frozenset({"canary.shift_traffic", "staging.start_rollback"})
+    @property
+    def go(self) -> list[str]:
+        return ["canary.shift_traffic"]
+
+    @property
+    def start_rollback(self) -> list[str]:
+        return ["staging.start_rollback"]
 
     def do_branch(self, context: Any, branches_to_execute: Any) -> Any:
         return branches_to_execute

@@ -32,7 +32,9 @@ def targets(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """What is special about a service's target, by service."""
     changes: dict[str, dict[str, Any]] = {}
     monkeypatch.setattr(
-        opening, "read_target", lambda *_, service, **__: target(service, **changes.get(service, {}))
+        opening,
+        "read_target",
+        lambda _, __, address, **___: target(address.service, **changes.get(address.service, {})),
     )
     monkeypatch.setattr(opening, "target_versions", lambda *_: {"netra-backend-prod": "1.1.0"})
     return changes
