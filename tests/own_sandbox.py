@@ -79,5 +79,10 @@ def sandbox_command(
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of the sandbox's commands."""
-    return {**os.environ, "SLIPWAY_HOME": str(settings.home), "SLIPWAY_PORT_BASE": str(settings.port_base)}
+    """Return the environment of the sandbox's commands, which find the plugins as ``make`` lets them."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+        "SLIPWAY_HOME": str(settings.home),
+        "SLIPWAY_PORT_BASE": str(settings.port_base),
+    }

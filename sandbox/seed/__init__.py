@@ -17,7 +17,7 @@ def seed(settings: Settings) -> None:
     :param settings: where the sandbox lives, and its ports.
     :raises TimeoutError: when a service does not answer within its bound.
     """
-    database.seed(settings)
+    database.seed_environments(settings)
     secrets.seed(settings)
     repository.seed(settings)
     endpoints = services.seed(settings)

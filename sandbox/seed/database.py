@@ -12,9 +12,17 @@ from sandbox.users.identities import user_ids
 STATEMENTS = REPOSITORY / "include" / "sql" / "postgres" / "seed"
 
 
-def seed(settings: Settings) -> None:
-    """Run every statement file, in the order of their names, in each environment's database."""
+def seed_environments(settings: Settings) -> None:
+    """Seed each environment's database."""
     for environment in ENVIRONMENTS:
-        with psycopg.connect(postgres.uri(settings, environment.database)) as connection:
-            for path in sorted(STATEMENTS.glob("*.sql")):
-                connection.execute(path.read_bytes(), {"ids": user_ids()})
+        seed(postgres.uri(settings, environment.database))
+
+
+def seed(uri: str) -> None:
+    """Run every statement file, in the order of their names.
+
+    :param uri: connection URI of a database.
+    """
+    with psycopg.connect(uri) as connection:
+        for path in sorted(STATEMENTS.glob("*.sql")):
+            connection.execute(path.read_bytes(), {"ids": user_ids()})

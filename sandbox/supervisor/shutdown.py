@@ -42,7 +42,8 @@ STAGES = (
     Stage(8.0, "cloud"),
     Stage(8.0, "prometheus", "clickhouse", "postgres"),
 )
-REST_SECONDS = 10.0
+# What is killed ends as soon as the machine gets to it.
+REST = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 20.0))
 
 
 class LeftoverError(RuntimeError):
@@ -79,10 +80,10 @@ def stop(settings: Settings) -> int:
         psutil.wait_procs(chosen, timeout=stage.seconds)
     # Whatever the servers did not take along, and what nobody recorded.
     rest = _with_descendants([*found, *members(settings)])
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, seconds in REST:
         for process in rest:
             _send(process, number)
-        _, rest = psutil.wait_procs(rest, timeout=REST_SECONDS)
+        _, rest = psutil.wait_procs(rest, timeout=seconds)
     if rest:
         left = ", ".join(f"{process.pid} ({process.name()})" for process in rest)
         raise LeftoverError(f"processes of {settings.home} that do not end: {left}")

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import pytest
 from slipway.kpi import migrations, views
 from slipway.kpi.warehouse import Warehouse
 from slipway.sql import SQL_DIRECTORY
 
-from sandbox.databases.clickhouse.program import program
-from sandbox.supervisor import credentials
-from sandbox.supervisor.settings import HOST
+from sandbox.supervisor.settings import Settings
 from tests.grafana_panels import CLICKHOUSE, expanded, queries
-from tests.integration.database_servers import running
-from tests.own_sandbox import own_sandbox
+from tests.servers import open_clickhouse, remake_database
 
 pytestmark = pytest.mark.sandbox
 FIRST, LAST = date(2026, 3, 1), date(2026, 4, 9)
@@ -31,18 +28,10 @@ ALWAYS_NULL = "revenue-impact: Churn avoided"
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
+def client(clickhouse_server: Settings) -> Iterator[Any]:
     """A client of a ClickHouse with the project's tables and views, filled."""
-    with own_sandbox() as own, running(program(own), own):
-        secret = credentials.load(own)
-        opened = clickhouse_connect.get_client(
-            host=HOST,
-            port=own.clickhouse_port,
-            username="slipway",
-            password=secret.clickhouse_password,
-            database="kpi",
-            autogenerate_session_id=False,
-        )
+    remake_database(clickhouse_server)
+    with closing(open_clickhouse(clickhouse_server)) as opened:
         migrations.apply(opened, migrations.load())
         views.define(Warehouse(opened))
         daily = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
@@ -51,7 +40,6 @@ def client() -> Iterator[Any]:
         for statement in migrations.ClickHouseMigration("fill", fill).statements():
             opened.command(statement)
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[name for name, _, _ in QUERIES])

@@ -15,8 +15,8 @@ from sandbox.databases import prometheus
 from sandbox.platform.metrics import EVENT_SECONDS, REQUEST_SECONDS
 from sandbox.supervisor.settings import REPOSITORY, Settings
 from tests.grafana_panels import PROMETHEUS, queries
-from tests.integration.database_servers import TOOL_SECONDS, prometheus_with
 from tests.own_sandbox import own_sandbox
+from tests.servers import TOOL_SECONDS, prometheus_with
 
 pytestmark = pytest.mark.sandbox
 MINUTES = 10

@@ -14,8 +14,8 @@ from sandbox.databases import postgres
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import Settings
-from tests.integration.database_servers import running, start
 from tests.own_sandbox import unused_sandbox
+from tests.servers import running, start
 
 pytestmark = pytest.mark.sandbox
 

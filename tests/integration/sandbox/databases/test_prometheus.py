@@ -18,8 +18,8 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from sandbox.databases import prometheus
 from sandbox.databases.prometheus import PrometheusMissingError
 from sandbox.supervisor.settings import HOST, Settings
-from tests.integration.database_servers import running
 from tests.own_sandbox import unused_sandbox
+from tests.servers import running
 
 pytestmark = pytest.mark.sandbox
 

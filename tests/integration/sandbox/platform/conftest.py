@@ -1,4 +1,4 @@
-"""A real PostgreSQL with the product's schema, and the platform's processes on it."""
+"""Databases with the product's schema, and the platform's processes on them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
 
 from sandbox.databases import postgres
 from sandbox.seed.database import seed
 from sandbox.supervisor.settings import REPOSITORY, Settings
-from tests.integration.database_servers import running
 from tests.integration.sandbox.platform.services import (
     SIGNING_KEY,
     STOP_SECONDS,
@@ -20,26 +20,25 @@ from tests.integration.sandbox.platform.services import (
     backend_environment,
     start,
 )
-from tests.own_sandbox import own_sandbox
 
 MIGRATIONS = REPOSITORY / "include" / "sql" / "postgres" / "migrations"
 
 StartBackend = Callable[..., Service]
 
 
-@pytest.fixture(scope="session")
-def database_server() -> Iterator[Settings]:
-    """A PostgreSQL server of these tests' own."""
-    with own_sandbox() as settings, running(postgres.program(settings), settings):
-        postgres.create_databases(settings)
-        seed(settings)
-        yield settings
+def product_database(server: Settings, name: str) -> str:
+    """Make a database of the product before its first release; return its connection URI."""
+    with psycopg.connect(postgres.uri(server, "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    uri = postgres.uri(server, name)
+    seed(uri)
+    return uri
 
 
 @pytest.fixture(scope="session")
-def database(database_server: Settings) -> str:
+def database(postgres_server: Settings) -> str:
     """Connection URI of the product's database as a release's migrations leave it."""
-    uri = postgres.uri(database_server, "netra_production")
+    uri = product_database(postgres_server, "platform")
     with psycopg.connect(uri, autocommit=True) as connection:
         for path in sorted(MIGRATIONS.glob("*.sql")):
             if not path.name.endswith(".rollback.sql"):
@@ -48,9 +47,9 @@ def database(database_server: Settings) -> str:
 
 
 @pytest.fixture(scope="session")
-def database_before(database_server: Settings) -> str:
+def database_before(postgres_server: Settings) -> str:
     """Connection URI of the product's database before the first release: no usage table."""
-    return postgres.uri(database_server, "netra_staging")
+    return product_database(postgres_server, "platform_before")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
 from tests.integration.slipway.hooks.web_service import PROJECT
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
 INSTANCE = "netra-staging-db"
 INSERT = "backupRuns(\\?|$)"
 
@@ -49,14 +49,16 @@ def test_a_release_has_one_backup(hook: CloudSqlBackupHook, release: str) -> Non
     assert backups_for(hook, release) == ["SUCCESSFUL"]
 
 
-def test_a_restore_brings_the_data_back(hook: CloudSqlBackupHook, settings: Settings, release: str) -> None:
-    with psycopg.connect(postgres.uri(settings, "netra_staging"), autocommit=True) as connection:
+def test_a_restore_brings_the_data_back(
+    hook: CloudSqlBackupHook, postgres_server: Settings, release: str
+) -> None:
+    with psycopg.connect(postgres.uri(postgres_server, "netra_staging"), autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 1 AS value")
     backup = back_up(hook, release)
-    with psycopg.connect(postgres.uri(settings, "netra_staging"), autocommit=True) as connection:
+    with psycopg.connect(postgres.uri(postgres_server, "netra_staging"), autocommit=True) as connection:
         connection.execute("DROP TABLE kept")
     hook.restore_backup(project_id=PROJECT, instance=INSTANCE, backup_run_id=backup, timeout=60)
-    with psycopg.connect(postgres.uri(settings, "netra_staging")) as connection:
+    with psycopg.connect(postgres.uri(postgres_server, "netra_staging")) as connection:
         assert connection.execute("SELECT value FROM kept").fetchall() == [(1,)]
 
 

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def registry(settings: Settings, google: str) -> Iterator[FaultProxy]:
-    with fault_proxy(f"http://{HOST}:{settings.registry_port}") as running:
+def registry(cloud_server: Settings) -> Iterator[FaultProxy]:
+    with fault_proxy(f"http://{HOST}:{cloud_server.registry_port}") as running:
         yield running
 
 
@@ -26,7 +26,7 @@ def repository(registry: FaultProxy) -> str:
     return f"{registry.url.removeprefix('http://')}/netra/backend"
 
 
-def test_a_tag_stands_for_a_digest_that_resolves_to_itself(google: str, image: Callable[[str], str]) -> None:
+def test_a_tag_stands_for_a_digest_that_resolves_to_itself(image: Callable[[str], str]) -> None:
     hook = ContainerRegistryHook()
     resolved = hook.resolve_digest(image("backend:1.1.0"))
     assert re.fullmatch(re.escape(image("backend")) + r"@sha256:[0-9a-f]{64}", resolved)
@@ -34,7 +34,7 @@ def test_a_tag_stands_for_a_digest_that_resolves_to_itself(google: str, image: C
     assert hook.resolve_digest(image("backend:1.0.0")) != resolved
 
 
-def test_an_absent_image_says_what_to_do(google: str, image: Callable[[str], str]) -> None:
+def test_an_absent_image_says_what_to_do(image: Callable[[str], str]) -> None:
     absent = [image("backend:9.9.9"), image("nothing:1.0.0"), image(f"backend@sha256:{'0' * 64}")]
     for reference in absent:
         with pytest.raises(ImageNotFound, match="does not have it; push it") as caught:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
-from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
 from slipway.hooks.service_probe import ServiceProbeHook
 from slipway.policy.serving import Verification
 
@@ -20,17 +17,6 @@ RULES = Verification(
     min_detectable_percent=10,
     settle_seconds=0.5,
 )
-
-
-@pytest.fixture
-def web(cloud_run: CloudRunTrafficHook, image: Callable[[str], str]) -> Iterator[Web]:
-    """A service with two revisions; ``a`` has 90 % of the traffic."""
-    made = Web(cloud_run, image)
-    made.deploy("a")
-    made.deploy("b", tag="candidate")
-    made.shift({"a": 90, "b": 10})
-    yield made
-    made.delete()
 
 
 def test_a_split_is_seen_as_it_is_served_and_not_as_it_is_asked_for(web: Web) -> None:

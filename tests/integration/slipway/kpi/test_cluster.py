@@ -13,8 +13,8 @@ from slipway.kpi.warehouse import Warehouse
 from sandbox.databases.clickhouse.program import program
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST
-from tests.integration.database_servers import running
 from tests.own_sandbox import own_sandbox
+from tests.servers import running
 
 pytestmark = pytest.mark.sandbox
 DEFINITIONS = [text for migration in migrations.load() for text in migration.statements()]

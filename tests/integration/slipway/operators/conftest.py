@@ -1,4 +1,4 @@
-"""A release on record, of a product with one service, in a local cloud of these tests' own."""
+"""A release on record, of a product with one service, in the tests' cloud."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ from slipway.ledger.plan import ReleasePlan
 from slipway.policy.release import Policy, load_policy, parse_policy
 from slipway.release.request import plan_release
 
-from tests.integration.slipway.hooks.conftest import (  # noqa: F401  fixtures
-    cloud_run,
-    google,
-    google_proxy,
-    image,
-    proxy,
-    settings,
-)
 from tests.integration.slipway.hooks.web_service import PROJECT, Web
 from tests.integration.slipway.operators.steps import DOCUMENT, Steps
 
@@ -107,8 +99,8 @@ class Product:
 
 @pytest.fixture
 def product(
-    cloud_run: CloudRunTrafficHook,  # noqa: F811
-    image: Callable[[str], str],  # noqa: F811
+    cloud_run: CloudRunTrafficHook,
+    image: Callable[[str], str],
     ledger: Ledger,
 ) -> Iterator[Product]:
     """A product of this test's own."""

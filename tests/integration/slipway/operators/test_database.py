@@ -23,21 +23,20 @@ from slipway.schema.contract import read_migrations
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
-from tests.integration.slipway.hooks.conftest import database  # noqa: F401  fixture
 from tests.integration.slipway.operators.conftest import Product
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
 
 ALL = [migration.name for migration in read_migrations(migrations_directory(load_policy("release.yaml")))]
 INSTANCE, DATABASE = "netra-staging-db", "netra_staging"
 
 
 @pytest.fixture
-def uri(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+def uri(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     """Connection URI of the product's database as it was before the first release."""
-    found = postgres.uri(settings, DATABASE)
+    found = postgres.uri(postgres_server, DATABASE)
     monkeypatch.setenv("AIRFLOW_CONN_NETRA_PRODUCTION_DB", found)
-    monkeypatch.setenv("AIRFLOW_CONN_NETRA_REHEARSAL_DB", postgres.uri(settings, "netra_rehearsal"))
+    monkeypatch.setenv("AIRFLOW_CONN_NETRA_REHEARSAL_DB", postgres.uri(postgres_server, "netra_rehearsal"))
     with psycopg.connect(found, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int)")
         connection.execute("INSERT INTO users SELECT generate_series(1, 100)")

@@ -20,8 +20,8 @@ from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
-from tests.integration.slipway.operators.conftest import DOCUMENT, Product
-from tests.integration.slipway.operators.steps import Steps
+from tests.integration.slipway.operators.conftest import Product
+from tests.integration.slipway.operators.steps import DOCUMENT, Steps
 
 pytestmark = pytest.mark.sandbox
 

@@ -29,7 +29,7 @@ from slipway.operators.regions import ReleaseRegionsOperator
 from slipway.policy.release import Policy, parse_policy
 
 from sandbox.cloud import team_room
-from sandbox.supervisor.settings import LOCATION, Settings
+from sandbox.supervisor.settings import HOST, LOCATION, Settings
 from tests.integration.slipway.hooks.web_service import Web
 from tests.integration.slipway.operators.conftest import VERSION, Product
 from tests.integration.slipway.operators.steps import Steps
@@ -127,9 +127,9 @@ class Rollout:
 
 
 @pytest.fixture
-def rollout(product: Product, google: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rollout]:
+def rollout(product: Product, cloud_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rollout]:
     """A rollout of this test's own; the team's chat room is the sandbox's."""
-    room = {"conn_type": "http", "host": f"{google}{team_room.PATH}"}
+    room = {"conn_type": "http", "host": f"http://{HOST}:{cloud_server.google_port}{team_room.PATH}"}
     monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_TEAM", json.dumps(room))
     later = product.web.as_seen_by(product.web.hook)
     later.address = replace(product.web.address, location=LATER)
@@ -197,7 +197,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
 
 
 def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goes_back(
-    rollout: Rollout, settings: Settings
+    rollout: Rollout, cloud_server: Settings
 ) -> None:
     rollout.serve_first()
     rollout.end_first()
@@ -232,7 +232,7 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
         f" --region {LOCATION} --to-revisions {rollout.product.stable}=100"
     )
     assert (entry.kept, entry.rollback_commands) == ((LOCATION,), {LOCATION: (command,)})
-    said = [line["text"] for line in team_room.messages(settings) if line["release"] == second.release_id]
+    said = [line["text"] for line in team_room.messages(cloud_server) if line["release"] == second.release_id]
     (message,) = said
     assert f"Release {VERSION} was rolled back in {LATER}: canary: 5 % errors" in message
     assert f"{LOCATION} keep it" in message

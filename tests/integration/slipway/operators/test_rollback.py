@@ -23,11 +23,10 @@ from slipway.triggers.bake import BakeTrigger
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
-from tests.integration.slipway.hooks.conftest import database  # noqa: F401  fixture
 from tests.integration.slipway.hooks.postgres.migrating import QUICK, write
 from tests.integration.slipway.operators.steps import Steps
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
 
 POLICY = load_policy("release.yaml")
 CONNECTION = POLICY.environments["production"].database.connection
@@ -37,9 +36,9 @@ CONTRACT = "0001_drop_old"
 
 
 @pytest.fixture
-def uri(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+def uri(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     """Connection URI of production's database, which no release has migrated."""
-    found = postgres.uri(settings, "netra_production")
+    found = postgres.uri(postgres_server, "netra_production")
     monkeypatch.setenv(VARIABLE, found)
     with psycopg.connect(found, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")

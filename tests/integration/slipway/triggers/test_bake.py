@@ -19,8 +19,8 @@ from slipway.release.request import plan_release
 from slipway.triggers.bake import BakeTrigger
 
 from sandbox.supervisor.settings import Settings
-from tests.integration.database_servers import prometheus_with
 from tests.own_sandbox import own_sandbox
+from tests.servers import prometheus_with
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,23 +12,14 @@ import pytest
 from slipway.kpi import migrations
 from slipway.kpi.warehouse import open_warehouse
 
-from sandbox.databases.clickhouse.program import program as clickhouse_program
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
-from tests.integration.database_servers import running
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 SignedIn = Callable[[str | None], "TestClient"]
 """Makes a client of the API server: with the token of a user of that role, or with none."""
-
-
-@pytest.fixture(scope="session")
-def clickhouse_server(database_server: Settings) -> Iterator[Settings]:
-    """A ClickHouse beside the ledger's PostgreSQL."""
-    with running(clickhouse_program(database_server), database_server):
-        yield database_server
 
 
 @pytest.fixture

@@ -14,11 +14,8 @@ from googleapiclient.errors import HttpError
 
 from sandbox.cloud.sql_admin.api import CloudSql
 from sandbox.databases import postgres
-from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import Settings
-from tests.integration.database_servers import running
 from tests.integration.sandbox.cloud.served import served
-from tests.own_sandbox import unused_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,19 +25,10 @@ WHERE = {"project": PROJECT, "instance": INSTANCE}
 DONE_SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    """A sandbox with a PostgreSQL server."""
-    with unused_sandbox() as own:
-        credentials.create(own)
-        with running(postgres.program(own), own):
-            yield own
-
-
 @pytest.fixture(params=["v1beta4", "v1"])
-def api(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Any]:
+def api(postgres_server: Settings, request: pytest.FixtureRequest) -> Iterator[Any]:
     """An official client of either version of the API."""
-    with served(CloudSql(settings).routes()) as url:
+    with served(CloudSql(postgres_server).routes()) as url:
         client = build(
             "sqladmin",
             request.param,
@@ -53,9 +41,9 @@ def api(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+def database(postgres_server: Settings) -> Iterator[psycopg.Connection[Any]]:
     """A session on the instance's database, which has one table with three rows."""
-    with psycopg.connect(postgres.uri(settings, "netra_production"), autocommit=True) as connection:
+    with psycopg.connect(postgres.uri(postgres_server, "netra_production"), autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS later CASCADE")
         connection.execute("DROP TABLE IF EXISTS later")
         connection.execute("DROP TABLE IF EXISTS usage")
@@ -63,8 +51,8 @@ def database(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def count(settings: Settings) -> int:
-    with psycopg.connect(postgres.uri(settings, "netra_production")) as connection:
+def count(postgres_server: Settings) -> int:
+    with psycopg.connect(postgres.uri(postgres_server, "netra_production")) as connection:
         row = connection.execute("SELECT count(*) FROM usage").fetchone()
     assert row is not None
     return int(row[0])
@@ -120,7 +108,7 @@ def test_backup_is_described(api: Any) -> None:
 
 @pytest.mark.conformance("instances.restoreBackup", "operations.get")
 def test_a_restore_brings_back_exactly_the_backup(
-    api: Any, settings: Settings, database: psycopg.Connection[Any]
+    api: Any, postgres_server: Settings, database: psycopg.Connection[Any]
 ) -> None:
     backup = back_up(api)
     database.execute("DELETE FROM usage")
@@ -128,13 +116,13 @@ def test_a_restore_brings_back_exactly_the_backup(
     database.execute("CREATE TABLE later (n int)")
     database.execute("CREATE SCHEMA later CREATE TABLE later.inside (n int)")
     assert "error" not in restore(api, backup)
-    with psycopg.connect(postgres.uri(settings, "netra_production")) as connection:
+    with psycopg.connect(postgres.uri(postgres_server, "netra_production")) as connection:
         columns = connection.execute(
             "SELECT table_schema, table_name, column_name FROM information_schema.columns "
             "WHERE table_name IN ('usage', 'later', 'inside')"
         ).fetchall()
     assert columns == [("public", "usage", "n")]
-    assert count(settings) == 3
+    assert count(postgres_server) == 3
 
 
 def test_restore_ends_the_sessions(api: Any, database: psycopg.Connection[Any]) -> None:
@@ -144,15 +132,15 @@ def test_restore_ends_the_sessions(api: Any, database: psycopg.Connection[Any]) 
 
 
 def test_restore_that_fails_changes_nothing(
-    api: Any, settings: Settings, database: psycopg.Connection[Any]
+    api: Any, postgres_server: Settings, database: psycopg.Connection[Any]
 ) -> None:
     backup = back_up(api)
     database.execute("DELETE FROM usage WHERE n > 1")
-    dump = settings.data / "backups" / f"{backup}.dump"
+    dump = postgres_server.data / "backups" / f"{backup}.dump"
     dump.write_bytes(dump.read_bytes()[:100])
     operation = restore(api, backup)
     assert "pg_restore failed" in operation["error"]["errors"][0]["message"]
-    assert count(settings) == 1
+    assert count(postgres_server) == 1
 
 
 def test_one_operation_at_a_time(api: Any, database: psycopg.Connection[Any]) -> None:
@@ -169,12 +157,12 @@ def test_one_operation_at_a_time(api: Any, database: psycopg.Connection[Any]) ->
 
 
 @pytest.mark.usefixtures("database")
-def test_deleted_backup_is_gone(api: Any, settings: Settings) -> None:
+def test_deleted_backup_is_gone(api: Any, postgres_server: Settings) -> None:
     backup = back_up(api)
     finish(api, api.backupRuns().delete(**WHERE, id=backup).execute())
     with pytest.raises(HttpError, match="404"):
         api.backupRuns().get(**WHERE, id=backup).execute()
-    assert not (settings.data / "backups" / f"{backup}.dump").exists()
+    assert not (postgres_server.data / "backups" / f"{backup}.dump").exists()
 
 
 def test_a_missing_resource_is_not_found(api: Any) -> None:
@@ -193,9 +181,9 @@ def test_a_missing_resource_is_not_found(api: Any) -> None:
 
 @pytest.mark.conformance("operations.list")
 @pytest.mark.usefixtures("database")
-def test_backups_survive_a_restart(api: Any, settings: Settings) -> None:
+def test_backups_survive_a_restart(api: Any, postgres_server: Settings) -> None:
     backup = back_up(api)
-    with served(CloudSql(settings).routes()) as url:
+    with served(CloudSql(postgres_server).routes()) as url:
         again = build(
             "sqladmin",
             "v1beta4",

@@ -1,4 +1,4 @@
-"""One ClickHouse server that the tests share, and clients of it."""
+"""Clients of the shared ClickHouse server."""
 
 from __future__ import annotations
 
@@ -9,27 +9,18 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
-from sandbox.databases.clickhouse.program import program
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
-from tests.integration.database_servers import running
-from tests.own_sandbox import own_sandbox
+from tests.servers import remake_database
 
 Connect = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
-def settings() -> Iterator[Settings]:
-    """A sandbox of these tests' own."""
-    with own_sandbox() as own:
-        yield own
-
-
-@pytest.fixture(scope="session")
-def server(settings: Settings) -> Iterator[Settings]:
-    """A running server."""
-    with running(program(settings), settings):
-        yield settings
+@pytest.fixture(scope="module")
+def server(clickhouse_server: Settings) -> Settings:
+    """The shared server, its database made anew."""
+    remake_database(clickhouse_server)
+    return clickhouse_server
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from google.cloud import run_v2
 from slipway.exceptions import CloudRunError, ReleaseConflict
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, tags_of
 
-from sandbox.supervisor.settings import LOCATION
+from sandbox.supervisor.settings import HOST, LOCATION, Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
 from tests.integration.slipway.hooks.web_service import SECONDS, Web
 
@@ -66,8 +66,9 @@ def web(service: Web, cloud_run: CloudRunTrafficHook, proxy: FaultProxy) -> Web:
 
 
 @pytest.fixture
-def somebody(service: Web, google: str) -> Iterator[Callable[[dict[str, int]], None]]:
+def somebody(service: Web, cloud_server: Settings) -> Iterator[Callable[[dict[str, int]], None]]:
     """Somebody else, who changes the traffic past the proxy."""
+    google = f"http://{HOST}:{cloud_server.google_port}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", _connection(FaultProxy("", url=google)))
         hook = CloudRunTrafficHook()

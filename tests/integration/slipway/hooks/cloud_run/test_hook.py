@@ -132,7 +132,7 @@ def test_traffic_to_latest_is_pinned_before_a_revision_is_added(web: Web) -> Non
     assert all(target.revision for target in web.read().traffic)
 
 
-def test_a_revision_that_cannot_start_says_why_and_traffic_stays(web: Web, settings: Settings) -> None:
+def test_a_revision_that_cannot_start_says_why_and_traffic_stays(web: Web, cloud_server: Settings) -> None:
     with pytest.raises(RevisionNotReady, match=f"{web.name('b')} cannot serve: .+"):
         web.deploy("b", "backend:1.1.0-crash", tag="candidate")
     assert web.split() == {"a": 100}
@@ -170,13 +170,13 @@ def test_the_digest_of_a_revision(web: Web) -> None:
     assert image_digest(web.revision("b")) == digest
 
 
-def test_traffic_moves_and_says_from_where_to_where(web: Web, settings: Settings) -> None:
+def test_traffic_moves_and_says_from_where_to_where(web: Web, cloud_server: Settings) -> None:
     web.deploy("b", tag="candidate")
     a, b = web.name("a"), web.name("b")
     change = web.shift({"a": 90, "b": 10})
     assert (change.before, change.after, change.changed) == ({a: 100, b: 0}, {a: 90, b: 10}, True)
     assert change.etag == web.read().etag
-    log = (settings.run / "traffic.jsonl").read_text().splitlines()
+    log = (cloud_server.run / "traffic.jsonl").read_text().splitlines()
     applied = [line["split"] for line in map(json.loads, log) if line["service"] == web.address.service]
     assert {revision: percent for revision, percent in applied[-1].items() if percent} == {a: 90, b: 10}
     assert tags_of(web.read()) == {"candidate": b}

@@ -12,7 +12,7 @@ from slipway.hooks.google.identity_token import IdentityToken
 from slipway.hooks.service_probe import ServiceProbeHook
 
 from tests.integration.slipway.hooks.invoker_check import HEADER, InvokerCheck, invoker_check
-from tests.integration.slipway.hooks.test_service_probe import RULES, web  # noqa: F401  fixture
+from tests.integration.slipway.hooks.test_service_probe import RULES
 from tests.integration.slipway.hooks.web_service import Web
 
 pytestmark = pytest.mark.sandbox
@@ -21,7 +21,7 @@ CONNECTION = "caller"
 
 
 @pytest.fixture
-def guarded(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[InvokerCheck]:  # noqa: F811
+def guarded(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[InvokerCheck]:
     """The service behind a check, and a connection whose account is admitted."""
     with invoker_check(web.read().uri) as check:
         monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", check.connection())
@@ -29,7 +29,7 @@ def guarded(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[InvokerCheck]
 
 
 def test_a_guarded_service_is_verified_by_a_caller_with_an_identity(
-    web: Web,  # noqa: F811
+    web: Web,
     guarded: InvokerCheck,
 ) -> None:
     split = {web.name("a"): 90, web.name("b"): 10}

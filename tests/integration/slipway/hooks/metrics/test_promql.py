@@ -11,14 +11,15 @@ import pytest
 from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable
 from slipway.hooks.metrics.promql import PromQLHook, Sample
 
+from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy, fault_proxy
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def proxy(metrics: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    origin, path = metrics.split("/v1/", 1)
+def proxy(prometheus_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    origin, path = prometheus_server.prometheus_url.split("/v1/", 1)
     with fault_proxy(origin) as running:
         connection = {"conn_type": "http", "host": f"{running.url}/v1/{path}"}
         monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_PROMQL", json.dumps(connection))

@@ -20,9 +20,9 @@ from slipway.hooks.postgres.backfill import BackfillProgress
 from sandbox.databases import postgres
 from sandbox.databases.server_user import server_folder, server_user
 from sandbox.supervisor.settings import Settings
-from tests.integration.database_servers import running
 from tests.integration.slipway.hooks.postgres.migrating import migrate, write
 from tests.own_sandbox import own_sandbox
+from tests.servers import running
 
 pytestmark = pytest.mark.sandbox
 

@@ -15,9 +15,9 @@ from slipway.hooks.postgres.backfill import BackfillProgress
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
-from tests.integration.database_servers import kill, start
 from tests.integration.slipway.hooks.postgres.migrating import CONNECTION, applied, migrate, write
 from tests.own_sandbox import own_sandbox
+from tests.servers import kill, start
 
 pytestmark = pytest.mark.sandbox
 

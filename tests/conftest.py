@@ -1,0 +1,3 @@
+"""What every test may use: the shared servers."""
+
+pytest_plugins = ["tests.servers"]

@@ -1,0 +1,152 @@
+"""Real servers for tests: each is started when the first test asks for it, once in every pytest process.
+
+All of them are in one sandbox, on ports and in a folder of this process's own: two processes of pytest-xdist
+do not meet. Tests that share a server keep apart by databases, services and names. A test that stops or kills
+a server, configures it, or needs other images, starts one of its own with :func:`start` or :func:`running`
+in :func:`~tests.own_sandbox.own_sandbox`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from sandbox.databases import postgres, prometheus
+from sandbox.databases.clickhouse import program as clickhouse
+from sandbox.databases.server_user import server_folder
+from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import Program, answers, launch, wait_ready
+from sandbox.supervisor.settings import HOST, LOCATION, Settings
+from tests.own_sandbox import own_sandbox
+
+STOP_SECONDS = 30.0
+TOOL_SECONDS = 60
+
+
+def start(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it answers."""
+    process = launch(program, settings)
+    try:
+        wait_ready(program, process, settings)
+    except BaseException:
+        kill(process)
+        raise
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a server without giving it a chance, as a power cut of the process."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def running(program: Program, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the end of the block."""
+    process = start(program, settings)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(process)
+
+
+@contextmanager
+def prometheus_with(lines: Iterable[str], settings: Settings) -> Iterator[None]:
+    """Run a Prometheus that has these samples, as if it had scraped them.
+
+    :param lines: OpenMetrics text, each with its moment.
+    """
+    program = prometheus.program(settings)
+    folder = server_folder(settings, "prometheus") / "series"
+    text, blocks = settings.home / "metrics.txt", settings.home / "blocks"
+    text.write_text("\n".join([*lines, "# EOF"]) + "\n")
+    create = ("tsdb", "create-blocks-from", "openmetrics", text, blocks)
+    subprocess.run([prometheus.promtool(), *create], check=True, capture_output=True, timeout=TOOL_SECONDS)
+    shutil.copytree(blocks, folder, dirs_exist_ok=True)
+    if program.user is not None:
+        for path in [folder, *folder.rglob("*")]:
+            shutil.chown(path, program.user.uid, program.user.gid)
+    with running(program, settings):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Settings]:
+    """The sandbox that the shared servers are in."""
+    with own_sandbox() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def postgres_server(shared: Settings) -> Iterator[Settings]:
+    """The shared PostgreSQL, with the sandbox's databases: the ledger's, and the Cloud SQL instances'."""
+    with running(postgres.program(shared), shared):
+        postgres.create_databases(shared)
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(shared: Settings) -> Iterator[Settings]:
+    """The shared ClickHouse; whoever needs an empty database ``kpi`` makes it anew."""
+    with running(clickhouse.program(shared), shared):
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def prometheus_server(shared: Settings) -> Iterator[Settings]:
+    """The shared Prometheus, without samples."""
+    with running(prometheus.program(shared), shared):
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def cloud_server(shared: Settings) -> Iterator[Settings]:
+    """The shared Google Cloud stand-in with the product's images, ready to take a service."""
+    services = f"http://{HOST}:{shared.google_port}/v2/projects/sandbox-staging/locations/{LOCATION}/services"
+    registry = f"http://{HOST}:{shared.registry_port}/v2/"
+    program = Program(
+        name="cloud",
+        command=[sys.executable, "-m", "sandbox.cloud"],
+        ready=lambda: answers(services) and answers(registry),
+        bound=300.0,
+    )
+    with running(program, shared):
+        yield shared
+
+
+def remake_database(server: Settings) -> None:
+    """Make ClickHouse's database ``kpi`` anew, without a table."""
+    with closing(open_clickhouse(server, database="default")) as client:
+        client.command("DROP DATABASE IF EXISTS kpi SYNC")
+        client.command("CREATE DATABASE kpi")
+
+
+def open_clickhouse(server: Settings, *, database: str = "kpi", session: bool = False) -> Client:
+    """Open a client of clickhouse-connect.
+
+    :param server: the sandbox that the server is in.
+    :param database: the client's database.
+    :param session: whether its requests are in one session.
+    """
+    return clickhouse_connect.get_client(
+        host=HOST,
+        port=server.clickhouse_port,
+        username="slipway",
+        password=credentials.load(server).clickhouse_password,
+        database=database,
+        autogenerate_session_id=session,
+    )
