@@ -15,10 +15,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import clickhouse_connect
 import pytest
-from clickhouse_connect.driver.client import Client
 
 from sandbox.databases import postgres, prometheus
 from sandbox.databases.clickhouse import program as clickhouse
@@ -135,7 +135,7 @@ def remake_database(server: Settings) -> None:
         client.command("CREATE DATABASE kpi")
 
 
-def open_clickhouse(server: Settings, *, database: str = "kpi", session: bool = False) -> Client:
+def open_clickhouse(server: Settings, *, database: str = "kpi", session: bool = False) -> Any:
     """Open a client of clickhouse-connect.
 
     :param server: the sandbox that the server is in.

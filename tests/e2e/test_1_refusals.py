@@ -63,7 +63,7 @@ def test_every_dag_file_can_be_imported(airflow: AirflowClient) -> None:
 
 def _etags(settings: Settings) -> Mapping[str, str]:
     client = run_v2.ServicesClient(
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         transport="rest",
         client_options={"api_endpoint": f"http://{HOST}:{settings.google_port}"},
     )

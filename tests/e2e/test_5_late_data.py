@@ -49,7 +49,7 @@ def read(settings: Settings, query: str, **parameters: Any) -> list[tuple[Any, .
         database=CLICKHOUSE_DATABASE,
     )
     try:
-        return list(client.query(query, parameters=parameters).result_rows)
+        return [tuple(row) for row in client.query(query, parameters=parameters).result_rows]
     finally:
         client.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def limit(alert: str) -> float:
 
 
 def test_the_strategys_alerts_have_its_thresholds_and_severities(policy: Policy) -> None:
-    rules, metrics = alerts(), policy.metrics
+    rules = alerts()
+    metrics: Mapping[str, Any] = policy.metrics
     wanted = {
         "token_optimization_failure_rate": (metrics["optimization_failure_alert"].target_percent / 100, 0.05),
         "cost_calculation_accuracy": (metrics["cost_accuracy"].trigger_percent / 100, 0.95),
@@ -81,13 +83,14 @@ def test_the_strategys_alerts_have_its_thresholds_and_severities(policy: Policy)
 
 
 def test_the_rollback_triggers_are_the_policys(policy: Policy) -> None:
-    assert limit("error_rate") == policy.metrics["error_rate"].trigger_percent / 100
-    assert limit("latency_p95") == policy.metrics["latency_p95"].trigger_seconds
+    metrics: Mapping[str, Any] = policy.metrics
+    assert limit("error_rate") == metrics["error_rate"].trigger_percent / 100
+    assert limit("latency_p95") == metrics["latency_p95"].trigger_seconds
     assert limit("optimization_success") == pytest.approx(
-        1 - policy.metrics["optimization_success"].trigger_percent / 100
+        1 - metrics["optimization_success"].trigger_percent / 100
     )
     assert limit("websocket_connection") == pytest.approx(
-        1 - policy.metrics["websocket_connection"].trigger_percent / 100
+        1 - metrics["websocket_connection"].trigger_percent / 100
     )
 
 

@@ -58,7 +58,8 @@ def service(services: Any, environment: Environment, component: str) -> Any:
 def test_users_are_the_simulated_ones(world: Settings, environment: Environment) -> None:
     with psycopg.connect(postgres.uri(world, environment.database)) as connection:
         found = {row[0] for row in connection.execute("SELECT id FROM users")}
-        plans = dict(connection.execute("SELECT plan, count(*) FROM users GROUP BY plan").fetchall())
+        rows = connection.execute("SELECT plan, count(*) FROM users GROUP BY plan")
+        plans = {row[0]: row[1] for row in rows}
     assert found == set(user_ids())
     assert plans == {"free": 200, "pro": 100, "enterprise": 100}
 

@@ -12,7 +12,6 @@ from slipway.policy.checklist import ITEMS
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
-    from airflow.sdk.types import Operator
 
 PHASES = (
     "phase_1_staging_validation",
@@ -31,9 +30,14 @@ MAPPED = {
 }
 
 
-def argument(task: Operator, name: str) -> Any:
+def argument(task: Any, name: str) -> Any:
     """Return an argument of a task, mapped or not."""
     return task.partial_kwargs[name] if task.is_mapped else getattr(task, name)
+
+
+def mapped(dag: DAG) -> list[Any]:
+    """Return the tasks that are mapped."""
+    return [task for task in dag.tasks if task.is_mapped]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +54,7 @@ def test_the_graph_shows_the_preflight_the_strategys_phases_the_rollback_and_the
 
 def test_every_gate_leads_to_the_next_phase_or_to_its_start_rollback(release: DAG) -> None:
     for phase, following in zip(PHASES, (*PHASES[1:], "end"), strict=True):
-        gate = release.get_task(f"{phase}.go_or_rollback")
+        gate: Any = release.get_task(f"{phase}.go_or_rollback")
         begins = {task.task_id for task in release.task_group_dict[following].get_roots()}
         assert set(gate.go) == begins
         assert gate.start_rollback == [f"{phase}.start_rollback"]
@@ -82,7 +86,7 @@ def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_l
     rehearse = release.get_task("phase_1_staging_validation.rehearse_rollback")
     assert rehearse.upstream_task_ids == {"phase_1_staging_validation.deploy_revisions"}
     assert rehearse.downstream_task_ids == {"phase_1_staging_validation.serve_staging"}
-    checklist = release.get_task("phase_2_production_preparation.checklist")
+    checklist: Any = release.get_task("phase_2_production_preparation.checklist")
     assert checklist.downstream_task_ids == {"phase_2_production_preparation.approve"}
     approve = release.get_task("phase_2_production_preparation.approve")
     assert approve.downstream_task_ids == {"phase_2_production_preparation.go_or_rollback"}
@@ -133,12 +137,11 @@ def test_traffic_moves_in_the_strategys_steps(release: DAG) -> None:
 
 def test_what_is_done_to_each_service_is_a_row_a_service_and_the_share_is_one_decision(release: DAG) -> None:
     opened = release.get_task("preflight.open_release")
-    over_services = {
-        task.task_id for task in release.tasks if task.is_mapped and "service" in task.expand_input.value
-    }
+    over_services = {task.task_id for task in mapped(release) if "service" in task.expand_input.value}
     assert over_services == MAPPED
     for name in MAPPED:
-        assert list(release.get_task(name).iter_mapped_dependencies()) == [opened], name
+        task: Any = release.get_task(name)
+        assert list(task.iter_mapped_dependencies()) == [opened], name
     # Nobody waits for the row of the service that has moved before.
     bake = release.get_task("phase_5_full_rollout.bake")
     assert bake.trigger_rule == TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
@@ -150,7 +153,7 @@ def test_what_is_done_to_each_service_is_a_row_a_service_and_the_share_is_one_de
 
 def test_every_watched_phase_states_what_it_can_see_before_its_traffic_moves(release: DAG) -> None:
     for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
-        check_detection_power = release.get_task(f"{phase}.check_detection_power")
+        check_detection_power: Any = release.get_task(f"{phase}.check_detection_power")
         assert check_detection_power.phase == name
         assert check_detection_power.downstream_task_ids == {f"{phase}.shift_traffic"}
 

@@ -34,7 +34,7 @@ def texts(path: Path) -> set[str]:
                 *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
             ]
             found |= {
-                value.value
+                str(value.value)
                 for argument, value in pairs
                 if argument.arg.endswith(("conn_id", "connection_id"))
                 and isinstance(value, ast.Constant)
@@ -42,7 +42,7 @@ def texts(path: Path) -> set[str]:
             }
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            found |= {node.value.value for name in names if name.endswith("_CONNECTION")}
+            found |= {str(node.value.value) for name in names if name.endswith("_CONNECTION")}
     return found
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
-from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+from google.cloud.secretmanager_v1 import Secret, SecretManagerServiceClient, SecretPayload
 
 from include.load_test.prompts import corpus
 from sandbox.cloud.secret_manager.api import SecretManager
@@ -21,7 +22,7 @@ ON, OFF = b'{"token_optimization": true}', b'{"token_optimization": false}'
 
 
 @pytest.fixture(scope="module")
-def secrets() -> Iterator[tuple[str, SecretManagerServiceClient]]:
+def secrets() -> Iterator[tuple[str, Any]]:
     """Address and official client of a Secret Manager whose flags have the versions on, off, on."""
     with (
         served(SecretManager(None).routes()) as url,
@@ -32,20 +33,20 @@ def secrets() -> Iterator[tuple[str, SecretManagerServiceClient]]:
         client.create_secret(
             parent="projects/test",
             secret_id="prod-feature-flags",
-            secret={"replication": {"automatic": {}}},
+            secret=Secret(replication={"automatic": {}}),
         )
         for data in (ON, OFF, ON):
-            client.add_secret_version(parent=SECRET, payload={"data": data})
+            client.add_secret_version(parent=SECRET, payload=SecretPayload(data=data))
         yield url, client
 
 
-def roll_back(client: SecretManagerServiceClient, version: int) -> None:
+def roll_back(client: Any, version: int) -> None:
     secret = {"name": SECRET, "version_aliases": {"rollback": version}}
     client.update_secret(secret=secret, update_mask={"paths": ["version_aliases"]})
 
 
 def test_the_running_backend_stops_optimizing_without_a_deployment(
-    secrets: tuple[str, SecretManagerServiceClient],
+    secrets: tuple[str, Any],
     start_backend: Callable[..., Service],
     new_user: Callable[[Service], User],
 ) -> None:
@@ -64,7 +65,7 @@ def test_the_running_backend_stops_optimizing_without_a_deployment(
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("mounted", "on"), [(1, False), (2, True), (3, True)])
 async def test_who_mounts_as_new_a_version_does_not_follow(
-    secrets: tuple[str, SecretManagerServiceClient], mounted: int, on: bool
+    secrets: tuple[str, Any], mounted: int, on: bool
 ) -> None:
     url, client = secrets
     roll_back(client, 2)
@@ -74,7 +75,7 @@ async def test_who_mounts_as_new_a_version_does_not_follow(
 
 
 @pytest.mark.asyncio
-async def test_an_unreadable_alias_changes_nothing(secrets: tuple[str, SecretManagerServiceClient]) -> None:
+async def test_an_unreadable_alias_changes_nothing(secrets: tuple[str, Any]) -> None:
     url, _ = secrets
     for reference, endpoint in (
         ("", url),

@@ -27,7 +27,7 @@ def rows(database: str, table: str, user: User, count: int) -> Sequence[dict[str
     with psycopg.connect(database, autocommit=True, row_factory=dict_row) as connection:
         while True:
             found = connection.execute(
-                f"SELECT * FROM {table} WHERE user_id = %s ORDER BY created_at",  # type: ignore[arg-type]
+                f"SELECT * FROM {table} WHERE user_id = %s ORDER BY created_at",
                 [user.user_id],
             ).fetchall()
             if len(found) >= count or time.monotonic() > deadline:

@@ -44,8 +44,9 @@ class Key:
     def signed(self, claims: dict[str, Any]) -> str:
         """Sign claims that hold for an hour from now."""
         now = int(time.time())
-        signer = crypt.RSASigner.from_string(self.private)  # type: ignore[no-untyped-call]
-        return jwt.encode(signer, {"iat": now, "exp": now + 3600, **claims}).decode()  # type: ignore[no-untyped-call]
+        signer = crypt.RSASigner.from_string(self.private)
+        token: bytes = jwt.encode(signer, {"iat": now, "exp": now + 3600, **claims})
+        return token.decode()
 
 
 class InvokerCheck:
@@ -76,14 +77,14 @@ class InvokerCheck:
     def issue(self, form: str) -> dict[str, str]:
         """Exchange what an account signed for a token that the issuer signed."""
         assertion = parse_qs(form)["assertion"][0]
-        claims = jwt.decode(assertion, certs=self.account.public, audience=TOKEN_URI)  # type: ignore[no-untyped-call]
+        claims = jwt.decode(assertion, certs=self.account.public, audience=TOKEN_URI)
         wanted = {"iss": ISSUER, "aud": claims["target_audience"], "email": claims["iss"]}
         return {"id_token": self.issuer.signed(wanted)}
 
     def admits(self, header: str | None) -> bool:
         """Whether a token is the issuer's, for this service and for the account."""
         try:
-            claims = jwt.decode(  # type: ignore[no-untyped-call]
+            claims = jwt.decode(
                 (header or "").removeprefix("Bearer "), certs=self.issuer.public, audience=self.url
             )
         except ValueError:

@@ -10,7 +10,8 @@ from slipway.operators.configuration import RollBackFlagsOperator, WriteConfigur
 from slipway.operators.deploy import DeployRevisionsOperator
 
 from tests.integration.slipway.hooks.web_service import PROJECT
-from tests.integration.slipway.operators.conftest import DOCUMENT, Product
+from tests.integration.slipway.operators.conftest import Product
+from tests.integration.slipway.operators.steps import DOCUMENT
 
 pytestmark = pytest.mark.sandbox
 

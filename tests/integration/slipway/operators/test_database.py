@@ -139,7 +139,7 @@ def test_who_stands_in_the_way_is_named_before_anything_begins(
         impatient = release.policy.migrations.model_copy(update={"long_transaction_seconds": 1e-6})
         policy = release.policy.model_copy(update={"migrations": impatient})
         operator = CheckDatabaseOperator(task_id="task", environment="production")
-        operator.release = lambda _: Release(**{**vars(release), "policy": policy})  # type: ignore[method-assign]
+        operator.release = lambda _: Release(**{**vars(release), "policy": policy})  # type: ignore[method-assign, assignment]
         with (
             closing(operator.cloud_run),
             pytest.raises(DatabaseNotReady, match=r"application the nightly report, .*token_usage_tracking"),

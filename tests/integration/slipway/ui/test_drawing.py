@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -24,9 +24,10 @@ pytestmark = pytest.mark.sandbox
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """The environments of the commands that were run, as they were run."""
-    run, seen = CommandHook.run_command, []
+    run = CommandHook.run_command
+    seen: list[dict[str, str]] = []
 
-    def watched(hook: CommandHook, *arguments: object, **keywords: object) -> tuple[int, str]:
+    def watched(hook: CommandHook, *arguments: Any, **keywords: Any) -> tuple[int, str]:
         done: tuple[int, str] = run(hook, *arguments, **keywords)
         assert hook._process is not None
         seen.append(keywords["environment"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.load_test.measurements import Measurements, percentile
 
-MEMORY = {"first_bytes": 100, "last_bytes": 110}
+MEMORY: dict[str, int | None] = {"first_bytes": 100, "last_bytes": 110}
 
 
 def test_nothing_measured_stays_visible() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def test_target_lines_are_the_policys_targets() -> None:
 
 
 def test_technical_lines_are_the_release_policys_limits() -> None:
-    metrics = load_policy("release.yaml").metrics
+    metrics: Mapping[str, Any] = load_policy("release.yaml").metrics
     errors, latency = metrics["error_rate"], metrics["latency_p95"]
     assert lines("Error rate now") == [errors.target_percent, errors.trigger_percent]
     assert lines("Latency P95 now") == [latency.target_seconds, latency.trigger_seconds]

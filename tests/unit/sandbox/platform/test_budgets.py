@@ -60,7 +60,7 @@ def test_a_new_month_begins_with_nothing() -> None:
     account.alert = "exceeded"
     october = datetime(2025, 10, 1)  # noqa: DTZ001
     account.turn_month(october)
-    assert (account.totals, account.is_spent, account.alert) == (NOTHING, False, None)
+    assert [account.totals, account.is_spent, account.alert] == [NOTHING, False, None]
     assert account.settled_until == account.month == october
 
 

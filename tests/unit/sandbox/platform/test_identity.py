@@ -33,7 +33,7 @@ def test_an_issued_token_names_its_user() -> None:
         "",
         "no.token.atall",
         issue(USER, "x" * 40),
-        jwt.encode({"sub": str(USER), "exp": 2**33}, None, algorithm="none"),
+        jwt.encode({"sub": str(USER), "exp": 2**33}, "", algorithm="none"),
         _signed(exp=int(time.time()) - 5),
         _signed(exp=None),
         _signed(sub="nobody"),

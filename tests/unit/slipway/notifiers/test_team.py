@@ -20,7 +20,8 @@ class _Server:
 
     def __init__(self, server: socketserver.BaseServer) -> None:
         self.server = server
-        self.port = server.server_address[1]
+        address: Any = server.server_address
+        self.port = address[1]
         self.received: list[Any] = server.received  # type: ignore[attr-defined]
 
 

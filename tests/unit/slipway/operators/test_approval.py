@@ -91,7 +91,7 @@ def gate(task: Asking) -> GateDecided:
     """Judge the phase from what the operator left on record."""
     made = PreparationGateOperator(task_id="gate", phase="preparation")
     made.__dict__["ledger"] = task.ledger
-    return made.judge(task.release({}), {})  # type: ignore[typeddict-item]
+    return made.judge(task.release({}), {})
 
 
 def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_default(

@@ -21,7 +21,8 @@ def test_the_strategys_numbers() -> None:
     policy = load_policy("release.yaml")
     assert [policy.phases[name].traffic_percent for name in ("canary", "half", "full")] == [10, 50, 100]
     assert [policy.phases[name].bake_seconds for name in ("canary", "half")] == [3600, 3600]
-    errors, latency = policy.metrics["error_rate"], policy.metrics["latency_p95"]
+    metrics: Mapping[str, Any] = policy.metrics
+    errors, latency = metrics["error_rate"], metrics["latency_p95"]
     assert (errors.target_percent, errors.trigger_percent) == (0.1, 1)
     assert (latency.target_seconds, latency.trigger_seconds) == (0.5, 2)
     stated = {
@@ -42,7 +43,7 @@ def test_the_strategys_numbers() -> None:
             "on_no_data",
             "on_source_outage",
         } <= metric.model_fields_set
-    band = policy.metrics["cost_reduction"]
+    band = metrics["cost_reduction"]
     assert (band.minimum_percent, band.maximum_percent) == (15, 25)
     load = policy.staging_validation.load_test
     assert (load.users, load.duration_seconds, load.maximum_event_latency_ms) == (150, 3600, 100)

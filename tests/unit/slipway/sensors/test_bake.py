@@ -70,7 +70,7 @@ def gate(sensor: BakeSensor) -> GateDecided:
     """Judge the phase from what the sensor left on record."""
     made = BakeGateOperator(task_id="gate", phase="half")
     made.__dict__["ledger"] = sensor.ledger
-    return made.judge(RELEASE, {})  # type: ignore[typeddict-item]
+    return made.judge(RELEASE, {})
 
 
 @pytest.fixture(autouse=True)

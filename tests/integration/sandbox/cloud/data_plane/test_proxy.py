@@ -25,7 +25,8 @@ def two_revisions(clients: Clients, service_id: str, instances: tuple[int, int] 
     name = clients.create(service_id, clients.template(revision=a, instances=instances[0])).name
     template = clients.template(image="2", revision=b, instances=instances[1])
     service = run_v2.Service(name=name, template=template, traffic=[to(a, 100), to(b, tag="candidate")])
-    return clients.update(service, ["template", "traffic"])
+    updated: run_v2.Service = clients.update(service, ["template", "traffic"])
+    return updated
 
 
 def port(uri: str) -> int:
@@ -119,7 +120,7 @@ async def test_no_request_and_no_socket_is_lost_while_shifting(clients: Clients,
             await asyncio.to_thread(clients.shift, service.name, *traffic)
             shifts += 1
             enough = shifts * REQUESTS_BETWEEN
-            await asyncio.to_thread(wait_for, lambda enough=enough: load.seen.requests > enough, "requests")
+            await asyncio.to_thread(wait_for, lambda: load.seen.requests > enough, "requests")  # noqa: B023
     assert shifts >= 20
     assert load.seen.errors == []
     assert load.seen.closed == []

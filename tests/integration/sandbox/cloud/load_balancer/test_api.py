@@ -24,14 +24,14 @@ def url() -> Iterator[str]:
 
 def backend_services(url: str) -> compute_v1.BackendServicesClient:
     return compute_v1.BackendServicesClient(
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         client_options={"api_endpoint": url},
     )
 
 
 def groups(url: str) -> compute_v1.RegionNetworkEndpointGroupsClient:
     return compute_v1.RegionNetworkEndpointGroupsClient(
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         client_options={"api_endpoint": url},
     )
 

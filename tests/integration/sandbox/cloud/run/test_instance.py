@@ -29,7 +29,9 @@ def add_secret(cloud: CloudProcess, name: str, payload: bytes) -> None:
     )
     secret = secretmanager_v1.Secret(replication={"automatic": {}})
     client.create_secret(parent="projects/test", secret_id=name, secret=secret)
-    client.add_secret_version(parent=f"projects/test/secrets/{name}", payload={"data": payload})
+    client.add_secret_version(
+        parent=f"projects/test/secrets/{name}", payload=secretmanager_v1.SecretPayload(data=payload)
+    )
     client.transport.close()
 
 

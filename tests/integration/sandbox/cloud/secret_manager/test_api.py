@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import pytest
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.sandbox
 
 PROJECT = "projects/test"
 SECRET = f"{PROJECT}/secrets/pricing"
-AUTOMATIC = {"replication": {"automatic": {}}}
+AUTOMATIC: dict[str, Any] = {"replication": {"automatic": {}}}
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(path: Path) -> Iterator[SecretManagerServiceClient]:
+def client(path: Path) -> Iterator[Any]:
     """An official client of an empty Secret Manager."""
     with (
         served(SecretManager(path).routes()) as url,
@@ -44,7 +45,7 @@ def client(path: Path) -> Iterator[SecretManagerServiceClient]:
 
 
 @pytest.fixture
-def secret(client: SecretManagerServiceClient) -> str:
+def secret(client: Any) -> str:
     """A secret with two versions: ``one`` and ``two``."""
     client.create_secret(parent=PROJECT, secret_id="pricing", secret=AUTOMATIC)
     for data in (b"one", b"two"):
@@ -52,12 +53,12 @@ def secret(client: SecretManagerServiceClient) -> str:
     return SECRET
 
 
-def read(client: SecretManagerServiceClient, label: str) -> bytes:
+def read(client: Any, label: str) -> bytes:
     return bytes(client.access_secret_version(name=f"{SECRET}/versions/{label}").payload.data)
 
 
 @pytest.mark.conformance("SecretManagerServiceClient.create_secret", "SecretManagerServiceClient.get_secret")
-def test_secret_is_created_once(client: SecretManagerServiceClient) -> None:
+def test_secret_is_created_once(client: Any) -> None:
     created = client.create_secret(
         parent=PROJECT, secret_id="pricing", secret={**AUTOMATIC, "labels": {"owner": "billing"}}
     )
@@ -73,7 +74,7 @@ def test_secret_is_created_once(client: SecretManagerServiceClient) -> None:
     [("with a space", AUTOMATIC, "secret_id"), ("", AUTOMATIC, "secret_id"), ("pricing", {}, "replication")],
 )
 def test_secret_that_is_wrong_is_refused(
-    client: SecretManagerServiceClient, secret_id: str, secret: dict[str, object], message: str
+    client: Any, secret_id: str, secret: dict[str, object], message: str
 ) -> None:
     with pytest.raises(BadRequest, match=message):
         client.create_secret(parent=PROJECT, secret_id=secret_id, secret=secret)
@@ -82,14 +83,14 @@ def test_secret_that_is_wrong_is_refused(
 @pytest.mark.conformance(
     "SecretManagerServiceClient.add_secret_version", "SecretManagerServiceClient.access_secret_version"
 )
-def test_versions_are_read_by_number_and_by_latest(client: SecretManagerServiceClient, secret: str) -> None:
+def test_versions_are_read_by_number_and_by_latest(client: Any, secret: str) -> None:
     assert (read(client, "1"), read(client, "2"), read(client, "latest")) == (b"one", b"two", b"two")
     answer = client.access_secret_version(name=f"{secret}/versions/latest")
     assert answer.name == f"{secret}/versions/2"
     assert answer.payload.data_crc32c == google_crc32c.value(b"two")
 
 
-def test_checksum_is_verified(client: SecretManagerServiceClient, secret: str) -> None:
+def test_checksum_is_verified(client: Any, secret: str) -> None:
     right = google_crc32c.value(b"three")
     version = client.add_secret_version(parent=secret, payload={"data": b"three", "data_crc32c": right})
     assert version.client_specified_payload_checksum
@@ -98,14 +99,12 @@ def test_checksum_is_verified(client: SecretManagerServiceClient, secret: str) -
     assert read(client, "latest") == b"three"
 
 
-def test_payload_has_a_limit(client: SecretManagerServiceClient, secret: str) -> None:
+def test_payload_has_a_limit(client: Any, secret: str) -> None:
     with pytest.raises(BadRequest, match=str(MAX_PAYLOAD_BYTES)):
         client.add_secret_version(parent=secret, payload={"data": b"x" * (MAX_PAYLOAD_BYTES + 1)})
 
 
-def test_disabled_version_cannot_be_read_until_enabled(
-    client: SecretManagerServiceClient, secret: str
-) -> None:
+def test_disabled_version_cannot_be_read_until_enabled(client: Any, secret: str) -> None:
     name = f"{secret}/versions/2"
     assert client.disable_secret_version(name=name).state == SecretVersion.State.DISABLED
     with pytest.raises(BadRequest, match="DISABLED") as caught:
@@ -116,9 +115,7 @@ def test_disabled_version_cannot_be_read_until_enabled(
     assert read(client, "latest") == b"two"
 
 
-def test_destroyed_version_is_gone_for_good(
-    client: SecretManagerServiceClient, secret: str, path: Path
-) -> None:
+def test_destroyed_version_is_gone_for_good(client: Any, secret: str, path: Path) -> None:
     destroyed = client.destroy_secret_version(name=f"{secret}/versions/2")
     assert destroyed.state == SecretVersion.State.DESTROYED
     assert destroyed.destroy_time
@@ -132,9 +129,7 @@ def test_destroyed_version_is_gone_for_good(
 @pytest.mark.conformance(
     "SecretManagerServiceClient.list_secret_versions", "SecretManagerServiceClient.disable_secret_version"
 )
-def test_versions_are_listed_newest_first_page_by_page(
-    client: SecretManagerServiceClient, secret: str
-) -> None:
+def test_versions_are_listed_newest_first_page_by_page(client: Any, secret: str) -> None:
     client.add_secret_version(parent=secret, payload={"data": b"three"})
     client.disable_secret_version(name=f"{secret}/versions/3")
     pages = client.list_secret_versions(request={"parent": secret, "page_size": 2}).pages
@@ -144,12 +139,12 @@ def test_versions_are_listed_newest_first_page_by_page(
     assert [version.name.rpartition("/")[2] for version in enabled] == ["2", "1"]
 
 
-def test_secrets_are_listed_per_project(client: SecretManagerServiceClient, secret: str) -> None:
+def test_secrets_are_listed_per_project(client: Any, secret: str) -> None:
     client.create_secret(parent="projects/other", secret_id="flags", secret=AUTOMATIC)
     assert [found.name for found in client.list_secrets(parent=PROJECT)] == [secret]
 
 
-def test_deleted_secret_is_not_found(client: SecretManagerServiceClient, secret: str) -> None:
+def test_deleted_secret_is_not_found(client: Any, secret: str) -> None:
     client.delete_secret(name=secret)
     with pytest.raises(NotFound):
         client.get_secret(name=secret)
@@ -157,7 +152,7 @@ def test_deleted_secret_is_not_found(client: SecretManagerServiceClient, secret:
         client.delete_secret(name=secret)
 
 
-def test_a_missing_resource_is_not_found(client: SecretManagerServiceClient, secret: str) -> None:
+def test_a_missing_resource_is_not_found(client: Any, secret: str) -> None:
     missing = f"{PROJECT}/secrets/missing"
     for call in (
         lambda: client.get_secret(name=missing),
@@ -175,9 +170,7 @@ def test_a_missing_resource_is_not_found(client: SecretManagerServiceClient, sec
 @pytest.mark.conformance(
     "SecretManagerServiceClient.update_secret", "SecretManagerServiceClient.get_secret_version"
 )
-def test_an_alias_names_a_version_under_the_etag_that_was_read(
-    client: SecretManagerServiceClient, secret: str
-) -> None:
+def test_an_alias_names_a_version_under_the_etag_that_was_read(client: Any, secret: str) -> None:
     read_first = client.get_secret(name=secret)
     wanted = {"name": secret, "version_aliases": {"rollback": 1}, "etag": read_first.etag}
     mask = {"paths": ["version_aliases"]}
@@ -188,15 +181,13 @@ def test_an_alias_names_a_version_under_the_etag_that_was_read(
         client.update_secret(secret=wanted | {"version_aliases": {"rollback": 2}}, update_mask=mask)
 
 
-def test_secret_without_versions_has_no_latest(client: SecretManagerServiceClient) -> None:
+def test_secret_without_versions_has_no_latest(client: Any) -> None:
     client.create_secret(parent=PROJECT, secret_id="pricing", secret=AUTOMATIC)
     with pytest.raises(NotFound):
         client.access_secret_version(name=f"{SECRET}/versions/latest")
 
 
-def test_secrets_survive_a_restart_in_a_private_file(
-    client: SecretManagerServiceClient, secret: str, path: Path
-) -> None:
+def test_secrets_survive_a_restart_in_a_private_file(client: Any, secret: str, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     again = SecretManager(path)
     assert again.access(f"{secret}/versions/1") == b"one"

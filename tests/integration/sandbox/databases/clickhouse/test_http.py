@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -17,7 +17,7 @@ Connect = Callable[..., Any]
 
 
 @pytest.fixture
-def http(server: Settings) -> httpx.Client:
+def http(server: Settings) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"http://{HOST}:{server.clickhouse_port}", timeout=10) as made:
         yield made
 

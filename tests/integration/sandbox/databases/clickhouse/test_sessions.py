@@ -81,7 +81,7 @@ def test_a_session_admits_one_request_at_a_time(server: Settings) -> None:
     def refused() -> bool:
         assert not first.done(), "it has answered, and nobody was refused"
         second = _get(server, {"query": "SELECT 1", "session_id": "locked"})
-        return second.headers.get("X-ClickHouse-Exception-Code") == "373"
+        return bool(second.headers.get("X-ClickHouse-Exception-Code") == "373")
 
     with ThreadPoolExecutor() as pool:
         first = pool.submit(slow)

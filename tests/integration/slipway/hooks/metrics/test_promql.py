@@ -29,7 +29,8 @@ def proxy(prometheus_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Itera
 def test_a_value_comes_back_with_labels_and_the_moment_asked_for(proxy: FaultProxy) -> None:
     moment = time.time() - 60
     (sample,) = PromQLHook().query('label_replace(vector(2.5), "revision_name", "r1", "", "")', time=moment)
-    assert sample == Sample({"revision_name": "r1"}, 2.5, pytest.approx(moment, abs=0.001))
+    assert sample == Sample({"revision_name": "r1"}, 2.5, sample.timestamp)
+    assert sample.timestamp == pytest.approx(moment, abs=0.001)
 
 
 def test_no_series_and_nan_are_no_evidence_never_zero(proxy: FaultProxy) -> None:

@@ -72,7 +72,7 @@ def _migrate(uri: str, folder: Path, last: int, moment: str, answer: int) -> Non
             signal.setitimer(signal.ITIMER_REAL, HALF_A_MILLISECOND)
         return send(self, *arguments, **keywords)
 
-    SchemaHook._apply = applying  # type: ignore[method-assign]
+    SchemaHook._apply = applying  # type: ignore[method-assign, assignment]
     psycopg.Connection.wait = counting  # type: ignore[method-assign]
     try:
         SchemaHook("killed").migrate(folder, pace=PACE, identity=DatabaseIdentity("product", "test"))

@@ -33,12 +33,11 @@ def test_the_products_migrations_apply_once_and_in_order(empty_database: str) ->
     assert migrate(PRODUCT) == []
     assert applied() == names
     with psycopg.connect(empty_database) as connection:
-        columns = dict(
-            connection.execute(
-                "SELECT column_name, data_type FROM information_schema.columns "
-                "WHERE table_name = 'token_usage_tracking'"
-            ).fetchall()
+        rows = connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns "
+            "WHERE table_name = 'token_usage_tracking'"
         )
+        columns = {row[0]: row[1] for row in rows}
         indexes = {row[0] for row in connection.execute("SELECT indexname FROM pg_indexes").fetchall()}
     assert columns["cost_usd"] == "numeric"
     assert columns["created_at"] == "timestamp without time zone"

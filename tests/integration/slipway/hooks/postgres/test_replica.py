@@ -52,8 +52,9 @@ def replica(database_server: Settings) -> Iterator[Callable[[str], str]]:
             timeout=60,
         )
         user = server_user()
-        for path in (cluster, *cluster.rglob("*")) if user else ():
-            os.chown(path, user.uid, user.gid, follow_symlinks=False)
+        for path in (cluster, *cluster.rglob("*")):
+            if user is not None:
+                os.chown(path, user.uid, user.gid, follow_symlinks=False)
         with running(postgres.program(settings), settings):
             yield lambda database: postgres.uri(settings, database)
 

@@ -133,7 +133,7 @@ def test_image_and_digest_of_a_revision() -> None:
     assert image_digest(revision(image="web:1")) is None
 
 
-def condition(state: State, message: str = "", type_: str = "Ready") -> run_v2.Condition:
+def condition(state: int, message: str = "", type_: str = "Ready") -> run_v2.Condition:
     return run_v2.Condition(type_=type_, state=state, message=message)
 
 

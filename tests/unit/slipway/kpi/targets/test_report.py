@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import get_args
 
 from slipway.kpi.targets.report import ReviewedTarget
 from slipway.kpi.targets.review import Status
@@ -51,5 +52,5 @@ def test_limits_on_one_side_and_on_both() -> None:
 
 
 def test_every_status_of_the_review_has_words() -> None:
-    for status in Status.__args__:
+    for status in get_args(Status):
         assert "_" not in replace(ROW, status=status).status_in_words

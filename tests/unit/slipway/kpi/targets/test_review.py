@@ -140,7 +140,7 @@ def test_a_level_is_the_newest_day_s_and_an_old_one_is_no_evidence() -> None:
     policy = one_target(measure="level", at_least=50, unit="users")
     rising = [DayValue(point.day, point.value, n=1) for point in values(10, 20, 30, 40)]
     found = review(policy, rising, 4)
-    assert (found.status, found.value, found.forecast) == ("on_track", 40, 70)
+    assert [found.status, found.value, found.forecast] == ["on_track", 40, 70]
     stale = review(policy, rising, 5)
     assert stale.status == "insufficient_data"
     assert "The newest value is of 2026-03-05, not 2026-03-06" in stale.reason
@@ -160,7 +160,7 @@ def test_an_increase_is_against_the_day_before_the_promotion() -> None:
 def test_a_return_is_of_the_investment() -> None:
     policy = one_target(measure="return", at_least=425, investment_usd=100, unit="percent")
     found = review(policy, values(60, 60, 60), 3)
-    assert (found.status, found.value, found.forecast) == ("behind", 80, 320)
+    assert [found.status, found.value, found.forecast] == ["behind", 80, 320]
     assert review(policy, values(300, 225, 0), 3).status == "met"
 
 
@@ -209,7 +209,7 @@ def test_nothing_is_met_without_evidence_and_every_word_has_a_reason(
             assert found.value is not None
         if found.status in ("on_track", "behind"):
             assert as_of < WEEK
-            assert found.low is not None
-            assert found.low <= found.forecast <= found.high
+            assert None not in (found.low, found.forecast, found.high)
+            assert found.low <= found.forecast <= found.high  # type: ignore[operator]
         if found.status == "missed":
             assert as_of >= WEEK
