@@ -1,4 +1,7 @@
-"""The cloud as a process: starting, stopping, starting again."""
+"""The cloud as a process: starting, stopping, starting again.
+
+These tests kill a cloud or take its ports: they start one of their own, beside the one that the others share.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ import pytest
 from google.cloud import run_v2
 
 from bench.running_cloud import Clients, CloudProcess, to, wait_for
+from sandbox.cloud.server import AlreadyRunningError, Cloud
 from sandbox.supervisor.settings import HOST, Settings
+from tests.waiting import BOUND_SECONDS
 
 pytestmark = pytest.mark.sandbox
 
@@ -65,21 +70,19 @@ def test_killed_started_again_and_stopped(other: CloudProcess) -> None:
     assert other.children() == []
 
 
-@pytest.mark.parametrize("offset", [1, 6, 83])
-def test_port_in_use(other: CloudProcess, offset: int) -> None:
-    port = other.settings.port_base + offset
+def test_port_in_use(other: CloudProcess) -> None:
+    port = other.settings.data_plane_ports[0]
     with socket.create_server((HOST, port)):
-        assert other.launch().wait(30) == 1
-    assert f"port {port}" in other.output
+        assert other.launch().wait(BOUND_SECONDS) == 1
+    assert f"port {port} (data plane)" in other.output
     assert "SLIPWAY_PORT_BASE" in other.output
     assert "Traceback" not in other.output
 
 
 def test_second_start_is_refused(cloud: CloudProcess, images: Path, other_port_base: int) -> None:
     before = {process.pid for process in cloud.children()}
-    second = CloudProcess(Settings(cloud.settings.home, other_port_base), images)
-    assert second.launch().wait(30) == 1
-    assert "runs already" in second.output
+    with pytest.raises(AlreadyRunningError, match="runs already"):
+        Cloud(Settings(cloud.settings.home, other_port_base), images, start_seconds=5)
     assert before <= {process.pid for process in cloud.children()}
 
 
