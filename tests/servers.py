@@ -21,7 +21,7 @@ import clickhouse_connect
 import pytest
 
 from sandbox.databases import postgres, prometheus
-from sandbox.databases.clickhouse import program as clickhouse
+from sandbox.databases.clickhouse import program as clickhouse_program
 from sandbox.databases.server_user import server_folder
 from sandbox.supervisor import credentials
 from sandbox.supervisor.processes import Program, answers, launch, wait_ready
@@ -99,11 +99,36 @@ def postgres_server(shared: Settings) -> Iterator[Settings]:
         yield shared
 
 
+class ClickHouseServer:
+    """A ClickHouse that can be killed and started again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = start(clickhouse_program.program(self.settings), self.settings)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            kill(self._process)
+
+
 @pytest.fixture(scope="session")
-def clickhouse_server(shared: Settings) -> Iterator[Settings]:
-    """The shared ClickHouse; whoever needs an empty database ``kpi`` makes it anew."""
-    with running(clickhouse.program(shared), shared):
-        yield shared
+def clickhouse(shared: Settings) -> Iterator[ClickHouseServer]:
+    """The shared ClickHouse; a test that kills it starts it again."""
+    server = ClickHouseServer(shared)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(clickhouse: ClickHouseServer) -> Settings:
+    """Where it is; whoever needs an empty database ``kpi`` makes it anew."""
+    return clickhouse.settings
 
 
 @pytest.fixture(scope="session")

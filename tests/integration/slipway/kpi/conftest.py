@@ -11,7 +11,6 @@ from slipway.ledger.ledger import Ledger
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.kpi.databases import (
-    ClickHouseServer,
     connections,
     empty_ledger,
     empty_source,
@@ -20,22 +19,13 @@ from tests.integration.slipway.kpi.databases import (
 from tests.integration.slipway.kpi.rollup import Rollup
 
 
-@pytest.fixture(scope="session")
-def clickhouse(database_server: Settings) -> Iterator[ClickHouseServer]:
-    """A running ClickHouse."""
-    server = ClickHouseServer(database_server)
-    server.start()
-    yield server
-    server.kill()
-
-
 @pytest.fixture(scope="module")
 def connected(
-    database_server: Settings, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
+    postgres_server: Settings, clickhouse_server: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
     """Both servers, named by Airflow connections."""
-    with connections(database_server, tmp_path_factory.mktemp("data_docs")):
-        yield database_server
+    with connections(postgres_server, tmp_path_factory.mktemp("data_docs")):
+        yield postgres_server
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,31 +11,12 @@ import psycopg
 import pytest
 
 from sandbox.databases import postgres
-from sandbox.databases.clickhouse.program import program as clickhouse_program
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
-from tests.integration.database_servers import kill, start
 from tests.integration.slipway.kpi.rollup import Rollup
 
 SQL = REPOSITORY / "include" / "sql"
 USERS = SQL / "postgres" / "seed" / "0001_users.sql"
-
-
-class ClickHouseServer:
-    """A ClickHouse that can be killed and started again."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        self._process = start(clickhouse_program(self.settings), self.settings)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            kill(self._process)
 
 
 @contextmanager

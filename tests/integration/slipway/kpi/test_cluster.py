@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
-import clickhouse_connect
 import pytest
 from slipway.kpi import migrations, views
 from slipway.kpi.warehouse import Warehouse
 
-from sandbox.databases.clickhouse.program import program
-from sandbox.supervisor import credentials
-from sandbox.supervisor.settings import HOST
-from tests.own_sandbox import own_sandbox
-from tests.servers import running
+from sandbox.supervisor.settings import Settings
+from tests.servers import open_clickhouse
 
 pytestmark = pytest.mark.sandbox
 DEFINITIONS = [text for migration in migrations.load() for text in migration.statements()]
@@ -37,18 +34,10 @@ class Recorder:
 
 
 @pytest.fixture(scope="module")
-def parser() -> Iterator[Any]:
-    """A ClickHouse, for its parser."""
-    with own_sandbox() as own, running(program(own), own):
-        client = clickhouse_connect.get_client(
-            host=HOST,
-            port=own.clickhouse_port,
-            username="slipway",
-            password=credentials.load(own).clickhouse_password,
-            autogenerate_session_id=False,
-        )
+def parser(clickhouse_server: Settings) -> Iterator[Any]:
+    """A client of ClickHouse, for its parser."""
+    with closing(open_clickhouse(clickhouse_server, database="default")) as client:
         yield client
-        client.close()
 
 
 def test_clickhouse_reads_every_definition_as_one_for_a_cluster(parser: Any) -> None:

@@ -20,11 +20,11 @@ SECONDS = 15
 
 
 def test_what_is_noted_about_the_users_becomes_revenue_and_conversion(
-    blank_source: psycopg.Connection, rollup: Rollup, database_server: Settings
+    blank_source: psycopg.Connection, rollup: Rollup, postgres_server: Settings
 ) -> None:
     blank_source.execute(PEOPLE.read_bytes(), {"ids": user_ids()})
     began = time.monotonic()
-    written = note_customers(database_server)
+    written = note_customers(postgres_server)
     assert time.monotonic() - began < SECONDS
     ((noted,),) = blank_source.execute(
         "SELECT (SELECT count(*) FROM subscription_event) + (SELECT count(*) FROM satisfaction_answer) "

@@ -75,9 +75,9 @@ def shift(ledger: Ledger, settings: Settings) -> str:
 
 
 def test_events_become_kpis_by_hand(
-    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, database_server: Settings
+    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
 ) -> None:
-    new = shift(ledger, database_server)
+    new = shift(ledger, postgres_server)
     people = dict(users(source))
     free = [user for user, plan in people.items() if plan == "free"]
     paying = [user for user, plan in people.items() if plan == "enterprise"]

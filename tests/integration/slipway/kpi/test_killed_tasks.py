@@ -38,13 +38,13 @@ CONNECTIONS = ("SLIPWAY_CLICKHOUSE", "NETRA_PRODUCTION_DB", "SLIPWAY_LEDGER")
 
 
 @pytest.fixture
-def proxy(database_server: Settings, rollup: Rollup) -> Iterator[FaultProxy]:
+def proxy(postgres_server: Settings, rollup: Rollup) -> Iterator[FaultProxy]:
     """A proxy between the tasks and ClickHouse, and a process to fork tasks from."""
     with pytest.MonkeyPatch.context() as tasks:
         tasks.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         task_process.warm_up()
         forkserver.ensure_running()
-    with fault_proxy(f"http://{HOST}:{database_server.clickhouse_port}") as made:
+    with fault_proxy(f"http://{HOST}:{postgres_server.clickhouse_port}") as made:
         yield made
 
 
@@ -106,10 +106,10 @@ def test_killed_anywhere_and_run_again_the_day_is_the_truth_and_never_half_there
     rollup: Rollup,
     proxy: FaultProxy,
     ledger: Ledger,
-    database_server: Settings,
+    postgres_server: Settings,
     steps: Mapping[str, int],
 ) -> None:
-    past = make_known_past(ledger, database_server, days=DAYS, users=USERS)
+    past = make_known_past(ledger, postgres_server, days=DAYS, users=USERS)
     past = replace(past, there=complete(past.there), late=complete(past.late))
     load(blank_source, past.there)
     day = past.days[-2]

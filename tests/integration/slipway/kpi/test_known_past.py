@@ -38,10 +38,10 @@ def past(
     blank_source: psycopg.Connection,
     rollup: Rollup,
     ledger: Ledger,
-    database_server: Settings,
+    postgres_server: Settings,
 ) -> Past:
     """The past in the product's database, without what comes late."""
-    made = make_known_past(ledger, database_server, days=request.param, users=USERS)
+    made = make_known_past(ledger, postgres_server, days=request.param, users=USERS)
     load(blank_source, made.there)
     rollup.run(made.days[0].isoformat(), until="migrate")
     return made

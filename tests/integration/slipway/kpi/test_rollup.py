@@ -25,7 +25,7 @@ from tests.integration.slipway.kpi.known_past import differences, make_days, rep
 from tests.integration.slipway.kpi.rollup import Rollup
 
 if TYPE_CHECKING:
-    from tests.integration.slipway.kpi.databases import ClickHouseServer
+    from tests.servers import ClickHouseServer
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 3, 31)

@@ -81,13 +81,13 @@ def three_days(rollup: Rollup) -> list[date]:
 
 
 def test_a_day_is_judged_from_what_is_published(
-    three_days: list[date], rollup: Rollup, ledger: Ledger, database_server: Settings
+    three_days: list[date], rollup: Rollup, ledger: Ledger, postgres_server: Settings
 ) -> None:
     assert review(three_days[0])["release"] is None
     assert reviews(rollup, three_days[0]) == {}
 
-    release = promote(ledger, database_server, three_days[0])
-    promote(ledger, database_server, three_days[2], version="1.2.0")
+    release = promote(ledger, postgres_server, three_days[0])
+    promote(ledger, postgres_server, three_days[2], version="1.2.0")
     for day in three_days:
         told = review(day)
         assert told["release"] == release
@@ -104,25 +104,25 @@ def test_a_day_is_judged_from_what_is_published(
 
 
 def test_reviewed_again_it_is_the_same_and_before_the_promotion_there_is_none(
-    three_days: list[date], rollup: Rollup, ledger: Ledger, database_server: Settings
+    three_days: list[date], rollup: Rollup, ledger: Ledger, postgres_server: Settings
 ) -> None:
-    release = promote(ledger, database_server, DAY)
+    release = promote(ledger, postgres_server, DAY)
     for attempt in (1, 2):
         review(DAY, attempt)
     before = reviews(rollup, DAY)
     assert len(before) == 16
     assert {row[5] for row in before.values()} == {release}
     # Moved to the day after: what was said about this day goes.
-    with psycopg.connect(postgres.uri(database_server, "slipway"), autocommit=True) as connection:
+    with psycopg.connect(postgres.uri(postgres_server, "slipway"), autocommit=True) as connection:
         connection.execute("UPDATE release SET closed_at = closed_at + interval '1 day'")
     assert review(DAY)["statuses"] == {}
     assert reviews(rollup, DAY) == {}
 
 
 def test_a_day_published_again_refreshes_what_was_said_about_later_days(
-    three_days: list[date], rollup: Rollup, ledger: Ledger, database_server: Settings
+    three_days: list[date], rollup: Rollup, ledger: Ledger, postgres_server: Settings
 ) -> None:
-    promote(ledger, database_server, three_days[0])
+    promote(ledger, postgres_server, three_days[0])
     for day in three_days:
         assert review(day)["later_days"] == 0
     assert reviews(rollup, three_days[2])["week_1", "conversions"][1] == 3

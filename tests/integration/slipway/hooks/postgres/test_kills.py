@@ -101,9 +101,9 @@ def run(folder: Path) -> Iterator[Migrate]:
 
 
 @pytest.fixture(scope="module")
-def fresh(database_server: Settings) -> Callable[[], str]:
+def fresh(postgres_server: Settings) -> Callable[[], str]:
     """Make a database with a table of 200 rows and return its URI."""
-    admin, uri = postgres.uri(database_server, "slipway"), postgres.uri(database_server, "killed")
+    admin, uri = postgres.uri(postgres_server, "slipway"), postgres.uri(postgres_server, "killed")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("CREATE DATABASE killed")
 

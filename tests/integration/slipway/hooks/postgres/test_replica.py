@@ -33,15 +33,15 @@ FILL = """UPDATE numbers SET doubled = 2 * id
 
 
 @pytest.fixture(scope="module")
-def replica(database_server: Settings) -> Iterator[Callable[[str], str]]:
+def replica(postgres_server: Settings) -> Iterator[Callable[[str], str]]:
     """Return the URI of a database on a streaming replica of the tests' server."""
     with own_sandbox() as settings:
-        shutil.copy2(database_server.home / "credentials.json", settings.home / "credentials.json")
+        shutil.copy2(postgres_server.home / "credentials.json", settings.home / "credentials.json")
         cluster = server_folder(settings, "postgres") / "cluster"
         subprocess.run(
             [
                 str(postgres.client_program("pg_basebackup")),
-                f"--dbname={postgres.uri(database_server, 'slipway')}",
+                f"--dbname={postgres.uri(postgres_server, 'slipway')}",
                 f"--pgdata={cluster}",
                 "--write-recovery-conf",
                 "--checkpoint=fast",

@@ -41,15 +41,15 @@ def big(empty_database: str) -> str:
 
 @pytest.fixture
 def restored(
-    big: str, database_server: Settings, monkeypatch: pytest.MonkeyPatch
+    big: str, postgres_server: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[DatabaseStateHook, str]]:
     """What is restored from a backup of it, and its URI."""
-    admin, names = postgres.uri(database_server, "slipway"), ("test_restored", big.rpartition("/")[2])
+    admin, names = postgres.uri(postgres_server, "slipway"), ("test_restored", big.rpartition("/")[2])
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*(sql.Identifier(name) for name in names))
         )
-        uri = postgres.uri(database_server, names[0])
+        uri = postgres.uri(postgres_server, names[0])
         monkeypatch.setenv("AIRFLOW_CONN_RESTORED", uri)
         yield DatabaseStateHook("restored"), uri
         connection.execute("DROP DATABASE test_restored WITH (FORCE)")
