@@ -23,7 +23,7 @@ from sandbox.platform.identity import issue
 from sandbox.supervisor.settings import HOST, REPOSITORY
 
 START_SECONDS = 60.0
-STOP_SECONDS = 12.0
+STOP_SECONDS = 60.0
 SIGNING_KEY = "a-signing-key-of-the-tests-alone-0123456789"
 PRICING = {
     "LLM_PRICING_GPT4_INPUT": "0.00003",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tests.integration.sandbox.platform.services import (
     launch,
     start,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 WAIT_SECONDS = 60.0
@@ -158,11 +160,17 @@ def test_the_users_are_the_seeded_ones(database: str) -> None:
     assert set(user_ids()) <= {row[0] for row in rows}
 
 
+def handles(process: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    (caught,) = re.findall(r"SigCgt:\s+(\w+)", Path(f"/proc/{process}/status").read_text())
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def test_without_endpoints_users_wait_and_stop_on_a_signal(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "SLIPWAY_HOME": str(tmp_path), "SLIPWAY_PORT_BASE": "30000"}
     process = subprocess.Popen([sys.executable, "-m", "sandbox.users"], cwd=REPOSITORY, env=environment)
     try:
-        time.sleep(2.5)
+        until(lambda: handles(process.pid, signal.SIGTERM), "a process that can be told to stop")
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_SECONDS) == 0
