@@ -197,7 +197,7 @@ def test_the_root_holds_only_the_modules_that_every_package_needs() -> None:
 def test_the_table_and_the_imports_are_read() -> None:
     """Guards the tests above against a parser that finds nothing."""
     assert rows()["release"].imports >= {"hooks", "ledger"}
-    assert rows()["analysis"].libraries == {"numpy", "pydantic", "scipy"}
+    assert rows()["analysis"].libraries == frozenset({"numpy", "pydantic", "scipy"})
     assert ("release", "hooks") in {(found.package, target) for found, target in crossings()}
     assert len(rows()) > 10
     assert len(imports()) > 1000

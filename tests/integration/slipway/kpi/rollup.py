@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import threading
 from collections.abc import Collection
 from datetime import date
@@ -147,7 +148,7 @@ def _execute(task: Any, day: str, attempt: int, results: dict[str, Any]) -> Any:
     for field in task.template_fields:
         setattr(task, field, _render(getattr(task, field), day, results))
     # The undecorated execute: the decorated one warns that no task runner called it.
-    return type(task).execute.__wrapped__(task, context)
+    return inspect.unwrap(type(task).execute)(task, context)
 
 
 def _render(value: Any, day: str, results: dict[str, Any]) -> Any:

@@ -48,7 +48,7 @@ def write(source: psycopg.Connection, table: str, *rows: dict[str, Any]) -> None
         values = {"id": uuid.uuid4(), **row}
         names = ", ".join(values)
         places = ", ".join(f"%({name})s" for name in values)
-        source.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)  # type: ignore[arg-type]
+        source.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)
 
 
 def shift(ledger: Ledger, settings: Settings) -> str:

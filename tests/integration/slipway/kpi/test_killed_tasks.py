@@ -85,7 +85,8 @@ def killed_until_it_succeeds(
         victim = task()
         fault = Fault(".*", "", skip=skip, lost="answer")
         moment = "before" if number % 2 else "after"
-        injected = proxy.inject(replace(fault, **{moment: victim.kill}))
+        happens: dict[str, Any] = {moment: victim.kill}
+        injected = proxy.inject(replace(fault, **happens))
         victim.start()
         ended = victim.wait()
         if injected.times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -209,7 +210,7 @@ def test_a_row_lost_on_the_way_publishes_nothing(day: KnownDay) -> None:
     task = ReconcileDayOperator(task_id="reconcile", inputs=stages, day=TEXT)
     lost = rf"fact rows: expected {len(day.usage)}\.000000, found {len(day.usage) - 1}\.000000"
     with pytest.raises(ReconciliationFailed, match=lost):
-        ReconcileDayOperator.execute.__wrapped__(task, {})
+        inspect.unwrap(ReconcileDayOperator.execute)(task, {})
     assert rollup.published(TEXT) == before
 
 
@@ -225,7 +226,7 @@ def test_a_day_is_not_emptied_by_accident(day: KnownDay) -> None:
         day=TEXT,
     )
     with pytest.raises(ClickHouseError, match="REPLACE PARTITION"):
-        PublishDayOperator.execute.__wrapped__(task, {})
+        inspect.unwrap(PublishDayOperator.execute)(task, {})
     day.rollup.command("DROP TABLE kpi.stg_nothing")
     assert day.rollup.command(f"SELECT count() FROM kpi.usage_fact WHERE day = '{TEXT}'") == len(day.usage)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -65,7 +66,7 @@ def review(day: date, attempt: int = 1) -> dict[str, Any]:
 
     task = ReviewTargetsOperator(task_id="review_targets", day=day.isoformat())
     context = {"run_id": f"run-{day}", "ti": SimpleNamespace(try_number=attempt)}
-    told: dict[str, Any] = ReviewTargetsOperator.execute.__wrapped__(task, context)
+    told: dict[str, Any] = inspect.unwrap(ReviewTargetsOperator.execute)(task, context)
     return told
 
 

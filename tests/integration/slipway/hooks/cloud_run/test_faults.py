@@ -10,7 +10,7 @@ from google.cloud import run_v2
 from slipway.exceptions import CloudRunError, ReleaseConflict
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, tags_of
 
-from sandbox.supervisor.settings import HOST, LOCATION, Settings
+from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
 from tests.integration.slipway.hooks.web_service import SECONDS, Web
 
@@ -211,4 +211,4 @@ def test_the_first_revision_of_a_service_survives_the_network(
     web.deploy("a", tag="first", timeout=SHORT * 2)
     assert web.split() == {"a": 100}
     assert len(cloud_run.list_revisions(web.address)) == 1
-    cloud_run._client(run_v2.ServicesClient, LOCATION).delete_service(name=web.read().name).result(SECONDS)
+    cloud_run.api_client(run_v2.ServicesClient).delete_service(name=web.read().name).result(SECONDS)

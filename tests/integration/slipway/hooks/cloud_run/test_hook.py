@@ -7,6 +7,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -29,7 +30,7 @@ from slipway.hooks.cloud_run.hook import (
 )
 from slipway.hooks.secret_manager import SecretVersionHook
 
-from sandbox.supervisor.settings import LOCATION, Settings
+from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy
 from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
 
@@ -125,7 +126,7 @@ def test_a_name_that_is_taken_by_another_content_is_a_conflict(
 def test_traffic_to_latest_is_pinned_before_a_revision_is_added(web: Web) -> None:
     latest = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
     service = run_v2.Service(name=web.read().name, traffic=[run_v2.TrafficTarget(type_=latest, percent=100)])
-    client = web.hook._client(run_v2.ServicesClient, LOCATION)
+    client = web.hook.api_client(run_v2.ServicesClient)
     client.update_service(service=service, update_mask={"paths": ["traffic"]}).result(timeout=SECONDS)
     web.deploy("b", tag="candidate")
     assert web.split() == {"a": 100}
@@ -231,7 +232,7 @@ def test_what_does_not_exist_is_named(web: Web) -> None:
     with pytest.raises(RevisionNotFound, match=web.name("nothing")):
         web.revision("nothing")
     with pytest.raises(ServiceNotFound, match="service absent"):
-        web.hook.get_service(project_id=PROJECT, location=LOCATION, service="absent")
+        web.hook.get_service(replace(web.address, service="absent"))
 
 
 def test_two_runs_of_one_task_make_one_revision(web: Web) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ STAGED = (
 def reconcile(rows: list[tuple[str, Decimal, Decimal]], monkeypatch: pytest.MonkeyPatch) -> Any:
     use(FakeClient({"trailers": rows}), "slipway.operators.kpi.checks", monkeypatch)
     operator = ReconcileDayOperator(task_id="r", inputs={"all": dict.fromkeys(STAGED, "stg")}, day=DAY)
-    return ReconcileDayOperator.execute.__wrapped__(operator, {})
+    return inspect.unwrap(ReconcileDayOperator.execute)(operator, {})
 
 
 def test_a_day_that_is_the_sources_says_what_to_expect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def quality(broken: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, li
         inputs={"all": {"staged_day": "stg_1"}},
         day=DAY,
     )
-    return QualityOperator.execute.__wrapped__(operator, {}), asked
+    return inspect.unwrap(QualityOperator.execute)(operator, {}), asked
 
 
 def test_expectations_are_asked_of_the_staged_table(monkeypatch: pytest.MonkeyPatch) -> None:

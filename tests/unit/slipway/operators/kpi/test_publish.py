@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from slipway.operators.kpi.publish import PublishDayOperator
 
@@ -18,7 +20,7 @@ def test_each_table_is_replaced_and_empty_only_when_the_source_is(monkeypatch: p
         expected_rows={"usage_fact": 7, "event_fact": 0},
         day="2026-01-31",
     )
-    assert PublishDayOperator.execute.__wrapped__(operator, {}) == {"day": "2026-01-31", "rows": 7}
+    assert inspect.unwrap(PublishDayOperator.execute)(operator, {}) == {"day": "2026-01-31", "rows": 7}
     usage, events = client.commands
     assert 'ALTER TABLE "usage_fact" REPLACE PARTITION {day:Date} FROM "stg_1"' in usage
     assert 'ALTER TABLE "event_fact" REPLACE PARTITION {day:Date} FROM "stg_2"' in events

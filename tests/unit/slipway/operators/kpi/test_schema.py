@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from slipway.kpi.errors import SourceDrift
 from slipway.kpi.source_schema import expected_schema
@@ -18,7 +20,7 @@ COLUMNS = [
 def check(rows: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     use(FakeClient({"pg_attribute": rows}), MODULE, monkeypatch)
     operator = CheckSourceSchemaOperator(task_id="schema")
-    found: list[str] = CheckSourceSchemaOperator.execute.__wrapped__(operator, {})
+    found: list[str] = inspect.unwrap(CheckSourceSchemaOperator.execute)(operator, {})
     return found
 
 
@@ -35,7 +37,7 @@ def test_the_tables_of_the_run_are_dropped(monkeypatch: pytest.MonkeyPatch) -> N
     client = FakeClient({"system.tables": [("stg_a",), ("stg_b",)]})
     use(client, MODULE, monkeypatch)
     operator = DropStagingOperator(task_id="drop")
-    assert DropStagingOperator.execute.__wrapped__(operator, {"run_id": "manual__1"}) == 2
+    assert inspect.unwrap(DropStagingOperator.execute)(operator, {"run_id": "manual__1"}) == 2
     assert [command.strip() for command in client.commands] == [
         'DROP TABLE IF EXISTS "stg_a" SYNC',
         'DROP TABLE IF EXISTS "stg_b" SYNC',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +18,7 @@ def test_a_table_is_filled_by_the_statement_of_its_name(monkeypatch: pytest.Monk
     use(client, "slipway.operators.kpi.stage", monkeypatch)
     inputs = {"extract": {"release_extract": "stg_before"}}
     stage = StageOperator(task_id="s", tables=["release_phase"], inputs=inputs, day="2026-01-31")
-    made = StageOperator.execute.__wrapped__(stage, CONTEXT)
+    made = inspect.unwrap(StageOperator.execute)(stage, CONTEXT)
     (staging,) = made.values()
     assert list(made) == ["release_phase"]
     assert staging.startswith("stg_release_phase__manual_1_")
@@ -31,5 +32,5 @@ def test_a_table_is_filled_by_the_statement_of_its_name(monkeypatch: pytest.Monk
 def test_no_two_executions_of_a_try_write_the_same_table(monkeypatch: pytest.MonkeyPatch) -> None:
     use(FakeClient(), "slipway.operators.kpi.stage", monkeypatch)
     stage = StageOperator(task_id="s", tables={"usage_fact": []}, day="2026-01-31")
-    first, second = (StageOperator.execute.__wrapped__(stage, CONTEXT) for _ in range(2))
+    first, second = (inspect.unwrap(StageOperator.execute)(stage, CONTEXT) for _ in range(2))
     assert first["usage_fact"] != second["usage_fact"]
