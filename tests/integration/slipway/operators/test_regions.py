@@ -20,7 +20,7 @@ from slipway.analysis.verdict import Verdict
 from slipway.exceptions import RequestRefused
 from slipway.hooks.cloud_run.hook import lease_of, serving_split
 from slipway.ledger.entries import GateDecided, LoadTested, NextRegionStarted, RegionsReported
-from slipway.ledger.ledger import Ledger
+from slipway.ledger.ledger import Ledger, Outcome
 from slipway.operators import regions
 from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.gates import PreparationGateOperator
@@ -113,7 +113,7 @@ class Rollout:
             self.go_on(**request)
         return caught.value
 
-    def end_first(self, outcome: str = "promoted") -> None:
+    def end_first(self, outcome: Outcome = "promoted") -> None:
         """End the first region's release, and its run."""
         self.first.close(outcome)
         self.runs.states[f"{self.run}--{LOCATION}"] = "success" if outcome == "promoted" else "failed"

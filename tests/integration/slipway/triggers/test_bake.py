@@ -161,7 +161,7 @@ async def test_a_triggerer_that_dies_counts_nothing_twice(
     evidence = ledger.get(released.release_id, EvidenceRecorded, phase="canary")
     assert evidence is not None
     record = evidence.record()
-    looks = [(at, canary) for at, canary, _ in record.looks() if not isinstance(canary, str)]
+    looks = [(at, canary) for at, canary, _ in record.checks() if not isinstance(canary, str)]
     assert [at for at, _ in looks] == [float(second) for second in range(41)]
     # What the first instance served in the second of its restart is lost with it.
     served = REQUESTS * (40 + 40 - SECOND)

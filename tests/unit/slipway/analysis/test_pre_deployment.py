@@ -11,10 +11,10 @@ from slipway.analysis.pre_deployment import Item, Prepared, go_or_no_go
 from slipway.analysis.staging import LoadReport, MemoryReport, WebSocketReport
 from slipway.analysis.verdict import Verdict
 from slipway.hooks.command.suites import SuiteResult
-from slipway.policy.checklist import ITEMS, BusinessValue
+from slipway.policy.checklist import ITEMS, BusinessValue, ItemName
 from slipway.policy.release import Policy, load_policy
 
-FINE: dict[str, Any] = {item: Item(True, "fine", {}) for item in ITEMS}
+FINE: dict[ItemName, Item | None] = {item: Item(True, "fine", {}) for item in ITEMS}
 PASSED = SuiteResult(20, 20, [])
 
 
@@ -163,9 +163,11 @@ def test_a_whole_list_is_go(policy: Policy) -> None:
 
 @pytest.mark.parametrize("item", ITEMS)
 @pytest.mark.parametrize("entry", [None, Item(False, "broken", {})])
-def test_one_item_that_is_missing_or_fails_is_no_go(policy: Policy, item: str, entry: Item | None) -> None:
+def test_one_item_that_is_missing_or_fails_is_no_go(
+    policy: Policy, item: ItemName, entry: Item | None
+) -> None:
     required = policy.checklist.model_copy(update={"optional": ()})
-    entries: dict[str, Any] = FINE | {item: entry}
+    entries = FINE | {item: entry}
     decision = go_or_no_go(required, entries)
     assert decision.verdict is Verdict.ROLLBACK
     assert decision.reason.startswith("✗")

@@ -36,6 +36,7 @@ def masked(fields: dict[str, Any], *secrets: str) -> Any:
 def line(entry: LedgerEntry) -> tuple[str, dict[str, Any]]:
     log: Any = Log()
     audit_entry(log, "v1", entry, repeated=False)
+    found: tuple[str, dict[str, Any]]
     (found,) = log.lines
     return found
 

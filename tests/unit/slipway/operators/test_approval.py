@@ -150,7 +150,8 @@ def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go
 ) -> None:
     assert operator(POLICY).execute(CONTEXT) is True
     assert operator(POLICY.model_copy(update={"approval": None})).execute(CONTEXT) is True
-    task = operator(**{ITEMS[0]: ChecklistItemChecked(item=ITEMS[0], passed=False, reason="it is not")})
+    failed = ChecklistItemChecked(item=ITEMS[0], passed=False, reason="it is not")
+    task = operator(ASKING, **{str(ITEMS[0]): failed})
     assert task.execute(CONTEXT) is False
     assert gate(task).verdict == "rollback"
     assert "it is not" in gate(task).reason

@@ -133,7 +133,9 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
         sensor.on_answer(CONTEXT, answer(WATCH_ON))
     _, arguments = deferred.value.trigger.serialize()
     assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
-    (until,) = sensor.ledger.locks.renewed
+    ledger = sensor.ledger
+    assert isinstance(ledger, FakeLedger)
+    (until,) = ledger.locks.renewed
     assert until > datetime.now(UTC) + timedelta(seconds=POLICY.lease_seconds - 60), (
         "it may last as long again"
     )
