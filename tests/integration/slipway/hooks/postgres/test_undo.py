@@ -82,7 +82,7 @@ def test_a_backward_file_that_fails_changes_nothing(folder: Path) -> None:
 
 
 def test_another_database_and_an_unknown_name_are_refused(folder: Path) -> None:
-    with pytest.raises(WrongDatabase, match="not of product/production"):
+    with pytest.raises(WrongDatabase, match="expected product/production's"):
         undo(folder, "0002_fill", DatabaseIdentity("product", "production"))
     with pytest.raises(MigrationInvalid, match="migration 0009_none: there is no such file"):
         undo(folder, "0009_none")
