@@ -173,6 +173,6 @@ def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[
             "schema": CLICKHOUSE_DATABASE,
         },
         "slipway_promql": {"conn_type": "http", "host": settings.prometheus_url},
-        "slipway_team": {"conn_type": "http", "host": f"{google}{team_room.PATH}"},
+        "slipway_team": team_room.connection(google),
         "slipway_git": {"conn_type": "git", "host": str(repository.path(settings))},
     }

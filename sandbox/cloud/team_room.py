@@ -28,6 +28,15 @@ def messages(settings: Settings) -> list[Mapping[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def connection(cloud_url: str) -> dict[str, Any]:
+    """Return the Airflow connection to the room: Apprise posts JSON with the message as ``text``.
+
+    :param cloud_url: where the local cloud answers.
+    """
+    path = f"{cloud_url.replace('http', 'json', 1)}{PATH}?:message=text"
+    return {"conn_type": "apprise", "extra": {"config": {"path": path}}}
+
+
 def route(settings: Settings) -> Route:
     """Return the webhook: JSON with a ``text``, as Slack takes it, is answered with ``ok``."""
 

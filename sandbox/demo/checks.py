@@ -35,7 +35,7 @@ def check_good(report: ReleaseReport, settings: Settings) -> Iterator[Check]:
         steps = traffic_steps(settings, name)
         share = steps[-1].split.get(revision, 0) if steps else 0
         yield Check(share == 100, f"{key}: {share} % of the traffic on {revision}")
-    told = [m for m in team_room.messages(settings) if m.get("release") == report.plan["release_id"]]
+    told = [m for m in team_room.messages(settings) if report.plan["release_id"] in m["text"]]
     yield Check(len(told) == 1, f"the team was told: {len(told)} message in its room")
     migrated = report.run.tasks.get("phase_2_production_preparation.migrate_schema")
     yield Check(migrated == "success", f"schema migration: {migrated}")

@@ -1,11 +1,9 @@
-"""Tells the team, through whatever the connection is: a webhook or e-mail."""
+"""Notifies the team through Apprise: one connection, any channel."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, BaseNotifier
 
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
     from slipway.ledger.ledger import Release
-
-ANSWER_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +25,12 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
     :param event: ledger key of what happened.
     :param subject: the message in one line.
     :param message: what happened and what to do, in one or more lines.
-    :return: why the team was not notified, for the record; None when a channel took the message.
+    :return: why the team was not notified, for the record; None when every channel took the message.
     """
     notifier = TeamNotifier(
-        message=message,
+        message=f"{message}\n({release.release_id}, {event})",
         subject=subject,
         conn_id=release.policy.checklist.notification.connection,
-        details={"release": release.release_id, "event": event},
     )
     try:
         notifier.notify(context)
@@ -48,87 +43,76 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
 class TeamNotifier(BaseNotifier):
     """Send one message to the team.
 
-    A connection of type ``http`` is a webhook: its host is the URL, a password the secret end of it, and the
-    message is posted as JSON with the field ``text``, as Slack, Mattermost and Google Chat take it. One of
-    type ``smtp`` is e-mail, to the addresses in its extra ``to``.
+    The connection is of type ``apprise``; its extra ``config`` holds one or more channels, each a ``path``
+    that is an Apprise URL, such as ``slack://...``, ``mailtos://...`` or ``json://...``. Every channel waits
+    4 s to connect and 4 s for an answer, all at the same time. Apprise's own notifier is not used: it drops
+    whether a channel took the message.
 
     :param message: what to say, in one or more lines. (templated)
-    :param subject: of an e-mail. (templated)
+    :param subject: the message in one line, for channels that have one. (templated)
     :param conn_id: Airflow connection.
-    :param details: more fields of a webhook's JSON; never a secret.
     """
 
     template_fields = ("message", "subject")
 
-    def __init__(
-        self, *, message: str, subject: str, conn_id: str, details: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *, message: str, subject: str, conn_id: str) -> None:
         super().__init__()
         self.message = message
         self.subject = subject
         self.conn_id = conn_id
-        self.details = dict(details or {})
 
     def notify(self, context: Context) -> None:
         """Send the message.
 
         :param context: Airflow's context of the task.
-        :raises NotificationFailed: when the connection is missing or of another type, or nobody takes it.
+        :raises NotificationFailed: when the connection is missing or unusable, or a channel does not take the
+            message; which of the channels it was is in the task's log.
         """
+        import apprise
+        from airflow.providers.apprise.hooks.apprise import AppriseHook
+        from airflow.sdk.log import mask_secret
+
+        # A URL holds its channel's secret: Apprise logs one that it cannot read, and both log it at DEBUG.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)
         connection = self._connection()
-        if connection.conn_type == "http":
-            self._post(connection)
-        elif connection.conn_type == "smtp":
-            self._mail(connection)
-        else:
+        hook, channels = AppriseHook(self.conn_id), apprise.Apprise()
+        try:
+            config = hook.get_config_from_conn(connection)
+            paths = [channel["path"] for channel in (config if isinstance(config, list) else [config])]
+            for path in paths:
+                mask_secret(path)
+            hook.set_config_from_conn(connection, channels)
+        except (KeyError, TypeError, ValueError):
+            # The error's own words may hold a URL.
             raise NotificationFailed(
-                f"connection {self.conn_id}: type {connection.conn_type!r}; must be http (a webhook) or smtp"
+                f"connection {self.conn_id}: its extra 'config' must be a mapping with the Apprise URL under "
+                "'path', or a list of them"
+            ) from None
+        if not paths or len(channels) < len(paths):
+            raise NotificationFailed(
+                f"connection {self.conn_id}: {len(channels)} of {len(paths)} channels can be used; the"
+                " 'path' of the others is no URL that Apprise knows"
+            )
+        logging.getLogger("apprise").setLevel(logging.INFO)
+        if not channels.notify(body=self.message, title=self.subject, body_format=apprise.NotifyFormat.TEXT):
+            names = ", ".join(str(channel.service_name) for channel in channels)
+            raise NotificationFailed(
+                f"connection {self.conn_id}: a channel did not take the message (of {names}); "
+                "see the task's log"
             )
 
     def _connection(self) -> Connection:
         from airflow.sdk.exceptions import AirflowNotFoundException
 
         try:
-            return BaseHook.get_connection(self.conn_id)
+            connection = BaseHook.get_connection(self.conn_id)
         except AirflowNotFoundException as error:
             raise NotificationFailed(
                 f"connection {self.conn_id}: is not configured; make it, or name another in the policy"
             ) from error
-
-    def _post(self, connection: Connection) -> None:
-        import httpx
-
-        url = connection.host or ""
-        if "://" not in url:
+        if connection.conn_type != "apprise":
             raise NotificationFailed(
-                f"connection {self.conn_id}: host {url!r} must be the webhook's whole URL"
+                f"connection {self.conn_id}: type {connection.conn_type!r}; must be apprise"
             )
-        if connection.password:
-            url = f"{url.rstrip('/')}/{connection.password.lstrip('/')}"
-        try:
-            answer = httpx.post(
-                url, json={"text": self.message, **self.details}, timeout=ANSWER_SECONDS, trust_env=True
-            )
-        except httpx.HTTPError as error:
-            # The error's own words may hold the URL, whose end is a secret.
-            raise NotificationFailed(
-                f"connection {self.conn_id}: nobody answers ({type(error).__name__})"
-            ) from None
-        if not answer.is_success:
-            raise NotificationFailed(f"connection {self.conn_id}: refused with HTTP {answer.status_code}")
-
-    def _mail(self, connection: Connection) -> None:
-        import smtplib
-
-        from airflow.providers.smtp.hooks.smtp import SmtpHook
-
-        to = connection.extra_dejson.get("to")
-        if not to:
-            raise NotificationFailed(f"connection {self.conn_id}: no addresses; set its extra 'to'")
-        try:
-            with SmtpHook(smtp_conn_id=self.conn_id) as hook:
-                hook.send_email_smtp(
-                    to=to, subject=self.subject, html_content=f"<pre>{escape(self.message)}</pre>"
-                )
-        except (OSError, smtplib.SMTPException) as error:
-            raise NotificationFailed(f"connection {self.conn_id}: {error}") from error
+        return connection

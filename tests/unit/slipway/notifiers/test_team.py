@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -74,65 +75,74 @@ def _running(server: socketserver.TCPServer) -> Iterator[_Server]:
     server.server_close()
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> None:
-    """Send a message through a connection of this content."""
+def tell(monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:
+    """Send a message through a connection with these channels."""
+    channels = [{"path": path} for path in paths]
+    connection = {"conn_type": "apprise", "extra": {"config": channels}}
     monkeypatch.setenv("AIRFLOW_CONN_TEST_TEAM", json.dumps(connection))
     notifier = TeamNotifier(
-        message="Release <1.1.0>\nis about to go",
-        subject="Release 1.1.0",
-        conn_id="test_team",
-        details={"n": 1},
+        message="Release <1.1.0>\nis about to go", subject="Release 1.1.0", conn_id="test_team"
     )
     notifier.notify({})
 
 
-def test_a_webhook_gets_the_text_and_the_details(webhook: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, conn_type="http", host=f"http://127.0.0.1:{webhook.port}/hook", password="secret")
-    assert webhook.received == [{"text": "Release <1.1.0>\nis about to go", "n": 1}]
+def test_a_webhook_gets_the_text_and_the_subject(webhook: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, f"json://127.0.0.1:{webhook.port}/hook/secret?:message=text")
+    (got,) = webhook.received
+    assert (got["text"], got["title"]) == ("Release <1.1.0>\nis about to go", "Release 1.1.0")
 
 
-def test_a_refusal_is_told_without_the_secret_end_of_the_url(
+@pytest.mark.parametrize("place", ["127.0.0.1:{port}/hook/hunter2", "127.0.0.1:9/hook/hunter2"])
+def test_a_channel_that_takes_nothing_is_named_and_its_secret_is_not(
+    webhook: _Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(NotificationFailed, match="a channel did not take the message") as caught:
+        tell(monkeypatch, f"json://{place.format(port=webhook.port)}")
+    assert "JSON" in str(caught.value)
+    assert "hunter2" not in str(caught.value) + caplog.text
+
+
+def test_one_channel_of_two_that_takes_nothing_is_a_failure(
     webhook: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = f"http://127.0.0.1:{webhook.port}/hook"
-    with pytest.raises(NotificationFailed, match="refused with HTTP 403") as caught:
-        tell(monkeypatch, conn_type="http", host=host, password="hunter2")
-    assert "hunter2" not in str(caught.value)
-    with pytest.raises(NotificationFailed, match=r"nobody answers \(ConnectError\)"):
-        tell(monkeypatch, conn_type="http", host="http://127.0.0.1:9/hook", password="hunter2")
+    good, bad = f"json://127.0.0.1:{webhook.port}/hook/secret", "json://127.0.0.1:9/hook"
+    with pytest.raises(NotificationFailed, match="a channel did not take the message"):
+        tell(monkeypatch, good, bad)
+    assert len(webhook.received) == 1
 
 
 def test_e_mail_goes_to_the_addresses(mail: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    to = "ops@example.com,cto@example.com"
     tell(
         monkeypatch,
-        conn_type="smtp",
-        host="127.0.0.1",
-        port=mail.port,
-        extra={
-            "to": ["ops@example.com", "cto@example.com"],
-            "from_email": "slipway@example.com",
-            "disable_ssl": True,
-            "disable_tls": True,
-        },
+        f"mailto://127.0.0.1:{mail.port}?from=slipway@example.com&to={to}&mode=insecure",
     )
-    *receivers, text = mail.received
-    assert receivers == ["rcpt TO:<ops@example.com>", "rcpt TO:<cto@example.com>"]
-    assert "Subject: Release 1.1.0" in text
+    received = "\n".join(mail.received)
+    assert {"<ops@example.com>" in received, "<cto@example.com>" in received} == {True}
+    assert "Subject: Release 1.1.0" in received
 
 
 @pytest.mark.parametrize(
     ("connection", "message"),
     [
-        ({"conn_type": "ssh", "host": "x"}, r"type 'ssh'; must be http \(a webhook\) or smtp"),
-        ({"conn_type": "http", "host": "chat.example.com"}, "must be the webhook's whole URL"),
-        ({"conn_type": "smtp", "host": "x"}, "no addresses; set its extra 'to'"),
+        ({"conn_type": "ssh", "host": "x"}, "type 'ssh'; must be apprise"),
+        ({"conn_type": "apprise"}, "its extra 'config' must be"),
+        ({"conn_type": "apprise", "extra": {"config": 7}}, "its extra 'config' must be"),
+        ({"conn_type": "apprise", "extra": {"config": []}}, "0 of 0 channels can be used"),
+        ({"conn_type": "apprise", "extra": {"config": {"path": "hunter2://x"}}}, "0 of 1 channels can be"),
     ],
 )
 def test_a_connection_that_cannot_be_used(
-    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], message: str
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    connection: dict[str, Any],
+    message: str,
 ) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_TEST_TEAM", json.dumps(connection))
     with pytest.raises(NotificationFailed, match=message):
-        tell(monkeypatch, **connection)
+        TeamNotifier(message="x", subject="x", conn_id="test_team").notify({})
+    assert "hunter2" not in caplog.text
 
 
 def test_a_connection_that_is_not_there() -> None:
@@ -146,9 +156,12 @@ def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing
 ) -> None:
     notification = SimpleNamespace(connection="test_team")
     policy = SimpleNamespace(checklist=SimpleNamespace(notification=notification))
-    release: Any = SimpleNamespace(release_id="r", policy=policy)
-    for path, error in (("/hook/secret", None), ("/hook", "connection test_team: refused with HTTP 403")):
-        connection = {"conn_type": "http", "host": f"http://127.0.0.1:{webhook.port}{path}"}
-        monkeypatch.setenv("AIRFLOW_CONN_TEST_TEAM", json.dumps(connection))
-        assert notify_team({}, release, "called/canary", "Frozen", "The canary is frozen.") == error
-    assert webhook.received[0] == {"text": "The canary is frozen.", "release": "r", "event": "called/canary"}
+    release: Any = SimpleNamespace(release_id="v1-2-0-r", policy=policy)
+    for path, fails in (("/hook/secret", False), ("/hook", True)):
+        config = {"path": f"json://127.0.0.1:{webhook.port}{path}"}
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_TEST_TEAM", json.dumps({"conn_type": "apprise", "extra": {"config": config}})
+        )
+        error = notify_team({}, release, "called/canary", "Frozen", "The canary is frozen.")
+        assert (error is not None) is fails
+    assert webhook.received[0]["message"] == "The canary is frozen.\n(v1-2-0-r, called/canary)"
