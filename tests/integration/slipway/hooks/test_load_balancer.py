@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from functools import partial
 
 import pytest
 from slipway.exceptions import LoadBalancerUnreadable
+from slipway.hooks.google.calls import bounded
 from slipway.hooks.load_balancer import LoadBalancerHook
 from slipway.policy.release import Policy, load_policy, parse_policy
 from slipway.release.load_balancer import unfit
@@ -80,7 +82,7 @@ def test_what_is_wrong_is_named_with_the_way_forward(
 
 
 def test_no_answer_is_not_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.hooks.load_balancer.READ_SECONDS", 0.5)
+    monkeypatch.setattr("slipway.hooks.load_balancer.bounded", partial(bounded, 0.5))
     connect(monkeypatch, "http://127.0.0.1:1")
     with (
         closing(LoadBalancerHook()) as hook,

@@ -96,7 +96,7 @@ class Rollout:
 
     def inherit(self, steps: Steps) -> Any:
         """Judge the second region by the evidence of the first."""
-        gate = PreparationGateOperator(task_id="gate", phase="preparation", required=[])
+        gate = PreparationGateOperator(task_id="gate", phase="preparation")
         return gate.judge(self.ledger.release(steps.release_id), self.product.context)
 
     def go_on(self, **request: Any) -> list[str]:

@@ -86,7 +86,7 @@ def test_a_rolled_back_release_tells_the_whole_story(reader: TestClient, ledger:
     assert "ada: the spring sale" in words
     assert "Error rate over the trigger" in words
     new = release.plan.services["backend"].revisions["production"]
-    for step in (f"{STABLE} 100 % when the release began", f"{new} 10 %", "the brake"):
+    for step in (f"{STABLE} 100 % when the release began", f"{new} 10 %", "the emergency brake"):
         assert step in words, step
     assert words.count(f"{STABLE} 100 %") == 2, "what the rollback confirmed is no step of its own"
     assert "No day has been reviewed yet" in words
