@@ -94,7 +94,7 @@ class Rollout:
         steps.release_id, steps.revision = plan.release_id, plan.progressive.revisions["production"]
         return steps
 
-    def inherit(self, steps: Steps) -> Any:
+    def inherit(self, steps: Steps) -> GateDecided:
         """Judge the second region by the evidence of the first."""
         gate = PreparationGateOperator(task_id="gate", phase="preparation")
         return gate.judge(self.ledger.release(steps.release_id), self.product.context)
@@ -282,8 +282,8 @@ def test_evidence_that_is_missing_or_was_changed_is_none(
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_is_append_only")
         connection.execute("DELETE FROM ledger_entry WHERE key = 'migrated/production'")
     decision = rollout.inherit(second)
-    assert decision["verdict"] == "rollback"
-    assert "migrated/production" in decision["reason"]
+    assert decision.verdict == "rollback"
+    assert "migrated/production" in decision.reason
     with pytest.raises(RequestRefused, match="was changed afterwards; it is no evidence"):
         rollout.ask()
 
