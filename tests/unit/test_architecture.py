@@ -201,3 +201,18 @@ def test_the_table_and_the_imports_are_read() -> None:
     assert ("release", "hooks") in {(found.package, target) for found, target in crossings()}
     assert len(rows()) > 10
     assert len(imports()) > 1000
+
+
+def test_the_table_allows_nothing_that_no_import_uses() -> None:
+    used = {(found.package, target) for found, target in crossings()}
+    unused = [f"{row.package} -> {name}" for row in rows().values() for name in sorted(row.imports)]
+    unused = [arrow for arrow in unused if tuple(arrow.split(" -> ")) not in used]
+    assert not unused, f"take out of docs/architecture.md: {', '.join(unused)}"
+    libraries = {(found.package, found.name.split(".")[0]) for found in imports() if found.target is None}
+    idle = [
+        f"{row.package}: {name}"
+        for row in rows().values()
+        for name in sorted(row.libraries or ())
+        if (row.package, name) not in libraries
+    ]
+    assert not idle, f"take out of docs/architecture.md: {', '.join(idle)}"
