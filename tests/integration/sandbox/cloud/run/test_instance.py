@@ -84,7 +84,9 @@ async def test_crashed_instance_is_replaced(clients: Clients, service_id: str) -
             os.kill(victim, signal.SIGKILL)
             now: set[int] = set()
             while victim in now or len(now) < 2:
-                now = {int((await client.get("/process")).text) for _ in range(40)}
+                answers = [await client.get("/process") for _ in range(40)]
+                # 502 while the dying process still has a connection
+                now = {int(answer.text) for answer in answers if answer.status_code == httpx.codes.OK}
     # only what the killed process was working on at that moment may be lost
     assert len(load.seen.errors) <= 6, load.seen.errors
     assert load.seen.percentile(100) < 5000
