@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.exceptions import SecretUnavailable
-from slipway.ledger.entries import ConfigurationWritten, FlagsRolledBack
+from slipway.ledger.entries import ConfigurationWritten
 from slipway.operators.base import EnvironmentOperator
 from slipway.release.configuration import ConfigurationStore, table
+from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-ROLLBACK_ALIAS = "rollback"
 
 
 class WriteConfigurationOperator(EnvironmentOperator):
@@ -45,16 +44,11 @@ class WriteConfigurationOperator(EnvironmentOperator):
 
 
 class RollBackFlagsOperator(EnvironmentOperator):
-    """Write what the policy changes on a rollback, and let the alias ``rollback`` name it.
+    """Write what the policy changes on a rollback (:mod:`slipway.release.rollback.flags`).
 
-    A revision mounts its version by number, so that writing another reaches nothing that runs. A product that
-    knows where its document is (``<VARIABLE>_REFERENCE``) follows the alias while the version there is
-    newer than its own: the revision that serves again switches over within seconds, and the next release,
-    whose version is newer still, does not. Which revision follows is on record; one that does not keeps its
-    flags until it is deployed again.
-
-    Skipped when the release never wrote configuration to this environment, and in a later region: the secrets
-    are all regions', and the earlier ones keep the version. What serves again mounts its own flags.
+    Which revision follows the new version is on record; one that does not keeps its flags until it is
+    deployed again. Skipped when the release never wrote configuration to this environment, and in a later
+    region: the secrets are all regions', and the earlier ones keep the version.
 
     :param environment: ``staging`` or ``production``.
     """
@@ -62,22 +56,10 @@ class RollBackFlagsOperator(EnvironmentOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         release = self.release_or_skip(context)
-        if self.ledger.get(release.release_id, ConfigurationWritten, environment=self.environment) is None:
-            raise AirflowSkipException(f"release {release.release_id}: wrote no configuration")
-        if release.plan.follows is not None:
-            # The secret's alias reaches every region: the earlier ones keep the version, and its flags.
-            raise AirflowSkipException(
-                f"release {release.release_id}: the regions before it keep their flags"
-            )
-        store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
-        running = store.running()
-        written = store.write(running, rolled_back=True)
-        self.log.info("configuration of %s:\n%s", self.environment, table(written.changes))
-        for document, version in written.versions.items():
-            store.secrets.point_alias(**store.secret(document), alias=ROLLBACK_ALIAS, version=version)
-        follows = {name: name in running and running[name].follows for name in written.versions}
-        self.record(
-            release,
-            FlagsRolledBack(environment=self.environment, serving_follows=follows, **written.as_fields()),
-        )
-        return dict(written.versions)
+        kept = reason_to_keep_flags(release, self.ledger, self.environment)
+        if kept is not None:
+            raise AirflowSkipException(kept)
+        rolled_back = roll_back_flags(release, self.cloud_run, self.environment, gcp_conn_id=self.gcp_conn_id)
+        self.log.info("configuration of %s:\n%s", self.environment, table(rolled_back.changes))
+        self.record(release, rolled_back)
+        return dict(rolled_back.versions)
