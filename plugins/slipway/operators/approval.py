@@ -14,7 +14,7 @@ from slipway.ledger.entries import (
 )
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import ITEMS
-from slipway.release.asking import answer_of, ask
+from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.configuration import table
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class ApproveProductionOperator(ReleaseOperator):
                 "%s asked for this release: somebody else has to approve it", answer.user["name"]
             )
             # Airflow keeps the form, and takes the answer off it.
+            withdraw(context)
             return self._ask(context, release, approval, "Somebody else has to approve it.")
         return self._answer(release, approved, str(answer), answer.user)
 
@@ -86,6 +87,7 @@ class ApproveProductionOperator(ReleaseOperator):
         seconds = approval.answer_timeout_seconds
         raise ask(
             context,
+            ApprovalDecided.key_of(),
             subject=f"Release {release.version}: may it go to production?",
             body=f"Asked for by {release.actor}. Without an answer within {seconds / 60:g} minutes it is "
             f"rolled back.\n\n{body}",

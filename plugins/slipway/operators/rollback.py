@@ -11,7 +11,7 @@ from slipway.exceptions import SchemaContractBroken
 from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused, TrafficRestored
 from slipway.ledger.timeline import rollback_reason
 from slipway.operators.base import ReleaseOperator
-from slipway.release.asking import answer_of, ask
+from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class RollBackTrafficOperator(ReleaseOperator):
         answer = answer_of(event)
         reason = str(answer.fields.get("reason") or "").strip()
         if answer.user is None or answer.option != ALL_THE_SAME or not reason:
+            withdraw(context)
             why = " without a reason" if answer.user and answer.option == ALL_THE_SAME else ""
             raise AirflowFailException(
                 f"{answer}{why}: no traffic was moved; the ledger entry {RollbackRefused.KEY} says why"
@@ -72,6 +73,7 @@ class RollBackTrafficOperator(ReleaseOperator):
         seconds = release.policy.decision.decision_timeout_seconds
         waiting = ask(
             context,
+            RollbackRefused.KEY,
             subject=f"Release {release.version}: the rollback is refused",
             body=f"{refused}.\n\nNo traffic was moved. **{ALL_THE_SAME}** gives it to the version that "
             f"cannot run on the schema, and needs a reason. With **{LEAVE}**, or without an answer within "

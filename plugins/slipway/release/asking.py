@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Method of the operator that gets the answer.
 ANSWERED = "on_answer"
+#: Key of Airflow's task state store, which outlives a try, under which the question that stands is named.
+_STANDING = "slipway_question"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Answer:
 
 def ask(
     context: Context,
+    question: str,
     *,
     subject: str,
     body: str,
@@ -48,7 +51,11 @@ def ask(
 ) -> TaskAwaitingInput:
     """Put a question before a person; raising what is returned waits for the answer without a worker's slot.
 
+    A try that finds the question of an earlier try waits for its answer, and gets one that a person gave
+    already: Airflow drops the answer of a question that is put again.
+
     :param context: of the task that asks.
+    :param question: name of the question, another one for each that the task asks.
     :param subject: the question in one line.
     :param body: Markdown; what the person needs to know, and what each option does.
     :param options: what may be answered.
@@ -57,16 +64,35 @@ def ask(
     :param fields: what else the person may fill in, by name.
     :return: what the task must raise; Airflow then resumes it with the answer in ``on_answer``.
     """
-    upsert_hitl_detail(
-        ti_id=context["ti"].id,
-        options=list(options),
-        subject=subject,
-        body=body,
-        defaults=[safe],
-        # The API takes a mapping, and refuses the none that is the default.
-        params={name: param.serialize() for name, param in (fields or {}).items()},
-    )
+    if not stands(context, question):
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            options=list(options),
+            subject=subject,
+            body=body,
+            defaults=[safe],
+            # The API takes a mapping, and refuses the none that is the default.
+            params={name: param.serialize() for name, param in (fields or {}).items()},
+        )
+        context["task_state_store"].set(_STANDING, question)
     return TaskAwaitingInput(method_name=ANSWERED, timeout=timedelta(seconds=seconds))
+
+
+def stands(context: Context, question: str) -> bool:
+    """Tell whether an earlier try put the question, and its answer is not on record yet.
+
+    :param context: of the task that asks.
+    :param question: name of the question.
+    """
+    return bool(context["task_state_store"].get(_STANDING) == question)
+
+
+def withdraw(context: Context) -> None:
+    """Drop the question that stands, after an answer that is not put on record: it may be put again.
+
+    :param context: of the task that asked.
+    """
+    context["task_state_store"].delete(_STANDING)
 
 
 def answer_of(event: Mapping[str, Any]) -> Answer:

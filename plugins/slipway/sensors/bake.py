@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from slipway.analysis.verdict import Verdict
 from slipway.exceptions import ReleaseConflict
@@ -13,7 +13,7 @@ from slipway.ledger.entries import BakeAnswered, Person, PhaseBaked, TrafficShif
 from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
-from slipway.release.asking import answer_of, ask
+from slipway.release.asking import answer_of, ask, stands
 from slipway.release.drift import stable_revision
 from slipway.release.leases import hold_services
 from slipway.triggers.bake import BakeTrigger
@@ -47,8 +47,8 @@ class BakeSensor(ReleaseOperator):
         self.phase = phase
         self.promql_conn_id = promql_conn_id
 
-    def execute(self, context: Context) -> None:
-        """Record the start of the bake, and defer."""
+    def execute(self, context: Context) -> str | None:
+        """Record the start of the bake, and defer; after a verdict on record go on from there."""
         release = self.release(context)
         if release.outcome is not None:
             raise ReleaseConflict(
@@ -64,9 +64,15 @@ class BakeSensor(ReleaseOperator):
         phase = release.policy.phases[self.phase]
         if phase.traffic_percent < 100 and stable_revision(release, release.plan.progressive) is None:
             self._skip(release)
-            return
+            return None
         bake, answer = current_bake(record, self.phase)
+        baked = record.get(PhaseBaked, phase=bake.phase, round=bake.number)
+        if baked is not None:
+            return self._after(context, release, bake, baked)
+        if answer is not None:
+            hold_services(release, self.ledger, self.cloud_run, self.lease(release))
         self._bake(release, bake, started_at=(answer or shifted).at)
+        return None
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """Record the verdict and return it, or ask a person."""
@@ -74,9 +80,7 @@ class BakeSensor(ReleaseOperator):
         bake, _ = current_bake(self.ledger.entries(release.release_id), self.phase)
         baked = PhaseBaked.model_validate({**event, "phase": bake.phase, "round": bake.number})
         self.record(release, baked)
-        if baked.needs_a_person:
-            self._call_person(context, release, baked.reason)
-        return str(baked.verdict)
+        return self._after(context, release, bake, baked)
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> str:
         """Record the answer and its author, and bake on, with the locks renewed, if that was the answer.
@@ -129,10 +133,21 @@ class BakeSensor(ReleaseOperator):
             timeout=timedelta(seconds=phase.bake_seconds + phase.extension_seconds + _MARGIN_SECONDS),
         )
 
-    def _call_person(self, context: Context, release: Release, reason: str) -> None:
+    def _after(self, context: Context, release: Release, bake: Bake, baked: PhaseBaked) -> str:
+        answered = self.ledger.get(release.release_id, BakeAnswered, phase=bake.phase, round=bake.number)
+        if answered is not None:
+            return ROLL_BACK
+        if baked.needs_a_person:
+            self._call_person(context, release, bake, baked.reason)
+        return str(baked.verdict)
+
+    def _call_person(self, context: Context, release: Release, bake: Bake, reason: str) -> NoReturn:
         seconds = release.policy.decision.decision_timeout_seconds
+        question = BakeAnswered.key_of(phase=bake.phase, round=bake.number)
+        standing = stands(context, question)
         waiting = ask(
             context,
+            question,
             subject=f"Release {release.version}: the {self.phase} phase needs a decision",
             body=f"{reason}.\n\nThe traffic stays as it is. **{WATCH_ON}** starts another bake round of "
             f"the phase; **{ROLL_BACK}** restores the stable revisions. Without an answer within "
@@ -148,7 +163,7 @@ class BakeSensor(ReleaseOperator):
             entry=f"called/{self.phase}",
             reason=reason,
             seconds=seconds,
-            team=self._notify(context, release, reason),
+            team="notified when the question was put" if standing else self._notify(context, release, reason),
         )
         raise waiting
 

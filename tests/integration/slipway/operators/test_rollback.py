@@ -23,6 +23,7 @@ from slipway.triggers.bake import BakeTrigger
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
+from tests.fake_task_state import FakeTaskState
 from tests.integration.slipway.hooks.postgres.migrating import QUICK, write
 from tests.integration.slipway.operators.steps import Steps
 
@@ -71,7 +72,7 @@ def stranded(steps: Steps, uri: str, tmp_path: Path, asked: list[dict[str, Any]]
     )
     (tmp_path / f"{CONTRACT}.rollback.sql").write_text("ALTER TABLE users ADD COLUMN old int;")
     SchemaHook(CONNECTION).migrate(tmp_path, pace=QUICK, identity=IDENTITY)
-    steps.product.context["ti"] = SimpleNamespace(id="0")
+    steps.product.context.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
     return steps
 
 
@@ -136,13 +137,16 @@ def test_it_is_refused_by_the_group_the_brake_and_reconcile_with_the_ways_forwar
         (answer(LEAVE, user=None), "nobody answered in time"),
     ],
 )
-def test_without_a_person_and_a_reason_the_traffic_stays(
-    stranded: Steps, event: dict[str, Any], words: str
+def test_without_a_person_and_a_reason_the_traffic_stays_and_the_cleared_task_asks_again(
+    stranded: Steps, asked: list[dict[str, Any]], event: dict[str, Any], words: str
 ) -> None:
     refuse(stranded)
+    refuse(stranded)
+    assert len(asked) == 1, "a try that died waits for the answer of its question"
     with pytest.raises(AirflowFailException, match=words):
         follow(stranded, event)
-    assert stranded.product.web.split()["stable"] == 90
+    refuse(stranded)
+    assert len(asked) == 2
 
 
 def test_a_person_can_override_it_and_the_reason_is_on_record(stranded: Steps) -> None:

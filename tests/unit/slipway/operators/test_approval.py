@@ -29,6 +29,7 @@ from slipway.policy.release import Policy, load_policy
 from slipway.release import asking
 
 from tests.fake_ledger import FakeLedger
+from tests.fake_task_state import FakeTaskState
 
 CHANGE = ConfigurationChange(document="pricing-config", key="markup", before="1.2", after="1.3", unit="x")
 RECORD: Sequence[LedgerEntry] = (
@@ -46,7 +47,7 @@ RECORD: Sequence[LedgerEntry] = (
     ),
 )
 FINE = {item: ChecklistItemChecked(item=item, passed=True, reason=f"{item} is fine") for item in ITEMS}
-CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
+CONTEXT: Any = {}
 POLICY = load_policy("release.yaml")
 assert POLICY.approval is not None
 ASKING = POLICY.model_copy(update={"approval": POLICY.approval.model_copy(update={"required": True})})
@@ -65,6 +66,13 @@ class Asking(ApproveProductionOperator):
             policy=self.policy,
             plan=SimpleNamespace(follows=None),
         )
+
+
+@pytest.fixture(autouse=True)
+def context() -> Any:
+    """The context of the task, in all of its tries."""
+    CONTEXT.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    return CONTEXT
 
 
 @pytest.fixture
@@ -137,8 +145,10 @@ def test_the_gate_follows_the_answer(
 def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[dict[str, Any]]) -> None:
     task = operator()
     with pytest.raises(TaskAwaitingInput):
+        task.execute(CONTEXT)
+    with pytest.raises(TaskAwaitingInput):
         task.on_answer(CONTEXT, answer(APPROVE, "ada"))
-    assert len(asked) == 1
+    assert len(asked) == 2
     assert task.ledger.get("r", ApprovalDecided) is None
     alone = ASKING.approval.model_copy(update={"by_another_person": False})  # type: ignore[union-attr]
     task = operator(ASKING.model_copy(update={"approval": alone}))
@@ -156,3 +166,12 @@ def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go
     assert gate(task).verdict == "rollback"
     assert "it is not" in gate(task).reason
     assert asked == []
+
+
+def test_the_next_try_waits_for_the_answer_that_the_last_one_did_not_record(
+    asked: list[dict[str, Any]],
+) -> None:
+    for _ in range(2):
+        with pytest.raises(TaskAwaitingInput):
+            operator().execute(CONTEXT)
+    assert len(asked) == 1

@@ -9,17 +9,38 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 from slipway.release import asking
-from slipway.release.asking import answer_of, ask
+from slipway.release.asking import answer_of, ask, withdraw
 
-CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
+from tests.fake_task_state import FakeTaskState
+
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def test_a_question_is_kept_and_the_task_waits_for_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[dict[str, Any]] = []
-    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: kept.append(question))
+@pytest.fixture
+def context() -> Any:
+    """The context of a task."""
+    return {"ti": SimpleNamespace(id="0"), "task_state_store": FakeTaskState()}
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The questions that Airflow keeps; it drops the answer of one that is put again."""
+    questions: list[dict[str, Any]] = []
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
+    return questions
+
+
+def put(context: Any, question: str) -> None:
+    waiting = ask(context, question, subject="?", body="", options=("Yes", "No"), safe="No", seconds=1)
+    assert waiting.method_name == "on_answer"
+
+
+def test_a_question_is_kept_and_the_task_waits_for_its_answer(
+    context: Any, kept: list[dict[str, Any]]
+) -> None:
     waiting = ask(
-        CONTEXT,
+        context,
+        "may it",
         subject="May it?",
         body="It may.",
         options=("Yes", "No"),
@@ -33,11 +54,44 @@ def test_a_question_is_kept_and_the_task_waits_for_its_answer(monkeypatch: pytes
     assert question["params"]["reason"]["schema"]["title"] == "Reason"
 
 
-def test_the_api_gets_a_mapping_of_no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[dict[str, Any]] = []
-    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: kept.append(question))
-    ask(CONTEXT, subject="?", body="", options=("Yes", "No"), safe="No", seconds=1)
+def test_the_api_gets_a_mapping_of_no_fields(context: Any, kept: list[dict[str, Any]]) -> None:
+    put(context, "may it")
     assert kept[0]["params"] == {}
+
+
+def test_the_next_try_waits_for_the_answer_of_the_same_question_and_asks_another_one(
+    context: Any, kept: list[dict[str, Any]]
+) -> None:
+    put(context, "may it")
+    put(context, "may it")
+    assert len(kept) == 1
+    put(context, "may the other one")
+    assert len(kept) == 2
+
+
+def test_a_question_whose_answer_is_not_recorded_is_put_again(
+    context: Any, kept: list[dict[str, Any]]
+) -> None:
+    put(context, "may it")
+    withdraw(context)
+    put(context, "may it")
+    assert len(kept) == 2
+
+
+def test_a_try_that_dies_before_airflow_has_the_question_leaves_it_to_the_next(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(**_: Any) -> None:
+        raise ConnectionError("the API server is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(asking, "upsert_hitl_detail", dies)
+        with pytest.raises(ConnectionError):
+            put(context, "may it")
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: asked.append(question))
+    put(context, "may it")
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 from slipway.exceptions import NotificationFailed
 from slipway.ledger.bakes import recorded_bakes
-from slipway.ledger.entries import GateDecided, TrafficShifted
+from slipway.ledger.entries import BakeAnswered, GateDecided, TrafficShifted
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
@@ -19,6 +19,7 @@ from slipway.sensors import bake
 from slipway.sensors.bake import ROLL_BACK, WATCH_ON, BakeSensor
 
 from tests.fake_ledger import FakeLedger
+from tests.fake_task_state import FakeTaskState
 
 FROZEN = {"verdict": "hold", "reason": "Error rate frozen", "findings": [], "needs_a_person": True}
 PROMOTED = {"verdict": "promote", "reason": "all well", "findings": [], "needs_a_person": False}
@@ -81,7 +82,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return messages
 
 
-CONTEXT: Any = {"ti": SimpleNamespace(id="0")}
+CONTEXT: Any = {}
+
+
+@pytest.fixture(autouse=True)
+def context() -> Any:
+    """The context of the task, in all of its tries."""
+    CONTEXT.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    return CONTEXT
 
 
 def freeze(sensor: BakeSensor) -> TaskAwaitingInput:
@@ -165,3 +173,55 @@ def test_a_phase_that_freezes_again_asks_again(sensor: BakeSensor, asked: list[d
     assert len(asked) == 2
     sensor.on_answer(CONTEXT, answer(ROLL_BACK))
     assert "jo answered 'Roll back'" in gate(sensor).reason
+
+
+def test_an_answer_whose_try_died_before_it_was_recorded_is_not_asked_for_again(
+    sensor: BakeSensor, asked: list[dict[str, Any]], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise ConnectionError("the ledger is gone")
+
+    freeze(sensor)
+    with monkeypatch.context() as broken:
+        broken.setattr(sensor, "record", dies)
+        with pytest.raises(ConnectionError):
+            sensor.on_answer(CONTEXT, answer(WATCH_ON))
+    with pytest.raises(TaskAwaitingInput) as parked:
+        sensor.execute(CONTEXT)
+    assert parked.value.method_name == "on_answer"
+    assert len(asked) == 1, "Airflow drops the answer of a question that is put again"
+    assert len(told) == 1
+    with pytest.raises(TaskDeferred):
+        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+    assert sensor.ledger.entries("r").get(BakeAnswered, phase="half", round=1)
+
+
+def test_a_sensor_that_runs_again_keeps_the_locks_for_the_bake_that_a_person_ordered(
+    sensor: BakeSensor, asked: list[dict[str, Any]]
+) -> None:
+    freeze(sensor)
+    ledger = sensor.ledger
+    assert isinstance(ledger, FakeLedger)
+    with pytest.raises(TaskDeferred):
+        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+    ledger.locks.renewed.clear()
+    with pytest.raises(TaskDeferred):
+        sensor.execute(CONTEXT)
+    assert len(ledger.locks.renewed) == 1
+
+
+@pytest.mark.parametrize("user", [None, "jo"])
+def test_a_sensor_that_runs_again_keeps_the_verdict_and_the_answer_on_record(
+    sensor: BakeSensor, asked: list[dict[str, Any]], user: str | None
+) -> None:
+    freeze(sensor)
+    sensor.on_answer(CONTEXT, answer(ROLL_BACK, user))
+    assert sensor.execute(CONTEXT) == ROLL_BACK
+    assert len(asked) == 1
+
+
+def test_a_sensor_that_runs_again_after_its_verdict_does_not_bake_again(
+    sensor: BakeSensor, asked: list[dict[str, Any]]
+) -> None:
+    assert sensor.execute_complete(CONTEXT, dict(PROMOTED)) == "promote"
+    assert sensor.execute(CONTEXT) == "promote"
