@@ -94,6 +94,7 @@ class World:
         self.hook.deploy_revision(
             self.address,
             revision=revision,
+            base=None,
             image=self.image("1"),
             env={},
             secrets={},

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunTimeout, ReleaseConflict, ServiceNotFound, TrafficDrift
-from slipway.hooks.secret_version import SecretVersion
 from slipway.ledger.entries import ConfigurationWritten, DriftFound, RevisionDeployed, ServiceState
 from slipway.ledger.timeline import is_being_undone
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import EnvironmentName
 from slipway.release.address import service_address
 from slipway.release.drift import last_state, require_no_drift, split_at
+from slipway.release.new_revision import base_of, changes_between, made_of
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class ServicesOperator(ReleaseOperator):
 class DeployRevisionsOperator(ServicesOperator):
     """Deploy the new revision of the release's services, by digest and without traffic.
 
+    It is built on the revision that serves; everything that differs goes on record.
+
     The first revision of a service serves at once: there is nothing else that could. Without ``service`` all
     of the services are deployed before the wait for any of them is deferred.
 
@@ -175,9 +177,11 @@ class DeployRevisionsOperator(ServicesOperator):
         if self.environment == "production":
             live = self.guarded(release, service, goal=split_at(release, service, 0))
             guards = {"lease": self.lease(release), "expected_etag": None if live is None else live.etag}
+        base = base_of(release, self.environment, key, self.cloud_run, self.ledger)
+        address = self.address(release, service, self.environment)
         deployed = self.cloud_run.deploy_revision(
-            self.address(release, service, self.environment),
-            **self._revision(release, key, service),
+            address,
+            **made_of(release, self.environment, key, base, self._versions(release)),
             **guards,
             operation=self.ledger.operations.of(
                 release.release_id, RevisionDeployed, environment=self.environment, component=key
@@ -185,6 +189,7 @@ class DeployRevisionsOperator(ServicesOperator):
             timeout=min(release.policy.deploy_inline_seconds, release.policy.deploy_timeout_seconds),
         )
         state = ServiceState.model_validate(state_of(deployed))
+        made = self.cloud_run.get_revision(address, service.revisions[self.environment])
         self.record(
             release,
             RevisionDeployed(
@@ -193,46 +198,17 @@ class DeployRevisionsOperator(ServicesOperator):
                 service=service.names[self.environment],
                 revision=service.revisions[self.environment],
                 image=service.image,
+                base=base.name,
+                changes=changes_between(base, made, release.policy, key),
                 states={service.names["production"]: state} if guards else {},
             ),
         )
 
-    def _revision(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
-        """Return what the new revision is made of, as the hook takes it."""
-        policy = release.policy
-        environment, definition = policy.environments[self.environment], policy.services[key]
+    def _versions(self, release: Release) -> Mapping[str, int]:
         configured = self.ledger.get(release.release_id, ConfigurationWritten, environment=self.environment)
         if configured is None:
             raise ReleaseConflict(
                 f"release {release.release_id}: no configuration of {self.environment} on record; "
                 "write it first"
             )
-        return {
-            "revision": service.revisions[self.environment],
-            "image": service.image,
-            "env": dict(definition.env) | self._references(release, definition.secrets, configured.versions),
-            "secrets": {
-                variable: SecretVersion(
-                    secret=environment.secret(document), version=str(configured.versions[document])
-                )
-                for variable, document in definition.secrets.items()
-            },
-            "min_instances": (
-                policy.staging_min_instances if self.environment == "staging" else definition.min_instances
-            ),
-            "max_instances": definition.max_instances,
-            "labels": {"slipway-release": release.release_id},
-            "tag": environment.tag,
-        }
-
-    def _references(
-        self, release: Release, secrets: Mapping[str, str], versions: Mapping[str, int]
-    ) -> dict[str, str]:
-        """Return ``<VARIABLE>_REFERENCE`` of what a rollback changes: with it the product follows one."""
-        environment = release.policy.environments[self.environment]
-        return {
-            f"{variable}_REFERENCE": f"projects/{environment.project_id}/secrets/"
-            f"{environment.secret(document)}/versions/{versions[document]}"
-            for variable, document in secrets.items()
-            if release.policy.configuration[document].rolls_back
-        }
+        return configured.versions

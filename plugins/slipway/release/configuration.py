@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import ServiceNotFound
 from slipway.ledger.entries import ConfigurationChange
 from slipway.policy.configuration import Document
 from slipway.policy.release import EnvironmentName
 from slipway.release.address import service_address
+from slipway.release.serving_versions import serving_revision
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
@@ -212,7 +212,9 @@ class ConfigurationStore:
         found: dict[str, tuple[str, bool]] = {}
         for service in self.release.policy.services.values():
             name = service.names[self.name]
-            revision = self._serving(name) if service.secrets else None
+            revision = (
+                serving_revision(self.release, self.name, name, self.cloud_run) if service.secrets else None
+            )
             if revision is None:
                 continue
             serving = self.cloud_run.get_revision(
@@ -224,15 +226,3 @@ class ConfigurationStore:
                 if secret.rpartition("/")[2] == self.environment.secret(document):
                     found.setdefault(document, (version, f"{variable}_REFERENCE" in variables))
         return found
-
-    def _serving(self, service: str) -> str | None:
-        from slipway.hooks.cloud_run.hook import serving_split
-
-        if service in self.release.stable:
-            return next(iter(self.release.stable[service]), None)
-        try:
-            live = self.cloud_run.get_service(service_address(self.release.policy, service, self.name))
-        except ServiceNotFound:
-            return None
-        split = serving_split(live)
-        return max(split, key=lambda revision: split[revision], default=None)

@@ -15,10 +15,35 @@ if TYPE_CHECKING:
     from google.cloud import run_v2
 
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
-    from slipway.ledger.ledger import Ledger
-    from slipway.policy.release import Policy
+    from slipway.ledger.ledger import Ledger, Release
+    from slipway.policy.release import EnvironmentName, Policy
 
 RELEASE_LABEL = "slipway-release"
+
+
+def serving_revision(
+    release: Release, environment: EnvironmentName, service: str, cloud_run: CloudRunTrafficHook
+) -> str | None:
+    """Return the short name of the revision that serves a service, None when none does.
+
+    In production that is the recorded rollback target, however much the release's own revision serves by now.
+
+    :param release: the release that asks.
+    :param environment: ``staging`` or ``production``.
+    :param service: name of the Cloud Run service.
+    :param cloud_run: the door to Cloud Run.
+    :raises CloudRunError: when the service cannot be read.
+    """
+    from slipway.hooks.cloud_run.hook import serving_split
+
+    if environment == "production" and service in release.stable:
+        return next(iter(release.stable[service]), None)
+    try:
+        live = cloud_run.get_service(service_address(release.policy, service, environment))
+    except ServiceNotFound:
+        return None
+    split = serving_split(live)
+    return max(split, key=lambda revision: split[revision], default=None)
 
 
 def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledger) -> dict[str, str]:

@@ -11,21 +11,7 @@ from google.cloud import run_v2
 from sandbox.cloud.run.conditions import Failure, condition
 from sandbox.cloud.run.names import ServiceName
 
-_COPIED = (
-    "labels",
-    "annotations",
-    "scaling",
-    "vpc_access",
-    "timeout",
-    "service_account",
-    "containers",
-    "volumes",
-    "execution_environment",
-    "encryption_key",
-    "max_instance_request_concurrency",
-    "session_affinity",
-    "node_selector",
-)
+_COPIED = sorted(run_v2.Revision.meta.fields.keys() & run_v2.RevisionTemplate.meta.fields.keys())
 _CONDITIONS = ("Ready", "ContainerHealthy", "ResourcesAvailable")
 
 
@@ -68,8 +54,8 @@ def _revision_of(source: Any) -> Any:
         field = raw.DESCRIPTOR.fields_by_name[name]
         if field.is_repeated:
             getattr(target, name).MergeFrom(getattr(raw, name))
-        elif field.message_type is None:
+        elif field.message_type is None and (not field.has_presence or raw.HasField(name)):
             setattr(target, name, getattr(raw, name))
-        elif raw.HasField(name):
+        elif field.message_type is not None and raw.HasField(name):
             getattr(target, name).CopyFrom(getattr(raw, name))
     return target

@@ -14,7 +14,7 @@ from sandbox.cloud.run.container import memory_limit
 
 LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
-RESERVED_ANNOTATIONS = (
+RESERVED_NAMESPACES = (
     "run.googleapis.com",
     "cloud.googleapis.com",
     "serving.knative.dev",
@@ -89,15 +89,21 @@ def check(service: Any, service_id: str) -> None:
             f"service_id {service_id!r}: only lowercase, digits, and hyphens; must begin with letter, "
             "and may not end with hyphen; must be less than 50 characters."
         )
-    _check_annotations(service.annotations)
+    for field, given in (
+        ("annotations", service.annotations),
+        ("labels", service.labels),
+        ("template.annotations", service.template.annotations),
+        ("template.labels", service.template.labels),
+    ):
+        _check_namespaces(field, given)
     _check_template(service.template, service_id)
     _check_traffic(service.traffic)
 
 
-def _check_annotations(annotations: Any) -> None:
-    for key in annotations:
-        if key.partition("/")[0] in RESERVED_ANNOTATIONS:
-            raise InvalidArgumentError(f"annotations: {key!r} is in a namespace that is not supported in v2")
+def _check_namespaces(field: str, given: Any) -> None:
+    for key in given:
+        if key.partition("/")[0] in RESERVED_NAMESPACES:
+            raise InvalidArgumentError(f"{field}: {key!r} is in a namespace that is not supported in v2")
 
 
 def _check_template(template: Any, service_id: str) -> None:

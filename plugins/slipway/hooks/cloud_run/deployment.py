@@ -10,6 +10,7 @@ from slipway.hooks.cloud_run.client import POLL_SECONDS, CloudRunClient, Service
 from slipway.hooks.cloud_run.leases import Lease, annotations_with
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import RevisionSpec, differences, next_template, readiness
+from slipway.hooks.cloud_run.template import template_of
 from slipway.hooks.cloud_run.traffic import TrafficPlan, serving_split, tags_of
 from slipway.hooks.deadline import Deadline
 
@@ -42,6 +43,7 @@ class Revisions:
         address: ServiceAddress,
         current: run_v2.Service | None,
         spec: RevisionSpec,
+        base: run_v2.Revision | None,
         lease: Lease | None,
         operation: OperationRecord | None,
         deadline: Deadline,
@@ -51,6 +53,7 @@ class Revisions:
         :param address: where the service is.
         :param current: the service as read, None when it does not exist.
         :param spec: what the revision is made of.
+        :param base: the revision it is built on; None for the service's own template.
         :param lease: lease to take or renew in the same write.
         :param operation: where the name of the write's operation is kept.
         :param deadline: bound of the whole call.
@@ -59,8 +62,8 @@ class Revisions:
         :raises CloudRunError: when Cloud Run refuses.
         """
 
-        def change(base: run_v2.Service | None) -> ServiceWrite:
-            return _with_revision(address, base, spec, lease)
+        def change(latest: run_v2.Service | None) -> ServiceWrite:
+            return _with_revision(address, latest, spec, base, lease)
 
         def landed(latest: run_v2.Service | None) -> bool:
             return latest is not None and latest.template.revision == spec.revision
@@ -112,12 +115,16 @@ class Revisions:
 
 
 def _with_revision(
-    address: ServiceAddress, base: run_v2.Service | None, spec: RevisionSpec, lease: Lease | None
+    address: ServiceAddress,
+    latest: run_v2.Service | None,
+    spec: RevisionSpec,
+    base: run_v2.Revision | None,
+    lease: Lease | None,
 ) -> ServiceWrite:
-    """Return the write that adds a revision to ``base`` and keeps its traffic where it is, by name."""
-    current = run_v2.Service(name=address.name) if base is None else base
+    """Return the write that adds a revision to a service and keeps its traffic where it is, by name."""
+    current = run_v2.Service(name=address.name) if latest is None else latest
     service = run_v2.Service(
-        name=address.name, template=next_template(current.template, spec), etag=current.etag
+        name=address.name, template=next_template(_built_on(current, base), spec), etag=current.etag
     )
     mask = ["template"]
     if lease is not None:
@@ -127,4 +134,15 @@ def _with_revision(
     if split:
         service.traffic = TrafficPlan.of(split, tags_of(current)).targets()
         mask.append("traffic")
-    return ServiceWrite(service, [] if base is None else mask)
+    return ServiceWrite(service, [] if latest is None else mask)
+
+
+def _built_on(current: run_v2.Service, base: run_v2.Revision | None) -> run_v2.RevisionTemplate:
+    """Return the template that a revision is built on."""
+    if base is None:
+        return current.template
+    template = template_of(base)
+    if current.latest_created_revision == base.name:
+        # The one field that a revision does not keep.
+        template.health_check_disabled = current.template.health_check_disabled
+    return template

@@ -211,12 +211,14 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         address: ServiceAddress,
         *,
         revision: str,
+        base: str | None,
         image: str,
         env: Mapping[str, str],
         secrets: Mapping[str, SecretVersion],
         min_instances: int,
         max_instances: int,
         labels: Mapping[str, str],
+        managed: Collection[str] = (),
         tag: str | None,
         expected_etag: str | None = None,
         lease: Lease | None = None,
@@ -231,12 +233,15 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
 
         :param address: where the service is; it is created when absent.
         :param revision: full name of the revision, ``<service>-<suffix>``.
+        :param base: short name of the revision it is built on, whatever was deployed after that one; None
+            for the service's own template, where no revision serves yet.
         :param image: image reference with a digest.
-        :param env: environment values, laid over those of the current template.
+        :param env: environment values, laid over those of ``base``.
         :param secrets: pinned secret versions by environment variable, laid over likewise.
         :param min_instances: instances kept warm while the revision is in the traffic or has a tag.
         :param max_instances: bound of its instances.
         :param labels: labels of the revision, e.g. the release.
+        :param managed: variables that are not taken over from ``base``.
         :param tag: tag with a URL of its own, or None.
         :param expected_etag: make the revision only if the service still has this etag.
         :param lease: lease to take or renew in the same write.
@@ -246,6 +251,7 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         :return: the service with the revision ready.
         :raises ReleaseConflict: when the name is taken by another revision, the service was changed, or
             another release holds its lease.
+        :raises RevisionNotFound: when there is no revision ``base``.
         :raises RevisionNotReady: when the revision cannot serve, with Cloud Run's reason.
         :raises CloudRunTimeout: when it was neither ready nor failed in time.
         :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
@@ -253,7 +259,9 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         """
         if not revision.startswith(f"{address.service}-"):
             raise ValueError(f"revision={revision!r}: must begin with {address.service}-")
-        spec = RevisionSpec(revision, image, env, secrets, min_instances, max_instances, labels)
+        spec = RevisionSpec(
+            revision, image, env, secrets, min_instances, max_instances, labels, frozenset(managed)
+        )
         deadline = Deadline(timeout)
         current = self._client.find(address, deadline)
         if current is not None and self._revisions.is_made(address, current, revision, deadline):
@@ -261,7 +269,8 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         else:
             if expected_etag is not None and (current is None or current.etag != expected_etag):
                 raise _changed(address, expected_etag, current)
-            failure = self._revisions.make(address, current, spec, lease, operation, deadline)
+            built_on = None if base is None else self.get_revision(address, base)
+            failure = self._revisions.make(address, current, spec, built_on, lease, operation, deadline)
         ready = self._revisions.await_ready(address, spec, failure, deadline)
         split = serving_split(ready) or {revision: 100}
         tags = tags_of(ready) if tag is None else {**tags_of(ready), tag: revision}

@@ -19,11 +19,13 @@ class RevisionSpec:
 
     :param revision: full name, ``<service>-<suffix>``.
     :param image: image reference; with a digest, so that it can never mean something else.
-    :param env: plain environment values, laid over those of the service's current template.
+    :param env: plain environment values, laid over those of the revision it is built on.
     :param secrets: pinned secret versions by environment variable, laid over likewise.
     :param min_instances: instances kept warm while the revision is in the traffic or has a tag.
     :param max_instances: bound of its instances.
-    :param labels: labels of the revision, laid over those of the current template.
+    :param labels: labels of the revision, laid over likewise.
+    :param managed: variables that are not taken over from the revision it is built on; those in ``env`` and
+        ``secrets`` never are.
     :raises ValueError: when a variable is in both ``env`` and ``secrets``, or the bounds cross.
     """
 
@@ -34,6 +36,7 @@ class RevisionSpec:
     min_instances: int
     max_instances: int
     labels: Mapping[str, str]
+    managed: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         twice = sorted(self.env.keys() & self.secrets.keys())
@@ -70,9 +73,9 @@ def serving_container(containers: MutableSequence[run_v2.Container]) -> run_v2.C
 
 
 def next_template(current: run_v2.RevisionTemplate, spec: RevisionSpec) -> run_v2.RevisionTemplate:
-    """Return the template of a new revision: the current one with the release's changes laid over it.
+    """Return the template of a new revision: another one with the release's changes laid over it.
 
-    :param current: the service's template, or an empty one for its first revision.
+    :param current: the template of the revision it is built on, or an empty one for the first revision.
     :param spec: what the new revision is made of.
     """
     template = run_v2.RevisionTemplate(current)
@@ -88,7 +91,8 @@ def next_template(current: run_v2.RevisionTemplate, spec: RevisionSpec) -> run_v
         **{name: run_v2.EnvVar(name=name, value=value) for name, value in spec.env.items()},
         **{name: _secret_variable(name, secret) for name, secret in spec.secrets.items()},
     }
-    container.env = [*(variable for variable in container.env if variable.name not in given), *given.values()]
+    replaced = given.keys() | spec.managed
+    container.env = [*(kept for kept in container.env if kept.name not in replaced), *given.values()]
     return template
 
 
@@ -109,6 +113,8 @@ def differences(revision: run_v2.Revision, spec: RevisionSpec) -> list[str]:
         for name, wanted in sorted(spec.secrets.items())
         if secrets.get(name) != str(wanted)
     ]
+    gone = spec.managed - spec.env.keys() - spec.secrets.keys()
+    found += [f"env {name}, not absent" for name in sorted(gone & (values.keys() | secrets.keys()))]
     return found
 
 

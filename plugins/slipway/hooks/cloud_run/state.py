@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.cloud import run_v2
 
-from slipway.hooks.cloud_run.revision import serving_container
+from slipway.hooks.cloud_run.template import contents_of
 from slipway.hooks.cloud_run.traffic import serving_split, tags_of
 
 State = Mapping[str, Any]
@@ -26,7 +25,7 @@ def state_of(service: run_v2.Service) -> dict[str, Any]:
         "generation": service.generation,
         "modified_by": (service.last_modifier or "an unknown author") + client,
         "modified_at": f"{service.update_time:%Y-%m-%d %H:%M:%S} UTC" if service.update_time else None,
-        "template": dict(_template(service.template)),
+        "template": {"revision": service.template.revision, **contents_of(service.template)},
         "traffic": serving_split(service),
         "tags": tags_of(service),
     }
@@ -70,32 +69,3 @@ def _shown(field: str, template: Mapping[str, str]) -> str:
     if field not in template:
         return "absent"
     return "present" if field.startswith("env ") else template[field]
-
-
-def _template(template: run_v2.RevisionTemplate) -> Iterator[tuple[str, str]]:
-    rest = run_v2.RevisionTemplate(template)
-    yield "revision", template.revision
-    yield "min_instances", str(template.scaling.min_instance_count)
-    yield "max_instances", str(template.scaling.max_instance_count)
-    yield "service_account", template.service_account
-    rest.revision, rest.scaling, rest.service_account = "", run_v2.RevisionScaling(), ""
-    for key, value in template.labels.items():
-        yield f"label {key}", value
-    rest.labels = {}
-    if template.containers:
-        container = serving_container(rest.containers)
-        yield "image", container.image
-        for variable in container.env:
-            reference = variable.value_source.secret_key_ref
-            if reference.secret:
-                yield f"secret {variable.name}", f"{reference.secret}:{reference.version or 'latest'}"
-            else:
-                yield f"env {variable.name}", _digest(variable.value.encode())
-        container.image, container.env = "", []
-    pb = run_v2.RevisionTemplate.pb(rest)
-    yield "everything else", _digest(pb.SerializeToString(deterministic=True))
-
-
-def _digest(content: bytes) -> str:
-    """Return enough of a hash to see a change by, and too little to find the content by."""
-    return hashlib.sha256(content).hexdigest()[:8]

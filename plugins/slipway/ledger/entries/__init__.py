@@ -66,7 +66,14 @@ from slipway.ledger.entries.staging import (
     StagingStableRecorded,
     SuiteRun,
 )
-from slipway.ledger.entries.values import ConfigurationChange, Judged, ServiceState, Split, SplitChange
+from slipway.ledger.entries.values import (
+    ConfigurationChange,
+    Judged,
+    ServiceState,
+    Split,
+    SplitChange,
+    TemplateChange,
+)
 
 #: Every kind, in the order in which a release writes them. A fixed key comes before a pattern that it fits.
 KINDS: tuple[type[LedgerEntry], ...] = (
@@ -159,6 +166,7 @@ __all__ = [
     "StagingStableRecorded",
     "SuiteRun",
     "TargetRecord",
+    "TemplateChange",
     "TrafficRestoration",
     "TrafficRestored",
     "TrafficShifted",

@@ -7,7 +7,14 @@ from typing import Any, ClassVar
 
 from slipway.analysis.staging import LoadReport
 from slipway.ledger.entries.base import InheritableEntry, LedgerEntry
-from slipway.ledger.entries.values import ConfigurationChange, ServiceState, Split, listed, split_words
+from slipway.ledger.entries.values import (
+    ConfigurationChange,
+    ServiceState,
+    Split,
+    TemplateChange,
+    listed,
+    split_words,
+)
 from slipway.policy.release import EnvironmentName
 
 
@@ -54,6 +61,8 @@ class RevisionDeployed(LedgerEntry):
     :param service: name of the Cloud Run service.
     :param revision: name of the new revision.
     :param image: repository with digest.
+    :param base: the revision that it is built on, which served; None for the first one of a service.
+    :param changes: everything that differs between the two.
     :param states: the production service afterwards.
     """
 
@@ -65,12 +74,17 @@ class RevisionDeployed(LedgerEntry):
     service: str
     revision: str
     image: str
+    base: str | None = None
+    changes: tuple[TemplateChange, ...] = ()
     states: Mapping[str, ServiceState] = {}
 
     @property
     def sentence(self) -> str:
-        """The revision and its service."""
-        return f"Revision {self.revision} of {self.service} deployed without traffic ({self.environment})"
+        """The revision, its service, and what differs from the one it is built on."""
+        deployed = f"Revision {self.revision} of {self.service} deployed without traffic ({self.environment})"
+        if self.base is None:
+            return deployed
+        return f"{deployed}; changes to {self.base}: {'; '.join(map(str, self.changes)) or 'none'}"
 
 
 class StagingStableRecorded(LedgerEntry):

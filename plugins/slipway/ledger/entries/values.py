@@ -67,6 +67,25 @@ class ServiceState(EntryPart):
     tags: Mapping[str, str]
 
 
+class TemplateChange(EntryPart):
+    """A difference between the revision that serves and the new one; the value of a secret is never in it.
+
+    :param field: such as ``image``, ``env LOG_LEVEL``, ``secret FEATURE_FLAGS`` or ``service_account``.
+    :param before: what the serving revision has; a digest where it may be secret; None when it has none.
+    :param after: what the new revision has, likewise.
+    """
+
+    field: str
+    before: str | None = None
+    after: str | None = None
+
+    def __str__(self) -> str:
+        absent = "absent"
+        return f"{self.field} {absent if self.before is None else self.before} -> " + (
+            absent if self.after is None else self.after
+        )
+
+
 class ConfigurationChange(EntryPart):
     """A setting that changes; the value of a secret is never in it.
 

@@ -33,6 +33,7 @@ class Web:
     def deploy(self, suffix: str, image: str = "frontend:1.0.0", **changes: Any) -> run_v2.Service:
         wanted: dict[str, Any] = {
             "revision": self.name(suffix),
+            "base": None,
             "image": self.image(image),
             "env": {"BACKEND_URL": "http://127.0.0.1:9"},
             "secrets": {},

@@ -22,6 +22,7 @@ from tests.integration.slipway.operators.steps import DOCUMENT, Steps
 
 VERSION = "1.1.0"
 IMAGE = "frontend:1.1.0"
+ENV = {"BACKEND_URL": "http://127.0.0.1:9"}
 
 
 class Product:
@@ -71,7 +72,7 @@ class Product:
         service["names"] = dict.fromkeys(("staging", "production"), self.web.address.service)
         service["secrets"] = {"FEATURE_FLAGS": DOCUMENT}
         service |= {"image": self.web.image("frontend"), "min_instances": 1}
-        service["env"] = {"BACKEND_URL": "http://127.0.0.1:9"}
+        service["env"] = dict(ENV)
         policy["configuration"] = {DOCUMENT: policy["configuration"][DOCUMENT]}
         policy["staging_validation"]["documents"] = {}
         for environment in policy["environments"].values():
@@ -85,6 +86,15 @@ class Product:
             resolve_digest=lambda _: self.web.image(IMAGE),
         )
         return plan, parsed
+
+    def services(self, **env: str) -> dict[str, Any]:
+        """Return the policy's services with more variables.
+
+        :param env: the variables.
+        """
+        services: dict[str, Any] = self.plan()[1].model_dump(mode="json")["services"]
+        services["backend"]["env"] = ENV | env
+        return services
 
     def open_next(self) -> Release:
         """Roll back what is open, and open the next release."""

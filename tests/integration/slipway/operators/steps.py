@@ -39,6 +39,10 @@ class Steps:
 
     def open(self) -> None:
         self.run(OpenReleaseOperator(task_id="open_release", validated=self.validated))
+        self.note_configuration()
+
+    def note_configuration(self) -> None:
+        """Put on record that the flags are written: version 1."""
         written = ConfigurationWritten(environment="production", versions={DOCUMENT: 1})
         self.product.ledger.append(self.release_id, written)
 

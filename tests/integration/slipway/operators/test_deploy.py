@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
+from google.cloud import run_v2
 from slipway.exceptions import CloudRunTimeout, ReleaseConflict, RequestRefused, TrafficDrift
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease, lease_of, serving_split, tags_of
 from slipway.hooks.secret_manager import SecretVersionHook
@@ -96,6 +97,53 @@ def test_somebody_elses_change_stops_a_step_and_is_named_by_the_rollback(steps: 
         steps.shift("half")
     steps.close("rolled_back")
     assert (tags_of(web.read()), lease_of(web.read())) == ({}, None), "it would keep its instances for ever"
+
+
+def variables(revision: run_v2.Revision) -> dict[str, str]:
+    return {variable.name: variable.value for variable in revision.containers[0].env if variable.value}
+
+
+def test_a_new_revision_is_built_on_what_serves_and_not_on_what_was_deployed_last(steps: Steps) -> None:
+    web, product = steps.product.web, steps.product
+    steps.open()
+    web.deploy("by-hand", env={"BY_HAND": "1"})
+    product.ledger.close(steps.release_id, outcome="rolled_back", reason="the tests")
+    product.start_run()
+    after = Steps(product)
+    release = product.open()
+    after.note_configuration()
+    after.deploy()
+    made = web.hook.get_revision(web.address, after.revision)
+    assert "BY_HAND" not in variables(made)
+    deployed = after.entry(RevisionDeployed, environment="production", component="backend")
+    assert deployed.base == product.stable
+    changed = {change.field: (change.before, change.after) for change in deployed.changes}
+    assert changed["image"] == (web.image("frontend:1.0.0"), web.image("frontend:1.1.0"))
+    assert changed["scaling.min_instance_count"] == (None, "1")
+    assert changed["env FEATURE_FLAGS_REFERENCE"][0] is None
+    assert "env BACKEND_URL" not in changed
+    product.ledger.close(release.release_id, outcome="rolled_back", reason="the tests")
+
+
+def test_a_variable_taken_out_of_the_policy_is_gone_from_the_next_revision(steps: Steps) -> None:
+    web, product = steps.product.web, steps.product
+    first = product.open(services=product.services(MODE="fast"))
+    steps.note_configuration()
+    steps.deploy()
+    assert variables(web.hook.get_revision(web.address, steps.revision))["MODE"] == "fast"
+    steps.shift("full")
+    product.ledger.close(first.release_id, outcome="promoted", reason="the tests")
+    web.hook.free_lease(web.address, first.release_id, timeout=SECONDS)
+    product.stable = steps.revision
+    product.start_run()
+    after = Steps(product)
+    second = product.open()
+    after.note_configuration()
+    after.deploy()
+    assert "MODE" not in variables(web.hook.get_revision(web.address, after.revision))
+    deployed = after.entry(RevisionDeployed, environment="production", component="backend")
+    assert ("env MODE", "fast", None) in [(c.field, c.before, c.after) for c in deployed.changes]
+    product.ledger.close(second.release_id, outcome="rolled_back", reason="the tests")
 
 
 def test_a_repair_by_hand_survives_the_rollback(steps: Steps) -> None:

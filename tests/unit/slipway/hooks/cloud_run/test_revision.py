@@ -77,6 +77,20 @@ def test_the_next_template_lays_the_release_over_what_is_there() -> None:
     assert current.containers[1].env[1].value == "red", "the template read must stay as it was"
 
 
+def test_a_managed_variable_that_the_release_does_not_set_is_gone() -> None:
+    current = run_v2.RevisionTemplate(
+        containers=[
+            run_v2.Container(
+                env=[run_v2.EnvVar(name="OLD", value="1"), run_v2.EnvVar(name="KEPT", value="yes")]
+            )
+        ]
+    )
+    (container,) = next_template(current, spec(managed=frozenset({"OLD", "COLOUR"}))).containers
+    assert {v.name for v in container.env} == {"KEPT", "COLOUR", "CONFIG"}
+    stale = revision(*container.env, run_v2.EnvVar(name="OLD", value="1"))
+    assert differences(stale, spec(managed=frozenset({"OLD", "COLOUR"}))) == ["env OLD, not absent"]
+
+
 def test_a_variable_can_change_from_plain_value_to_secret() -> None:
     current = run_v2.RevisionTemplate(
         containers=[run_v2.Container(env=[run_v2.EnvVar(name="CONFIG", value="inline")])]
