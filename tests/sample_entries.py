@@ -24,6 +24,7 @@ from slipway.ledger.entries import (
     FlagsRolledBack,
     GateDecided,
     LedgerEntry,
+    LeftOut,
     LoadTested,
     MetricPower,
     MigrationsRehearsed,
@@ -78,6 +79,14 @@ SAMPLES: tuple[LedgerEntry, ...] = (
     ReleaseOpened(
         actor="ada",
         reason="the spring sale",
+        left_out={
+            WEB: LeftOut(
+                revision="netra-backend-prod-00007-abc",
+                by="eve@example.com",
+                at=AT,
+                changes=(TemplateChange(field="env BY_HAND", after="ab8e18ef"),),
+            )
+        },
         stable={WEB: {OLD: 100}},
         targets={WEB: TargetRecord(service=WEB, revision=OLD, mounted={"AUTH_KEY": "auth-key:1"})},
         states={WEB: STATE, "netra-auth-prod": None},

@@ -35,6 +35,7 @@ class ReleasePlan(BaseModel):
     :param release_id: short and unique, such as ``v1-1-0-3f9a``; part of every revision's name.
     :param run_id: the Airflow run that carries the release out.
     :param stable_is_broken: the version that serves is the broken one; this release is judged on its own.
+    :param leave_out_newest: release although somebody deployed something else after what serves.
     :param follows: release of the same version to the region before, whose evidence this one inherits; None
         for the first region.
     """
@@ -46,6 +47,7 @@ class ReleasePlan(BaseModel):
     version: str
     policy_name: str
     stable_is_broken: bool = False
+    leave_out_newest: bool = False
     follows: str | None = None
     services: Mapping[str, PlannedService]
 

@@ -10,6 +10,7 @@ from slipway.ledger.entries import (
     ChecklistItemChecked,
     ConfigurationWritten,
     Person,
+    ReleaseOpened,
     SchemaMigrated,
 )
 from slipway.operators.base import ReleaseOperator
@@ -44,7 +45,9 @@ class ApproveProductionOperator(ReleaseOperator):
         if answered is not None:
             return answered.approved
         approval = release.policy.approval
-        if approval is None or not approval.required:
+        opened = self.ledger.get(release.release_id, ReleaseOpened)
+        foreign = {} if opened is None or release.plan.leave_out_newest else opened.foreign
+        if approval is None or not (approval.required or foreign):
             return self._answer(release, True, "the policy asks for nobody's approval")
         record = self.ledger.entries(release.release_id)
         checklist = go_or_no_go(
@@ -105,6 +108,7 @@ def _body(record: Record, checklist: list[str]) -> str:
     applied = () if migrated is None else migrated.applied
     return "\n\n".join(
         (
+            *_left_out(record.get(ReleaseOpened)),
             "**Configuration**",
             table(() if configured is None else configured.changes),
             "**Schema**",
@@ -114,3 +118,11 @@ def _body(record: Record, checklist: list[str]) -> str:
             "\n".join(f"- {line}" for line in checklist),
         )
     )
+
+
+def _left_out(opened: ReleaseOpened | None) -> list[str]:
+    """Say what was deployed after the revisions that serve, and is in no new one."""
+    if opened is None or not opened.left_out:
+        return []
+    lines = (f"- {service}: {found.described()}" for service, found in opened.left_out.items())
+    return ["**Deployed after what serves, not in the new revisions**", "\n".join(lines)]

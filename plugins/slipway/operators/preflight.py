@@ -36,6 +36,7 @@ REQUEST_FIELDS = (
     "canary_percent",
     "reason",
     "stable_is_broken",
+    "leave_out_newest",
     "region",
     "follows",
 )

@@ -87,6 +87,8 @@ class Policy(Section):
     :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
         and end of every phase; no shorter than the longest phase.
     :param approval: left out, no approval is needed.
+    :param on_foreign_template: what happens when somebody, and no release on record, deployed something else
+        after what serves: the release is refused, or its approval asks, required or not.
     :param load_balancer: left out, no load balancer is checked.
     :param warm_up: left out, traffic moves to new revisions without smoke tests.
     :param verification: left out, the served split is checked by ``traffic_share`` alone, from the metrics.
@@ -104,6 +106,7 @@ class Policy(Section):
     configuration: Mapping[str, Document]
     checklist: Checklist
     approval: Approval | None = None
+    on_foreign_template: Literal["refuse", "ask"] = "refuse"
     migrations: Migrations
     backup_timeout_seconds: Seconds
     staging_validation: StagingValidation
@@ -118,6 +121,12 @@ class Policy(Section):
     traffic_share: TrafficShare
     metrics: Mapping[str, Metric]
     rollback_deadlines: RollbackDeadlines
+
+    @model_validator(mode="after")
+    def _can_ask(self) -> Policy:
+        if self.on_foreign_template == "ask" and self.approval is None:
+            raise ValueError("on_foreign_template=ask: needs approval, which says how long to wait")
+        return self
 
     @model_validator(mode="after")
     def _counts_requests(self) -> Policy:

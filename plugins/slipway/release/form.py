@@ -76,6 +76,16 @@ def release_form() -> Mapping[str, Param]:
             ),
             section="Exceptions",
         ),
+        "leave_out_newest": Param(
+            False,
+            type="boolean",
+            title="Leave out other changes",
+            description=(
+                "Release although somebody deployed something else after what serves; the new revision does"
+                " not have it"
+            ),
+            section="Exceptions",
+        ),
         "canary_percent": _exception(
             type=["null", "integer"],
             minimum=1,

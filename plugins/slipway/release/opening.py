@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.ledger.entries import ReleaseOpened, ServiceState
 from slipway.release.address import service_address
+from slipway.release.newest_template import read_left_out, require_no_foreign_template
 from slipway.release.rollback.target import RollbackTarget, read_target
 from slipway.release.serving_versions import target_versions
 
@@ -39,7 +40,8 @@ def read_opening(
     :return: the entry that opens the release.
     :raises ReleaseConflict: when another release holds a service.
     :raises RequestRefused: when a service has no usable rollback target, unless the request says that the
-        current version is broken.
+        current version is broken; when somebody deployed something else after what serves, unless the request
+        says to leave it out.
     """
     plan, policy = request.plan, request.policy
     names = [service.names["production"] for service in plan.services.values()]
@@ -55,6 +57,14 @@ def read_opening(
             f"no usable rollback target: {'; '.join(findings)}. Fix the serving revision, or, if this release"
             ' is the fix, set "Current version is broken" (stable_is_broken) and say in reason what is broken'
         )
+    serving = {name: target.revision for name, target in targets.items()}
+    left_out = {
+        service.names["production"]: found
+        for key, service in plan.services.items()
+        if (revision := serving[service.names["production"]]) is not None
+        and (found := read_left_out(policy, key, revision, cloud_run, ledger)) is not None
+    }
+    require_no_foreign_template(left_out, policy, serving, acknowledged=plan.leave_out_newest)
     return ReleaseOpened(
         actor=actor,
         reason=reason,
@@ -66,9 +76,8 @@ def read_opening(
             name: None if target.state is None else ServiceState.model_validate(target.state)
             for name, target in targets.items()
         },
-        versions=target_versions(
-            policy, {name: target.revision for name, target in targets.items()}, cloud_run, ledger
-        ),
+        versions=target_versions(policy, serving, cloud_run, ledger),
+        left_out=left_out,
     )
 
 

@@ -11,7 +11,7 @@ from slipway.ledger.plan import ReleasePlan, release_id
 from slipway.policy.release import Policy
 from slipway.release.address import service_address
 from slipway.release.inheritance import inherited, judge_inherited
-from slipway.release.request import requested_over_broken_stable, requested_version
+from slipway.release.request import requested_flag, requested_over_broken_stable, requested_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,6 +166,7 @@ def plan_following(
             "release_id": identifier,
             "run_id": run_id,
             "stable_is_broken": broken or earlier.plan.stable_is_broken,
+            "leave_out_newest": requested_flag(request, "leave_out_newest"),
             "follows": earlier.release_id,
             "services": services,
         }

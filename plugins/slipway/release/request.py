@@ -63,6 +63,7 @@ def plan_release(
     """
     version = requested_version(request, known_fields)
     broken = requested_over_broken_stable(request)
+    leave_out = requested_flag(request, "leave_out_newest")
     chosen = _chosen_services(request.get("services"), policy)
     images = _chosen_images(request.get("images"), chosen)
     identifier = release_id(version, run_id)
@@ -87,6 +88,7 @@ def plan_release(
         version=version,
         policy_name=policy.name,
         stable_is_broken=broken,
+        leave_out_newest=leave_out,
         services=services,
     )
 
@@ -109,9 +111,7 @@ def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
 
     :raises RequestRefused: when it does not say why.
     """
-    broken = request.get("stable_is_broken", False)
-    if not isinstance(broken, bool):
-        raise RequestRefused(f"stable_is_broken={broken!r}: must be true or false")
+    broken = requested_flag(request, "stable_is_broken")
     reason = str(request.get("reason") or "").strip()
     if broken and len(reason) < FEWEST_REASON_LETTERS:
         raise RequestRefused(
@@ -119,6 +119,18 @@ def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
             f" in at least {FEWEST_REASON_LETTERS} characters; it is kept on record"
         )
     return broken
+
+
+def requested_flag(request: Mapping[str, Any], field: str) -> bool:
+    """Return a field of a request that is yes or no; no when it is left out.
+
+    :param field: its name.
+    :raises RequestRefused: when it is neither.
+    """
+    value = request.get(field, False)
+    if not isinstance(value, bool):
+        raise RequestRefused(f"{field}={value!r}: must be true or false")
+    return value
 
 
 def _refuse_unknown(request: Mapping[str, Any], known_fields: Sequence[str]) -> None:

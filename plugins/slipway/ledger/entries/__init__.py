@@ -69,6 +69,7 @@ from slipway.ledger.entries.staging import (
 from slipway.ledger.entries.values import (
     ConfigurationChange,
     Judged,
+    LeftOut,
     ServiceState,
     Split,
     SplitChange,
@@ -138,6 +139,7 @@ __all__ = [
     "Inherited",
     "Judged",
     "LedgerEntry",
+    "LeftOut",
     "LoadTested",
     "MetricPower",
     "MigrationsRehearsed",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry, renamed
-from slipway.ledger.entries.values import EntryPart, ServiceState, Split, listed, split_words
+from slipway.ledger.entries.values import EntryPart, LeftOut, ServiceState, Split, listed, split_words
 
 
 class TargetRecord(EntryPart):
@@ -45,6 +45,7 @@ class ReleaseOpened(LedgerEntry):
     :param targets: by service, the rollback target.
     :param states: by service, its state; None for one that does not exist yet.
     :param versions: by service that uses the database, the version that a rollback returns to.
+    :param left_out: by service, what was deployed after the revision that serves; nothing is built on it.
     """
 
     KEY: ClassVar[str] = "opened"
@@ -59,14 +60,21 @@ class ReleaseOpened(LedgerEntry):
     targets: Mapping[str, TargetRecord] = {}
     states: Mapping[str, ServiceState | None] = {}
     versions: Mapping[str, str] = {}
+    left_out: Mapping[str, LeftOut] = {}
+
+    @property
+    def foreign(self) -> dict[str, LeftOut]:
+        """By service, what was deployed after the revision that serves by no release on record."""
+        return {name: found for name, found in self.left_out.items() if found.release is None}
 
     @property
     def sentence(self) -> str:
-        """Who asked, and where a rollback returns to."""
+        """Who asked, where a rollback returns to, and what is left out."""
         back = "; ".join(f"{name} {split_words(split, name)}" for name, split in self.stable.items())
         asked = f"Release opened, requested by {self.actor}{f': {self.reason}' if self.reason else ''}."
         broken = " What serves is declared broken." if self.stable_is_broken else ""
-        return f"{asked}{broken} Rollback target: {back or 'none'}"
+        left = "".join(f". Left out: {name}: {one.described()}" for name, one in self.left_out.items())
+        return f"{asked}{broken} Rollback target: {back or 'none'}{left}"
 
     @classmethod
     def upgrade(cls, payload: Mapping[str, Any], written: int) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -83,6 +84,31 @@ class TemplateChange(EntryPart):
         absent = "absent"
         return f"{self.field} {absent if self.before is None else self.before} -> " + (
             absent if self.after is None else self.after
+        )
+
+
+class LeftOut(EntryPart):
+    """A service's newest revision, deployed after the one that serves: the new one is not built on it.
+
+    :param revision: the newest revision.
+    :param by: who deployed it.
+    :param at: when.
+    :param release: the release on record that made it; None when none did.
+    :param changes: what differs from the revision that serves.
+    """
+
+    revision: str
+    by: str
+    at: datetime
+    release: str | None = None
+    changes: tuple[TemplateChange, ...]
+
+    def described(self) -> str:
+        """Say what was deployed, by whom, and what it changes."""
+        who = self.by if self.release is None else f"release {self.release}"
+        return (
+            f"revision {self.revision}, deployed by {who} at {self.at:%Y-%m-%d %H:%M:%S} UTC, changes"
+            f" {'; '.join(map(str, self.changes))}"
         )
 
 

@@ -81,7 +81,7 @@ class Product:
         plan = plan_release(
             self.context["params"] | {"services": None},
             run_id=self.context["dag_run"].run_id,
-            known_fields=("version", "reason", "services", "stable_is_broken"),
+            known_fields=("version", "reason", "services", "stable_is_broken", "leave_out_newest"),
             policy=parsed,
             resolve_digest=lambda _: self.web.image(IMAGE),
         )

@@ -105,13 +105,14 @@ def variables(revision: run_v2.Revision) -> dict[str, str]:
 
 def test_a_new_revision_is_built_on_what_serves_and_not_on_what_was_deployed_last(steps: Steps) -> None:
     web, product = steps.product.web, steps.product
-    steps.open()
     web.deploy("by-hand", env={"BY_HAND": "1"})
-    product.ledger.close(steps.release_id, outcome="rolled_back", reason="the tests")
-    product.start_run()
+    with pytest.raises(RequestRefused, match=r"by-hand, deployed by .* env BY_HAND absent -> .*leave_out"):
+        steps.open()
+    product.context["params"]["leave_out_newest"] = True
     after = Steps(product)
-    release = product.open()
-    after.note_configuration()
+    after.open()
+    left_out = after.entry(ReleaseOpened).left_out[web.address.service]
+    assert (left_out.revision, left_out.release) == (web.name("by-hand"), None)
     after.deploy()
     made = web.hook.get_revision(web.address, after.revision)
     assert "BY_HAND" not in variables(made)
@@ -122,7 +123,11 @@ def test_a_new_revision_is_built_on_what_serves_and_not_on_what_was_deployed_las
     assert changed["scaling.min_instance_count"] == (None, "1")
     assert changed["env FEATURE_FLAGS_REFERENCE"][0] is None
     assert "env BACKEND_URL" not in changed
-    product.ledger.close(release.release_id, outcome="rolled_back", reason="the tests")
+    after.close("rolled_back")
+    product.start_run()
+    again = Steps(product)
+    again.open()
+    assert again.entry(ReleaseOpened).left_out[web.address.service].release == after.release_id
 
 
 def test_a_variable_taken_out_of_the_policy_is_gone_from_the_next_revision(steps: Steps) -> None:

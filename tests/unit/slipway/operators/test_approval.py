@@ -19,8 +19,11 @@ from slipway.ledger.entries import (
     DatabaseChecked,
     GateDecided,
     LedgerEntry,
+    LeftOut,
     MigrationsRehearsed,
+    ReleaseOpened,
     SchemaMigrated,
+    TemplateChange,
 )
 from slipway.operators.approval import APPROVE, REJECT, ApproveProductionOperator
 from slipway.operators.gates import PreparationGateOperator
@@ -28,7 +31,7 @@ from slipway.policy.checklist import ITEMS
 from slipway.policy.release import Policy, load_policy
 from slipway.release import asking
 
-from tests.fake_ledger import FakeLedger
+from tests.fake_ledger import BEGAN, FakeLedger
 from tests.fake_task_state import FakeTaskState
 
 CHANGE = ConfigurationChange(document="pricing-config", key="markup", before="1.2", after="1.3", unit="x")
@@ -64,7 +67,7 @@ class Asking(ApproveProductionOperator):
             version="1.2.0",
             actor="ada",
             policy=self.policy,
-            plan=SimpleNamespace(follows=None),
+            plan=SimpleNamespace(follows=None, leave_out_newest=False),
         )
 
 
@@ -93,6 +96,19 @@ def operator(policy: Policy = ASKING, **items: ChecklistItemChecked) -> Asking:
 def answer(option: str, user: str | None) -> dict[str, Any]:
     by = None if user is None else {"id": user, "name": user}
     return {"chosen_options": [option], "responded_at": datetime.now(UTC), "responded_by_user": by}
+
+
+def test_it_asks_about_a_strangers_edit_although_no_approval_is_required(asked: list[dict[str, Any]]) -> None:
+    found = LeftOut(revision="hand", by="eve", at=BEGAN, changes=(TemplateChange(field="image", after="x"),))
+    task = operator(POLICY)
+    task.ledger.append("r", ReleaseOpened(actor="ada", left_out={"web": found}))
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(CONTEXT)
+    assert "- web: revision hand, deployed by eve at" in asked[0]["body"]
+    known = operator(POLICY)
+    mine = found.model_copy(update={"release": "v1-1-0-abc"})
+    known.ledger.append("r", ReleaseOpened(actor="ada", left_out={"web": mine}))
+    assert known.execute(CONTEXT)
 
 
 def gate(task: Asking) -> GateDecided:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import ReleaseConflict, RequestRefused
-from slipway.ledger.entries import ReleaseOpened
+from slipway.ledger.entries import LeftOut, ReleaseOpened, TemplateChange
 from slipway.release import opening
 from slipway.release.opening import read_opening
 from slipway.release.request import ValidatedRequest
 from slipway.release.rollback.target import RollbackTarget
 
-from tests.fake_ledger import FakeLedger
+from tests.fake_ledger import BEGAN, FakeLedger
 from tests.unit.slipway.on_record import opened, requested
 
 
@@ -36,6 +36,7 @@ def targets(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
         "read_target",
         lambda _, __, address, **___: target(address.service, **changes.get(address.service, {})),
     )
+    monkeypatch.setattr(opening, "read_left_out", lambda *_: None)
     monkeypatch.setattr(opening, "target_versions", lambda *_: {"netra-backend-prod": "1.1.0"})
     return changes
 
@@ -61,6 +62,20 @@ def test_a_target_that_could_not_serve_is_refused_unless_it_is_declared_broken(
     entry = read(ValidatedRequest(plan=broken, policy=request.policy), FakeLedger())
     assert entry.stable_is_broken
     assert entry.findings == ("secret flags: version 3 is destroyed",)
+
+
+def test_what_somebody_deployed_after_what_serves_is_on_record_once_acknowledged(
+    targets: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = LeftOut(revision="hand", by="eve", at=BEGAN, changes=(TemplateChange(field="image", after="x"),))
+    monkeypatch.setattr(opening, "read_left_out", lambda _, key, *__: found if key == "auth" else None)
+    request = requested("run")
+    with pytest.raises(RequestRefused, match="leave_out_newest"):
+        read(request, FakeLedger())
+    without = request.plan.model_copy(update={"leave_out_newest": True})
+    entry = read(ValidatedRequest(plan=without, policy=request.policy), FakeLedger())
+    assert entry.left_out == entry.foreign == {"netra-auth-prod": found}
+    assert "Left out: netra-auth-prod: revision hand, deployed by eve" in entry.sentence
 
 
 @pytest.mark.parametrize(("outcome", "refused"), [("rolled_back", True), ("promoted", False)])
