@@ -10,7 +10,13 @@ from typing import Any
 
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
 from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash
-from slipway.ledger.entries import LedgerEntry, ReleaseClosed, ReleaseOpened
+from slipway.ledger.entries import (
+    LedgerEntry,
+    PromotionRolledBack,
+    ReleaseClosed,
+    ReleaseOpened,
+    TrafficRestored,
+)
 from slipway.ledger.ledger import Ledger, Outcome, Release
 from slipway.ledger.listing import ReleaseLine
 from slipway.ledger.operations import step_of
@@ -194,12 +200,16 @@ class FakeLedger(Ledger):
         release = self.opened[release_id]
         held = self.locks.held.items()
         self.locks.held = {service: lease for service, lease in held if lease[0] != release_id}
-        if release.outcome is not None:
+        given_back = (release.outcome, outcome) == ("promoted", "rolled_back") and self.get(
+            release_id, TrafficRestored
+        ) is not None
+        if release.outcome is not None and not given_back:
             return False
         self.opened[release_id] = replace(
             release, outcome=outcome, reason=reason, closed_at=datetime.now(UTC)
         )
-        return self.append(release_id, ReleaseClosed(outcome=outcome, reason=reason))
+        entry = PromotionRolledBack(reason=reason) if given_back else None
+        return self.append(release_id, entry or ReleaseClosed(outcome=outcome, reason=reason))
 
     def _promoted(self) -> list[Release]:
         promoted = (release for release in self.opened.values() if release.outcome == "promoted")

@@ -13,6 +13,7 @@ from slipway.commands import (
     lint_migrations,
     migrate_ledger,
     replay,
+    rollback,
     undo_migration,
     verify,
 )
@@ -30,6 +31,7 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, Command] = {
+    "rollback": rollback,
     "replay": replay,
     "evidence": evidence,
     "verify": verify,
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
     except (SlipwayError, ValueError) as error:
-        print(error, file=sys.stderr)
+        print("\n".join((str(error), *getattr(error, "__notes__", ()))), file=sys.stderr)
         return 1
     return code
 

@@ -14,7 +14,13 @@ from typing import Any, Literal
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash, first_broken
-from slipway.ledger.entries import LedgerEntry, ReleaseClosed, ReleaseOpened
+from slipway.ledger.entries import (
+    LedgerEntry,
+    PromotionRolledBack,
+    ReleaseClosed,
+    ReleaseOpened,
+    TrafficRestored,
+)
 from slipway.ledger.leases import LedgerLeases, leased
 from slipway.ledger.listing import LedgerListing
 from slipway.ledger.operations import LedgerOperations
@@ -186,6 +192,9 @@ class Ledger:
     def close(self, release_id: str, *, outcome: Outcome, reason: str) -> bool:
         """End a release and free its services.
 
+        A promoted release is rolled back later when its traffic was restored, on record as
+        ``rolled_back/traffic``.
+
         :param release_id: the release.
         :param outcome: ``promoted`` or ``rolled_back``.
         :param reason: one line for people.
@@ -194,12 +203,17 @@ class Ledger:
         with self._store.transaction() as cursor:
             cursor.execute(
                 statement("ledger/close_release"),
-                {"release_id": release_id, "outcome": outcome, "reason": reason},
+                {
+                    "release_id": release_id,
+                    "outcome": outcome,
+                    "reason": reason,
+                    "restored": TrafficRestored.key_of(),
+                },
             )
             closed = bool(cursor.rowcount == 1)
             self.leases.free(cursor, release_id)
-            if closed:
-                self._append(cursor, release_id, ReleaseClosed(outcome=outcome, reason=reason))
+            if closed and not self._append(cursor, release_id, ReleaseClosed(outcome=outcome, reason=reason)):
+                self._append(cursor, release_id, PromotionRolledBack(reason=reason))
         return closed
 
     def verify(self, release_id: str) -> bool:

@@ -17,6 +17,7 @@ from slipway.ledger.entries import (
     LedgerEntry,
     PhaseBaked,
     RevisionWarmedUp,
+    RollbackOrdered,
     SplitChange,
     TrafficRestoration,
     TrafficShifted,
@@ -89,10 +90,12 @@ def headline(release: Release, record: Record) -> str:
 
 
 def rollback_reason(record: Record) -> str:
-    """Say in one line why a release is rolled back: the last decision that was not to promote.
+    """Say in one line why a release is rolled back: a person's order, or the last decision against it.
 
     :param record: everything on record of the release.
     """
+    for order in record.of_kind(RollbackOrdered):
+        return f"ordered by {order.actor}: {order.reason}"
     for entry in reversed(record):
         against = reason_against(entry.content)
         if against is not None:
@@ -107,6 +110,8 @@ def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:
 
     :param entry: the entry.
     """
+    if isinstance(entry, RollbackOrdered):
+        return f"ordered by {entry.actor}", entry.reason
     if isinstance(entry, DetectionPowerForecast) and entry.action == "hold":
         return entry.phase, f"not started, it cannot see the trigger: {entry.reason}"
     if isinstance(entry, GateDecided | RevisionWarmedUp | TrafficVerified | DriftFound):
@@ -123,7 +128,7 @@ def is_rollback_started(record: Record) -> bool:
 
 
 def is_being_undone(record: Record) -> bool:
-    """Whether a release is being rolled back: a bake said so, or its traffic was restored.
+    """Whether a release is being rolled back: a bake or a person said so, or its traffic was restored.
 
     :param record: everything on record of the release.
     """
@@ -174,7 +179,7 @@ def _name(release: Release) -> str:
 def _undoes(entry: LedgerEntry) -> bool:
     if isinstance(entry, PhaseBaked):
         return entry.verdict is Verdict.ROLLBACK
-    return isinstance(entry, TrafficRestoration | FlagsRolledBack)
+    return isinstance(entry, RollbackOrdered | TrafficRestoration | FlagsRolledBack)
 
 
 def _decision(entry: RecordedEntry, gated: set[str]) -> PhaseDecision | None:

@@ -20,6 +20,7 @@ from slipway.release.regions import (
     require_served,
 )
 from slipway.release.request import ValidatedRequest, plan_release, requested_version
+from slipway.release.rollback.record import write_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,6 +135,10 @@ class OpenReleaseOperator(PreflightOperator):
             actor=actor_of(request.plan, user, self.ledger),
             reason=context["params"].get("reason"),
         ).model_copy(update={"task": self.task_id})
+        path = write_record(request.plan, request.policy, opened)
+        self.log.info(
+            "Rollback record: %s. The traffic by hand:\n%s", path, "\n".join(opened.rollback_commands)
+        )
         release = self.ledger.open_release(request.plan, request.policy, opened)
         audit_entry(self.log, release.release_id, opened, repeated=False)
         return release

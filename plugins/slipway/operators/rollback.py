@@ -8,11 +8,10 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SchemaContractBroken
-from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused, TrafficRestored
-from slipway.ledger.timeline import rollback_reason
+from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused
 from slipway.operators.base import ReleaseOperator
 from slipway.release.asking import answer_of, ask, withdraw
-from slipway.release.rollback.traffic import restore_stable_traffic
+from slipway.release.rollback.traffic import restore_stable_traffic, restored_entry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -65,8 +64,7 @@ class RollBackTrafficOperator(ReleaseOperator):
 
     def _roll_back(self, release: Release) -> dict[str, Any]:
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
-        reason = rollback_reason(self.ledger.entries(release.release_id))
-        self.record(release, TrafficRestored(reason=reason, changes=changes))
+        self.record(release, restored_entry(release.release_id, self.ledger, changes))
         return {name: change.model_dump(exclude_none=True) for name, change in changes.items()}
 
     def _call_person(self, context: Context, release: Release, refused: str) -> NoReturn:

@@ -9,6 +9,7 @@ from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.ledger.entries import ReleaseOpened, ServiceState
 from slipway.release.address import service_address
 from slipway.release.newest_template import read_left_out, require_no_foreign_template
+from slipway.release.rollback.record import rollback_commands
 from slipway.release.rollback.target import RollbackTarget, read_target
 from slipway.release.serving_versions import target_versions
 
@@ -65,10 +66,12 @@ def read_opening(
         and (found := read_left_out(policy, key, revision, cloud_run, ledger)) is not None
     }
     require_no_foreign_template(left_out, policy, serving, acknowledged=plan.leave_out_newest)
+    stable = {name: target.split for name, target in targets.items()}
     return ReleaseOpened(
         actor=actor,
         reason=reason,
-        stable={name: target.split for name, target in targets.items()},
+        stable=stable,
+        rollback_commands=tuple(rollback_commands(policy, stable)),
         stable_is_broken=plan.stable_is_broken,
         findings=tuple(findings),
         targets={name: target.as_record() for name, target in targets.items()},

@@ -204,18 +204,3 @@ def require_served(releases: Sequence[Release], cloud_run: CloudRunTrafficHook) 
                     f"region {region} does not serve {release.version} any more: {name} serves {split}, not"
                     f" {own} alone; release a version to {release.policy.regions[0]} again"
                 )
-
-
-def rollback_commands(release: Release) -> list[str]:
-    """Return the commands that give a promoted release's traffic back to what served before it.
-
-    :param release: a promoted release.
-    """
-    production = release.policy.environments["production"]
-    return [
-        f"gcloud run services update-traffic {service} --project {production.project_id}"
-        f" --region {production.location} --to-revisions "
-        + ",".join(f"{revision}={percent}" for revision, percent in split.items())
-        for service, split in sorted(release.stable.items())
-        if split
-    ]

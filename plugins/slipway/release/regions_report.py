@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import CloudRunError, ServiceNotFound
 from slipway.release.address import service_address
-from slipway.release.regions import earlier_releases, rollback_commands
+from slipway.release.regions import earlier_releases
+from slipway.release.rollback.record import rollback_commands
 from slipway.release.serving_versions import version_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def kept_regions(release: Release, ledger: Ledger) -> Mapping[str, Sequence[str]
     if release.outcome != "rolled_back":
         return {}
     return {
-        earlier.policy.region: rollback_commands(earlier) for earlier in earlier_releases(release, ledger)
+        earlier.policy.region: rollback_commands(earlier.policy, earlier.stable)
+        for earlier in earlier_releases(release, ledger)
     }
 
 

@@ -46,6 +46,7 @@ class ReleaseOpened(LedgerEntry):
     :param states: by service, its state; None for one that does not exist yet.
     :param versions: by service that uses the database, the version that a rollback returns to.
     :param left_out: by service, what was deployed after the revision that serves; nothing is built on it.
+    :param rollback_commands: the commands that return the traffic by hand.
     """
 
     KEY: ClassVar[str] = "opened"
@@ -61,6 +62,7 @@ class ReleaseOpened(LedgerEntry):
     states: Mapping[str, ServiceState | None] = {}
     versions: Mapping[str, str] = {}
     left_out: Mapping[str, LeftOut] = {}
+    rollback_commands: tuple[str, ...] = ()
 
     @property
     def foreign(self) -> dict[str, LeftOut]:
@@ -125,6 +127,23 @@ class ReleaseClosed(LedgerEntry):
     def sentence(self) -> str:
         """The outcome and the reason."""
         return f"Release {self.outcome.replace('_', ' ')}: {self.reason}"
+
+
+class PromotionRolledBack(LedgerEntry):
+    """A promoted release was rolled back later; from here on its outcome is ``rolled_back``.
+
+    :param reason: one line for people.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/promotion"
+    WRITER: ClassVar[str] = "Ledger.close, when the promoted release's traffic was restored"
+
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The reason."""
+        return f"The promoted release is rolled back: {self.reason}"
 
 
 class ServiceReleased(EntryPart):

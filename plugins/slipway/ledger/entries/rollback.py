@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry
 from slipway.ledger.entries.phases import Person
 from slipway.ledger.entries.staging import changed
 from slipway.ledger.entries.values import ConfigurationChange, SplitChange
 from slipway.policy.release import EnvironmentName
+
+RollbackTier = Literal["traffic"]
+
+
+class RollbackOrdered(LedgerEntry):
+    """A person ordered the rollback; from here on the release's own run changes nothing any more.
+
+    :param tier: how far it goes.
+    :param actor: who ordered it.
+    :param reason: why, in that person's words.
+    :param source: ``DAG rollback`` or ``command line``.
+    """
+
+    KEY: ClassVar[str] = "rollback_ordered/{tier}"
+    WRITER: ClassVar[str] = "the DAG rollback, `python -m slipway rollback`"
+
+    tier: RollbackTier
+    actor: str
+    reason: str
+    source: str
+
+    @property
+    def sentence(self) -> str:
+        """Who, how far, and why."""
+        return f"Rollback of the {self.tier} ordered by {self.actor} ({self.source}): {self.reason}"
 
 
 class TrafficRestoration(LedgerEntry):
@@ -30,10 +55,15 @@ class TrafficRestoration(LedgerEntry):
 
 
 class TrafficRestored(TrafficRestoration):
-    """All traffic is back on what served when the release began."""
+    """All traffic is back on what served when the release began.
 
-    KEY: ClassVar[str] = "rolled_back/traffic"
-    WRITER: ClassVar[str] = "RollBackTrafficOperator"
+    :param round: number of the rollback; a later one is on record when it had something to move.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/traffic[/{round}]"
+    WRITER: ClassVar[str] = "RollBackTrafficOperator, `python -m slipway rollback`"
+
+    round: int = 1
 
 
 class ReleaseReconciled(TrafficRestoration):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from slipway.exceptions import SchemaContractBroken
 from slipway.ledger.entries import ReleaseOpened, RollbackOverridden
@@ -17,13 +17,23 @@ from slipway.schema.contract import read_migrations
 from slipway.schema.plan import require_readable
 
 if TYPE_CHECKING:
-    from slipway.ledger.ledger import Ledger, Release
+    from slipway.ledger.chain import Kind
+    from slipway.ledger.ledger import Release
 
 ANSWER_SECONDS = 5
 _log = logging.getLogger(__name__)
 
 
-def require_readable_targets(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping[str, str]:
+class Entries(Protocol):
+    """What is on record of a release: the ledger, or its rollback record where the ledger is away."""
+
+    def get(self, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
+        """Return an entry, None when it is not on record."""
+
+
+def require_readable_targets(
+    release: Release, services: Sequence[str], entries: Entries
+) -> Mapping[str, str]:
     """Make sure that the versions to which traffic would go back can run on production's schema.
 
     The safe direction stays the rollback: when the schema cannot be read within a few seconds, the traffic
@@ -31,12 +41,12 @@ def require_readable_targets(release: Release, services: Sequence[str], ledger: 
 
     :param release: the release to roll back.
     :param services: names of the production services whose traffic would move.
-    :param ledger: where a person's answer is on record.
+    :param entries: where the versions of the targets and a person's answer are on record.
     :return: by service, why it was not checked.
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the ways forward.
     """
     try:
-        return _check(release, services, ledger)
+        return _check(release, services, entries)
     except SchemaContractBroken:
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, it must not keep the traffic where it is
@@ -47,13 +57,13 @@ def require_readable_targets(release: Release, services: Sequence[str], ledger: 
         return dict.fromkeys(services, f"the schema could not be read: {type(error).__name__}: {why}")
 
 
-def _check(release: Release, services: Sequence[str], ledger: Ledger) -> Mapping[str, str]:
-    opened = ledger.get(release.release_id, ReleaseOpened)
+def _check(release: Release, services: Sequence[str], entries: Entries) -> Mapping[str, str]:
+    opened = entries.get(release.release_id, ReleaseOpened)
     recorded = {} if opened is None else opened.versions
     versions = {name: version for name, version in recorded.items() if name in services}
     if not versions:
         return {}
-    overridden = ledger.get(release.release_id, RollbackOverridden)
+    overridden = entries.get(release.release_id, RollbackOverridden)
     if overridden is not None:
         return dict.fromkeys(versions, f"on a schema that it cannot run on: {overridden.reason}")
     from slipway.hooks.postgres.migrations import SchemaHook

@@ -34,7 +34,7 @@ def test_the_keys_of_a_phase_are_the_progressive_services() -> None:
 def test_a_phase_ends_with_what_restores_the_traffic_or_the_release() -> None:
     (listed,) = re.findall(r"key IN \(([^)]+)\)", text(EXTRACT))
     assert set(re.findall(r"'([^']+)'", listed)) == {
-        TrafficRestored.KEY,
+        TrafficRestored.key_of(),
         ReleaseReconciled.KEY,
         ReleaseClosed.KEY,
     }
