@@ -45,6 +45,7 @@ from slipway.ledger.entries import (
     RollbackRehearsed,
     SampledRange,
     SchemaMigrated,
+    ServedDocument,
     ServiceReleased,
     ServicesLocked,
     ServicesReleased,
@@ -81,6 +82,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
     ReleaseOpened(
         actor="ada",
         reason="the spring sale",
+        configuration={"feature-flags": ServedDocument(mounted="2", in_force="3")},
         left_out={
             WEB: LeftOut(
                 revision="netra-backend-prod-00007-abc",
@@ -224,6 +226,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         environment="production",
         versions={"feature-flags": 3},
         changes=(FLAG,),
+        switched_off=("feature-flags token_optimization",),
         serving_follows={"feature-flags": False},
     ),
     ReleaseTagged(tag="prod-v1.2.0", commit="2f4fdeefa453872731d827b19a2e37a63711f101"),

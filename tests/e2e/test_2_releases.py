@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from uuid import uuid4
 
@@ -97,20 +96,19 @@ def test_what_a_release_changes_and_its_checklists_are_on_record(
     assert [line.title for line in entry(DeploymentChecked).lines if line.passed is False] == []
 
 
-def test_the_flags_of_the_rollback_reach_what_serves_again(
+def test_a_rollback_leaves_the_feature_on_for_whom_it_was_on(
     bad: story.ReleaseReport, settings: Settings
 ) -> None:
     flags = record.entry(settings, bad.plan["release_id"], FlagsRolledBack, environment="production")
     assert flags is not None
     assert flags.serving_follows == {"feature-flags": True}
+    assert (flags.changes, flags.switched_off) == ((), ())
     url = json.loads((settings.run / "endpoints.json").read_text())["production"]["backend"]
     token = issue(uuid4(), credentials.load(settings).auth_signing_key)
     prompt = corpus(1)[0]
     body = {"session_key": "s", "agent_name": prompt.agent_name, "model": prompt.model, "prompt": prompt.text}
-    # Every instance looks on its own, every few seconds.
-    deadline, untouched = time.monotonic() + 60, 0
-    while untouched < 10:
-        assert time.monotonic() < deadline, "the feature is still on"
+    optimized = 0
+    for _ in range(10):
         answer = httpx.post(
             f"{url}/v1/optimize",
             json=body,
@@ -118,7 +116,8 @@ def test_the_flags_of_the_rollback_reach_what_serves_again(
             timeout=10,
             trust_env=False,
         )
-        untouched = 0 if answer.raise_for_status().json()["optimization_applied"] else untouched + 1
+        optimized += answer.raise_for_status().json()["optimization_applied"]
+    assert optimized, "the feature is off, although it was on when the release began"
 
 
 def test_the_kpis_of_today_are_in_clickhouse(

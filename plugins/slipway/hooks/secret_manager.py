@@ -117,6 +117,17 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
             moved: bool = retry_within(READ_SECONDS)(point_unless_there)()
         return moved
 
+    def aliases(self, *, project_id: str, secret: str) -> dict[str, int]:
+        """Return the version that each alias of a secret names.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :raises SecretUnavailable: when there is no such secret.
+        """
+        name = _secret_name(project_id, secret)
+        with reported_as(SecretUnavailable, f"secret {name}: cannot be read"):
+            return dict(self.client.get_secret(name=name, **bounded()).version_aliases)
+
     def access(self, *, project_id: str, secret: str, version: int | str) -> bytes:
         """Return a version's payload.
 

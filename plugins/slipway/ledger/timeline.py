@@ -75,7 +75,9 @@ def summary_line(release: Release, record: Record) -> str:
     :param release: the release.
     :param record: everything on record of it.
     """
-    return f"{_name(release)}: {outcome_of(release)}: {release.reason or rollback_reason(record)}"
+    words = f"{_name(release)}: {outcome_of(release)}: {release.reason or rollback_reason(record)}"
+    flags = record.get(FlagsRolledBack, environment="production")
+    return f"{words}; flags {flags.switched_off_words}" if flags is not None and flags.switched_off else words
 
 
 def headline(release: Release, record: Record) -> str:

@@ -44,9 +44,9 @@ class WriteConfigurationOperator(EnvironmentOperator):
 
 
 class RollBackFlagsOperator(EnvironmentOperator):
-    """Write what the policy changes on a rollback (:mod:`slipway.release.rollback.flags`).
+    """Return the flags to where they were when the release began (:mod:`slipway.release.rollback.flags`).
 
-    Which revision follows the new version is on record; one that does not keeps its flags until it is
+    Which revision follows a version written is on record; one that does not keeps its flags until it is
     deployed again. Skipped when the release never wrote configuration to this environment, and in a later
     region: the secrets are all regions', and the earlier ones keep the version.
 
@@ -59,7 +59,9 @@ class RollBackFlagsOperator(EnvironmentOperator):
         kept = reason_to_keep_flags(release, self.ledger, self.environment)
         if kept is not None:
             raise AirflowSkipException(kept)
-        rolled_back = roll_back_flags(release, self.cloud_run, self.environment, gcp_conn_id=self.gcp_conn_id)
+        rolled_back = roll_back_flags(
+            release, self.cloud_run, self.ledger, self.environment, gcp_conn_id=self.gcp_conn_id
+        )
         self.log.info("configuration of %s:\n%s", self.environment, table(rolled_back.changes))
         self.record(release, rolled_back)
         return dict(rolled_back.versions)

@@ -41,7 +41,7 @@ class TruthSetting(Section):
 
     :param type: ``switch`` reaches the product as the text ``true`` or ``false``, ``flag`` as a JSON boolean.
     :param value: on or off.
-    :param on_rollback: value that a rollback writes; None leaves the setting alone.
+    :param on_rollback: value that the rollback of the release that brought the setting writes; None: none.
     """
 
     type: Literal["switch", "flag"]
@@ -65,7 +65,7 @@ class NumberSetting(Section):
     :param minimum: smallest value allowed.
     :param maximum: largest value allowed.
     :param value: the number.
-    :param on_rollback: number that a rollback writes; None leaves the setting alone.
+    :param on_rollback: number that the rollback of the release that brought the setting writes; None: none.
     """
 
     type: Literal["integer", "decimal"]
@@ -197,7 +197,17 @@ class Document(Section):
     @property
     def rolls_back(self) -> bool:
         """Whether a rollback writes this document."""
-        return any(getattr(setting, "on_rollback", None) is not None for setting in self.settings.values())
+        return bool(self.on_rollback)
+
+    @property
+    def on_rollback(self) -> Mapping[str, str | bool]:
+        """What a rollback writes of the settings that a release brought, by key."""
+        written = self.content(rolled_back=True)
+        return {
+            key: written[key]
+            for key, setting in self.settings.items()
+            if getattr(setting, "on_rollback", None) is not None
+        }
 
     def unit(self, key: str) -> str:
         """Return the unit of a setting; empty for one that is no number.
@@ -217,11 +227,10 @@ class Document(Section):
             if not isinstance(setting, SecretSetting)
         }
 
-    def payload(self, running: Mapping[str, Any] | None, *, rolled_back: bool = False) -> bytes:
+    def payload(self, running: Mapping[str, Any] | None) -> bytes:
         """Return the document as it is written, the same bytes for the same content.
 
         :param running: the running content, from which the secrets are carried over.
-        :param rolled_back: as a rollback writes it.
         :raises PolicyError: when the running content lacks one of the secrets.
         """
         missing = [key for key in self.secrets if key not in (running or {})]
@@ -230,4 +239,4 @@ class Document(Section):
                 f"{', '.join(missing)}: the running version does not have this secret; add one that has it"
             )
         kept = {key: (running or {})[key] for key in self.secrets}
-        return json.dumps(self.content(rolled_back=rolled_back) | kept, sort_keys=True).encode()
+        return json.dumps(self.content() | kept, sort_keys=True).encode()

@@ -15,13 +15,14 @@ from slipway.ledger.entries import ConfigurationChange
 from slipway.policy.configuration import Document
 from slipway.policy.release import EnvironmentName
 from slipway.release.address import service_address
-from slipway.release.serving_versions import serving_revision
+from slipway.release.serving_versions import Begun, serving_revision
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
     from slipway.hooks.secret_manager import SecretVersionHook
-    from slipway.ledger.ledger import Release
 
+ROLLBACK_ALIAS = "rollback"
+"""Names the version that a revision which mounts an older one follows."""
 HIDDEN = "(not shown)"
 ABSENT = "(absent)"
 
@@ -40,33 +41,39 @@ def parse_payload(data: bytes) -> Mapping[str, Any] | None:
 
 
 def changes(
-    name: str, document: Document, running: Mapping[str, Any] | None, *, rolled_back: bool = False
+    name: str, document: Document, running: Mapping[str, Any] | None, after: Mapping[str, Any] | None = None
 ) -> list[ConfigurationChange]:
-    """Compare a document with what runs.
+    """Compare what serves now with what will serve.
 
     :param name: of the document.
     :param document: as the policy has it.
-    :param running: content that the serving revision reads; None when there is none.
-    :param rolled_back: compare what a rollback writes.
+    :param running: content that is in force; None when there is none.
+    :param after: content that will be; left out, the policy's.
     """
-    return list(_changes(name, document, running or {}, document.content(rolled_back=rolled_back)))
+    return list(_changes(name, document, running or {}, document.content() if after is None else after))
 
 
 def _changes(
-    name: str, document: Document, running: Mapping[str, Any], wanted: Mapping[str, str | bool]
+    name: str, document: Document, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Iterator[ConfigurationChange]:
-    for key, value in wanted.items():
-        if key not in running or running[key] != value:
-            before = _text(running[key]) if key in running else ABSENT
+    kept = set(document.secrets) - after.keys()
+    for key in [*after, *(key for key in before if key not in after and key not in kept)]:
+        if key not in before or key not in after or before[key] != after[key]:
             yield ConfigurationChange(
-                document=name, key=key, before=before, after=_text(value), unit=document.unit(key)
+                document=name,
+                key=key,
+                before=_text(document, key, before),
+                after=_text(document, key, after),
+                unit=document.unit(key) if key in document.settings else "",
             )
-    for key in running:
-        if key not in document.settings:
-            yield ConfigurationChange(document=name, key=key, before=HIDDEN, after=ABSENT)
 
 
-def _text(value: object) -> str:
+def _text(document: Document, key: str, content: Mapping[str, Any]) -> str:
+    if key not in content:
+        return ABSENT
+    if key not in document.settings or key in document.secrets:
+        return HIDDEN
+    value = content[key]
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
@@ -91,16 +98,20 @@ def _cell(text: str) -> str:
 
 @dataclass(frozen=True)
 class Running:
-    """The version of a document that the serving revision mounts.
+    """A document as the serving revision reads it.
 
-    :param version: its number, or ``latest`` when whoever deployed the revision did not pin it.
-    :param state: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
-    :param content: None when the version cannot be read, or its payload is no JSON object.
+    :param version: number of the version that it mounts, or ``latest`` when whoever deployed the revision did
+        not pin it.
+    :param state: of that version: ``ENABLED``, ``DISABLED`` or ``DESTROYED``.
+    :param in_force: number of the version that it goes by: the mounted one, or the newer one that the alias
+        ``rollback`` names, where it follows.
+    :param content: of the version in force; None when it cannot be read, or its payload is no JSON object.
     :param follows: whether the revision knows where the document is, and follows a rollback of it.
     """
 
     version: str
     state: str
+    in_force: str
     content: Mapping[str, Any] | None
     follows: bool
 
@@ -110,7 +121,7 @@ class Written:
     """Documents written as secret versions.
 
     :param versions: number of the version by document.
-    :param serving: the version that the serving revision mounts, by document that it mounts.
+    :param serving: the version that the serving revision goes by, by document that it mounts.
     :param changes: what changes between the two, as it is put on record.
     """
 
@@ -133,7 +144,7 @@ class ConfigurationStore:
     """
 
     def __init__(
-        self, release: Release, environment: EnvironmentName, cloud_run: CloudRunTrafficHook, gcp_conn_id: str
+        self, release: Begun, environment: EnvironmentName, cloud_run: CloudRunTrafficHook, gcp_conn_id: str
     ) -> None:
         self.release = release
         self.name = environment
@@ -164,7 +175,18 @@ class ConfigurationStore:
             if name in mounted
         }
 
-    def read(self, document: str, version: int) -> Mapping[str, Any]:
+    def changes(self, running: Mapping[str, Running]) -> tuple[ConfigurationChange, ...]:
+        """Compare what serves now with what the policy writes.
+
+        :param running: what the serving revisions read, by document.
+        """
+        return tuple(
+            change
+            for name, document in self.release.policy.configuration.items()
+            for change in changes(name, document, running[name].content if name in running else None)
+        )
+
+    def read(self, document: str, version: int | str) -> Mapping[str, Any]:
         """Read a version of a document.
 
         :param document: its name in the policy.
@@ -173,37 +195,42 @@ class ConfigurationStore:
         """
         return parse_payload(self.secrets.access(**self.secret(document), version=version)) or {}
 
-    def write(self, running: Mapping[str, Running], *, rolled_back: bool = False) -> Written:
+    def write(self, running: Mapping[str, Running]) -> Written:
         """Write documents as secret versions; the same content is not written twice.
 
         :param running: what the serving revisions read, by document.
-        :param rolled_back: write what the policy changes on a rollback, as a rollback writes it.
         :return: what was written, and what changes.
         """
-        documents = {
-            name: document
-            for name, document in self.release.policy.configuration.items()
-            if document.rolls_back or not rolled_back
-        }
-        contents = {name: running[name].content if name in running else None for name in documents}
-        found = tuple(
-            change
-            for name, document in documents.items()
-            for change in changes(name, document, contents[name], rolled_back=rolled_back)
-        )
         versions = {
             name: self.secrets.add_version(
-                **self.secret(name), data=document.payload(contents[name], rolled_back=rolled_back)
+                **self.secret(name),
+                data=document.payload(running[name].content if name in running else None),
             )
-            for name, document in documents.items()
+            for name, document in self.release.policy.configuration.items()
         }
-        return Written(versions, {name: version.version for name, version in running.items()}, found)
+        serving = {name: found.in_force for name, found in running.items()}
+        return Written(versions, serving, self.changes(running))
 
     def _read(self, document: str, version: str, follows: bool) -> Running:
-        where: dict[str, Any] = {**self.secret(document), "version": version}
-        state = self.secrets.version_state(**where)
-        content = parse_payload(self.secrets.access(**where)) if state == "ENABLED" else None
-        return Running(version, state, content, follows)
+        where: dict[str, Any] = self.secret(document)
+        state = self.secrets.version_state(**where, version=version)
+        in_force = self._in_force(where, version, follows=follows)
+        readable = state if in_force == version else "ENABLED"
+        content = (
+            parse_payload(self.secrets.access(**where, version=in_force)) if readable == "ENABLED" else None
+        )
+        return Running(version, state, in_force, content, follows)
+
+    def _in_force(self, where: Mapping[str, Any], version: str, *, follows: bool) -> str:
+        if version == "latest":
+            newest = self.secrets.newest_version(**where)
+            return version if newest is None else str(newest)
+        alias = self.secrets.aliases(**where).get(ROLLBACK_ALIAS) if follows else None
+        if alias is None or alias <= int(version):
+            return version
+        # A version that cannot be read is not followed.
+        enabled = self.secrets.version_state(**where, version=alias) == "ENABLED"
+        return str(alias) if enabled else version
 
     def _mounted(self) -> Mapping[str, tuple[str, bool]]:
         """Return by document the version that serves, and whether its revision follows a rollback."""

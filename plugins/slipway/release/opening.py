@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
-from slipway.ledger.entries import ReleaseOpened, ServiceState
+from slipway.ledger.entries import ReleaseOpened, ServedDocument, ServiceState
 from slipway.release.address import service_address
+from slipway.release.configuration import ConfigurationStore
 from slipway.release.newest_template import read_left_out, require_no_foreign_template
 from slipway.release.rollback.record import rollback_commands
 from slipway.release.rollback.target import RollbackTarget, read_target
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from slipway.hooks.secret_manager import SecretVersionHook
     from slipway.ledger.ledger import Ledger
     from slipway.ledger.plan import ReleasePlan
+    from slipway.policy.release import Policy
     from slipway.release.request import ValidatedRequest
 
 
@@ -80,8 +83,35 @@ def read_opening(
             for name, target in targets.items()
         },
         versions=target_versions(policy, serving, cloud_run, ledger),
+        configuration=served_configuration(Beginning(policy, stable), cloud_run, secrets),
         left_out=left_out,
     )
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is known of a release that is not on record yet."""
+
+    policy: Policy
+    stable: Mapping[str, Mapping[str, int]]
+
+
+def served_configuration(
+    beginning: Beginning, cloud_run: CloudRunTrafficHook, secrets: SecretVersionHook
+) -> dict[str, ServedDocument]:
+    """Return the versions of the configuration documents that production goes by now.
+
+    :param beginning: the release's policy, and what serves.
+    :param cloud_run: Cloud Run hook.
+    :param secrets: Secret Manager hook.
+    :raises SecretUnavailable: when a document that is mounted cannot be read.
+    """
+    store = ConfigurationStore(beginning, "production", cloud_run, secrets.gcp_conn_id)
+    store.secrets = secrets
+    return {
+        name: ServedDocument(mounted=found.version, in_force=found.in_force)
+        for name, found in store.running().items()
+    }
 
 
 def actor_of(plan: ReleasePlan, user: str | None, ledger: Ledger) -> str:

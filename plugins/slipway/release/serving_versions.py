@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from slipway.exceptions import ReleaseUnknown, RevisionNotFound, ServiceNotFound
 from slipway.ledger.plan import VERSION_PATTERN
@@ -15,14 +15,27 @@ if TYPE_CHECKING:
     from google.cloud import run_v2
 
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
-    from slipway.ledger.ledger import Ledger, Release
+    from slipway.ledger.ledger import Ledger
     from slipway.policy.release import EnvironmentName, Policy
+
+
+class Begun(Protocol):
+    """What is known when a release begins, and of every one on record."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that it is judged by."""
+
+    @property
+    def stable(self) -> Mapping[str, Mapping[str, int]]:
+        """By production service, the split that served when it began."""
+
 
 RELEASE_LABEL = "slipway-release"
 
 
 def serving_revision(
-    release: Release, environment: EnvironmentName, service: str, cloud_run: CloudRunTrafficHook
+    release: Begun, environment: EnvironmentName, service: str, cloud_run: CloudRunTrafficHook
 ) -> str | None:
     """Return the short name of the revision that serves a service, None when none does.
 

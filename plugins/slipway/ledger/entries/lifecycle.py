@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry, renamed
-from slipway.ledger.entries.values import EntryPart, LeftOut, ServiceState, Split, listed, split_words
+from slipway.ledger.entries.values import (
+    EntryPart,
+    LeftOut,
+    ServedDocument,
+    ServiceState,
+    Split,
+    listed,
+    split_words,
+)
 
 
 class TargetRecord(EntryPart):
@@ -45,6 +53,7 @@ class ReleaseOpened(LedgerEntry):
     :param targets: by service, the rollback target.
     :param states: by service, its state; None for one that does not exist yet.
     :param versions: by service that uses the database, the version that a rollback returns to.
+    :param configuration: by document, the version that served; a rollback returns to it.
     :param left_out: by service, what was deployed after the revision that serves; nothing is built on it.
     :param rollback_commands: the commands that return the traffic by hand.
     """
@@ -61,6 +70,7 @@ class ReleaseOpened(LedgerEntry):
     targets: Mapping[str, TargetRecord] = {}
     states: Mapping[str, ServiceState | None] = {}
     versions: Mapping[str, str] = {}
+    configuration: Mapping[str, ServedDocument] = {}
     left_out: Mapping[str, LeftOut] = {}
     rollback_commands: tuple[str, ...] = ()
 

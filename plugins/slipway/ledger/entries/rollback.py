@@ -74,12 +74,14 @@ class ReleaseReconciled(TrafficRestoration):
 
 
 class FlagsRolledBack(LedgerEntry):
-    """The settings that the policy changes on a rollback are written.
+    """The feature flags are as they were when the release began; what it brought is switched off by policy.
 
     :param environment: ``staging`` or ``production``.
-    :param versions: by document, the version written.
-    :param serving: by document, the version that the serving revision mounts.
+    :param versions: by document, the version to go by from now.
+    :param serving: by document, the version that the serving revision went by until now.
     :param changes: the settings that change.
+    :param switched_off: the settings that this release brought, which the policy sets on a rollback, as
+        ``<document> <setting>``.
     :param serving_follows: by document, whether the serving revision follows it without a deployment.
     """
 
@@ -90,14 +92,29 @@ class FlagsRolledBack(LedgerEntry):
     versions: Mapping[str, int]
     serving: Mapping[str, str] = {}
     changes: tuple[ConfigurationChange, ...] = ()
+    switched_off: tuple[str, ...] = ()
     serving_follows: Mapping[str, bool] = {}
 
     @property
     def sentence(self) -> str:
-        """The settings that change, and which serve only after a deployment."""
-        later = [name for name, follows in self.serving_follows.items() if not follows]
-        return f"Flags of {self.environment} rolled back; {changed(self.changes)}" + (
+        """What is in force, and what serves only after a deployment."""
+        later = [
+            name
+            for name, follows in self.serving_follows.items()
+            if not follows and any(change.document == name for change in self.changes)
+        ]
+        words = self.switched_off_words or "as they were when the release began"
+        return f"Flags of {self.environment} {words}; {changed(self.changes)}" + (
             f"; the serving revision reads {', '.join(later)} only once it is deployed again" if later else ""
+        )
+
+    @property
+    def switched_off_words(self) -> str:
+        """Say what the policy switched off for everybody; empty when it switched off nothing."""
+        if not self.switched_off:
+            return ""
+        return (
+            f"set by the policy for everybody, as this release brought them: {', '.join(self.switched_off)}"
         )
 
 

@@ -112,6 +112,17 @@ class LeftOut(EntryPart):
         )
 
 
+class ServedDocument(EntryPart):
+    """A configuration document as the serving revision reads it.
+
+    :param mounted: the version that it mounts.
+    :param in_force: the version that it goes by: the mounted one, or a newer one that a rollback named.
+    """
+
+    mounted: str
+    in_force: str
+
+
 class ConfigurationChange(EntryPart):
     """A setting that changes; the value of a secret is never in it.
 

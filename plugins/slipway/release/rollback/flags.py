@@ -1,18 +1,19 @@
-"""The feature flags on the way back: what the policy sets on a rollback, where the release wrote any."""
+"""The feature flags on the way back: as they were when the release began."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from slipway.ledger.entries import ConfigurationWritten, FlagsRolledBack
+from slipway.ledger.entries import ConfigurationChange, ConfigurationWritten, FlagsRolledBack, ReleaseOpened
 from slipway.policy.release import EnvironmentName
-from slipway.release.configuration import ConfigurationStore
+from slipway.release.configuration import ROLLBACK_ALIAS, ConfigurationStore, changes
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
     from slipway.ledger.ledger import Ledger, Release
-
-ROLLBACK_ALIAS = "rollback"
+    from slipway.policy.configuration import Document
 
 
 def reason_to_keep_flags(release: Release, ledger: Ledger, environment: EnvironmentName) -> str | None:
@@ -31,25 +32,70 @@ def reason_to_keep_flags(release: Release, ledger: Ledger, environment: Environm
 
 
 def roll_back_flags(
-    release: Release, cloud_run: CloudRunTrafficHook, environment: EnvironmentName, *, gcp_conn_id: str
+    release: Release,
+    cloud_run: CloudRunTrafficHook,
+    ledger: Ledger,
+    environment: EnvironmentName,
+    *,
+    gcp_conn_id: str,
 ) -> FlagsRolledBack:
-    """Write what the policy changes on a rollback, and let the alias ``rollback`` name it.
+    """Return the flags to the versions in force when the release began.
+
+    Where nothing changed since, nothing is written. A setting that the release brought, with ``on_rollback``
+    in the policy, has no earlier state: the policy's value is written.
 
     A revision mounts its version by number, so that writing another reaches nothing that runs. A product that
-    knows where its document is (``<VARIABLE>_REFERENCE``) follows the alias while the version there is
-    newer than its own: the revision that serves again switches over within seconds, and the next release,
-    whose version is newer still, does not. Done again it writes nothing.
+    knows where its document is (``<VARIABLE>_REFERENCE``) follows the alias ``rollback`` while the version
+    there is newer than its own: the revision that serves again switches over within seconds, and the next
+    release, whose version is newer still, does not. Therefore an earlier content is written as a new version.
+    Done again it writes nothing.
 
     :param release: the release to undo.
     :param cloud_run: the door to Cloud Run.
+    :param ledger: the record of the releases.
     :param environment: ``staging`` or ``production``.
     :param gcp_conn_id: connection to Google Cloud.
-    :return: the versions written, and which of them the serving revision follows.
+    :return: the versions in force, and which of them the serving revision follows.
     """
     store = ConfigurationStore(release, environment, cloud_run, gcp_conn_id)
+    opened = ledger.get(release.release_id, ReleaseOpened)
+    began = {} if opened is None else opened.configuration
     running = store.running()
-    written = store.write(running, rolled_back=True)
-    for document, version in written.versions.items():
-        store.secrets.point_alias(**store.secret(document), alias=ROLLBACK_ALIAS, version=version)
-    follows = {name: name in running and running[name].follows for name in written.versions}
-    return FlagsRolledBack(environment=environment, serving_follows=follows, **written.as_fields())
+    versions, found, switched_off = dict[str, int](), list[ConfigurationChange](), list[str]()
+    documents = {
+        name: document for name, document in release.policy.configuration.items() if document.rolls_back
+    }
+    for name, document in documents.items():
+        before, now = began.get(name), running.get(name)
+        earlier = None if before is None else store.read(name, before.in_force)
+        content, brought = content_after(document, earlier)
+        if before is not None and now is not None and not brought and now.in_force == before.in_force:
+            versions[name] = int(before.in_force)
+            continue
+        versions[name] = store.secrets.add_version(
+            **store.secret(name), data=json.dumps(content, sort_keys=True).encode()
+        )
+        store.secrets.point_alias(**store.secret(name), alias=ROLLBACK_ALIAS, version=versions[name])
+        found += changes(name, document, None if now is None else now.content, content)
+        switched_off += [f"{name} {key}" for key in brought]
+    return FlagsRolledBack(
+        environment=environment,
+        versions=versions,
+        serving={name: running[name].in_force for name in documents if name in running},
+        changes=tuple(found),
+        switched_off=tuple(switched_off),
+        serving_follows={name: name in running and running[name].follows for name in documents},
+    )
+
+
+def content_after(
+    document: Document, earlier: Mapping[str, Any] | None
+) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """Return what a document says after a rollback, and the settings in it that the release brought.
+
+    :param document: as the policy has it.
+    :param earlier: content in force when the release began; None when nothing that serves mounted it.
+    """
+    missing = {key: value for key, value in document.on_rollback.items() if key not in (earlier or {})}
+    base = document.content(rolled_back=True) if earlier is None else earlier
+    return {**base, **missing}, list(missing)

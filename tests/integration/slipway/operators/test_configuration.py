@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from slipway.exceptions import SecretUnavailable
-from slipway.ledger.entries import ConfigurationChange, ConfigurationWritten, FlagsRolledBack
+from slipway.hooks.secret_version import SecretVersion
+from slipway.ledger.entries import (
+    ConfigurationChange,
+    ConfigurationWritten,
+    FlagsRolledBack,
+    ReleaseOpened,
+    ServedDocument,
+)
 from slipway.operators.configuration import RollBackFlagsOperator, WriteConfigurationOperator
 from slipway.operators.deploy import DeployRevisionsOperator
+from slipway.operators.preflight import OpenReleaseOperator
+from slipway.release.configuration import ROLLBACK_ALIAS
 
-from tests.integration.slipway.hooks.web_service import PROJECT
+from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS
 from tests.integration.slipway.operators.conftest import Product
-from tests.integration.slipway.operators.steps import DOCUMENT
+from tests.integration.slipway.operators.steps import DOCUMENT, Steps
 
 pytestmark = pytest.mark.sandbox
 
@@ -52,32 +63,91 @@ def test_nothing_is_written_when_what_serves_could_not_be_started_again(product:
     assert product.secrets.newest_version(project_id=PROJECT, secret=product.secret) is None
 
 
-def test_a_rollback_writes_the_prepared_flags(product: Product) -> None:
-    release = product.open()
+def switch(product: Product, *, on: bool) -> int:
+    """Switch the flag for everybody, as docs/configuration.md says."""
+    version = product.secrets.add_version(
+        project_id=PROJECT, secret=product.secret, data=json.dumps({"token_optimization": on}).encode()
+    )
+    product.secrets.point_alias(
+        project_id=PROJECT, secret=product.secret, alias=ROLLBACK_ALIAS, version=version
+    )
+    return version
+
+
+def rolled_back(product: Product) -> FlagsRolledBack:
+    roll_back().execute(product.context)
+    release_id = product.plan()[0].release_id
+    entry = product.ledger.get(release_id, FlagsRolledBack, environment="production")
+    assert entry is not None
+    return entry
+
+
+def test_a_rollback_leaves_the_flags_as_they_were_when_the_release_began(product: Product) -> None:
+    product.open()
     with pytest.raises(AirflowSkipException, match="wrote no configuration"):
         roll_back().execute(product.context)
     write().execute(product.context)
-    assert roll_back().execute(product.context) == {DOCUMENT: 3}
-    assert product.flags(3) == product.flags("rollback") == {"token_optimization": False}
-    entry = product.ledger.get(release.release_id, FlagsRolledBack, environment="production")
-    assert entry is not None
+    entry = rolled_back(product)
+    assert (entry.versions, entry.changes, entry.switched_off) == ({DOCUMENT: 1}, (), ())
+    assert product.secrets.aliases(project_id=PROJECT, secret=product.secret) == {}
     assert entry.serving_follows == {DOCUMENT: False}, "it was deployed without being told where they are"
 
 
-def test_a_deployed_revision_is_told_where_its_flags_are_and_follows_a_rollback(product: Product) -> None:
+def promoted(product: Product) -> None:
+    """Let the next revision, which knows where its flags are, be the one that serves."""
     release = product.open()
     write().execute(product.context)
     deploy = DeployRevisionsOperator(task_id="deploy_revisions", environment="production")
     (revision,) = deploy.execute(product.context).values()
-    (container,) = product.web.read().template.containers
-    variables = {variable.name: variable.value for variable in container.env}
-    assert variables["FEATURE_FLAGS_REFERENCE"] == f"projects/{PROJECT}/secrets/{product.secret}/versions/2"
+    product.web.hook.set_traffic(product.web.address, split={revision: 100}, timeout=SECONDS)
+    product.web.hook.free_lease(product.web.address, release.release_id, timeout=SECONDS)
     product.ledger.close(release.release_id, outcome="promoted", reason="the tests")
     product.stable = revision
     product.start_run()
-    release = product.open()
-    write().execute(product.context)
-    roll_back().execute(product.context)
-    entry = product.ledger.get(release.release_id, FlagsRolledBack, environment="production")
-    assert entry is not None
+
+
+def test_a_deployed_revision_is_told_where_its_flags_are_and_the_alias_in_force_counts(
+    product: Product,
+) -> None:
+    promoted(product)
+    made = product.web.hook.get_revision(product.web.address, product.stable)
+    variables = {variable.name: variable.value for variable in made.containers[0].env}
+    assert variables["FEATURE_FLAGS_REFERENCE"] == f"projects/{PROJECT}/secrets/{product.secret}/versions/2"
+    assert switch(product, on=False) == 3
+    steps = Steps(product)
+    steps.run(OpenReleaseOperator(task_id="open_release", validated=steps.validated))
+    assert steps.entry(ReleaseOpened).configuration == {DOCUMENT: ServedDocument(mounted="2", in_force="3")}
+    assert write().execute(product.context) == {DOCUMENT: 4}
+    written = steps.entry(ConfigurationWritten, environment="production")
+    assert written.serving == {DOCUMENT: "3"}
+    assert [(change.before, change.after) for change in written.changes] == [("false", "true")]
+    entry = rolled_back(product)
+    assert (entry.versions, entry.switched_off) == ({DOCUMENT: 3}, ()), "it was off when the release began"
+    assert product.flags(ROLLBACK_ALIAS) == {"token_optimization": False}
     assert entry.serving_follows == {DOCUMENT: True}
+
+
+def test_flags_switched_by_hand_during_the_release_go_back(product: Product) -> None:
+    promoted(product)
+    steps = Steps(product)
+    steps.run(OpenReleaseOperator(task_id="open_release", validated=steps.validated))
+    write().execute(product.context)
+    off = switch(product, on=False)
+    entry = rolled_back(product)
+    assert entry.versions == {DOCUMENT: off + 1}, "the product follows a newer version only"
+    assert product.flags(ROLLBACK_ALIAS) == {"token_optimization": True}
+    assert [(change.before, change.after) for change in entry.changes] == [("false", "true")]
+    assert roll_back().execute(product.context) == entry.versions
+
+
+def test_a_feature_that_the_release_brought_is_switched_off(product: Product) -> None:
+    bare = product.secrets.add_version(project_id=PROJECT, secret=product.secret, data=b"{}")
+    product.web.deploy("bare", secrets={"FEATURE_FLAGS": SecretVersion(product.secret, str(bare))})
+    product.web.shift({"bare": 100})
+    product.stable = product.web.name("bare")
+    steps = Steps(product)
+    steps.run(OpenReleaseOperator(task_id="open_release", validated=steps.validated))
+    write().execute(product.context)
+    entry = rolled_back(product)
+    assert entry.switched_off == (f"{DOCUMENT} token_optimization",)
+    assert product.flags(ROLLBACK_ALIAS) == {"token_optimization": False}

@@ -52,9 +52,7 @@ def test_the_strategys_configuration_to_the_last_digit() -> None:
 def test_what_a_rollback_writes() -> None:
     documents = load_policy("release.yaml").configuration
     assert [name for name, document in documents.items() if document.rolls_back] == ["feature-flags"]
-    assert json.loads(documents["feature-flags"].payload(None, rolled_back=True)) == {
-        "token_optimization": False
-    }
+    assert documents["feature-flags"].on_rollback == {"token_optimization": False}
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Documents:
         self.state = state
 
     def running(self) -> Mapping[str, Running]:
-        return {name: Running("1", self.state, {}, True) for name in POLICY.configuration}
+        return {name: Running("1", self.state, "1", {}, True) for name in POLICY.configuration}
 
     def read(self, document: str, version: int) -> Mapping[str, Any]:
         assert version == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import ReleaseConflict, RequestRefused
-from slipway.ledger.entries import LeftOut, ReleaseOpened, TemplateChange
+from slipway.ledger.entries import LeftOut, ReleaseOpened, ServedDocument, TemplateChange
 from slipway.release import opening
 from slipway.release.opening import read_opening
 from slipway.release.request import ValidatedRequest
@@ -37,6 +37,8 @@ def targets(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
         lambda _, __, address, **___: target(address.service, **changes.get(address.service, {})),
     )
     monkeypatch.setattr(opening, "read_left_out", lambda *_: None)
+    served = ServedDocument(mounted="2", in_force="3")
+    monkeypatch.setattr(opening, "served_configuration", lambda *_: {"feature-flags": served})
     monkeypatch.setattr(opening, "target_versions", lambda *_: {"netra-backend-prod": "1.1.0"})
     return changes
 
@@ -46,6 +48,7 @@ def test_the_entry_names_the_split_of_every_service(targets: dict[str, dict[str,
     assert entry.stable["netra-backend-prod"] == {"netra-backend-prod-old": 100}
     assert set(entry.stable) == set(entry.targets) == set(entry.states)
     assert (entry.actor, entry.reason, entry.findings) == ("ada", "a fix", ())
+    assert entry.configuration["feature-flags"].in_force == "3"
     assert entry.versions == {"netra-backend-prod": "1.1.0"}
 
 
