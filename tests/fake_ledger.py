@@ -163,6 +163,12 @@ class FakeLedger(Ledger):
         found = [r for r in self._promoted() if (r.plan.policy_name, r.version, r.policy.region) == sought]
         return found[-1] if found else None
 
+    def last_of_version(self, policy_name: str, version: str, region: str) -> Release | None:
+        sought = (policy_name, version, region)
+        ended = [release for release in self.opened.values() if release.closed_at is not None]
+        found = [r for r in ended if (r.plan.policy_name, r.version, r.policy.region) == sought]
+        return max(found, key=lambda release: release.closed_at or BEGAN, default=None)
+
     def promotions(self, policy_name: str) -> list[tuple[str, datetime]]:
         return [
             (release.version, release.closed_at)

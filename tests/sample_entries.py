@@ -82,6 +82,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
     ReleaseOpened(
         actor="ada",
         reason="the spring sale",
+        rolled_back_before="release v1-2-0-abc123, ended at 2026-03-01 09:00:00 UTC: canary: 5 % errors",
         configuration={"feature-flags": ServedDocument(mounted="2", in_force="3")},
         left_out={
             WEB: LeftOut(

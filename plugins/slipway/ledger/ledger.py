@@ -132,6 +132,18 @@ class Ledger:
         """
         return self._found("ledger/read_promoted", policy_name=policy_name, version=version, region=region)
 
+    def last_of_version(self, policy_name: str, version: str, region: str) -> Release | None:
+        """Find the release of a version to a region that ended last, however it ended.
+
+        :param policy_name: the product's policy.
+        :param version: the version.
+        :param region: the region.
+        :return: None when there is none.
+        """
+        return self._found(
+            "ledger/read_last_of_version", policy_name=policy_name, version=version, region=region
+        )
+
     def promotions(self, policy_name: str) -> list[tuple[str, datetime]]:
         """Return version and moment of every promotion in a product's last region, oldest first.
 

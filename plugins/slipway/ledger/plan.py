@@ -36,6 +36,7 @@ class ReleasePlan(BaseModel):
     :param run_id: the Airflow run that carries the release out.
     :param stable_is_broken: the version that serves is the broken one; this release is judged on its own.
     :param leave_out_newest: release although somebody deployed something else after what serves.
+    :param release_again: release the version although it was rolled back before.
     :param follows: release of the same version to the region before, whose evidence this one inherits; None
         for the first region.
     """
@@ -48,6 +49,7 @@ class ReleasePlan(BaseModel):
     policy_name: str
     stable_is_broken: bool = False
     leave_out_newest: bool = False
+    release_again: bool = False
     follows: str | None = None
     services: Mapping[str, PlannedService]
 

@@ -19,7 +19,7 @@ from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.configuration import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from airflow.sdk import Context
 
@@ -108,7 +108,7 @@ def _body(record: Record, checklist: list[str]) -> str:
     applied = () if migrated is None else migrated.applied
     return "\n\n".join(
         (
-            *_left_out(record.get(ReleaseOpened)),
+            *_exceptions(record.get(ReleaseOpened)),
             "**Configuration**",
             table(() if configured is None else configured.changes),
             "**Schema**",
@@ -120,9 +120,10 @@ def _body(record: Record, checklist: list[str]) -> str:
     )
 
 
-def _left_out(opened: ReleaseOpened | None) -> list[str]:
-    """Say what was deployed after the revisions that serve, and is in no new one."""
-    if opened is None or not opened.left_out:
-        return []
-    lines = (f"- {service}: {found.described()}" for service, found in opened.left_out.items())
-    return ["**Deployed after what serves, not in the new revisions**", "\n".join(lines)]
+def _exceptions(opened: ReleaseOpened | None) -> Iterator[str]:
+    """Say why the version was rolled back before, and what was deployed after the revisions that serve."""
+    if opened is not None and opened.rolled_back_before is not None:
+        yield f"**This version was rolled back before**: {opened.rolled_back_before}"
+    if opened is not None and opened.left_out:
+        lines = (f"- {service}: {found.described()}" for service, found in opened.left_out.items())
+        yield "**Deployed after what serves, not in the new revisions**\n\n" + "\n".join(lines)

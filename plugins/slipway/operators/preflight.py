@@ -10,6 +10,7 @@ from slipway.ledger.entries import ServicesLocked
 from slipway.ledger.plan import ReleasePlan
 from slipway.operators.base import PreflightOperator, ReleaseOperator
 from slipway.policy.release import Policy, load_policy
+from slipway.release.again import require_acknowledged
 from slipway.release.leases import hold_services
 from slipway.release.opening import actor_of, read_opening
 from slipway.release.regions import (
@@ -38,6 +39,7 @@ REQUEST_FIELDS = (
     "reason",
     "stable_is_broken",
     "leave_out_newest",
+    "release_again",
     "region",
     "follows",
 )
@@ -51,7 +53,8 @@ class ValidateRequestOperator(ReleaseOperator):
 
         :return: the plan and the policy, as plain data.
         :raises RequestRefused: naming the field, its value and what is allowed; also for a later region when
-            the one before it does not serve the version.
+            the one before it does not serve the version, and for a version that was rolled back before when
+            the request does not say to release it again.
         :raises PolicyError: when the policy cannot be used as written.
         """
         request = {key: value for key, value in context["params"].items() if value is not None}
@@ -60,6 +63,7 @@ class ValidateRequestOperator(ReleaseOperator):
         policy = policy.in_region(requested_region(request, policy))
         first = policy.region_before is None
         plan, policy = (self._first if first else self._later)(request, policy, context["dag_run"].run_id)
+        require_acknowledged(plan, policy, self.ledger)
         images = {key: service.image for key, service in plan.services.items()}
         audit(
             self.log,

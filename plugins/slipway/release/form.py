@@ -76,6 +76,16 @@ def release_form() -> Mapping[str, Param]:
             ),
             section="Exceptions",
         ),
+        "release_again": Param(
+            False,
+            type="boolean",
+            title="Release again after a rollback",
+            description=(
+                "Release a version that was rolled back before; left off, such a release is refused and says"
+                " why it was rolled back"
+            ),
+            section="Exceptions",
+        ),
         "leave_out_newest": Param(
             False,
             type="boolean",

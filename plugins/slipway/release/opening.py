@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.ledger.entries import ReleaseOpened, ServedDocument, ServiceState
 from slipway.release.address import service_address
+from slipway.release.again import rolled_back_before
 from slipway.release.configuration import ConfigurationStore
 from slipway.release.newest_template import read_left_out, require_no_foreign_template
 from slipway.release.rollback.record import rollback_commands
@@ -85,6 +86,7 @@ def read_opening(
         versions=target_versions(policy, serving, cloud_run, ledger),
         configuration=served_configuration(Beginning(policy, stable), cloud_run, secrets),
         left_out=left_out,
+        rolled_back_before=rolled_back_before(plan, policy, ledger),
     )
 
 

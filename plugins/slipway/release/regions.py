@@ -167,6 +167,7 @@ def plan_following(
             "run_id": run_id,
             "stable_is_broken": broken or earlier.plan.stable_is_broken,
             "leave_out_newest": requested_flag(request, "leave_out_newest"),
+            "release_again": requested_flag(request, "release_again"),
             "follows": earlier.release_id,
             "services": services,
         }

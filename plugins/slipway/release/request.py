@@ -89,6 +89,7 @@ def plan_release(
         policy_name=policy.name,
         stable_is_broken=broken,
         leave_out_newest=leave_out,
+        release_again=requested_flag(request, "release_again"),
         services=services,
     )
 

@@ -54,6 +54,7 @@ class ReleaseOpened(LedgerEntry):
     :param states: by service, its state; None for one that does not exist yet.
     :param versions: by service that uses the database, the version that a rollback returns to.
     :param configuration: by document, the version that served; a rollback returns to it.
+    :param rolled_back_before: the release of the same version that was rolled back, and why.
     :param left_out: by service, what was deployed after the revision that serves; nothing is built on it.
     :param rollback_commands: the commands that return the traffic by hand.
     """
@@ -72,6 +73,7 @@ class ReleaseOpened(LedgerEntry):
     versions: Mapping[str, str] = {}
     configuration: Mapping[str, ServedDocument] = {}
     left_out: Mapping[str, LeftOut] = {}
+    rolled_back_before: str | None = None
     rollback_commands: tuple[str, ...] = ()
 
     @property
@@ -86,7 +88,8 @@ class ReleaseOpened(LedgerEntry):
         asked = f"Release opened, requested by {self.actor}{f': {self.reason}' if self.reason else ''}."
         broken = " What serves is declared broken." if self.stable_is_broken else ""
         left = "".join(f". Left out: {name}: {one.described()}" for name, one in self.left_out.items())
-        return f"{asked}{broken} Rollback target: {back or 'none'}{left}"
+        again = f" Rolled back before: {self.rolled_back_before}." if self.rolled_back_before else ""
+        return f"{asked}{broken}{again} Rollback target: {back or 'none'}{left}"
 
     @classmethod
     def upgrade(cls, payload: Mapping[str, Any], written: int) -> Mapping[str, Any]:

@@ -224,6 +224,21 @@ def test_a_version_is_promoted_region_by_region_and_out_when_the_last_has_it(
     assert [version for version, _ in ledger.promotions(policy.name)] == ["1.1.0"]
 
 
+def test_the_release_of_a_version_that_ended_last_is_found(ledger: Ledger, policy: Policy) -> None:
+    def last() -> str | None:
+        found = ledger.last_of_version(policy.name, "1.1.0", policy.region)
+        return None if found is None else found.release_id
+
+    for run in ("one", "two"):
+        plan, before = a_plan(policy, run), last()
+        ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))
+        assert last() == before, "it has not ended"
+        ledger.close(plan.release_id, outcome="rolled_back", reason="5 % errors")
+        assert last() == plan.release_id
+    assert ledger.last_of_version(policy.name, "1.1.0", "elsewhere") is None
+    assert ledger.last_of_version(policy.name, "9.9.9", policy.region) is None
+
+
 def test_how_a_release_ended_is_said_once(ledger: Ledger, policy: Policy) -> None:
     plan = a_plan(policy)
     ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))

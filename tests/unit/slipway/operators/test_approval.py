@@ -101,10 +101,13 @@ def answer(option: str, user: str | None) -> dict[str, Any]:
 def test_it_asks_about_a_strangers_edit_although_no_approval_is_required(asked: list[dict[str, Any]]) -> None:
     found = LeftOut(revision="hand", by="eve", at=BEGAN, changes=(TemplateChange(field="image", after="x"),))
     task = operator(POLICY)
-    task.ledger.append("r", ReleaseOpened(actor="ada", left_out={"web": found}))
+    task.ledger.append(
+        "r", ReleaseOpened(actor="ada", left_out={"web": found}, rolled_back_before="release r0: 5 % errors")
+    )
     with pytest.raises(TaskAwaitingInput):
         task.execute(CONTEXT)
     assert "- web: revision hand, deployed by eve at" in asked[0]["body"]
+    assert "**This version was rolled back before**: release r0: 5 % errors" in asked[0]["body"]
     known = operator(POLICY)
     mine = found.model_copy(update={"release": "v1-1-0-abc"})
     known.ledger.append("r", ReleaseOpened(actor="ada", left_out={"web": mine}))
