@@ -15,6 +15,7 @@
         │   ├── RevisionNotFound        no such revision of a service
         │   ├── RevisionNotReady        a revision cannot serve
         │   └── CloudRunTimeout         a change was asked for and did not show in time
+        │       └── TrafficNotSettled   a rollback was written and its splits did not show in time
         ├── ImageNotFound               the registry does not have the image
         ├── ImageReferenceInvalid       not an image reference (also a ValueError)
         ├── RegistryUnavailable         the registry gives no usable answer
@@ -39,6 +40,9 @@
 # ruff: noqa: N818 - an error is named for the state it reports, which reads better where it is caught
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class SlipwayError(Exception):
@@ -87,6 +91,22 @@ class RevisionNotReady(CloudRunError):
 
 class CloudRunTimeout(CloudRunError):
     """A change was asked for, and it did not show within its bound."""
+
+
+class TrafficNotSettled(CloudRunTimeout):
+    """Splits were set, and did not show within their bound.
+
+    :param message: what each service shows instead.
+    :param services: address and split of each service that is still awaited.
+    :param changes: what was changed of every service so far, by its name.
+    """
+
+    def __init__(
+        self, message: str, services: Sequence[Mapping[str, Any]], changes: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        super().__init__(message)
+        self.services = services
+        self.changes = changes
 
 
 class ImageNotFound(SlipwayError):

@@ -1,4 +1,4 @@
-"""The door to Cloud SQL's backups: one per release, found again by its description."""
+"""Cloud SQL hook: begins backups and restores, and reads their operations; it never waits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from google.auth.exceptions import GoogleAuthError
 from googleapiclient.errors import HttpError
 
 from slipway.exceptions import BackupFailed
-from slipway.hooks.deadline import Deadline
 from slipway.hooks.google.endpoint import GoogleEndpointMixin
 
-POLL_SECONDS = 1.0
 READ_RETRIES = 4
 FAILURES = (HttpError, httplib2.HttpLib2Error, GoogleAuthError, OSError)
-DONE = "SUCCESSFUL"
-UNDER_WAY = frozenset({"ENQUEUED", "RUNNING"})
+RESTORE = "RESTORE_VOLUME"
+NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,42 @@ class BackupRun:
             ended_at=resource.get("endTime", ""),
             error=resource.get("error", {}).get("message", ""),
         )
+
+
+@dataclass(frozen=True)
+class SqlOperation:
+    """An administrative operation of a Cloud SQL instance.
+
+    :param name: its name, unique in the project.
+    :param kind: Cloud SQL's word, such as ``BACKUP_VOLUME`` or ``RESTORE_VOLUME``.
+    :param status: ``PENDING``, ``RUNNING`` or ``DONE``.
+    :param error: why it failed; empty when it did not, or is not done.
+    :param backup_id: number of the backup run that it makes; None for every other kind.
+    """
+
+    name: str
+    kind: str
+    status: str
+    error: str
+    backup_id: str | None
+
+    @classmethod
+    def of(cls, resource: dict[str, Any]) -> SqlOperation:
+        """Read an operation as the API gives it."""
+        errors = resource.get("error", {}).get("errors", [])
+        backup_id = resource.get("backupContext", {}).get("backupId")
+        return cls(
+            name=resource["name"],
+            kind=resource["operationType"],
+            status=resource.get("status", "SQL_OPERATION_STATUS_UNSPECIFIED"),
+            error="; ".join(str(error.get("message", error)) for error in errors),
+            backup_id=None if backup_id is None else str(backup_id),
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.status == "DONE"
 
 
 class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
@@ -105,51 +139,48 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         settings = self._read(request, f"instance {instance} ({project_id}): cannot read it")["settings"]
         return int(settings["dataDiskSizeGb"]) * 2**30
 
-    def create_backup(
-        self, *, project_id: str, instance: str, description: str, timeout: float = 1800.0
-    ) -> str:
-        """Return the id of the successful backup with this description, making it when there is none.
+    def read_operation(self, *, project_id: str, name: str) -> SqlOperation | None:
+        """Read an operation; None when Cloud SQL no longer knows it.
 
-        A backup under way with this description is waited for. While another operation holds the instance
-        this one waits its turn. An answer that got lost is looked for in the list before asking again.
+        :param project_id: Google Cloud project.
+        :param name: its name.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        request = self.get_conn().operations().get(project=project_id, operation=name)
+        try:
+            return SqlOperation.of(self._read(request, f"operation {name} ({project_id}): cannot read it"))
+        except BackupFailed as error:
+            if isinstance(error.__cause__, HttpError) and error.__cause__.resp.status == NOT_FOUND:
+                return None
+            raise
+
+    def read_operations(self, *, project_id: str, instance: str) -> list[SqlOperation]:
+        """List an instance's latest operations, those that are done included.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        request = self.get_conn().operations().list(project=project_id, instance=instance, maxResults=100)
+        answer = self._read(request, f"instance {instance} ({project_id}): cannot list its operations")
+        return [SqlOperation.of(item) for item in answer.get("items", [])]
+
+    def begin_backup(self, *, project_id: str, instance: str, description: str) -> str | None:
+        """Ask for a backup.
 
         :param project_id: Google Cloud project.
         :param instance: short name.
         :param description: what the backup is for, unique to it: the release.
-        :param timeout: bound of the whole call, in seconds.
-        :raises BackupFailed: when the backup fails, is not done in time, or Cloud SQL refuses.
+        :return: name of the operation. None when the instance is busy or no usable answer came: then the
+            request may have been accepted all the same, and the list of backups shows it.
+        :raises BackupFailed: when Cloud SQL refuses.
         """
-        if not description:
-            raise BackupFailed(f"instance {instance}: a backup needs a description to be found again by")
-        deadline = Deadline(timeout)
         doing = f"instance {instance} ({project_id}): cannot back up for {description!r}"
-        given_up: set[str] | None = None
-        while True:
-            runs = self.list_backups(project_id=project_id, instance=instance)
-            runs = [run for run in runs if run.description == description]
-            if given_up is None:
-                given_up = {run.id for run in runs if run.status not in {*UNDER_WAY, DONE}}
-            run = next((run for run in runs if run.id not in given_up), None)
-            if run is None:
-                backup_run_id = self._insert_backup(project_id, instance, description, doing, deadline)
-                if backup_run_id is not None:
-                    return backup_run_id
-            elif run.status == DONE:
-                return run.id
-            elif run.status not in UNDER_WAY:
-                raise BackupFailed(
-                    f"{doing}: backup {run.id} is {run.status}: {run.error or 'no reason given'}"
-                )
-            if deadline.passed:
-                why = (
-                    "another operation holds the instance"
-                    if run is None
-                    else f"backup {run.id} is {run.status}"
-                )
-                raise BackupFailed(f"{doing}: not done in {timeout:g} s; {why}")
-            deadline.pause(POLL_SECONDS)
+        body = {"kind": "sql#backupRun", "description": description}
+        runs = self.get_conn().backupRuns()
+        return self._ask(runs.insert(project=project_id, instance=instance, body=body), doing)
 
-    def restore_backup(
+    def begin_restore(
         self,
         *,
         project_id: str,
@@ -157,69 +188,45 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         backup_run_id: str,
         source_instance: str | None = None,
         source_project_id: str | None = None,
-        timeout: float = 1800.0,
-    ) -> None:
-        """Replace an instance's data by a backup. Writes since the backup are lost; the last resort.
+    ) -> str | None:
+        """Ask for an instance's data to be replaced by a backup. Writes since the backup are lost.
 
-        A restore whose answer got lost is found among the instance's operations and followed: asking for it
-        again could undo writes made after it.
+        A restore whose answer got lost is found among the instance's operations: asking for it again could
+        undo writes made after it.
 
         :param project_id: Google Cloud project.
         :param instance: short name of the instance to overwrite.
         :param backup_run_id: id of the backup run.
         :param source_instance: instance that the backup is of, when it is another one.
         :param source_project_id: project of that instance, when it is another one.
-        :param timeout: bound of the whole call, in seconds.
-        :raises BackupFailed: when the restore fails, is not done in time, or Cloud SQL refuses.
+        :return: name of the operation; None when it has not begun, because the instance is busy or the
+            request got lost.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
         """
-        deadline = Deadline(timeout)
-        doing = f"instance {instance} ({project_id}): cannot restore backup {backup_run_id}"
         context = {
             "kind": "sql#restoreBackupContext",
             "backupRunId": backup_run_id,
             "instanceId": source_instance or instance,
             "project": source_project_id or project_id,
         }
-        instances = self.get_conn().instances()
-        body = {"restoreBackupContext": context}
-        earlier = self._restores(project_id, instance, doing)
-        while True:
-            request = instances.restoreBackup(project=project_id, instance=instance, body=body)
-            operation = self._ask(request, doing)
-            begun = {operation} if operation else self._restores(project_id, instance, doing) - earlier
-            if begun:
-                break
-            if deadline.passed:
-                raise BackupFailed(
-                    f"{doing}: not begun in {timeout:g} s; another operation holds the instance"
-                )
-            deadline.pause(POLL_SECONDS)
-        self._await(project_id, min(begun), doing, deadline)
+        earlier = self._restores(project_id, instance)
+        request = (
+            self.get_conn()
+            .instances()
+            .restoreBackup(project=project_id, instance=instance, body={"restoreBackupContext": context})
+        )
+        doing = f"instance {instance} ({project_id}): cannot restore backup {backup_run_id}"
+        return self._ask(request, doing) or min(self._restores(project_id, instance) - earlier, default=None)
 
-    def _restores(self, project_id: str, instance: str, doing: str) -> set[str]:
-        """Names of the instance's latest restore operations, finished ones included."""
-        request = self.get_conn().operations().list(project=project_id, instance=instance, maxResults=100)
-        items = self._read(request, doing).get("items", [])
-        return {item["name"] for item in items if item["operationType"] == "RESTORE_VOLUME"}
-
-    def _insert_backup(
-        self, project_id: str, instance: str, description: str, doing: str, deadline: Deadline
-    ) -> str | None:
-        """Ask for a backup; return its id when it is done, None when the list must tell what became of it."""
-        body = {"kind": "sql#backupRun", "description": description}
-        runs = self.get_conn().backupRuns()
-        operation = self._ask(runs.insert(project=project_id, instance=instance, body=body), doing)
-        if operation is None:
-            return None
-        done = self._await(project_id, operation, doing, deadline)
-        backup_run_id = done.get("backupContext", {}).get("backupId")
-        return None if backup_run_id is None else str(backup_run_id)
+    def _restores(self, project_id: str, instance: str) -> set[str]:
+        operations = self.read_operations(project_id=project_id, instance=instance)
+        return {operation.name for operation in operations if operation.kind == RESTORE}
 
     def _ask(self, request: Any, doing: str) -> str | None:
         """Send a request that begins an operation; return its name.
 
-        None means: not taken because the instance is busy, or no usable answer. It may have been taken even
-        then, also because ``httplib2`` sends a request again by itself when the connection breaks.
+        None means: not accepted because the instance is busy, or no usable answer. It may have been
+        accepted even then, also because ``httplib2`` repeats a request by itself when the connection breaks.
         """
         try:
             return str(request.execute(num_retries=0)["name"])
@@ -227,25 +234,10 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
             # 409: another administrative operation holds the instance. Cloud SQL runs one at a time.
             if error.resp.status not in {409, 429} and error.resp.status < 500:
                 raise BackupFailed(f"{doing}: {error}") from error
-            self.log.info("%s yet: %s", doing, error)
+            self.log.info("%s yet, the instance is busy: %s", doing, error)
         except FAILURES as error:
-            self.log.info("%s yet: no answer (%s); looking whether it was taken", doing, error)
+            self.log.info("%s: no answer (%s); checking whether the request was accepted", doing, error)
         return None
-
-    def _await(self, project_id: str, operation: str, doing: str, deadline: Deadline) -> dict[str, Any]:
-        request = self.get_conn().operations().get(project=project_id, operation=operation)
-        while True:
-            state = self._read(request, doing)
-            if state.get("status") == "DONE":
-                errors = state.get("error", {}).get("errors", [])
-                if errors:
-                    raise BackupFailed(f"{doing}: {'; '.join(str(e.get('message', e)) for e in errors)}")
-                return state
-            if deadline.passed:
-                raise BackupFailed(
-                    f"{doing}: operation {operation} is {state.get('status')} after {deadline.seconds:g} s"
-                )
-            deadline.pause(POLL_SECONDS)
 
     @staticmethod
     def _read(request: Any, doing: str) -> dict[str, Any]:

@@ -1,30 +1,25 @@
-"""Operators that check a database, back it up, rehearse its migrations and migrate its schema."""
+"""Operators that check a database and migrate its schema."""
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
 from slipway.ledger.audit import audit
 from slipway.ledger.entries import (
     BackfillProgressed,
-    CatalogTable,
-    DatabaseBackedUp,
     DatabaseChecked,
     MigrationsRehearsed,
-    SampledRange,
     SchemaMigrated,
 )
 from slipway.operators.base import EnvironmentOperator, PreflightOperator
+from slipway.release.disk_space import require_room
 from slipway.release.schema import (
     due_now,
     identity_of,
     migrations_directory,
     require_rehearsed_catalog,
-    require_same,
     require_sound_catalog,
     touched,
 )
@@ -154,126 +149,23 @@ class CheckDatabaseOperator(SchemaOperator):
                 raise MigrationInvalid(f"squawk ended with {code}:\n{tail(output)}")
 
     def _room(self, release: Release, tables: Sequence[str]) -> dict[str, Any]:
-        """Look for the policy's share of the disk, and for the touched tables once more."""
+        """Make sure that there is room for the touched tables once more."""
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
         from slipway.hooks.postgres.state import DatabaseStateHook
 
-        environment, migrations = release.policy.environments[self.environment], release.policy.migrations
-        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
-            disk = cloud_sql.disk_bytes(
-                project_id=environment.project_id, instance=environment.database.instance
-            )
-        used, again = DatabaseStateHook(environment.database.connection).sizes(tables)
-        wanted = max(disk * migrations.minimum_free_percent / 100, again)
-        if disk - used < wanted:
-            raise DatabaseNotReady(
-                f"instance {environment.database.instance}: {disk - used} bytes of {disk} are free, "
-                f"{wanted:.0f} are needed ({migrations.minimum_free_percent:g} % of the disk, and {again} "
-                f"for {', '.join(tables) or 'no table'}); enlarge the disk, then try again"
-            )
-        return {"disk_bytes": disk, "used_bytes": used, "required_bytes": round(wanted)}
-
-
-class BackUpDatabaseOperator(EnvironmentOperator):
-    """Take an on-demand backup and wait for it; the same release takes it once.
-
-    :param environment: ``staging`` or ``production``.
-    :raises BackupFailed: when no backup was made in time.
-    """
-
-    def execute(self, context: Context) -> str:
-        """Return the backup's id."""
-        release = self.release(context)
         environment = release.policy.environments[self.environment]
-        from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.postgres.state import DatabaseStateHook
-
-        state = DatabaseStateHook(environment.database.connection)
-        ranges = state.key_ranges(release.policy.migrations.rehearsal.sampling)
-        before = state.row_counts(ranges)
+        database = environment.database
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
-            backup = cloud_sql.create_backup(
-                project_id=environment.project_id,
-                instance=environment.database.instance,
-                description=f"slipway {release.release_id}: before migrations",
-                timeout=release.policy.backup_timeout_seconds,
-            )
-        self.record(
-            release,
-            DatabaseBackedUp(
-                environment=self.environment,
-                instance=environment.database.instance,
-                backup=backup,
-                ranges=tuple(SampledRange.model_validate(asdict(found)) for found in ranges),
-                rows_before=before,
-                rows_after=state.row_counts(ranges),
-            ),
+            disk = cloud_sql.disk_bytes(project_id=environment.project_id, instance=database.instance)
+        used, rewritten = DatabaseStateHook(database.connection).sizes(tables)
+        return require_room(
+            database.instance,
+            tables,
+            disk=disk,
+            used=used,
+            rewritten=rewritten,
+            minimum_free_percent=release.policy.migrations.minimum_free_percent,
         )
-        return backup
-
-
-class RehearseMigrationsOperator(SchemaOperator):
-    """Restore the release's backup beside staging, compare it with what was backed up, and migrate it there.
-
-    :param environment: whose backup it is: ``production``.
-    :raises BackupFailed: when the backup cannot be restored.
-    :raises SchemaUnexpected: when what was restored, or what the migrations left, is not what is expected.
-    :raises MigrationFailed: naming the migration and what the database said.
-    """
-
-    def execute(self, context: Context) -> list[str]:
-        """Return the migrations that were rehearsed."""
-        release = self.release(context)
-        policy, rehearsal = release.policy, release.policy.migrations.rehearsal
-        source = policy.environments[self.environment]
-        taken = self.ledger.get(release.release_id, DatabaseBackedUp, environment=self.environment)
-        if taken is None:
-            raise DatabaseNotReady(f"release {release.release_id}: no backup is on record; take it first")
-        from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.postgres.migrations import SchemaHook
-        from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
-
-        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
-            cloud_sql.restore_backup(
-                project_id=policy.environments["staging"].project_id,
-                instance=rehearsal.instance,
-                backup_run_id=taken.backup,
-                source_instance=source.database.instance,
-                source_project_id=source.project_id,
-                timeout=rehearsal.restore_timeout_seconds,
-            )
-        ranges = [KeyRange(**found.model_dump()) for found in taken.ranges]
-        restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
-        require_same(
-            restored,
-            taken.rows_before,
-            taken.rows_after,
-            tolerance_percent=rehearsal.row_tolerance_percent,
-        )
-        hook = SchemaHook(rehearsal.connection)
-        due = [migration.name for migration in self.due(release, hook.applied()).due]
-        began = time.monotonic()
-        rehearsed = hook.migrate(
-            migrations_directory(policy),
-            pace=policy.migrations.pace,
-            identity=identity_of(policy, self.environment),
-            only=due,
-        )
-        seconds = round(time.monotonic() - began, 3)
-        catalog = self.sound_catalog(rehearsal.connection)
-        self.record(
-            release,
-            MigrationsRehearsed(
-                environment=self.environment,
-                backup=taken.backup,
-                instance=rehearsal.instance,
-                rows=restored,
-                rehearsed=tuple(rehearsed),
-                seconds=seconds,
-                catalog={name: CatalogTable.model_validate(asdict(table)) for name, table in catalog.items()},
-            ),
-        )
-        return rehearsed
 
 
 class MigrateSchemaOperator(SchemaOperator):

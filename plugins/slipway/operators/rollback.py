@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
-from slipway.exceptions import SchemaContractBroken
-from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused
-from slipway.operators.base import ReleaseOperator
+from slipway.exceptions import SchemaContractBroken, TrafficNotSettled
+from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused, SplitChange
+from slipway.operators.cloud_run import CloudRunOperator
 from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.rollback.traffic import restore_stable_traffic, restored_entry
+from slipway.triggers.cloud_run import TrafficSettledTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
@@ -24,7 +27,7 @@ LEAVE = "Leave the traffic"
 REASON = Param(None, type=["null", "string"], maxLength=500, title="Reason", description="Kept on record")
 
 
-class RollBackTrafficOperator(ReleaseOperator):
+class RollBackTrafficOperator(CloudRunOperator):
     """Give all production traffic back to the revisions that served when the release began.
 
     Skipped when this run opened no release: there is nothing to roll back.
@@ -62,8 +65,38 @@ class RollBackTrafficOperator(ReleaseOperator):
         self.record(release, RollbackOverridden(reason=f"{person.name}: {reason}", user=person))
         return self._roll_back(release)
 
-    def _roll_back(self, release: Release) -> dict[str, Any]:
-        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], changes: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Do it once more: traffic that is back is not moved again, only put on record.
+
+        :param changes: what the task changed before it waited, by service.
+        :raises CloudRunTimeout: when a split still does not show.
+        """
+        self.log.info("Traffic of production: %s", event)
+        return self._roll_back(self.release(context), earlier=changes)
+
+    def _roll_back(
+        self, release: Release, *, earlier: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        seconds = release.policy.rollback_deadlines.traffic_seconds
+        inline = self.inline_seconds(release, seconds)
+        try:
+            changes = restore_stable_traffic(
+                release, self.cloud_run, self.ledger, self.ledger.operations, seconds=inline
+            )
+        except TrafficNotSettled as error:
+            if earlier is not None:
+                raise
+            self.log.info("The triggerer goes on waiting: %s", error)
+            self.defer_until(
+                TrafficSettledTrigger, error.services, seconds=seconds, changes=dict(error.changes)
+            )
+        changes |= {
+            name: SplitChange.model_validate(change)
+            for name, change in (earlier or {}).items()
+            if not changes[name].changed
+        }
         self.record(release, restored_entry(release.release_id, self.ledger, changes))
         return {name: change.model_dump(exclude_none=True) for name, change in changes.items()}
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.analysis.verdict import Verdict
-from slipway.exceptions import ReleaseConflict
-from slipway.ledger.entries import ServiceState, SplitChange, StagingServed, TrafficShifted, TrafficVerified
-from slipway.operators.deploy import ServicesOperator
+from slipway.ledger.entries import StagingServed
+from slipway.operators.cloud_run import ServicesOperator, Wait
 from slipway.policy.release import PhaseName
-from slipway.release.drift import split_at
+from slipway.release.shift import Shift
+from slipway.triggers.cloud_run import TrafficSettledTrigger
+
+SETTLE_PAUSE_SECONDS = 5
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
@@ -30,30 +32,45 @@ class ServeStagingOperator(ServicesOperator):
     """
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Return the URL of every service in staging."""
-        release = self.release(context)
-        urls = {}
-        for key, service in self.chosen(release).items():
-            address = self.address(release, service, "staging")
-            self.cloud_run.set_traffic(
-                address,
-                split={service.revisions["staging"]: 100},
-                operation=self.ledger.operations.of(release.release_id, StagingServed, service=key),
-                timeout=release.policy.traffic_timeout_seconds,
-            )
-            urls[key] = self.cloud_run.get_service(address).uri
+        """Return the URL of every service in staging; defer when that takes longer than a worker waits."""
+        return self._serve_all(self.release(context), last=False)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
+        """Do it once more: traffic that has moved is not moved again.
+
+        :raises CloudRunTimeout: when a split still does not show.
+        """
+        self.log.info("Traffic of staging: %s", event)
+        return self._serve_all(self.release(context), last=True)
+
+    def _serve_all(self, release: Release, *, last: bool) -> dict[str, str]:
+        wait = Wait(
+            TrafficSettledTrigger,
+            lambda service: {"split": {service.revisions["staging"]: 100}},
+            "staging",
+            release.policy.traffic_timeout_seconds,
+        )
+        urls = self.for_each(release, self.chosen(release), partial(self._serve, release), wait, last=last)
         self.record(release, StagingServed(urls=urls))
         return urls
+
+    def _serve(self, release: Release, key: str, service: PlannedService, seconds: float) -> str:
+        address = self.address(release, service, "staging")
+        self.cloud_run.set_traffic(
+            address,
+            split={service.revisions["staging"]: 100},
+            operation=self.ledger.operations.of(release.release_id, StagingServed, service=key),
+            timeout=seconds,
+        )
+        return self.cloud_run.get_service(address).uri
 
 
 class ShiftTrafficOperator(ServicesOperator):
     """Give the new revisions a phase's share of production traffic.
 
-    Before it moves anything it compares the live service with the record. The lease is renewed in the same
-    write. Afterwards it sees who answers.
-
     The service that moves step by step is one task and not mapped: its share is one decision, on one
-    evidence. The supporting services follow it, each on its own.
+    evidence. The supporting services follow it, each on its own. A split that is accepted but not served yet
+    is checked again in another worker, until its time to settle is over.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param progressive: True for the service that moves step by step, False for the supporting ones.
@@ -68,73 +85,63 @@ class ShiftTrafficOperator(ServicesOperator):
         self.progressive = progressive
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the split per service before and after."""
-        release = self.release(context)
-        moving = {
-            key: service
-            for key, service in self.chosen(release).items()
-            if service.progressive is self.progressive
-        }
+        """Return the split per service before and after; defer when that takes longer than a worker waits."""
+        return self._shift_all(self.release(context), {}, last=False)
+
+    def execute_complete(
+        self, context: Context, event: Any, earlier: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Do it once more: traffic that has moved is not moved again, only verified and put on record.
+
+        :param context: Airflow's context of the task.
+        :param event: the trigger's.
+        :param earlier: by service the split ``before``, and ``until`` when requests may show another one.
+        :return: the split per service before and after.
+        :raises CloudRunTimeout: when the split still does not show.
+        """
+        self.log.info("Traffic of the phase %s: %s", self.phase, event)
+        return self._shift_all(self.release(context), earlier, last=True)
+
+    def _shift_all(
+        self, release: Release, earlier: dict[str, dict[str, Any]], *, last: bool
+    ) -> dict[str, Any]:
+        moving = {k: s for k, s in self.chosen(release).items() if s.progressive is self.progressive}
         if not moving:
             raise AirflowSkipException(f"{self.service or 'every service'} moves in another task")
-        return {
-            service.names["production"]: self._shift(release, key, service) for key, service in moving.items()
-        }
+        wait = Wait(
+            TrafficSettledTrigger,
+            lambda service: {"split": Shift(release, self.phase, "", service).split},
+            "production",
+            release.policy.traffic_timeout_seconds,
+        )
+        step = partial(self._shift, release, earlier)
+        shifted = self.for_each(release, moving, step, wait, last=last, earlier=earlier)
+        return {moving[key].names["production"]: change for key, change in shifted.items()}
 
-    def _shift(self, release: Release, key: str, service: PlannedService) -> dict[str, Any]:
-        name = service.names["production"]
-        split = split_at(release, service, release.policy.phases[self.phase].traffic_percent)
-        live = self.guarded(release, service, goal=split)
-        if live is None:
-            raise ReleaseConflict(f"service {name}: does not exist any more; find out who deleted it")
-        who = self._who(release, key, live.uri)
-        change = self.cloud_run.set_traffic(
-            self.address(release, service),
-            split=split,
-            etag=live.etag,
+    def _shift(
+        self,
+        release: Release,
+        earlier: dict[str, dict[str, Any]],
+        key: str,
+        service: PlannedService,
+        seconds: float,
+    ) -> dict[str, Any]:
+        shift = Shift(release, self.phase, key, service)
+        done = shift.move(
+            self.untouched(release, service, goal=shift.split),
+            earlier.setdefault(shift.name, {}),
+            hook=self.cloud_run,
             lease=self.lease(release),
-            operation=self.ledger.operations.of(
-                release.release_id, TrafficShifted, phase=self.phase, component=key
-            ),
-            timeout=release.policy.traffic_timeout_seconds,
+            operations=self.ledger.operations,
+            seconds=seconds,
         )
-        percent = split[service.revisions["production"]]
-        changes = SplitChange(before=change.before, after=change.after, percent=percent)
-        # The bake reads when the progressive service's traffic was in force from the key of the phase alone.
-        component = None if self.progressive else key
-        # The bake counts from the moment on record: what the verification itself asked is before it.
-        seen = self._observe(release, split, url=live.uri, who=who)
-        self.record(
-            release,
-            TrafficShifted(
-                phase=self.phase,
-                component=component,
-                changes={name: changes},
-                states={name: ServiceState.model_validate(change.state)},
-                at=datetime.now(UTC),
-            ),
-        )
-        if seen is not None:
-            verified = TrafficVerified(phase=self.phase, component=component, service=name, **seen)
-            self.record(release, verified)
-            if verified.verdict is not Verdict.PROMOTE:
-                raise AirflowFailException(f"service {name}: {verified.reason}")
-        return {"before": change.before, "after": change.after, "percent": percent}
-
-    def _who(self, release: Release, key: str, url: str) -> dict[str, str]:
-        """Return the header that says who calls, for a service that admits only some callers."""
-        from slipway.hooks.google.identity_token import IdentityToken
-
-        if release.policy.verification is None or not release.policy.services[key].requires_identity:
-            return {}
-        return IdentityToken(self.gcp_conn_id).headers(url)
-
-    @staticmethod
-    def _observe(
-        release: Release, split: Mapping[str, int], *, url: str, who: Mapping[str, str]
-    ) -> dict[str, Any] | None:
-        """See whether the split is served, not only accepted; None when the policy does not ask for it."""
-        from slipway.hooks.service_probe import ServiceProbeHook
-
-        rules = release.policy.verification
-        return None if rules is None else ServiceProbeHook().observe(url, split, rules, who)
+        if done.settling:
+            self.log.info("The triggerer goes on waiting: %s", done.verified)
+            pause = DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=SETTLE_PAUSE_SECONDS))
+            self.defer(trigger=pause, method_name="execute_complete", kwargs={"earlier": earlier})
+        self.record(release, done.shifted)
+        if done.verified is not None:
+            self.record(release, done.verified)
+            if done.verified.verdict is not Verdict.PROMOTE:
+                raise AirflowFailException(f"service {shift.name}: {done.verified.reason}")
+        return done.shifted.changes[shift.name].model_dump(include={"before", "after", "percent"})

@@ -17,12 +17,11 @@ from airflow.sdk import TaskGroup, TriggerRule, XComArg
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from slipway.operators.approval import ApproveProductionOperator
+from slipway.operators.backup import BackUpDatabaseOperator, RehearseMigrationsOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
-    BackUpDatabaseOperator,
     CheckDatabaseOperator,
     MigrateSchemaOperator,
-    RehearseMigrationsOperator,
 )
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.gates import (

@@ -151,6 +151,16 @@ def image_digest(revision: run_v2.Revision) -> str | None:
     return digest if separator else None
 
 
+def minimum_instances(revision: run_v2.Revision) -> int | None:
+    """Return how many of a revision's minimum instances are ready; None when Cloud Run does not report it.
+
+    :param revision: the revision as read from the API.
+    """
+    if "scaling_status" not in revision:
+        return None
+    return int(revision.scaling_status.desired_min_instance_count)
+
+
 def readiness(revision: run_v2.Revision | None, service: run_v2.Service, name: str) -> Readiness:
     """Decide from what Cloud Run reports whether a revision can serve.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slipway.exceptions import ServiceNotFound, SlipwayError
+from slipway.exceptions import CloudRunTimeout, ServiceNotFound, SlipwayError, TrafficNotSettled
 from slipway.ledger.entries import ServiceReleased, SplitChange, TrafficRestored
 from slipway.ledger.timeline import rollback_reason
 from slipway.release.address import service_address
@@ -70,6 +70,8 @@ def restore_stable_traffic(
     hook: CloudRunTrafficHook,
     entries: Entries,
     operations: LedgerOperations | None = None,
+    *,
+    seconds: float | None = None,
 ) -> dict[str, SplitChange]:
     """Restore the recorded split of every production service; where it already serves, nothing is done.
 
@@ -82,13 +84,15 @@ def restore_stable_traffic(
     :param entries: the record of the releases.
     :param operations: where the names of the operations are kept, so that another try waits for the same
         ones; None for who has no other try and must not need the ledger: the brake, the command line.
+    :param seconds: bound of the wait for all services; None for the policy's deadline for each.
     :return: per service the change, with what is out of the ordinary in its ``note``.
     :raises SchemaContractBroken: when traffic would move to a version that cannot run on the present schema;
         none was moved.
+    :raises TrafficNotSettled: when every split was written, and some do not show in time.
     :raises SlipwayError: when a service's traffic could not be moved, after every other one was tried.
     """
     steps = rollback_steps(release, hook)
-    return dict(restore_each(release, steps, hook, entries, operations))
+    return dict(restore_each(release, steps, hook, entries, operations, seconds=seconds))
 
 
 def restore_each(
@@ -97,6 +101,8 @@ def restore_each(
     hook: CloudRunTrafficHook,
     entries: Entries,
     operations: LedgerOperations | None = None,
+    *,
+    seconds: float | None = None,
 ) -> Iterator[tuple[str, SplitChange]]:
     """Take the steps of a rollback, as :func:`restore_stable_traffic`; yield each service with its change.
 
@@ -107,19 +113,42 @@ def restore_each(
     :param hook: the door to Cloud Run.
     :param entries: the record of the releases.
     :param operations: where the names of the operations are kept, if anywhere.
+    :param seconds: bound of the wait for all services; None for the policy's deadline for each.
     """
     moving = [name for name, step in steps.items() if step.moves]
     unchecked = require_readable_targets(release, moving, entries)
-    failures: list[SlipwayError] = []
+    each = release.policy.rollback_deadlines.traffic_seconds
+    if seconds is not None:
+        each = min(each, seconds / max(1, len(moving)))
+    failures: dict[str, SlipwayError] = {}
     for name, step in steps.items():
         try:
-            yield name, _go(release, step, hook, operations, unchecked.get(name))
+            yield name, _go(release, step, hook, operations, unchecked.get(name), seconds=each)
         except SlipwayError as failure:
-            failures.append(failure)
+            failures[name] = failure
+    if failures and all(isinstance(failure, CloudRunTimeout) for failure in failures.values()):
+        raise _not_settled(failures, steps, unchecked)
     if failures:
-        for other in failures[1:]:
-            failures[0].add_note(str(other))
-        raise failures[0]
+        first, *others = failures.values()
+        for other in others:
+            first.add_note(str(other))
+        raise first
+
+
+def _not_settled(
+    failures: Mapping[str, SlipwayError], steps: Mapping[str, RollbackStep], unchecked: Mapping[str, str]
+) -> TrafficNotSettled:
+    """Return the error of splits that were written and do not show, with what waits for them needs."""
+    changes = {
+        name: step.planned.model_copy(update={"note": _note(step, unchecked.get(name))})
+        for name, step in steps.items()
+        if step.left is None
+    }
+    return TrafficNotSettled(
+        "; ".join(map(str, failures.values())),
+        [{**steps[name].address.as_payload(), "split": dict(steps[name].stable)} for name in failures],
+        {name: change.model_dump(exclude_none=True) for name, change in changes.items()},
+    )
 
 
 def restored_entry(release_id: str, ledger: Ledger, changes: Mapping[str, SplitChange]) -> TrafficRestored:
@@ -173,6 +202,8 @@ def _go(
     hook: CloudRunTrafficHook,
     operations: LedgerOperations | None,
     unchecked: str | None,
+    *,
+    seconds: float,
 ) -> SplitChange:
     if step.left is not None:
         return step.left
@@ -183,10 +214,14 @@ def _go(
         operation=None
         if operations is None
         else operations.of(release.release_id, TrafficRestored, service=service),
-        timeout=release.policy.rollback_deadlines.traffic_seconds,
+        timeout=seconds,
     )
-    notes = "; ".join(note for note in (step.note, unchecked) if note)
-    return SplitChange(before=change.before, after=change.after, changed=change.changed, note=notes or None)
+    note = _note(step, unchecked)
+    return SplitChange(before=change.before, after=change.after, changed=change.changed, note=note)
+
+
+def _note(step: RollbackStep, unchecked: str | None) -> str | None:
+    return "; ".join(note for note in (step.note, unchecked) if note) or None
 
 
 def _left(split: Mapping[str, int], note: str) -> SplitChange:

@@ -10,12 +10,11 @@ import pytest
 from slipway.exceptions import DatabaseNotReady, SchemaContractBroken, SchemaUnexpected, WrongDatabase
 from slipway.ledger.entries import DatabaseBackedUp, MigrationsRehearsed, SchemaMigrated
 from slipway.ledger.ledger import Release
+from slipway.operators.backup import BackUpDatabaseOperator, RehearseMigrationsOperator
 from slipway.operators.database import (
-    BackUpDatabaseOperator,
     CheckDatabaseOperator,
     CheckSchemaOperator,
     MigrateSchemaOperator,
-    RehearseMigrationsOperator,
 )
 from slipway.policy.release import load_policy
 from slipway.release.schema import migrations_directory
@@ -24,6 +23,7 @@ from slipway.schema.contract import read_migrations
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.operators.conftest import Product
+from tests.integration.slipway.operators.deferrals import run_to_end
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
 
@@ -64,7 +64,7 @@ def check_schema(product: Product, release: Release) -> dict[str, Any]:
 def run(product: Product, operator: type) -> Any:
     task = operator(task_id="task", environment="production")
     with closing(task.cloud_run):
-        return task.execute(product.context)
+        return run_to_end(task, product.context)
 
 
 def test_production_is_migrated_after_its_backup_was_restored_and_migrated(

@@ -22,6 +22,7 @@ from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
 from tests.integration.slipway.operators.conftest import Product
+from tests.integration.slipway.operators.deferrals import only_event
 from tests.integration.slipway.operators.steps import DOCUMENT, Steps
 
 pytestmark = pytest.mark.sandbox
@@ -223,11 +224,11 @@ def test_a_revision_that_takes_its_time_is_waited_for_by_the_triggerer(steps: St
     assert deferred.value.method_name == "execute_complete"
     path, arguments = trigger.serialize()
     assert path == "slipway.triggers.cloud_run.RevisionsReadyTrigger"
-    assert [found["revision"] for found in arguments["revisions"]] == [steps.revision]
+    assert [found["revision"] for found in arguments["services"]] == [steps.revision]
     steps.deploy()
     again = RevisionsReadyTrigger(**arguments)
-    event = asyncio.run(_only(again))
-    assert event == {steps.revision: "ready"}
+    event = asyncio.run(only_event(again))
+    assert event == {"status": "success", "states": {web.address.service: "ready"}}
     slow.cloud_run = web.hook
     slow.execute_complete(product.context, event)
     assert (
@@ -239,12 +240,15 @@ def test_a_revision_that_takes_its_time_is_waited_for_by_the_triggerer(steps: St
 def test_the_triggers_wait_is_over_at_its_moment(steps: Steps) -> None:
     where = {**steps.product.web.address.as_payload(), "revision": steps.product.web.name("never")}
     trigger = RevisionsReadyTrigger(
-        revisions=[where],
+        services=[where],
         until=datetime.now(UTC).isoformat(),
         poll_seconds=0.1,
         gcp_conn_id="google_cloud_default",
     )
-    assert asyncio.run(_only(trigger)) == {where["revision"]: "pending"}
+    assert asyncio.run(only_event(trigger)) == {
+        "status": "timeout",
+        "states": {where["service"]: "pending"},
+    }
 
 
 class _Slow(CloudRunTrafficHook):
@@ -252,8 +256,3 @@ class _Slow(CloudRunTrafficHook):
 
     def deploy_revision(self, *_: Any, **__: Any) -> Any:
         raise CloudRunTimeout("not ready in 30 s")
-
-
-async def _only(trigger: RevisionsReadyTrigger) -> Any:
-    (event,) = [event async for event in trigger.run()]
-    return event.payload

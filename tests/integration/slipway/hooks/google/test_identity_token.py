@@ -10,6 +10,7 @@ import pytest
 from slipway.exceptions import IdentityUnavailable
 from slipway.hooks.google.identity_token import IdentityToken
 from slipway.hooks.service_probe import ServiceProbeHook
+from slipway.release.verification import verify_split
 
 from tests.integration.slipway.hooks.invoker_check import HEADER, InvokerCheck, invoker_check
 from tests.integration.slipway.hooks.test_service_probe import RULES
@@ -34,9 +35,11 @@ def test_a_guarded_service_is_verified_by_a_caller_with_an_identity(
 ) -> None:
     split = {web.name("a"): 90, web.name("b"): 10}
     identity, probe = IdentityToken(CONNECTION), ServiceProbeHook()
-    seen = probe.observe(guarded.url, split, RULES, identity.headers(guarded.url))
+    seen = verify_split(
+        probe, guarded.url, split, RULES, seconds=RULES.settle_seconds, headers=identity.headers(guarded.url)
+    )
     assert (seen["verdict"], guarded.refused) == ("promote", 0)
-    strangers = probe.observe(guarded.url, split, RULES)
+    strangers = verify_split(probe, guarded.url, split, RULES, seconds=RULES.settle_seconds)
     assert strangers["verdict"] == "rollback"
     assert guarded.refused > 0
     other = identity.headers("https://another-service.run.app")

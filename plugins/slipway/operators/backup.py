@@ -1,0 +1,210 @@
+"""Operators that back a database up, and rehearse its migrations on the restored backup.
+
+Cloud SQL works for minutes; the wait is in the triggerer, by the name of the operation.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from slipway.exceptions import DatabaseNotReady
+from slipway.ledger.entries import CatalogTable, DatabaseBackedUp, MigrationsRehearsed, SampledRange
+from slipway.operators.base import EnvironmentOperator
+from slipway.operators.database import SchemaOperator
+from slipway.release.backup import Instance, Pending, back_up, require_done, restore
+from slipway.release.schema import identity_of, migrations_directory, require_same
+from slipway.triggers.cloud_sql import CloudSqlOperationTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from slipway.ledger.ledger import Release
+
+POLL_SECONDS = 2.0
+_MARGIN_SECONDS = 300
+
+
+class CloudSqlOperator(EnvironmentOperator):
+    """Base of the operators that begin an operation of Cloud SQL and wait for it in the triggerer."""
+
+    def defer_until_done(self, pending: Pending, instance: Instance, *, until: str, **kept: Any) -> NoReturn:
+        """Wait for an operation, then go on with ``execute_complete``.
+
+        :param pending: what is waited for.
+        :param instance: the instance of the operation.
+        :param until: ISO moment at which the wait is over.
+        :param kept: further arguments of ``execute_complete``.
+        """
+        trigger = CloudSqlOperationTrigger(
+            project_id=instance.project_id,
+            instance=instance.name,
+            operation=pending.operation,
+            until=until,
+            poll_seconds=POLL_SECONDS,
+            gcp_conn_id=self.gcp_conn_id,
+        )
+        left = max(timedelta(), datetime.fromisoformat(until) - datetime.now(UTC))
+        self.defer(
+            trigger=trigger,
+            method_name="execute_complete",
+            kwargs={"until": until, **kept},
+            timeout=left + timedelta(seconds=_MARGIN_SECONDS),
+        )
+
+
+class BackUpDatabaseOperator(CloudSqlOperator):
+    """Take an on-demand backup and wait for it in the triggerer; the same release takes it once.
+
+    :param environment: ``staging`` or ``production``.
+    :raises BackupFailed: when no backup was made in time.
+    """
+
+    def execute(self, context: Context) -> str:
+        """Return the backup's id."""
+        from slipway.hooks.postgres.state import DatabaseStateHook
+
+        release = self.release(context)
+        state = DatabaseStateHook(release.policy.environments[self.environment].database.connection)
+        ranges = state.key_ranges(release.policy.migrations.rehearsal.sampling)
+        counted = {"ranges": [asdict(found) for found in ranges], "rows_before": state.row_counts(ranges)}
+        until = datetime.now(UTC) + timedelta(seconds=release.policy.backup_timeout_seconds)
+        return self._go_on(release, until.isoformat(), counted)
+
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], until: str, counted: dict[str, Any]
+    ) -> str:
+        """Return the backup's id, or wait again when another operation held the instance.
+
+        :raises BackupFailed: when the backup failed, or was not made in time.
+        """
+        release = self.release(context)
+        require_done(event, self._instance(release), "back up")
+        return self._go_on(release, until, counted)
+
+    def _go_on(self, release: Release, until: str, counted: dict[str, Any]) -> str:
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+        from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
+
+        instance = self._instance(release)
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            backup = back_up(
+                cloud_sql,
+                instance,
+                f"slipway {release.release_id}: before migrations",
+                self.ledger.operations.of(release.release_id, DatabaseBackedUp, environment=self.environment),
+            )
+        if isinstance(backup, Pending):
+            self.defer_until_done(backup, instance, until=until, counted=counted)
+        state = DatabaseStateHook(release.policy.environments[self.environment].database.connection)
+        self.record(
+            release,
+            DatabaseBackedUp(
+                environment=self.environment,
+                instance=instance.name,
+                backup=backup,
+                ranges=tuple(SampledRange.model_validate(found) for found in counted["ranges"]),
+                rows_before=counted["rows_before"],
+                rows_after=state.row_counts([KeyRange(**found) for found in counted["ranges"]]),
+            ),
+        )
+        return backup
+
+    def _instance(self, release: Release) -> Instance:
+        environment = release.policy.environments[self.environment]
+        return Instance(environment.project_id, environment.database.instance)
+
+
+class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
+    """Restore the release's backup beside staging, compare it with what was backed up, and migrate it there.
+
+    :param environment: whose backup it is: ``production``.
+    :raises BackupFailed: when the backup cannot be restored.
+    :raises SchemaUnexpected: when what was restored, or what the migrations left, is not what is expected.
+    :raises MigrationFailed: naming the migration and what the database said.
+    """
+
+    def execute(self, context: Context) -> list[str]:
+        """Begin the restore, and wait for it in the triggerer."""
+        release = self.release(context)
+        seconds = release.policy.migrations.rehearsal.restore_timeout_seconds
+        self._restore(release, (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat())
+
+    def execute_complete(self, context: Context, event: dict[str, Any], until: str) -> list[str]:
+        """Return the migrations that were rehearsed; begin again when the restore could not begin yet.
+
+        :raises BackupFailed: when the restore failed, or was not done in time.
+        """
+        release = self.release(context)
+        require_done(event, self._instance(release), "restore the backup")
+        if event["operation"] is None:
+            self._restore(release, until)
+        return self._rehearse(release)
+
+    def _restore(self, release: Release, until: str) -> NoReturn:
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+
+        source = release.policy.environments[self.environment]
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            pending = restore(
+                cloud_sql,
+                self._instance(release),
+                Instance(source.project_id, source.database.instance),
+                self._taken(release).backup,
+                self.ledger.operations.of(
+                    release.release_id, MigrationsRehearsed, environment=self.environment
+                ),
+            )
+        self.defer_until_done(pending, self._instance(release), until=until)
+
+    def _rehearse(self, release: Release) -> list[str]:
+        from slipway.hooks.postgres.migrations import SchemaHook
+        from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
+
+        taken, rehearsal = self._taken(release), release.policy.migrations.rehearsal
+        ranges = [KeyRange(**found.model_dump()) for found in taken.ranges]
+        restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
+        require_same(
+            restored,
+            taken.rows_before,
+            taken.rows_after,
+            tolerance_percent=rehearsal.row_tolerance_percent,
+        )
+        hook = SchemaHook(rehearsal.connection)
+        due = [migration.name for migration in self.due(release, hook.applied()).due]
+        began = time.monotonic()
+        rehearsed = hook.migrate(
+            migrations_directory(release.policy),
+            pace=release.policy.migrations.pace,
+            identity=identity_of(release.policy, self.environment),
+            only=due,
+        )
+        seconds = round(time.monotonic() - began, 3)
+        catalog = self.sound_catalog(rehearsal.connection)
+        self.record(
+            release,
+            MigrationsRehearsed(
+                environment=self.environment,
+                backup=taken.backup,
+                instance=rehearsal.instance,
+                rows=restored,
+                rehearsed=tuple(rehearsed),
+                seconds=seconds,
+                catalog={name: CatalogTable.model_validate(asdict(table)) for name, table in catalog.items()},
+            ),
+        )
+        return rehearsed
+
+    def _taken(self, release: Release) -> DatabaseBackedUp:
+        taken = self.ledger.get(release.release_id, DatabaseBackedUp, environment=self.environment)
+        if taken is None:
+            raise DatabaseNotReady(f"release {release.release_id}: no backup is on record; take it first")
+        return taken
+
+    @staticmethod
+    def _instance(release: Release) -> Instance:
+        staging = release.policy.environments["staging"]
+        return Instance(staging.project_id, release.policy.migrations.rehearsal.instance)
