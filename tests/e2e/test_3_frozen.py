@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from slipway.ledger.entries import BakeAnswered
-from slipway.sensors.bake import ROLL_BACK, WATCH_ON
+from slipway.release.frozen import BAKE_ON, ROLL_BACK
 
 from sandbox.cloud.team_room import messages
 from sandbox.demo import record, story
@@ -59,7 +59,7 @@ def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
     split = record.traffic_steps(settings, story.SERVICE)[-1].split
     assert sorted(split.values()) == [10, 90], "the traffic stays as it is"
 
-    airflow.answer("release", run_id, BAKE, WATCH_ON)
+    airflow.answer("release", run_id, BAKE, BAKE_ON)
     assert not until(lambda bake: bake != "awaiting_input").has_ended
     assert not until(lambda bake: bake == "awaiting_input").has_ended, "it freezes again"
     airflow.answer("release", run_id, BAKE, ROLL_BACK)

@@ -20,6 +20,7 @@ ROOT = "(root)"
 # `python -m slipway` is the door to the commands, so its imports are theirs.
 MOVED = {"slipway.__main__": "commands", "slipway_plugin": "plugin"}
 ROOT_MODULES = {"__init__", "__main__", "assets", "exceptions", "paths", "preload", "sql"}
+OPERATOR_LINES = 80
 OUTSIDE = {"bench", "include", "sandbox", "tests"}
 NETWORK = {
     "asyncio",
@@ -188,6 +189,19 @@ def test_no_two_modules_import_each_other() -> None:
             graph.setdefault(found.module, set()).add(known)
     # Raises CycleError, which names the modules of the circle.
     list(TopologicalSorter(graph).static_order())
+
+
+def test_an_operator_or_sensor_has_at_most_eighty_lines() -> None:
+    """It validates, calls and records; what it calls is in ``release``."""
+    sizes = {
+        f"{path.relative_to(SLIPWAY)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for folder in ("operators", "sensors")
+        for path in sorted((SLIPWAY / folder).rglob("*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+    assert len(sizes) > 30
+    assert not {name: lines for name, lines in sizes.items() if lines > OPERATOR_LINES}
 
 
 def test_the_root_holds_only_the_modules_that_every_package_needs() -> None:

@@ -5,18 +5,17 @@ Cloud SQL works for minutes; the wait is in the triggerer, by the name of the op
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from slipway.exceptions import DatabaseNotReady
-from slipway.ledger.entries import CatalogTable, DatabaseBackedUp, MigrationsRehearsed, SampledRange
+from slipway.ledger.entries import DatabaseBackedUp, MigrationsRehearsed, SampledRange
 from slipway.operators.base import EnvironmentOperator
 from slipway.operators.database import SchemaOperator
 from slipway.release.backup import Instance, Pending, back_up, require_done, restore
-from slipway.release.schema import identity_of, migrations_directory, require_same
+from slipway.release.rehearsal import rehearse
 from slipway.triggers.cloud_sql import CloudSqlOperationTrigger
 
 if TYPE_CHECKING:
@@ -161,42 +160,13 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
         self.defer_until_done(pending, self._instance(release), until=until)
 
     def _rehearse(self, release: Release) -> list[str]:
-        from slipway.hooks.postgres.migrations import SchemaHook
-        from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
-
-        taken, rehearsal = self._taken(release), release.policy.migrations.rehearsal
-        ranges = [KeyRange(**found.model_dump()) for found in taken.ranges]
-        restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
-        require_same(
-            restored,
-            taken.rows_before,
-            taken.rows_after,
-            tolerance_percent=rehearsal.row_tolerance_percent,
-        )
-        hook = SchemaHook(rehearsal.connection)
-        due = [migration.name for migration in self.due(release, hook.applied()).due]
-        began = time.monotonic()
-        rehearsed = hook.migrate(
-            migrations_directory(release.policy),
-            pace=release.policy.migrations.pace,
-            identity=identity_of(release.policy, self.environment),
-            only=due,
-        )
-        seconds = round(time.monotonic() - began, 3)
-        catalog = self.sound_catalog(rehearsal.connection)
-        self.record(
+        entry = rehearse(
             release,
-            MigrationsRehearsed(
-                environment=self.environment,
-                backup=taken.backup,
-                instance=rehearsal.instance,
-                rows=restored,
-                rehearsed=tuple(rehearsed),
-                seconds=seconds,
-                catalog={name: CatalogTable.model_validate(asdict(table)) for name, table in catalog.items()},
-            ),
+            self._taken(release),
+            due=lambda applied: [migration.name for migration in self.due(release, applied).due],
         )
-        return rehearsed
+        self.record(release, entry)
+        return list(entry.rehearsed)
 
     def _taken(self, release: Release) -> DatabaseBackedUp:
         taken = self.ledger.get(release.release_id, DatabaseBackedUp, environment=self.environment)

@@ -20,7 +20,7 @@ from slipway.release.schema import (
     identity_of,
     migrations_directory,
     require_rehearsed_catalog,
-    require_sound_catalog,
+    sound_catalog,
     touched,
 )
 from slipway.release.serving_versions import stable_versions
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from slipway.hooks.postgres.backfill import BackfillProgress
     from slipway.hooks.postgres.migrations import SchemaHook
     from slipway.ledger.ledger import Release
-    from slipway.schema.catalog import Catalog
     from slipway.schema.plan import AppliedMigration, SchemaPlan
 
 LINT_SECONDS = 60
@@ -91,19 +90,6 @@ class SchemaOperator(EnvironmentOperator):
             stable=stable_versions(release.policy, self.cloud_run, self.ledger),
             promoted=self.ledger.promotions(release.policy.name),
         )
-
-    def sound_catalog(self, connection: str) -> Catalog:
-        """Read a database's catalog after its migrations.
-
-        :param connection: Airflow connection to the database.
-        :return: its tables.
-        :raises SchemaUnexpected: when an index is not valid.
-        """
-        from slipway.hooks.postgres.state import DatabaseStateHook
-
-        catalog = DatabaseStateHook(connection).catalog()
-        require_sound_catalog(catalog)
-        return catalog
 
 
 class CheckDatabaseOperator(SchemaOperator):
@@ -203,7 +189,7 @@ class MigrateSchemaOperator(SchemaOperator):
     def _verify(self, release: Release) -> None:
         """Compare what production's migrations left with their rehearsal; staging's are not rehearsed."""
         connection = release.policy.environments[self.environment].database.connection
-        catalog = self.sound_catalog(connection)
+        catalog = sound_catalog(connection)
         if self.environment == "production":
             rehearsed = self.ledger.get(release.release_id, MigrationsRehearsed, environment="production")
             if rehearsed is None or rehearsed.catalog is None:

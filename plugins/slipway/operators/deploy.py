@@ -5,17 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import ReleaseConflict
-from slipway.ledger.entries import ConfigurationWritten, RevisionDeployed, ServiceState
+from slipway.ledger.entries import RevisionDeployed, ServiceState
 from slipway.operators.cloud_run import ServicesOperator, Wait
 from slipway.policy.release import EnvironmentName
 from slipway.release.drift import split_at
-from slipway.release.new_revision import base_of, changes_between, made_of
+from slipway.release.new_revision import base_of, changes_between, configured_versions, made_of
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
@@ -72,11 +69,12 @@ class DeployRevisionsOperator(ServicesOperator):
         if self.environment == "production":
             live = self.untouched(release, service, goal=split_at(release, service, 0))
             guards = {"lease": self.lease(release), "expected_etag": None if live is None else live.etag}
+        versions = configured_versions(release, self.environment, self.ledger)
         base = base_of(release, self.environment, key, self.cloud_run, self.ledger)
         address = self.address(release, service, self.environment)
         deployed = self.cloud_run.deploy_revision(
             address,
-            **made_of(release, self.environment, key, base, self._versions(release)),
+            **made_of(release, self.environment, key, base, versions),
             **guards,
             operation=self.ledger.operations.of(
                 release.release_id, RevisionDeployed, environment=self.environment, component=key
@@ -97,12 +95,3 @@ class DeployRevisionsOperator(ServicesOperator):
         )
         self.record(release, entry)
         return entry.revision
-
-    def _versions(self, release: Release) -> Mapping[str, int]:
-        configured = self.ledger.get(release.release_id, ConfigurationWritten, environment=self.environment)
-        if configured is None:
-            raise ReleaseConflict(
-                f"release {release.release_id}: no configuration of {self.environment} on record; "
-                "write it first"
-            )
-        return configured.versions

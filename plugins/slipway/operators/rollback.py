@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SchemaContractBroken, TrafficNotSettled
 from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused, SplitChange
 from slipway.operators.cloud_run import CloudRunOperator
-from slipway.release.asking import answer_of, ask, withdraw
+from slipway.release.asking import answer_of, withdraw
+from slipway.release.rollback.refused import ALL_THE_SAME, ask_to_override
 from slipway.release.rollback.traffic import restore_stable_traffic, restored_entry
 from slipway.triggers.cloud_run import TrafficSettledTrigger
 
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
-
-ALL_THE_SAME = "Roll back all the same"
-LEAVE = "Leave the traffic"
-# Nullable, as Airflow's forms want it; that there is one is checked when it is needed.
-REASON = Param(None, type=["null", "string"], maxLength=500, title="Reason", description="Kept on record")
 
 
 class RollBackTrafficOperator(CloudRunOperator):
@@ -102,17 +97,6 @@ class RollBackTrafficOperator(CloudRunOperator):
 
     def _call_person(self, context: Context, release: Release, refused: str) -> NoReturn:
         seconds = release.policy.decision.decision_timeout_seconds
-        waiting = ask(
-            context,
-            RollbackRefused.KEY,
-            subject=f"Release {release.version}: the rollback is refused",
-            body=f"{refused}.\n\nNo traffic was moved. **{ALL_THE_SAME}** gives it to the version that "
-            f"cannot run on the schema, and needs a reason. With **{LEAVE}**, or without an answer within "
-            f"{seconds / 60:g} minutes, the traffic stays and the release stays open.",
-            options=(ALL_THE_SAME, LEAVE),
-            safe=LEAVE,
-            seconds=seconds,
-            fields={"reason": REASON},
-        )
+        waiting = ask_to_override(context, release, refused)
         self.record(release, RollbackRefused(reason=refused, seconds=seconds))
         raise waiting

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import ReleaseUnknown
+from slipway.exceptions import ReleaseConflict, ReleaseUnknown
 from slipway.hooks.secret_version import SecretVersion
-from slipway.ledger.entries import TemplateChange
+from slipway.ledger.entries import ConfigurationWritten, TemplateChange
 from slipway.policy.release import EnvironmentName, Policy
 from slipway.release.address import service_address
 from slipway.release.serving_versions import RELEASE_LABEL, serving_revision
@@ -101,6 +101,22 @@ def made_of(
         "labels": {RELEASE_LABEL: release.release_id},
         "tag": place.tag,
     }
+
+
+def configured_versions(release: Release, environment: EnvironmentName, ledger: Ledger) -> Mapping[str, int]:
+    """Return the version of each configuration document that the release wrote.
+
+    :param release: the release.
+    :param environment: ``staging`` or ``production``.
+    :param ledger: the record of the releases.
+    :raises ReleaseConflict: when it has written none yet.
+    """
+    configured = ledger.get(release.release_id, ConfigurationWritten, environment=environment)
+    if configured is None:
+        raise ReleaseConflict(
+            f"release {release.release_id}: no configuration of {environment} on record; write it first"
+        )
+    return configured.versions
 
 
 def managed_variables(policy: Policy, key: str) -> frozenset[str]:

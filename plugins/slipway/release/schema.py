@@ -83,6 +83,20 @@ def touched(tables: Sequence[str], migrations: Sequence[Migration]) -> list[str]
     return sorted(words.intersection(tables))
 
 
+def sound_catalog(connection: str) -> Catalog:
+    """Read a database's catalog after its migrations.
+
+    :param connection: Airflow connection to the database.
+    :return: its tables.
+    :raises SchemaUnexpected: naming every index that is not valid.
+    """
+    from slipway.hooks.postgres.state import DatabaseStateHook
+
+    catalog = DatabaseStateHook(connection).catalog()
+    require_sound_catalog(catalog)
+    return catalog
+
+
 def require_sound_catalog(catalog: Catalog) -> None:
     """Make sure that no migration left an index that is not valid.
 

@@ -15,9 +15,10 @@ from slipway.exceptions import SchemaContractBroken
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.ledger.entries import ReleaseOpened, RollbackOverridden, RollbackRefused
 from slipway.operators.closing import ReconcileReleaseOperator
-from slipway.operators.rollback import ALL_THE_SAME, LEAVE, RollBackTrafficOperator
+from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.policy.release import load_policy
 from slipway.release import asking
+from slipway.release.rollback.refused import ALL_THE_SAME, LEAVE
 from slipway.release.schema import identity_of
 from slipway.triggers.bake import BakeTrigger
 

@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from slipway.ledger.entries import RevisionWarmedUp
 from slipway.ledger.timeline import rollback_reason
-from slipway.operators import warm_up
 from slipway.operators.warm_up import WarmUpOperator
+from slipway.release import warm_up
 
 from tests.integration.slipway.operators.steps import Steps
 

@@ -14,9 +14,9 @@ from slipway.ledger.entries import BakeAnswered, GateDecided, TrafficShifted
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
-from slipway.release import asking
-from slipway.sensors import bake
-from slipway.sensors.bake import ROLL_BACK, WATCH_ON, BakeSensor
+from slipway.release import asking, bake
+from slipway.release.frozen import BAKE_ON, ROLL_BACK
+from slipway.sensors.bake import BakeSensor
 
 from tests.fake_ledger import FakeLedger
 from tests.fake_task_state import FakeTaskState
@@ -105,7 +105,7 @@ def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
     assert parked.method_name == "on_answer"
     assert parked.timeout.total_seconds() == POLICY.decision.decision_timeout_seconds
     (question,) = asked
-    assert question["options"] == [WATCH_ON, ROLL_BACK]
+    assert question["options"] == [BAKE_ON, ROLL_BACK]
     assert question["defaults"] == [ROLL_BACK]
     assert "Error rate frozen" in question["body"]
     assert [message.splitlines()[1] for message in told] == ["Error rate frozen."]
@@ -138,7 +138,7 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
 ) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred) as deferred:
-        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(BAKE_ON))
     _, arguments = deferred.value.trigger.serialize()
     assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
     ledger = sensor.ledger
@@ -158,7 +158,7 @@ def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
 ) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred):
-        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(BAKE_ON))
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(CONTEXT)
     _, arguments = deferred.value.trigger.serialize()
@@ -168,7 +168,7 @@ def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
 def test_a_phase_that_freezes_again_asks_again(sensor: BakeSensor, asked: list[dict[str, Any]]) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred):
-        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(BAKE_ON))
     freeze(sensor)
     assert len(asked) == 2
     sensor.on_answer(CONTEXT, answer(ROLL_BACK))
@@ -185,14 +185,14 @@ def test_an_answer_whose_try_died_before_it_was_recorded_is_not_asked_for_again(
     with monkeypatch.context() as broken:
         broken.setattr(sensor, "record", dies)
         with pytest.raises(ConnectionError):
-            sensor.on_answer(CONTEXT, answer(WATCH_ON))
+            sensor.on_answer(CONTEXT, answer(BAKE_ON))
     with pytest.raises(TaskAwaitingInput) as parked:
         sensor.execute(CONTEXT)
     assert parked.value.method_name == "on_answer"
     assert len(asked) == 1, "Airflow drops the answer of a question that is put again"
     assert len(told) == 1
     with pytest.raises(TaskDeferred):
-        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(BAKE_ON))
     assert sensor.ledger.entries("r").get(BakeAnswered, phase="half", round=1)
 
 
@@ -203,7 +203,7 @@ def test_a_sensor_that_runs_again_keeps_the_locks_for_the_bake_that_a_person_ord
     ledger = sensor.ledger
     assert isinstance(ledger, FakeLedger)
     with pytest.raises(TaskDeferred):
-        sensor.on_answer(CONTEXT, answer(WATCH_ON))
+        sensor.on_answer(CONTEXT, answer(BAKE_ON))
     ledger.locks.renewed.clear()
     with pytest.raises(TaskDeferred):
         sensor.execute(CONTEXT)

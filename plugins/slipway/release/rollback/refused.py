@@ -1,0 +1,44 @@
+"""The question to a person whether the traffic goes back to a version that cannot run on the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Param
+
+from slipway.ledger.entries import RollbackRefused
+from slipway.release.asking import ask
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    from slipway.ledger.ledger import Release
+
+ALL_THE_SAME = "Roll back all the same"
+LEAVE = "Leave the traffic"
+# Nullable, as Airflow's forms require it; that there is one is checked when it is needed.
+REASON = Param(None, type=["null", "string"], maxLength=500, title="Reason", description="Kept on record")
+
+
+def ask_to_override(context: Context, release: Release, refused: str) -> TaskAwaitingInput:
+    """Ask a person whether to roll back all the same.
+
+    :param context: Airflow's context of the task.
+    :param release: the release to roll back.
+    :param refused: why the rollback is refused.
+    :return: what the task must raise.
+    """
+    seconds = release.policy.decision.decision_timeout_seconds
+    return ask(
+        context,
+        RollbackRefused.KEY,
+        subject=f"Release {release.version}: the rollback is refused",
+        body=f"{refused}.\n\nNo traffic was moved. **{ALL_THE_SAME}** gives it to the version that "
+        f"cannot run on the schema, and needs a reason. With **{LEAVE}**, or without an answer within "
+        f"{seconds / 60:g} minutes, the traffic stays and the release stays open.",
+        options=(ALL_THE_SAME, LEAVE),
+        safe=LEAVE,
+        seconds=seconds,
+        fields={"reason": REASON},
+    )
