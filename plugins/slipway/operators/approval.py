@@ -62,6 +62,7 @@ class ApproveProductionOperator(ReleaseOperator):
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
         """Record who answered what, and return whether production may begin.
 
+        :param context: Airflow's context of the task.
         :param event: as :func:`slipway.release.asking.answer_of` reads it.
         """
         release = self.release(context)

@@ -31,12 +31,11 @@ class CloudSqlOperator(EnvironmentOperator):
     """Base of the operators that begin an operation of Cloud SQL and wait for it in the triggerer."""
 
     def defer_until_done(self, pending: Pending, instance: Instance, *, until: str, **kept: Any) -> NoReturn:
-        """Wait for an operation, then go on with ``execute_complete``.
+        """Wait for an operation, then go on with ``execute_complete``, which gets what is ``kept``.
 
         :param pending: what is waited for.
         :param instance: the instance of the operation.
         :param until: ISO moment at which the wait is over.
-        :param kept: further arguments of ``execute_complete``.
         """
         trigger = CloudSqlOperationTrigger(
             project_id=instance.project_id,
@@ -78,6 +77,10 @@ class BackUpDatabaseOperator(CloudSqlOperator):
     ) -> str:
         """Return the backup's id, or wait again when another operation held the instance.
 
+        :param context: Airflow's context of the task.
+        :param event: the trigger's event.
+        :param until: ISO moment at which the wait is over.
+        :param counted: the sampled ranges, and their rows before the backup.
         :raises BackupFailed: when the backup failed, or was not made in time.
         """
         release = self.release(context)
@@ -135,6 +138,9 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
     def execute_complete(self, context: Context, event: dict[str, Any], until: str) -> list[str]:
         """Return the migrations that were rehearsed; begin again when the restore could not begin yet.
 
+        :param context: Airflow's context of the task.
+        :param event: the trigger's event.
+        :param until: ISO moment at which the wait is over.
         :raises BackupFailed: when the restore failed, or was not done in time.
         """
         release = self.release(context)

@@ -63,6 +63,7 @@ class ReleaseOperator(BaseOperator):
     def release(self, context: Context) -> Release:
         """Read the release of this run.
 
+        :param context: Airflow's context of the task.
         :raises ReleaseUnknown: when this run opened none.
         """
         return self.ledger.release(self.release_id(context))
@@ -70,6 +71,7 @@ class ReleaseOperator(BaseOperator):
     def release_or_skip(self, context: Context) -> Release:
         """Read the release of this run, for a task that has nothing to do without one.
 
+        :param context: Airflow's context of the task.
         :raises AirflowSkipException: when this run opened none.
         """
         try:

@@ -63,12 +63,11 @@ class CloudRunOperator(ReleaseOperator):
         seconds: float,
         **kept: Any,
     ) -> NoReturn:
-        """Go on waiting in the triggerer, then with ``execute_complete``.
+        """Go on waiting in the triggerer, then with ``execute_complete``, which gets what is ``kept``.
 
         :param trigger: what is waited for.
         :param services: address of each service, and what is awaited of it.
         :param seconds: bound of the wait.
-        :param kept: further arguments of ``execute_complete``.
         """
         self.defer(
             trigger=trigger(
@@ -99,7 +98,6 @@ class CloudRunOperator(ReleaseOperator):
         :param step: gets the key, the service, and how long it may wait, in seconds.
         :param wait: what the step waits for.
         :param last: whether a change that does not show is an error, because it was awaited already.
-        :param kept: further arguments of ``execute_complete``.
         :return: what the step returned by key.
         :raises CloudRunTimeout: when it is the last try and the change of a service does not show.
         """

@@ -159,6 +159,8 @@ class PreparationGateOperator(GateOperator):
     def judge(self, release: Release, context: Context) -> GateDecided:
         """Check every required entry, then the checklist.
 
+        :param release: the release of this run.
+        :param context: Airflow's context of the task.
         :raises AirflowSkipException: when phase 1 has started the rollback.
         """
         if release.plan.follows is not None:

@@ -18,6 +18,7 @@ class CheckLoadBalancerOperator(PreflightOperator):
     def execute(self, context: Context) -> list[str]:
         """Check what the policy names.
 
+        :param context: Airflow's context of the task.
         :return: the backend services that were checked.
         :raises LoadBalancerMisconfigured: naming the backend service, the region, the network endpoint group,
             and the way forward.

@@ -51,6 +51,7 @@ class ValidateRequestOperator(ReleaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request and plan the release.
 
+        :param context: Airflow's context of the task.
         :return: the plan and the policy, as plain data.
         :raises RequestRefused: naming the field, its value and what is allowed; also for a later region when
             the one before it does not serve the version, and for a version that was rolled back before when
@@ -113,6 +114,7 @@ class OpenReleaseOperator(PreflightOperator):
     def execute(self, context: Context) -> list[str]:
         """Open the release, unless a try before has.
 
+        :param context: Airflow's context of the task.
         :return: the keys of the release's services.
         :raises ReleaseConflict: when another release holds a service, in this deployment or in another one.
         :raises RequestRefused: when a service has no usable rollback target.

@@ -44,6 +44,7 @@ class ReleaseRegionsOperator(ReleaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Start the next region's run and wait for it, until every region is promoted.
 
+        :param context: Airflow's context of the task.
         :return: the regions that were promoted.
         :raises AirflowFailException: when a region was not promoted; no further region gets the version.
         :raises LoadBalancerMisconfigured: when the load balancer does not lead to the services any more.

@@ -44,6 +44,7 @@ class RollBackTrafficOperator(CloudRunOperator):
     def on_answer(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Follow the answer, and record who overrode what, and why.
 
+        :param context: Airflow's context of the task.
         :param event: as :func:`slipway.release.asking.answer_of` reads it.
         :raises AirflowFailException: when the traffic stays where it is.
         """
@@ -65,6 +66,8 @@ class RollBackTrafficOperator(CloudRunOperator):
     ) -> dict[str, Any]:
         """Do it once more: traffic that is back is not moved again, only put on record.
 
+        :param context: Airflow's context of the task.
+        :param event: the trigger's event.
         :param changes: what the task changed before it waited, by service.
         :raises CloudRunTimeout: when a split still does not show.
         """
@@ -84,9 +87,7 @@ class RollBackTrafficOperator(CloudRunOperator):
             if earlier is not None:
                 raise
             self.log.info("The triggerer goes on waiting: %s", error)
-            self.defer_until(
-                TrafficSettledTrigger, error.services, seconds=seconds, changes=dict(error.changes)
-            )
+            self.defer_until(TrafficSettledTrigger, error.services, seconds=seconds, changes=error.changes)
         changes |= {
             name: SplitChange.model_validate(change)
             for name, change in (earlier or {}).items()

@@ -38,6 +38,8 @@ class ServeStagingOperator(ServicesOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
         """Do it once more: traffic that has moved is not moved again.
 
+        :param context: Airflow's context of the task.
+        :param event: the trigger's event.
         :raises CloudRunTimeout: when a split still does not show.
         """
         self.log.info("Traffic of staging: %s", event)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def stable_revision(release: Release, service: PlannedService) -> str | None:
     """Return the revision that served a service when the release began, None for its first release.
 
+    :param release: the release.
     :param service: one of the release's services.
     """
     return next(iter(release.stable[service.names["production"]]), None)
@@ -28,6 +29,7 @@ def split_at(release: Release, service: PlannedService, percent: int) -> dict[st
 
     A service without a stable revision has nothing to share with: its new revision has it all.
 
+    :param release: the release.
     :param service: one of the release's services.
     :param percent: share of the new revision, 0..100.
     """
@@ -41,6 +43,7 @@ def split_at(release: Release, service: PlannedService, percent: int) -> dict[st
 def own_splits(release: Release, service: PlannedService) -> list[dict[str, int]]:
     """Return every split that the release may have set, or found when it began.
 
+    :param release: the release.
     :param service: one of the release's services.
     """
     shares = [0, *(phase.traffic_percent for phase in release.policy.phases.values())]
@@ -76,6 +79,7 @@ def require_no_drift(
     The second happens when the step is done again: its first attempt was killed between its write and its
     record. A template that names the release's own revision is the release's: a revision cannot be changed.
 
+    :param service: one of the release's services.
     :param recorded: the state on record, None when there is none.
     :param live: the state as read.
     :param stable: the split when the release began, empty for a service that did not serve.

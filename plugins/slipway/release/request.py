@@ -97,6 +97,7 @@ def plan_release(
 def requested_version(request: Mapping[str, Any], known_fields: Sequence[str]) -> str:
     """Return the version that a request asks for, when it has no field that it should not have.
 
+    :param request: what the form or the command holds, by field.
     :param known_fields: fields a request may have.
     :raises RequestRefused: naming the field, its value and what is allowed.
     """
@@ -110,6 +111,7 @@ def requested_version(request: Mapping[str, Any], known_fields: Sequence[str]) -
 def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
     """Return whether a request says that what serves is broken, and why.
 
+    :param request: what the form or the command holds, by field.
     :raises RequestRefused: when it does not say why.
     """
     broken = requested_flag(request, "stable_is_broken")
@@ -125,6 +127,7 @@ def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
 def requested_flag(request: Mapping[str, Any], field: str) -> bool:
     """Return a field of a request that is yes or no; no when it is left out.
 
+    :param request: what the form or the command holds, by field.
     :param field: its name.
     :raises RequestRefused: when it is neither.
     """

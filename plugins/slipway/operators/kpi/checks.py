@@ -23,6 +23,7 @@ class ReconcileDayOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Run the checks of ``kpi/reconcile.sql``.
 
+        :param context: Airflow's context of the task.
         :return: rows that the source's day must have in each table that cannot be empty otherwise.
         :raises ReconciliationFailed: when any check differs; the message has every one that does.
         """
@@ -85,6 +86,7 @@ class QualityOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Check every subject, and keep the Data Docs.
 
+        :param context: Airflow's context of the task.
         :return: number of expectations met, by subject.
         :raises QualityCheckFailed: when any is not met; the message has every one.
         """

@@ -22,6 +22,7 @@ class FindDifferingDaysOperator(WarehouseOperator):
     def execute(self, context: Context) -> list[str]:
         """Look at the window of ``include/kpi/rollup.yaml``, and for forgotten users at every day.
 
+        :param context: Airflow's context of the task.
         :return: the days that differ.
         """
         window = load_rollup_policy().late_window_days
@@ -49,6 +50,7 @@ class RollUpAgainOperator(BaseOperator):
     def execute(self, context: Context) -> NoReturn:
         """Ask for the run; a task that runs again asks for the same one.
 
+        :param context: Airflow's context of the task.
         :raises DagRunTriggerException: which starts it.
         """
         self.log.info("kpi_rolled_up_again", day=self.day)

@@ -31,6 +31,7 @@ class PublishDayOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish.
 
+        :param context: Airflow's context of the task.
         :return: ``day`` and ``rows`` of the source's usage.
         """
         day, staged = parse_day(self.day), self.staged()

@@ -21,6 +21,7 @@ class MigrateClickHouseOperator(WarehouseOperator):
     def execute(self, context: Context) -> list[str]:
         """Apply the migrations that are not applied yet, and define the views anew where they changed.
 
+        :param context: Airflow's context of the task.
         :return: names of what was applied.
         """
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
@@ -36,6 +37,7 @@ class CheckSourceSchemaOperator(WarehouseOperator):
     def execute(self, context: Context) -> list[str]:
         """Compare the source's columns and types with ``include/quality/source_schema.yaml``.
 
+        :param context: Airflow's context of the task.
         :return: columns that the rollup does not know yet; they harm nothing.
         :raises SourceDrift: naming every table, column and type that differs.
         """
@@ -59,6 +61,7 @@ class DropStagingOperator(WarehouseOperator):
     def execute(self, context: Context) -> int:
         """Drop them.
 
+        :param context: Airflow's context of the task.
         :return: how many were dropped.
         """
         parameters = {"prefix": PREFIX, "run": run_suffix(str(context["run_id"]))}

@@ -35,6 +35,7 @@ class StageOperator(DayOperator):
     def execute(self, context: Context) -> dict[str, str]:
         """Create the staging tables and run the statements.
 
+        :param context: Airflow's context of the task.
         :return: each table's staging table.
         """
         day = parse_day(self.day)

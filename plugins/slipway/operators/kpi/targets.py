@@ -44,6 +44,7 @@ class ReviewTargetsOperator(DayOperator):
 
         Reviews of later days rest on this day too: they are made again.
 
+        :param context: Airflow's context of the task.
         :return: ``day``, ``release`` (None before the launch), how many targets have which status, and how
             many later days were reviewed again.
         :raises PolicyError: when the targets cannot be used as written.

@@ -69,7 +69,6 @@ class RollbackRecord(BaseModel):
 
         :param release_id: the release.
         :param kind: what happened.
-        :param parts: the fields that its key is made of.
         """
         return self.opened if isinstance(self.opened, kind) else None
 
