@@ -57,6 +57,7 @@ from slipway.ledger.entries import (
     TargetRecord,
     TemplateChange,
     TrafficRestored,
+    TrafficRestoredAgain,
     TrafficShifted,
     TrafficVerified,
 )
@@ -222,6 +223,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
     RollbackRefused(reason="1.1.0 cannot run on the schema", seconds=1800),
     RollbackOverridden(reason="jo: the new one loses data", user=JO),
     TrafficRestored(reason=ERRORS.reason, changes={WEB: BACK}),
+    TrafficRestoredAgain(reason=ERRORS.reason, changes={WEB: BACK}),
     ReleaseReconciled(reason="a task failed", changes={WEB: BACK}),
     FlagsRolledBack(
         environment="production",

@@ -70,7 +70,15 @@ class ReleaseConflict(SlipwayError):
 
 
 class TrafficDrift(SlipwayError):
-    """A service is neither as the release left it nor as its next step is to leave it."""
+    """A service is neither as the release left it nor as its next step is to leave it.
+
+    :param service: name of the service.
+    :param found: what was found, in one line after the name.
+    """
+
+    def __init__(self, service: str, found: str) -> None:
+        super().__init__(f"service {service}: {found}")
+        self.service = service
 
 
 class CloudRunError(SlipwayError):

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.analysis.post_deployment import ChecklistLine, LiveState, deployment_checklist
-from slipway.exceptions import ReleaseUnknown
-from slipway.ledger.audit import audit, audit_entry
+from slipway.exceptions import ReleaseUnknown, TrafficDrift
+from slipway.ledger.audit import audit_entry
 from slipway.ledger.entries import (
     DeploymentChecked,
     DeploymentLine,
+    DriftFound,
     GateDecided,
     ReleaseClosed,
-    ReleaseReconciled,
     ServicesReleased,
+    TrafficRestoredAgain,
 )
 from slipway.ledger.ledger import Outcome
-from slipway.ledger.timeline import outcome_of, rollback_reason, summary_line
+from slipway.ledger.timeline import rollback_reason, summary_line
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.address import service_address
+from slipway.release.ending import leave_services, require_promoted_splits
 from slipway.release.monitoring_files import read_alerts
-from slipway.release.rollback.traffic import leave_services, restore_stable_traffic
+from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,43 +37,61 @@ if TYPE_CHECKING:
 
 
 class CloseReleaseOperator(ReleaseOperator):
-    """Write how the release ended and leave its services: without its tag, free for the next release.
+    """Base of the operators that end a release: each reads what serves first, and only then says so."""
 
-    The record comes first: what cannot be tidied up is no reason to undo a promoted release.
+    def close(self, release: Release, outcome: Outcome, reason: str) -> None:
+        """Write how the release ended; the first outcome stays."""
+        self.ledger.close(release.release_id, outcome=outcome, reason=reason)
+        closed = ReleaseClosed(outcome=outcome, reason=reason)
+        audit_entry(self.log, release.release_id, closed, repeated=release.outcome is not None)
 
-    :param outcome: ``promoted`` or ``rolled_back``.
+    def leave(self, release: Release) -> None:
+        """Take the tag and the lock off the services.
+
+        :raises ReleaseConflict: when a release that was not promoted has traffic again.
+        """
+        self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
+
+
+class CloseRolledBackOperator(CloseReleaseOperator):
+    """Close a rolled-back release.
+
+    The traffic was restored a task ago: what somebody has given to the release since is taken back, and the
+    services are left on the very state that was read. Only then the release is closed.
+
+    :raises ReleaseConflict: when the release has traffic again by then; another try takes it back.
     """
-
-    def __init__(self, *, outcome: Outcome, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.outcome = outcome
 
     def execute(self, context: Context) -> str:
         """Return the reason, in one line."""
         release = self.release(context)
-        entries = self.ledger.entries(release.release_id)
-        reason = rollback_reason(entries) if self.outcome == "rolled_back" else "every phase was promoted"
-        self.ledger.close(release.release_id, outcome=self.outcome, reason=reason)
-        closed = ReleaseClosed(outcome=self.outcome, reason=reason)
-        audit_entry(self.log, release.release_id, closed, repeated=release.outcome is not None)
-        self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
+        reason = rollback_reason(self.ledger.entries(release.release_id))
+        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
+        if any(change.changed for change in changes.values()):
+            self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
+        self.leave(release)
+        self.close(release, "rolled_back", reason)
         return reason
 
 
 class ClosePromotedOperator(CloseReleaseOperator):
-    """Write that the release was promoted, then what its deployment checklist shows.
+    """Close a promoted release, then write what its deployment checklist shows.
 
-    In this order: a checklist that cannot be read must not keep a promoted release open, which would be
-    rolled back.
+    The outcome is on record before the rest: what cannot be tidied up, or a checklist that cannot be read, is
+    no reason to undo a promoted release.
+
+    :raises TrafficDrift: when a service does not serve its new revision alone; the release is not promoted.
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(outcome="promoted", **kwargs)
 
     def execute(self, context: Context) -> str:
         """Return the reason, in one line."""
-        reason = super().execute(context)
         release = self.release(context)
+        if release.outcome is None:
+            self._require_promoted(release)
+        reason = "every phase was promoted"
+        self.close(release, "promoted", reason)
+        release = self.release(context)
+        self.leave(release)
         policy = release.policy
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {
@@ -87,6 +107,13 @@ class ClosePromotedOperator(CloseReleaseOperator):
             DeploymentChecked(lines=tuple(DeploymentLine.model_validate(asdict(line)) for line in lines)),
         )
         return reason
+
+    def _require_promoted(self, release: Release) -> None:
+        try:
+            require_promoted_splits(release, self.cloud_run)
+        except TrafficDrift as drift:
+            self.record(release, DriftFound(phase=self.task_id, service=drift.service, reason=str(drift)))
+            raise
 
     def _checklist(self, release: Release) -> Sequence[ChecklistLine]:
         revisions = {s.names["production"]: s.revisions["production"] for s in release.plan.services.values()}
@@ -105,35 +132,6 @@ class ClosePromotedOperator(CloseReleaseOperator):
         address = service_address(release.policy, service)
         split = serving_split(self.cloud_run.get_service(address))
         return LiveState(split, self.cloud_run.get_readiness(address, revision).state == "ready")
-
-
-class ReconcileReleaseOperator(ReleaseOperator):
-    """Leave nothing half done: a release that is still open is rolled back, closed, and its services left.
-
-    Runs as a teardown, so also when a person marks the run as failed. It trusts the ledger alone.
-
-    :raises SchemaContractBroken: when what served before cannot run on the present schema; the release stays
-        open then, and its services held.
-    """
-
-    def execute(self, context: Context) -> str:
-        """Return how the release ended."""
-        try:
-            release = self.release(context)
-        except ReleaseUnknown:
-            audit(self.log, "Nothing to reconcile: this run opened no release", entry="reconciled")
-            return "never opened"
-        if release.outcome is None:
-            changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
-            reason = rollback_reason(self.ledger.entries(release.release_id))
-            self.record(release, ReleaseReconciled(reason=reason, changes=changes))
-            self.ledger.close(release.release_id, outcome="rolled_back", reason=reason)
-        if self.ledger.get(release.release_id, ServicesReleased) is None:
-            self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
-        outcome = outcome_of(self.release(context))
-        sentence = f"Release {release.version} is {outcome}; nothing is left half done"
-        audit(self.log, sentence, release=release.release_id, entry="reconciled", outcome=outcome)
-        return outcome
 
 
 class VerdictOperator(ReleaseOperator):

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.analysis.staging import judge_staging
 from slipway.analysis.verdict import Decision, Verdict
-from slipway.exceptions import ReleaseConflict
+from slipway.exceptions import ReleaseConflict, TrafficDrift
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.entries import (
     ApprovalDecided,
@@ -71,7 +71,7 @@ class GateOperator(ReleaseOperator, BranchMixIn):
     """Base of the gates: only the verdict ``promote`` leads on, everything else leads to the rollback.
 
     On the way on the release's leases are renewed: the policy sees to it that they outlast every phase. A
-    release that has lost one is rolled back.
+    release that has lost one, or whose service somebody else changed, is rolled back.
 
     Downstream of it are its ``start_rollback``, which leads to the rollback group, and the tasks that go on.
 
@@ -125,8 +125,8 @@ class GateOperator(ReleaseOperator, BranchMixIn):
         lease = self.lease(release)
         try:
             hold_services(release, self.ledger, self.cloud_run, lease)
-        except ReleaseConflict as lost:
-            return decision.model_copy(update={"verdict": Verdict.ROLLBACK, "reason": str(lost)})
+        except (ReleaseConflict, TrafficDrift) as found:
+            return decision.model_copy(update={"verdict": Verdict.ROLLBACK, "reason": str(found)})
         return decision.model_copy(update={"leased_until": lease.until})
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import TrafficDrift
 from slipway.ledger.entries import ReleaseOpened, RevisionDeployed, TrafficShifted
 
 if TYPE_CHECKING:
+    from google.cloud import run_v2
+
     from slipway.hooks.cloud_run.state import State
     from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
@@ -65,6 +67,31 @@ def last_state(record: Record, service: str) -> State | None:
     return None
 
 
+def unchanged_service(
+    release: Release, service: PlannedService, record: Record, *, goal: Mapping[str, int] | None = None
+) -> Callable[[run_v2.Service], None]:
+    """Return a check of a service as it is read: it raises when somebody else changed the service.
+
+    :param release: a release that is open.
+    :param service: one of its services.
+    :param record: everything on record of the release.
+    :param goal: the split that the step sets; None for a step that moves no traffic.
+    :return: the check, which raises :class:`~slipway.exceptions.TrafficDrift`.
+    """
+    name = service.names["production"]
+    recorded, stable = last_state(record, name), release.stable[name]
+    if goal is None:
+        goal = stable if recorded is None else recorded["traffic"]
+
+    def require(live: run_v2.Service) -> None:
+        from slipway.hooks.cloud_run.hook import state_of
+
+        tag = release.policy.environments["production"].tag
+        require_no_drift(service, recorded, state_of(live), stable=stable, goal=goal, tag=tag)
+
+    return require
+
+
 def require_no_drift(
     service: PlannedService,
     recorded: State | None,
@@ -99,9 +126,9 @@ def require_no_drift(
         changes += traffic_changes(recorded, live)
     if changes:
         raise TrafficDrift(
-            f"service {service.names['production']}: changed by {by_whom(live)} since this release left it"
-            f" (etag {recorded['etag']}): {'; '.join(changes)}. Nothing was overwritten; find out who, then"
-            " release again"
+            service.names["production"],
+            f"changed by {by_whom(live)} since this release left it (etag {recorded['etag']}):"
+            f" {'; '.join(changes)}. Nothing was overwritten; find out who, then release again",
         )
 
 
@@ -112,6 +139,7 @@ def _refuse_foreign_split(
 
     if stable and live["traffic"] not in (dict(stable), dict(goal)):
         raise TrafficDrift(
-            f"service {service.names['production']}: serves {live['traffic']}, set by {by_whom(live)}; this"
-            f" release began at {dict(stable)}. Nothing was overwritten; find out who, then release again"
+            service.names["production"],
+            f"serves {live['traffic']}, set by {by_whom(live)}; this release began at {dict(stable)}. Nothing"
+            " was overwritten; find out who, then release again",
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from airflow.sdk import TaskGroup, TriggerRule
 
 from slipway.assets import RELEASE_PROMOTED
-from slipway.operators.closing import ClosePromotedOperator, ReconcileReleaseOperator, VerdictOperator
+from slipway.operators.closing import ClosePromotedOperator, VerdictOperator
 from slipway.operators.git import TagReleaseOperator
+from slipway.operators.reconcile import ReconcileReleaseOperator
 
 
 def end(*, rollback: TaskGroup, group_id: str = "end") -> TaskGroup:
@@ -22,7 +23,9 @@ def end(*, rollback: TaskGroup, group_id: str = "end") -> TaskGroup:
         tag = TagReleaseOperator(task_id="tag_release", retries=2)
         close = ClosePromotedOperator(task_id="close_promoted", retries=3, outlets=[RELEASE_PROMOTED])
         verdict = VerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0)
-        reconcile = ReconcileReleaseOperator(task_id="reconcile", retries=5).as_teardown()
+        reconcile = ReconcileReleaseOperator(
+            task_id="reconcile", verdict=verdict.task_id, retries=5
+        ).as_teardown(on_failure_fail_dagrun=True)
         tag >> close
         [close, rollback] >> verdict
         [close, rollback] >> reconcile

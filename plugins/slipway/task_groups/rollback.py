@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import TaskGroup, TriggerRule
 
-from slipway.operators.closing import CloseReleaseOperator
+from slipway.operators.closing import CloseRolledBackOperator
 from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 
@@ -33,9 +33,8 @@ def rollback(*, group_id: str = "rollback") -> TaskGroup:
             retry_delay=timedelta(seconds=5),
             execution_timeout=timedelta(minutes=5),
         )
-        close = CloseReleaseOperator(
+        close = CloseRolledBackOperator(
             task_id="close_release",
-            outcome="rolled_back",
             # The flags are skipped when there are none to roll back; without a rollback everything is.
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             retries=3,

@@ -122,7 +122,10 @@ def test_the_verdict_is_the_only_leaf_that_counts_and_waits_for_both_ends(releas
 def test_the_reconciliation_runs_whatever_happens(release: DAG) -> None:
     reconcile = release.get_task("reconcile")
     assert reconcile.is_teardown
-    assert not reconcile.on_failure_fail_dagrun
+    # A run whose verdict a person has kept from running is red all the same, and the verdict stays a leaf.
+    assert reconcile.on_failure_fail_dagrun
+    assert argument(reconcile, "verdict") == "verdict"
+    assert "verdict" not in reconcile.upstream_task_ids
 
 
 def test_every_task_that_changes_something_is_bounded(release: DAG) -> None:

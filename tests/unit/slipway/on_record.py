@@ -60,7 +60,19 @@ def opened(
 def context_of(run_id: str = "run", **params: Any) -> Any:
     """Return the context of a task of a run."""
     run = SimpleNamespace(run_id=run_id, conf={}, triggering_user_name="ada")
-    return {"params": {"version": VERSION} | params, "dag_run": run, "run_id": run_id}
+    return {"params": {"version": VERSION} | params, "dag_run": run, "run_id": run_id} | run_with()
+
+
+def run_with(verdict: str | None = None) -> dict[str, Any]:
+    """Return what a task's context says about the other tasks of its run.
+
+    :param verdict: state of the task that gives the verdict.
+    """
+
+    def states(_: str, *, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
+        return {} if verdict is None else {run_ids[0]: dict.fromkeys(task_ids, verdict)}
+
+    return {"ti": SimpleNamespace(get_task_states=states), "dag": SimpleNamespace(dag_id="release")}
 
 
 class CloudRun:

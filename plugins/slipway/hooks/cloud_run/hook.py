@@ -18,7 +18,14 @@ from slipway.exceptions import ReleaseConflict, RevisionNotFound
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.cloud_run.client import CloudRunClient
 from slipway.hooks.cloud_run.deployment import Revisions
-from slipway.hooks.cloud_run.leases import Lease, ServiceLeases, foreign_lease, lease_of
+from slipway.hooks.cloud_run.leases import (
+    Lease,
+    Requirement,
+    ServiceLeases,
+    foreign_lease,
+    lease_of,
+    no_requirement,
+)
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import (
     Readiness,
@@ -126,30 +133,36 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         """
         return readiness(self._client.find_revision(address, revision), self._client.read(address), revision)
 
-    def take_lease(self, address: ServiceAddress, lease: Lease, *, timeout: float) -> Lease | None:
+    def take_lease(
+        self, address: ServiceAddress, lease: Lease, *, timeout: float, require: Requirement = no_requirement
+    ) -> Lease | None:
         """Write a lease on a service, or a later end of the same one.
 
         :param address: where the service is.
         :param lease: the lease to write.
         :param timeout: bound of the whole call, in seconds.
+        :param require: raises where the service, as it is read, is not to be changed.
         :return: the expired lease of another release that was taken over, if any.
         :raises ReleaseConflict: when another release holds the service.
         :raises ServiceNotFound: when there is no such service.
         :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
         """
-        return self._leases.take(address, lease, Deadline(timeout))
+        return self._leases.take(address, lease, Deadline(timeout), require=require)
 
-    def free_lease(self, address: ServiceAddress, release: str, *, timeout: float) -> bool:
+    def free_lease(
+        self, address: ServiceAddress, release: str, *, timeout: float, require: Requirement = no_requirement
+    ) -> bool:
         """Take the lease of a release off a service; another one's stays.
 
         :param address: where the service is.
         :param release: id of the release.
         :param timeout: bound of the whole call, in seconds.
+        :param require: raises where the service, as it is read, is not to be changed.
         :return: whether it was there.
         :raises ServiceNotFound: when there is no such service.
         :raises CloudRunError: when Cloud Run refuses, or gives no usable answer.
         """
-        return self._leases.free(address, release, Deadline(timeout))
+        return self._leases.free(address, release, Deadline(timeout), require=require)
 
     def set_traffic(
         self,

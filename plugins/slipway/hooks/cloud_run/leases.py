@@ -25,6 +25,13 @@ UNTIL_KEY = "slipway-lease-until"
 _KEYS = (RELEASE_KEY, RUN_KEY, UNTIL_KEY)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
+Requirement = Callable[[run_v2.Service], None]
+"""Raises where a service, as it is read, is not to be changed."""
+
+
+def no_requirement(_: run_v2.Service) -> None:
+    """Require nothing."""
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -120,28 +127,55 @@ class ServiceLeases:
     def __init__(self, client: CloudRunClient) -> None:
         self._client = client
 
-    def take(self, address: ServiceAddress, lease: Lease, deadline: Deadline) -> Lease | None:
+    def take(
+        self,
+        address: ServiceAddress,
+        lease: Lease,
+        deadline: Deadline,
+        *,
+        require: Requirement = no_requirement,
+    ) -> Lease | None:
         """Write a lease on a service, or a later end of the same one.
 
         :param address: where the service is.
         :param lease: the lease to write.
         :param deadline: bound of the whole call.
+        :param require: raises where the service is not to be changed; asked on every read that is written on.
         :return: the expired lease of another release that was taken over, if any.
         :raises ReleaseConflict: when another release holds the service.
         """
-        before = self._annotate(address, lambda current: annotations_with(current, lease), deadline)
+
+        def with_lease(current: run_v2.Service) -> Mapping[str, str]:
+            annotations = annotations_with(current, lease)
+            require(current)
+            return annotations
+
+        before = self._annotate(address, with_lease, deadline)
         replaced = lease_of(before)
         return None if replaced is None or replaced.release == lease.release else replaced
 
-    def free(self, address: ServiceAddress, release: str, deadline: Deadline) -> bool:
+    def free(
+        self,
+        address: ServiceAddress,
+        release: str,
+        deadline: Deadline,
+        *,
+        require: Requirement = no_requirement,
+    ) -> bool:
         """Take the lease of a release off a service; another one's stays.
 
         :param address: where the service is.
         :param release: id of the release.
         :param deadline: bound of the whole call.
+        :param require: raises where the service is not to be changed; asked on every read that is written on.
         :return: whether it was there.
         """
-        before = self._annotate(address, lambda current: annotations_without(current, release), deadline)
+
+        def without(current: run_v2.Service) -> Mapping[str, str]:
+            require(current)
+            return annotations_without(current, release)
+
+        before = self._annotate(address, without, deadline)
         lease = lease_of(before)
         return lease is not None and lease.release == release
 

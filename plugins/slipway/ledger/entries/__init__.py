@@ -58,6 +58,7 @@ from slipway.ledger.entries.rollback import (
     RollbackTier,
     TrafficRestoration,
     TrafficRestored,
+    TrafficRestoredAgain,
 )
 from slipway.ledger.entries.staging import (
     ChecklistItemChecked,
@@ -112,6 +113,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     RollbackRefused,
     RollbackOverridden,
     TrafficRestored,
+    TrafficRestoredAgain,
     ReleaseReconciled,
     FlagsRolledBack,
     ReleaseTagged,
@@ -181,6 +183,7 @@ __all__ = [
     "TemplateChange",
     "TrafficRestoration",
     "TrafficRestored",
+    "TrafficRestoredAgain",
     "TrafficShifted",
     "TrafficVerified",
     "kind_of",

@@ -162,11 +162,13 @@ class PromotionRolledBack(LedgerEntry):
 class ServiceReleased(EntryPart):
     """A service after its release let go of it.
 
+    :param split: percent by revision that serves, as read when the lock was removed.
     :param tags: revision by tag that is left.
     :param lease_freed: whether the lock on the service was removed now; None when nothing was done.
     :param note: why nothing was done.
     """
 
+    split: Mapping[str, int] = {}
     tags: Mapping[str, str] = {}
     lease_freed: bool | None = None
     note: str | None = None
@@ -187,7 +189,14 @@ class ServicesReleased(LedgerEntry):
     def sentence(self) -> str:
         """Which services, and which were left alone."""
         alone = "; ".join(f"{name}: {found.note}" for name, found in self.services.items() if found.note)
-        return f"Tag and lock removed from {listed(self.services)}" + (f" ({alone})" if alone else "")
+        serving = "; ".join(
+            f"{name} {split_words(found.split, name)}" for name, found in self.services.items() if found.split
+        )
+        return (
+            f"Tag and lock removed from {listed(self.services)}"
+            + (f" ({alone})" if alone else "")
+            + (f"; serving: {serving}" if serving else "")
+        )
 
 
 class ReleaseTagged(LedgerEntry):

@@ -66,6 +66,13 @@ class TrafficRestored(TrafficRestoration):
     round: int = 1
 
 
+class TrafficRestoredAgain(TrafficRestoration):
+    """Somebody gave the release traffic after it was rolled back; its end took it back."""
+
+    KEY: ClassVar[str] = "rolled_back/again"
+    WRITER: ClassVar[str] = "CloseReleaseOperator, the reconcile teardown"
+
+
 class ReleaseReconciled(TrafficRestoration):
     """The teardown restored the traffic of a release that nothing else had ended."""
 

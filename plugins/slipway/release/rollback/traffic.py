@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import CloudRunTimeout, ServiceNotFound, SlipwayError, TrafficNotSettled
-from slipway.ledger.entries import ServiceReleased, SplitChange, TrafficRestored
+from slipway.ledger.entries import SplitChange, TrafficRestored
 from slipway.ledger.timeline import rollback_reason
 from slipway.release.address import service_address
 from slipway.release.drift import own_splits
@@ -226,39 +226,3 @@ def _note(step: RollbackStep, unchecked: str | None) -> str | None:
 
 def _left(split: Mapping[str, int], note: str) -> SplitChange:
     return SplitChange(before=split, after=split, changed=False, note=note)
-
-
-def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, ServiceReleased]:
-    """Take the release's tag and lease off its production services, so that they cost nothing any more.
-
-    A tagged revision keeps its minimum of instances although it serves nobody. The traffic stays as it is.
-    Done again it does nothing.
-
-    :param release: a release that has ended.
-    :param hook: the door to Cloud Run.
-    :return: per service the tags that are left, and whether a lease was freed.
-    """
-    return {
-        service.names["production"]: _leave(release, service, hook)
-        for service in release.plan.services.values()
-    }
-
-
-def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> ServiceReleased:
-    from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, tags_of
-
-    production, name = release.policy.environments["production"], service.names["production"]
-    address = service_address(release.policy, name)
-    timeout = release.policy.traffic_timeout_seconds
-    try:
-        live = hook.get_service(address)
-    except ServiceNotFound:
-        return ServiceReleased(note="the service does not exist")
-    if foreign_lease(live, release.release_id) is not None:
-        return ServiceReleased(note="another release has locked it")
-    tags, split = tags_of(live), serving_split(live)
-    if tags.get(production.tag) == service.revisions["production"]:
-        hook.set_traffic(address, split=split, drop_tags=[production.tag], etag=live.etag, timeout=timeout)
-        tags.pop(production.tag)
-    freed = hook.free_lease(address, release.release_id, timeout=timeout)
-    return ServiceReleased(tags=tags, lease_freed=freed)

@@ -19,6 +19,7 @@ from slipway.release.request import plan_release
 
 from tests.integration.slipway.hooks.web_service import PROJECT, Web
 from tests.integration.slipway.operators.steps import DOCUMENT, Steps
+from tests.unit.slipway.on_record import run_with
 
 VERSION = "1.1.0"
 IMAGE = "frontend:1.1.0"
@@ -48,7 +49,7 @@ class Product:
     def start_run(self) -> None:
         """Begin another run of the release."""
         run = SimpleNamespace(run_id=f"manual__{uuid.uuid4().hex}", conf={})
-        self.context: Any = {"params": {"version": VERSION, "reason": None}, "dag_run": run}
+        self.context: Any = {"params": {"version": VERSION, "reason": None}, "dag_run": run} | run_with()
 
     def open(self, **changes: Any) -> Release:
         """Open the release.

@@ -8,7 +8,7 @@ from slipway.ledger.chain import Kind
 from slipway.ledger.entries import ConfigurationWritten
 from slipway.ledger.ledger import Outcome
 from slipway.operators.base import ReleaseOperator
-from slipway.operators.closing import CloseReleaseOperator
+from slipway.operators.closing import ClosePromotedOperator, CloseRolledBackOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.preflight import OpenReleaseOperator
 from slipway.operators.rollback import RollBackTrafficOperator
@@ -57,7 +57,10 @@ class Steps:
         return dict(changes[self.product.web.address.service])
 
     def close(self, outcome: Outcome) -> None:
-        self.run(CloseReleaseOperator(task_id="close_release", outcome=outcome))
+        if outcome == "rolled_back":
+            self.run(CloseRolledBackOperator(task_id="close_release"))
+        else:
+            self.run(ClosePromotedOperator(task_id="close_promoted"))
 
     def entry(self, kind: type[Kind], **parts: str | int) -> Kind:
         found = self.product.ledger.get(self.release_id, kind, **parts)

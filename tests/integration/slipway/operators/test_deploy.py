@@ -16,14 +16,15 @@ from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease, lease_of, s
 from slipway.hooks.secret_manager import SecretVersionHook
 from slipway.ledger.entries import DriftFound, ReleaseOpened, RevisionDeployed, ServicesLocked
 from slipway.ledger.ledger import Ledger
-from slipway.operators.closing import ReconcileReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
+from slipway.operators.reconcile import ReconcileReleaseOperator
 from slipway.triggers.cloud_run import RevisionsReadyTrigger
 
 from tests.integration.slipway.hooks.web_service import PROJECT, SECONDS, Web
 from tests.integration.slipway.operators.conftest import Product
 from tests.integration.slipway.operators.deferrals import only_event
 from tests.integration.slipway.operators.steps import DOCUMENT, Steps
+from tests.unit.slipway.on_record import run_with
 
 pytestmark = pytest.mark.sandbox
 
@@ -163,7 +164,7 @@ def test_a_repair_by_hand_survives_the_rollback(steps: Steps) -> None:
         steps.shift("half")
     undone = steps.roll_back()
     assert "left alone: none of it is this release's" in undone["note"]
-    steps.run(ReconcileReleaseOperator(task_id="reconcile"))
+    steps.run(ReconcileReleaseOperator(task_id="reconcile", verdict="verdict"))
     assert web.split()["hotfix"] == 100
     assert tags_of(web.read()) == {"mine": web.name("hotfix")}
 
@@ -192,7 +193,7 @@ def unmade(cloud_run: CloudRunTrafficHook, image: Callable[[str], str], ledger: 
     made.secret, made.stable = f"{made.prefix}-{DOCUMENT}", "none"
     secrets.add_version(project_id=PROJECT, secret=made.secret, data=b"{}")
     run = type("Run", (), {"run_id": f"manual__{uuid.uuid4().hex}", "conf": {}})
-    made.context = {"params": {"version": "1.1.0", "reason": None}, "dag_run": run}
+    made.context = {"params": {"version": "1.1.0", "reason": None}, "dag_run": run} | run_with()
     yield made
     secrets.client.transport.close()
     web.delete()

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from slipway.exceptions import SchemaContractBroken
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.ledger.entries import ReleaseOpened, RollbackOverridden, RollbackRefused
-from slipway.operators.closing import ReconcileReleaseOperator
+from slipway.operators.reconcile import ReconcileReleaseOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.policy.release import load_policy
 from slipway.release import asking
@@ -125,7 +125,7 @@ def test_it_is_refused_by_the_group_the_brake_and_reconcile_with_the_ways_forwar
     )
     assert "cannot run on the present schema" in asyncio.run(trigger._brake(release))["error"]
     with pytest.raises(SchemaContractBroken, match=rf"{CONTRACT} runs with >=1.1.0"):
-        stranded.run(ReconcileReleaseOperator(task_id="reconcile"))
+        stranded.run(ReconcileReleaseOperator(task_id="reconcile", verdict="verdict"))
     assert stranded.product.web.split()["stable"] == 90
     assert stranded.product.ledger.release(stranded.release_id).outcome is None, "its services stay held"
 
