@@ -18,7 +18,7 @@ from slipway.ledger.entries import (
     TrafficRestored,
 )
 from slipway.ledger.ledger import Ledger, Outcome, Release
-from slipway.ledger.listing import ReleaseLine
+from slipway.ledger.listing import OpenRelease, ReleaseLine
 from slipway.ledger.operations import step_of
 from slipway.ledger.plan import ReleasePlan
 from slipway.policy.release import Policy
@@ -116,6 +116,21 @@ class FakeListing:
             )
             for found in newest[offset : offset + limit]
         ]
+
+    def open_releases(self) -> Sequence[OpenRelease]:
+        return [
+            OpenRelease(found.release_id, found.run_id, self._locked_until(found.release_id))
+            for found in self._ledger.opened.values()
+            if found.outcome is None
+        ]
+
+    def _locked_until(self, release_id: str) -> datetime | None:
+        held = self._ledger.locks.held.values()
+        return min((until for holder, until in held if holder == release_id), default=None)
+
+    def newest_ended(self) -> Sequence[str]:
+        newest = max(self._ledger.opened.values(), key=lambda release: release.opened_at, default=None)
+        return [] if newest is None or newest.outcome is None else [newest.release_id]
 
     def release_of_run(self, run_id: str) -> str | None:
         found = (release.release_id for release in self._ledger.opened.values() if release.run_id == run_id)

@@ -34,6 +34,7 @@ from slipway.ledger.entries import (
     PromotionRolledBack,
     RegionsReported,
     ReleaseClosed,
+    ReleaseLost,
     ReleaseOpened,
     ReleaseReconciled,
     ReleaseTagged,
@@ -46,6 +47,7 @@ from slipway.ledger.entries import (
     SampledRange,
     SchemaMigrated,
     ServedDocument,
+    ServiceChangedAfterEnd,
     ServiceReleased,
     ServicesLocked,
     ServicesReleased,
@@ -55,6 +57,7 @@ from slipway.ledger.entries import (
     StagingStableRecorded,
     SuiteRun,
     TargetRecord,
+    TeamNotified,
     TemplateChange,
     TrafficRestored,
     TrafficRestoredAgain,
@@ -243,6 +246,16 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         notified="not needed",
     ),
     NextRegionStarted(region="europe-west1", run="run--europe-west1", conf={"version": "1.2.0"}),
+    ReleaseLost(reason="its run is gone", action="roll_back"),
+    ServiceChangedAfterEnd(
+        service=WEB,
+        generation=7,
+        recorded={"web-old": 100},
+        serving={"web-old": 40, "web-new": 60},
+        author="ada@example.com at 2026-03-02 10:00:00 UTC",
+        restored=True,
+    ),
+    TeamNotified(event="outcome", subject="Release 1.2.0: rolled back", connection="slipway_team"),
 )
 
 

@@ -31,6 +31,19 @@ class ReleaseLine:
     last_key: str | None
 
 
+@dataclass(frozen=True)
+class OpenRelease:
+    """A release that has not ended.
+
+    :param run_id: Airflow run that carries it out.
+    :param locked_until: when the first of its locks ends; None when it has none.
+    """
+
+    release_id: str
+    run_id: str
+    locked_until: datetime | None
+
+
 class LedgerListing:
     """Lists releases, and finds the one of a run.
 
@@ -49,6 +62,18 @@ class LedgerListing:
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_releases"), {"limit": limit, "offset": offset})
             return [ReleaseLine(*row) for row in cursor.fetchall()]
+
+    def open_releases(self) -> Sequence[OpenRelease]:
+        """Return the releases that have not ended, the oldest first."""
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_open_releases"))
+            return [OpenRelease(*row) for row in cursor.fetchall()]
+
+    def newest_ended(self) -> Sequence[str]:
+        """Return the ids of the newest release of each product in each region, where it has ended."""
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_ended_releases"))
+            return [str(release_id) for (release_id,) in cursor.fetchall()]
 
     def release_of_run(self, run_id: str) -> str | None:
         """Return the id of the release that an Airflow run opened, None when it opened none.

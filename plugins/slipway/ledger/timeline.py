@@ -16,6 +16,7 @@ from slipway.ledger.entries import (
     GateDecided,
     LedgerEntry,
     PhaseBaked,
+    ReleaseLost,
     RevisionWarmedUp,
     RollbackOrdered,
     SplitChange,
@@ -116,6 +117,8 @@ def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:
         return f"ordered by {entry.actor}", entry.reason
     if isinstance(entry, DetectionPowerForecast) and entry.action == "hold":
         return entry.phase, f"not started, it cannot see the trigger: {entry.reason}"
+    if isinstance(entry, ReleaseLost):
+        return "watchdog", entry.reason
     if isinstance(entry, GateDecided | RevisionWarmedUp | TrafficVerified | DriftFound):
         return None if entry.verdict is Verdict.PROMOTE else (entry.phase, entry.reason)
     return None

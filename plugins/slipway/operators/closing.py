@@ -14,18 +14,23 @@ from slipway.ledger.entries import (
     DeploymentChecked,
     DeploymentLine,
     DriftFound,
+    FlagsRolledBack,
     GateDecided,
     ReleaseClosed,
+    ReleaseReconciled,
     ServicesReleased,
+    TrafficRestored,
     TrafficRestoredAgain,
 )
 from slipway.ledger.ledger import Outcome
-from slipway.ledger.timeline import rollback_reason, summary_line
+from slipway.ledger.messages import outcome_message
+from slipway.ledger.timeline import outcome_of, rollback_reason, summary_line
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.address import service_address
 from slipway.release.ending import leave_services, require_promoted_splits
 from slipway.release.monitoring_files import read_alerts
+from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
@@ -52,6 +57,43 @@ class CloseReleaseOperator(ReleaseOperator):
         """
         self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
 
+    def roll_back(self, release: Release) -> None:
+        """Bring a release that was not promoted to its end, from wherever it stands: traffic, flags, record.
+
+        :raises SchemaContractBroken: when what served before cannot run on the present schema.
+        :raises ReleaseConflict: when the release has traffic again by then; another try takes it back.
+        """
+        record = self.ledger.entries(release.release_id)
+        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
+        reason = release.reason or rollback_reason(record)
+        if record.get(TrafficRestored) is None:
+            self.record(release, ReleaseReconciled(reason=reason, changes=changes))
+        elif any(change.changed for change in changes.values()):
+            self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
+        if (
+            record.get(FlagsRolledBack, environment="production") is None
+            and reason_to_keep_flags(release, self.ledger, "production") is None
+        ):
+            gcp_conn_id = self.gcp_conn_id
+            self.record(
+                release, roll_back_flags(release, self.cloud_run, "production", gcp_conn_id=gcp_conn_id)
+            )
+        if release.outcome is None or record.get(ServicesReleased) is None:
+            self.leave(release)
+        if release.outcome is None:
+            self.close(release, "rolled_back", reason)
+
+    def notify_outcome(self, context: Context, release_id: str) -> None:
+        """Notify the team, once, of how a release ended.
+
+        :param context: of the running task.
+        :param release_id: the release, which is closed.
+        """
+        release = self.ledger.release(release_id)
+        record = self.ledger.entries(release_id)
+        subject = f"Release {release.version}: {outcome_of(release)}"
+        self.notify_once(context, release, "outcome", subject, outcome_message(release, record))
+
 
 class CloseRolledBackOperator(CloseReleaseOperator):
     """Close a rolled-back release.
@@ -71,6 +113,7 @@ class CloseRolledBackOperator(CloseReleaseOperator):
             self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
         self.leave(release)
         self.close(release, "rolled_back", reason)
+        self.notify_outcome(context, release.release_id)
         return reason
 
 
@@ -106,6 +149,7 @@ class ClosePromotedOperator(CloseReleaseOperator):
             release,
             DeploymentChecked(lines=tuple(DeploymentLine.model_validate(asdict(line)) for line in lines)),
         )
+        self.notify_outcome(context, release.release_id)
         return reason
 
     def _require_promoted(self, release: Release) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.audit import audit, audit_entry
-from slipway.ledger.entries import ServicesLocked
+from slipway.ledger.entries import ReleaseOpened, ServicesLocked
+from slipway.ledger.messages import opened_message
 from slipway.ledger.plan import ReleasePlan
 from slipway.operators.base import PreflightOperator, ReleaseOperator
 from slipway.policy.release import Policy, load_policy
@@ -126,6 +127,10 @@ class OpenReleaseOperator(PreflightOperator):
         lease = self.lease(release)
         taken_over = hold_services(release, self.ledger, self.cloud_run, lease)
         self.record(release, ServicesLocked(until=lease.until, taken_over=taken_over))
+        opened = self.ledger.get(release.release_id, ReleaseOpened)
+        if opened is not None:
+            subject = f"Release {release.version}: opened"
+            self.notify_once(context, release, "opened", subject, opened_message(release, opened))
         return list(release.plan.services)
 
     def _open(self, context: Context) -> Release:

@@ -8,22 +8,12 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.audit import audit
-from slipway.ledger.entries import (
-    FlagsRolledBack,
-    ReleaseReconciled,
-    ServicesReleased,
-    TrafficRestored,
-    TrafficRestoredAgain,
-)
-from slipway.ledger.timeline import outcome_of, rollback_reason, summary_line
+from slipway.ledger.entries import ServicesReleased
+from slipway.ledger.timeline import outcome_of, summary_line
 from slipway.operators.closing import CloseReleaseOperator
-from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
-from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from slipway.ledger.ledger import Release
 
 #: States of the verdict task with which it makes a run red, or will.
 _RED_OR_TO_COME = (None, "scheduled", "queued", "running", "up_for_retry", "restarting", "failed")
@@ -56,7 +46,8 @@ class ReconcileReleaseOperator(CloseReleaseOperator):
             self._require_red(context, f"release refused: {error}; see the preflight tasks")
             return "never opened"
         if release.outcome != "promoted":
-            self._end(release)
+            self.roll_back(release)
+            self.notify_outcome(context, release.release_id)
             self._require_red(context, self._summary(context))
         elif self.ledger.get(release.release_id, ServicesReleased) is None:
             self.leave(release)
@@ -64,25 +55,6 @@ class ReconcileReleaseOperator(CloseReleaseOperator):
         sentence = f"Release {release.version} is {outcome}; nothing is left half done"
         audit(self.log, sentence, release=release.release_id, entry="reconciled", outcome=outcome)
         return outcome
-
-    def _end(self, release: Release) -> None:
-        record = self.ledger.entries(release.release_id)
-        changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
-        reason = release.reason or rollback_reason(record)
-        if record.get(TrafficRestored) is None:
-            self.record(release, ReleaseReconciled(reason=reason, changes=changes))
-        elif any(change.changed for change in changes.values()):
-            self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
-        flags = record.get(FlagsRolledBack, environment="production")
-        if flags is None and reason_to_keep_flags(release, self.ledger, "production") is None:
-            gcp_conn_id = self.gcp_conn_id
-            self.record(
-                release, roll_back_flags(release, self.cloud_run, "production", gcp_conn_id=gcp_conn_id)
-            )
-        if release.outcome is None or record.get(ServicesReleased) is None:
-            self.leave(release)
-        if release.outcome is None:
-            self.close(release, "rolled_back", reason)
 
     def _summary(self, context: Context) -> str:
         release = self.release(context)

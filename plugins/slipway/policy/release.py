@@ -79,6 +79,19 @@ class RollbackDeadlines(Section):
     full_seconds: Seconds
 
 
+class Watchdog(Section):
+    """What the watchdog does by itself; the team is notified in any case.
+
+    :param on_lost_release: what to do with an open release whose run is gone or has ended, or whose lock ran
+        out: ``roll_back``, or only ``notify``.
+    :param on_traffic_after_rollback: what to do when a rolled-back release serves again: ``restore`` the
+        recorded split, or only ``notify``.
+    """
+
+    on_lost_release: Literal["roll_back", "notify"] = "roll_back"
+    on_traffic_after_rollback: Literal["restore", "notify"] = "restore"
+
+
 class Policy(Section):
     """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part.
 
@@ -121,6 +134,7 @@ class Policy(Section):
     traffic_share: TrafficShare
     metrics: Mapping[str, Metric]
     rollback_deadlines: RollbackDeadlines
+    watchdog: Watchdog = Watchdog()
 
     @model_validator(mode="after")
     def _can_ask(self) -> Policy:

@@ -80,6 +80,7 @@ from slipway.ledger.entries.values import (
     SplitChange,
     TemplateChange,
 )
+from slipway.ledger.entries.watchdog import ReleaseLost, ServiceChangedAfterEnd, TeamNotified
 
 #: Every kind, in the order in which a release writes them. A fixed key comes before a pattern that it fits.
 KINDS: tuple[type[LedgerEntry], ...] = (
@@ -122,6 +123,9 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     ServicesReleased,
     RegionsReported,
     NextRegionStarted,
+    ReleaseLost,
+    ServiceChangedAfterEnd,
+    TeamNotified,
 )
 
 __all__ = [
@@ -157,6 +161,7 @@ __all__ = [
     "PromotionRolledBack",
     "RegionsReported",
     "ReleaseClosed",
+    "ReleaseLost",
     "ReleaseOpened",
     "ReleaseReconciled",
     "ReleaseTagged",
@@ -170,6 +175,7 @@ __all__ = [
     "SampledRange",
     "SchemaMigrated",
     "ServedDocument",
+    "ServiceChangedAfterEnd",
     "ServiceReleased",
     "ServiceState",
     "ServicesLocked",
@@ -180,6 +186,7 @@ __all__ = [
     "StagingStableRecorded",
     "SuiteRun",
     "TargetRecord",
+    "TeamNotified",
     "TemplateChange",
     "TrafficRestoration",
     "TrafficRestored",

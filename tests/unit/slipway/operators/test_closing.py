@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import GateDecided, ServiceReleased
+from slipway.notifiers import team
 from slipway.operators import closing
 from slipway.operators.closing import CloseRolledBackOperator, VerdictOperator
 
@@ -32,6 +33,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(closing, "restore_stable_traffic", restore)
     monkeypatch.setattr(closing, "leave_services", leave)
+    monkeypatch.setattr(team, "notify_team", lambda *_: steps.append("team notified"))
     return steps
 
 
@@ -44,7 +46,7 @@ def test_a_rolled_back_release_is_closed_only_after_its_services_were_read_and_l
     closed = ledger.release(release.release_id)
     assert (closed.outcome, closed.reason) == ("rolled_back", "canary: 5 % errors")
     keys = [entry.key for entry in ledger.entries(release.release_id)]
-    assert keys == ["opened", "gate/canary", "left/production", "closed"]
+    assert keys == ["opened", "gate/canary", "left/production", "closed", "notified/outcome"]
     assert done[:2] == ["traffic restored", "services released"]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from slipway.ledger.entries import ReleaseReconciled, ServiceReleased, ServicesReleased
-from slipway.operators import closing, reconcile
+from slipway.notifiers import team
+from slipway.operators import closing
 from slipway.operators.reconcile import ReconcileReleaseOperator
 
 from tests.fake_ledger import FakeLedger
@@ -27,8 +28,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         steps.append("services released")
         return {"netra-backend-prod": ServiceReleased(tags={})}
 
-    monkeypatch.setattr(reconcile, "restore_stable_traffic", restore)
+    monkeypatch.setattr(closing, "restore_stable_traffic", restore)
     monkeypatch.setattr(closing, "leave_services", leave)
+    monkeypatch.setattr(team, "notify_team", lambda *_: steps.append("team notified"))
     return steps
 
 
@@ -40,7 +42,7 @@ def test_an_open_release_is_rolled_back_and_closed(done: list[str]) -> None:
     ledger = FakeLedger()
     release = opened(ledger)
     assert teardown(ledger).execute(context_of()) == "rolled back"
-    assert done == ["traffic restored", "services released"]
+    assert done == ["traffic restored", "services released", "team notified"]
     assert ledger.get(release.release_id, ReleaseReconciled) is not None
     assert ledger.release(release.release_id).outcome == "rolled_back"
 
@@ -50,7 +52,7 @@ def test_what_serves_is_read_again_although_the_release_is_closed(done: list[str
     opened(ledger)
     teardown(ledger).execute(context_of())
     assert teardown(ledger).execute(context_of()) == "rolled back"
-    assert done == ["traffic restored", "services released", "traffic restored"]
+    assert done == ["traffic restored", "services released", "team notified", "traffic restored"]
 
 
 def test_a_promoted_release_whose_services_were_not_released_keeps_its_traffic(done: list[str]) -> None:

@@ -1,0 +1,80 @@
+"""What the watchdog finds, and what the team is notified of."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from slipway.ledger.entries.base import LedgerEntry
+from slipway.ledger.entries.values import Split, split_words
+
+
+class ReleaseLost(LedgerEntry):
+    """An open release has nothing any more that carries it out.
+
+    :param reason: the run is gone or has ended, or the lock ran out.
+    :param action: what the policy orders.
+    """
+
+    KEY: ClassVar[str] = "lost"
+    WRITER: ClassVar[str] = "CheckReleasesOperator of the DAG release_watchdog"
+
+    reason: str
+    action: Literal["roll_back", "notify"]
+
+    @property
+    def sentence(self) -> str:
+        """Why, and what follows."""
+        follows = "it is rolled back" if self.action == "roll_back" else "the policy leaves it to a person"
+        return f"Release lost: {self.reason}; {follows}"
+
+
+class ServiceChangedAfterEnd(LedgerEntry):
+    """A service of an ended release serves another split than the one that the release ended with.
+
+    :param service: the Cloud Run service.
+    :param generation: number of the service's configuration; one entry for each.
+    :param recorded: percent by revision when the release ended.
+    :param serving: percent by revision now.
+    :param author: who changed it last, and when.
+    :param restored: whether the recorded split is restored.
+    """
+
+    KEY: ClassVar[str] = "changed_after_end/{service}/{generation}"
+    WRITER: ClassVar[str] = "CheckReleasesOperator of the DAG release_watchdog"
+
+    service: str
+    generation: int
+    recorded: Split
+    serving: Split
+    author: str
+    restored: bool
+
+    @property
+    def sentence(self) -> str:
+        """Both splits, the author, and what follows."""
+        follows = "the recorded split is restored" if self.restored else "nothing is changed"
+        return (
+            f"{self.service} serves {split_words(self.serving, self.service)}, set by {self.author};"
+            f" the release ended with {split_words(self.recorded, self.service)}; {follows}"
+        )
+
+
+class TeamNotified(LedgerEntry):
+    """The team was notified of an event, once.
+
+    :param event: what it was about.
+    :param subject: the message in one line.
+    :param connection: the Airflow connection that took it.
+    """
+
+    KEY: ClassVar[str] = "notified/{event}"
+    WRITER: ClassVar[str] = "every operator that notifies the team"
+
+    event: str
+    subject: str
+    connection: str
+
+    @property
+    def sentence(self) -> str:
+        """The subject, and the connection."""
+        return f"Team notified via {self.connection}: {self.subject}"

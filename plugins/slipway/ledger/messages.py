@@ -1,0 +1,52 @@
+"""What the team reads about a release: made from its record alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from slipway.ledger.audit import duration
+from slipway.ledger.chain import Record
+from slipway.ledger.entries import FlagsRolledBack, ReleaseOpened
+from slipway.ledger.timeline import TrafficStep, rollback_reason, traffic
+
+if TYPE_CHECKING:
+    from slipway.ledger.ledger import Release
+
+
+def opened_message(release: Release, opened: ReleaseOpened) -> str:
+    """Say who releases what, and where a rollback returns to.
+
+    :param release: the release.
+    :param opened: the entry that opened it.
+    """
+    services = ", ".join(service.names["production"] for service in release.plan.services.values())
+    return f"{opened.sentence}.\nLocked in {release.policy.region} until the release ends: {services}."
+
+
+def outcome_message(release: Release, record: Record) -> str:
+    """Say how a release ended, why, and which share of the traffic its revisions had, for how long.
+
+    :param release: the release, which is closed.
+    :param record: everything on record of it.
+    """
+    lines = [f"Requested by {release.actor}. {release.reason or rollback_reason(record)}."]
+    lines += [_served(name, steps) for name, steps in traffic(release, record).items()]
+    flags = record.get(FlagsRolledBack, environment="production")
+    if flags is not None:
+        lines.append(f"{flags.sentence}.")
+    return "\n".join(lines)
+
+
+def _served(service: str, steps: Sequence[TrafficStep]) -> str:
+    served = [step for step in steps if step.new_percent]
+    if not served:
+        return f"{service}: the new revision had no traffic."
+    began, last = served[0].at, steps[-1]
+    if last.new_percent:
+        return f"{service}: {last.new_percent} % on the new revision, which serves since {began:%H:%M} UTC."
+    most = max(step.new_percent for step in served)
+    return (
+        f"{service}: the new revision had up to {most} % of the traffic from {began:%H:%M:%S} to"
+        f" {last.at:%H:%M:%S} UTC ({duration((last.at - began).total_seconds())}); now it has none."
+    )

@@ -1,0 +1,82 @@
+"""The operator that ends what lost its run, and sees what came after a release's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from slipway.exceptions import SlipwayError
+from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
+from slipway.operators.closing import CloseReleaseOperator
+from slipway.release.rollback.traffic import restore_stable_traffic
+from slipway.release.watchdog import changed_services, lost_reason
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from slipway.ledger.ledger import Release
+
+#: The DAG whose runs carry releases out, and the states in which one does.
+RELEASE_DAG, ACTIVE = "release", ["queued", "running"]
+
+
+class CheckReleasesOperator(CloseReleaseOperator):
+    """Look after every release that nothing else looks after.
+
+    An open release whose run is gone or has ended, or whose lock ran out, is ended the safe way, or the team
+    is notified, by its policy. Of each product's newest release that has ended, the live splits are compared
+    with those that it ended with. Done again it does nothing and notifies nobody twice.
+
+    :raises AirflowFailException: naming each release that could not be looked after; the next run does.
+    """
+
+    def execute(self, context: Context) -> list[str]:
+        """Return what was found, a line each."""
+        found, failed = [], []
+        for step, release_id in self._due(context):
+            try:
+                found += step(context, self.ledger.release(release_id))
+            except SlipwayError as error:
+                failed.append(f"release {release_id}: {error}")
+        for sentence in found:
+            self.log.info(sentence)
+        if failed:
+            raise AirflowFailException("; ".join(failed))
+        return found
+
+    def _due(self, context: Context) -> Iterator[tuple[Callable[[Context, Release], list[str]], str]]:
+        for found in self.ledger.listing.open_releases():
+            active = context["ti"].get_dr_count(RELEASE_DAG, run_ids=[found.run_id], states=ACTIVE)
+            reason = lost_reason(found, run_is_active=active > 0, now=datetime.now(UTC))
+            if reason is not None:
+                yield partial(self._end_lost, reason=reason), found.release_id
+        for release_id in self.ledger.listing.newest_ended():
+            yield self._compare, release_id
+
+    def _end_lost(self, context: Context, release: Release, *, reason: str) -> list[str]:
+        lost = ReleaseLost(reason=reason, action=release.policy.watchdog.on_lost_release)
+        self.record(release, lost)
+        subject = f"Release {release.version} is stuck: {reason}"
+        self.notify_once(context, release, "stuck", subject, lost.sentence)
+        if lost.action == "roll_back":
+            self.roll_back(release)
+            self.notify_outcome(context, release.release_id)
+        return [f"release {release.release_id}: {lost.sentence}"]
+
+    def _compare(self, context: Context, release: Release) -> list[str]:
+        record = self.ledger.entries(release.release_id)
+        changed = list(changed_services(release, record, self.cloud_run))
+        for change in changed:
+            self.record(release, change)
+            subject = f"Release {release.version} has ended, and {change.service} was changed since"
+            event = f"changed-{change.service}-{change.generation}"
+            self.notify_once(context, release, event, subject, change.sentence)
+        if any(change.restored for change in changed):
+            restored = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
+            reason = "the release served again after its rollback"
+            self.record(release, TrafficRestoredAgain(reason=reason, changes=restored))
+        return [f"release {release.release_id}: {change.sentence}" for change in changed]
