@@ -32,7 +32,7 @@ RELEASE: Any = SimpleNamespace(
     version="1.1.0",
     policy=POLICY,
     outcome=None,
-    plan=SimpleNamespace(progressive=None),
+    plan=SimpleNamespace(progressive=None, services={}),
     stable={},
 )
 
