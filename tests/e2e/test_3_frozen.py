@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from slipway.ledger.entries import BakeAnswered
-from slipway.release.frozen import BAKE_ON, ROLL_BACK
+from slipway.release.undecided import BAKE_ON, ROLL_BACK
 
 from sandbox.cloud.team_room import messages
 from sandbox.demo import record, story

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.verdict import Decision
+from slipway.analysis.verdict import Cause, Decision
 from slipway.policy.release import Policy
 
 _DECISION = ("verdict", "seconds", "cause")
@@ -32,9 +32,13 @@ class Replay:
         """Compare with the recorded verdict: decision, causes and numbers, not their wording.
 
         :param recorded: the decision's payload as it was recorded.
-        :return: one line per difference; none when the verdict is the same.
+        :return: one line per difference; none when the verdict is the same. Of a bake that ended because
+            somebody else changed a service, the findings up to then are compared.
         """
-        return list(_differences(recorded, self.decision.as_payload()))
+        replayed = self.decision.as_payload()
+        if recorded.get("cause") == Cause.CHANGED and not self.is_complete:
+            replayed |= {part: recorded.get(part) for part in _DECISION}
+        return list(_differences(recorded, replayed))
 
 
 def _differences(recorded: Mapping[str, Any], replayed: Mapping[str, Any]) -> Iterator[str]:

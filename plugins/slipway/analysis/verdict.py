@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +31,7 @@ class Cause(StrEnum):
     FROZEN = "frozen"
     TOO_LITTLE_TRAFFIC = "too_little_traffic"
     BAKING = "baking"
+    CHANGED = "changed_by_another_party"
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,24 @@ class Decision:
 
     @property
     def needs_a_person(self) -> bool:
-        """True when the phase is frozen: the analysis may decide nothing more on its own."""
-        return any(finding.cause is Cause.FROZEN for finding in self.findings)
+        """True when the analysis may decide nothing more on its own.
+
+        The phase is frozen, or somebody else changed a service, so that the evidence is of another split.
+        """
+        return self.cause is Cause.CHANGED or any(finding.cause is Cause.FROZEN for finding in self.findings)
 
     @property
     def ends_the_bake(self) -> bool:
         """True when more evidence cannot change it: it is decided, or a person must decide."""
         return self.verdict is not Verdict.HOLD or self.needs_a_person
+
+    def held(self, reason: str, *, verdict: Verdict = Verdict.HOLD) -> Decision:
+        """Return what the bake ends with when somebody else changed a service: the evidence decides nothing.
+
+        :param reason: what was changed, by whom and when.
+        :param verdict: ``hold``, so that a person decides, or ``rollback``.
+        """
+        return replace(self, verdict=verdict, reason=reason, cause=Cause.CHANGED)
 
     def as_payload(self) -> dict[str, Any]:
         """Return plain data for the ledger, XCom and the task log."""

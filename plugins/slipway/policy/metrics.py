@@ -44,6 +44,9 @@ class DecisionRules(Section):
     :param when_underpowered: what to do with a phase whose traffic is too low to detect the trigger within
         ``bake_seconds``. ``extend`` starts it where its extension is long enough for the proof that a
         promotion needs, and otherwise does not; ``hold`` starts none that needs its extension.
+    :param on_foreign_change: what to do when somebody else changes a service while a phase bakes. ``ask``
+        holds the bake and asks a person (adopt, restore or roll back) for ``decision_timeout_seconds``;
+        ``roll_back`` rolls back at once.
     :param detection_power_percent: a phase detects what it rolls back with at least this probability.
     """
 
@@ -64,6 +67,7 @@ class DecisionRules(Section):
     min_excess_seconds: Seconds = 430
     comparison_seconds: Seconds = 600
     when_underpowered: Literal["extend", "hold"] = "extend"
+    on_foreign_change: Literal["ask", "roll_back"] = "ask"
     detection_power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import TrafficDrift
-from slipway.ledger.entries import ReleaseOpened, RevisionDeployed, TrafficShifted
+from slipway.ledger.entries import ChangeSettled, ReleaseOpened, RevisionDeployed, TrafficShifted
 
 if TYPE_CHECKING:
     from google.cloud import run_v2
@@ -60,7 +60,7 @@ def last_state(record: Record, service: str) -> State | None:
     """
     for entry in reversed(record):
         content = entry.content
-        if isinstance(content, ReleaseOpened | RevisionDeployed | TrafficShifted):
+        if isinstance(content, ReleaseOpened | RevisionDeployed | TrafficShifted | ChangeSettled):
             state = content.states.get(service)
             if state is not None:
                 return state.model_dump()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from slipway.ledger.audit import audit, duration
@@ -11,9 +11,11 @@ from slipway.ledger.entries import BakeAnswered, PhaseBaked
 from slipway.notifiers.team import notify_team
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
+from slipway.release.asking import answer_of
 from slipway.release.bake import announce_bake, require_shifted, skipped_bake
-from slipway.release.frozen import ROLL_BACK, FrozenPhase, answered
+from slipway.release.foreign_change import settle_change
 from slipway.release.leases import hold_services
+from slipway.release.undecided import ROLL_BACK, SETTLES, UndecidedPhase, answered, changed_phase
 from slipway.triggers.bake import BakeTrigger
 
 if TYPE_CHECKING:
@@ -67,7 +69,9 @@ class BakeSensor(BakeOperator):
     revision itself has exceeded the trigger for so long that a comparison with it proves nothing. The traffic
     stays.
     *Bake on* starts another bake round, with a quarantine of its own; *Roll back*, or no answer within
-    ``decision_timeout_seconds``, rolls back. An answer cannot promote: a promotion needs evidence.
+    ``decision_timeout_seconds``, rolls back. An answer cannot promote: a promotion needs evidence. The same
+    holds for a bake that a change by somebody else has ended: *Adopt the change* and *Restore the split*
+    start another round, at the split as it is then.
     """
 
     def execute(self, context: Context) -> str:
@@ -110,7 +114,14 @@ class BakeSensor(BakeOperator):
         """
         release = self.release(context)
         bake, _ = current_bake(self.ledger.entries(release.release_id), self.phase)
-        answer = answered(bake, event)
+        answer, action = answered(bake, event), SETTLES.get(answer_of(event).option)
+        if action is not None:
+            record, lease = self.ledger.entries(release.release_id), self.lease(release)
+            self.record(
+                release, settle_change(release, record, bake, self.cloud_run, action=action, lease=lease)
+            )
+            # The evidence is of the new split only from here on.
+            answer = answer.model_copy(update={"at": datetime.now(UTC)})
         self.record(release, answer)
         if answer.bake_on:
             hold_services(release, self.ledger, self.cloud_run, self.lease(release))
@@ -121,19 +132,23 @@ class BakeSensor(BakeOperator):
         answer = self.ledger.get(release.release_id, BakeAnswered, phase=bake.phase, round=bake.number)
         if answer is not None:
             return ROLL_BACK
+        if (changed := changed_phase(release, bake, baked, self.cloud_run)) is not None:
+            self._call_person(context, changed)
         if baked.needs_a_person:
-            self._call_person(context, FrozenPhase(release, bake, baked.reason))
+            self._call_person(context, UndecidedPhase(release, bake, baked.reason))
         return str(baked.verdict)
 
-    def _call_person(self, context: Context, frozen: FrozenPhase) -> NoReturn:
-        asked, waiting, key = frozen.asked(context), frozen.ask(context), f"called/{self.phase}"
+    def _call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:
+        asked, waiting, key = undecided.asked(context), undecided.ask(context), f"called/{self.phase}"
         team = "notified when the question was put"
         if not asked:
             # The question stands in Airflow either way.
-            error = notify_team(context, frozen.release, key, frozen.subject, frozen.message)
-            connection = frozen.release.policy.checklist.notification.connection
+            error = notify_team(context, undecided.release, key, undecided.subject, undecided.message)
+            connection = undecided.release.policy.checklist.notification.connection
             team = f"notified via {connection}" if error is None else f"not notified: {error}"
-        sentence = f"Phase {self.phase} needs a decision within {duration(frozen.seconds)}: {frozen.reason}"
-        about = {"reason": frozen.reason, "seconds": frozen.seconds, "team": team}
-        audit(self.log, sentence, release=frozen.release.release_id, entry=key, **about)
+        sentence = (
+            f"Phase {self.phase} needs a decision within {duration(undecided.seconds)}: {undecided.reason}"
+        )
+        about = {"reason": undecided.reason, "seconds": undecided.seconds, "team": team}
+        audit(self.log, sentence, release=undecided.release.release_id, entry=key, **about)
         raise waiting

@@ -18,6 +18,7 @@ from slipway.ledger.ledger import Ledger, Release
 from slipway.policy.release import PhaseName
 from slipway.release.drift import stable_revision
 from slipway.release.rollback.traffic import restore_stable_traffic
+from slipway.triggers.foreign_changes import ForeignChanges
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
@@ -114,6 +115,7 @@ class BakeTrigger(BaseTrigger):
         service = release.plan.progressive
         started = datetime.fromisoformat(self.started_at).timestamp()
         deadline = phase.bake_seconds + phase.extension_seconds
+        changes = ForeignChanges(release, self.ledger_conn_id, self.gcp_conn_id, log=self.log)
         async with PromQLHook(conn_id=self.promql_conn_id) as hook:
             reader = MetricReader(
                 hook,
@@ -126,6 +128,8 @@ class BakeTrigger(BaseTrigger):
             while True:
                 await _until(started + at + policy.decision.ingestion_seconds)
                 decision = await self._look(reader, analysis, record, started=started, at=at)
+                if not decision.ends_the_bake:
+                    decision = await changes.weigh(decision)
                 self._audit(decision, at)
                 if decision.ends_the_bake or at > deadline:
                     return decision, record

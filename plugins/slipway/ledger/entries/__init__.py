@@ -11,6 +11,7 @@ from typing import Any
 
 from slipway.exceptions import EntryUnreadable
 from slipway.ledger.entries.base import InheritableEntry, Inherited, LedgerEntry
+from slipway.ledger.entries.changes import ChangeSettled, ReleaseLost, ServiceChangedAfterEnd, TeamNotified
 from slipway.ledger.entries.database import (
     BackfillProgressed,
     CatalogTable,
@@ -80,7 +81,6 @@ from slipway.ledger.entries.values import (
     SplitChange,
     TemplateChange,
 )
-from slipway.ledger.entries.watchdog import ReleaseLost, ServiceChangedAfterEnd, TeamNotified
 
 #: Every kind, in the order in which a release writes them. A fixed key comes before a pattern that it fits.
 KINDS: tuple[type[LedgerEntry], ...] = (
@@ -108,6 +108,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     DriftFound,
     EvidenceRecorded,
     PhaseBaked,
+    ChangeSettled,
     BakeAnswered,
     GateDecided,
     RollbackOrdered,
@@ -135,6 +136,7 @@ __all__ = [
     "BakeAnswered",
     "Brake",
     "CatalogTable",
+    "ChangeSettled",
     "ChecklistItemChecked",
     "ConfigurationChange",
     "ConfigurationWritten",

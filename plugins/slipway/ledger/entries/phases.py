@@ -309,7 +309,7 @@ class PhaseBaked(LedgerEntry, Judged):
 
 
 class BakeAnswered(LedgerEntry):
-    """A person's answer to a frozen bake: bake on, or roll back.
+    """A person's answer to a bake that needs a decision: bake on, or roll back.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param round: of the bake that it ends.

@@ -109,6 +109,12 @@ def metrics(released: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings
         yield own
 
 
+@pytest.fixture(autouse=True)
+def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The release's services are nowhere: nothing but the metrics decides."""
+    monkeypatch.setattr("slipway.triggers.foreign_changes.find_change", lambda *_: None)
+
+
 class KilledError(Exception):
     """The triggerer dies."""
 

@@ -10,18 +10,20 @@ import pytest
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 from slipway.exceptions import NotificationFailed
 from slipway.ledger.bakes import recorded_bakes
-from slipway.ledger.entries import BakeAnswered, GateDecided, TrafficShifted
+from slipway.ledger.entries import BakeAnswered, ChangeSettled, GateDecided, TrafficShifted
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
-from slipway.release import asking, bake
-from slipway.release.frozen import BAKE_ON, ROLL_BACK
+from slipway.release import asking, bake, undecided
+from slipway.release.undecided import ADOPT, BAKE_ON, RESTORE, ROLL_BACK
+from slipway.sensors import bake as sensor_module
 from slipway.sensors.bake import BakeSensor
 
 from tests.fake_ledger import FakeLedger
 from tests.fake_task_state import FakeTaskState
 
 FROZEN = {"verdict": "hold", "reason": "Error rate frozen", "findings": [], "needs_a_person": True}
+CHANGED = {**FROZEN, "reason": "service web: changed by eve", "cause": "changed_by_another_party"}
 PROMOTED = {"verdict": "promote", "reason": "all well", "findings": [], "needs_a_person": False}
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 POLICY = load_policy("release.yaml")
@@ -225,3 +227,53 @@ def test_a_sensor_that_runs_again_after_its_verdict_does_not_bake_again(
 ) -> None:
     assert sensor.execute_complete(CONTEXT, dict(PROMOTED)) == "promote"
     assert sensor.execute(CONTEXT) == "promote"
+
+
+@pytest.mark.parametrize(
+    ("serves", "options"), [(True, [ADOPT, RESTORE, ROLL_BACK]), (False, [RESTORE, ROLL_BACK])]
+)
+def test_a_change_by_somebody_else_is_put_before_a_person(
+    sensor: BakeSensor,
+    asked: list[dict[str, Any]],
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    serves: bool,
+    options: list[str],
+) -> None:
+    """What serves nobody cannot be adopted: there would be no evidence."""
+    monkeypatch.setattr(undecided, "serves_new_revision", lambda *_: serves)
+    with pytest.raises(TaskAwaitingInput):
+        sensor.execute_complete(CONTEXT, dict(CHANGED))
+    (question,) = asked
+    assert (question["options"], question["defaults"]) == (options, [ROLL_BACK])
+    assert "changed by eve" in question["body"]
+    assert gate(sensor).verdict == "hold"
+
+
+@pytest.mark.parametrize(("option", "action"), [(ADOPT, "adopt"), (RESTORE, "restore")])
+def test_the_bake_goes_on_after_the_change_is_settled(
+    sensor: BakeSensor,
+    asked: list[dict[str, Any]],
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    action: Any,
+) -> None:
+    def settle(*_: Any, **how: Any) -> ChangeSettled:
+        assert how["action"] == action
+        return ChangeSettled(phase="half", action=action, states={})
+
+    monkeypatch.setattr(undecided, "serves_new_revision", lambda *_: True)
+    monkeypatch.setattr(sensor_module, "settle_change", settle)
+    with pytest.raises(TaskAwaitingInput):
+        sensor.execute_complete(CONTEXT, dict(CHANGED))
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.on_answer(CONTEXT, answer(option))
+    kept = deferred.value.trigger.serialize()[1]
+    assert kept["watch"] == 2
+    assert datetime.fromisoformat(kept["started_at"]) > NOW, "what the change did is no evidence"
+    record = sensor.ledger.entries("r")
+    assert record.get(ChangeSettled, phase="half") is not None
+    answered = record.get(BakeAnswered, phase="half")
+    assert answered is not None
+    assert answered.bake_on

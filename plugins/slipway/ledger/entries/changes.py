@@ -1,11 +1,40 @@
-"""What the watchdog finds, and what the team is notified of."""
+"""What happens beside a release's own steps: changes by somebody else, a lost run, messages to the team."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry
-from slipway.ledger.entries.values import Split, split_words
+from slipway.ledger.entries.values import ServiceState, Split, split_words
+from slipway.policy.release import PhaseName
+
+
+class ChangeSettled(LedgerEntry):
+    """A person decided on a change by somebody else during a bake; later steps compare with these states.
+
+    :param phase: ``canary``, ``half`` or ``full``.
+    :param round: of the bake that the change ended.
+    :param action: ``adopt`` keeps the services as they were found, ``restore`` sets the split of the phase.
+    :param states: by service, its state after that.
+    """
+
+    KEY: ClassVar[str] = "settled/{phase}[/{round}]"
+    WRITER: ClassVar[str] = "BakeSensor"
+
+    phase: PhaseName
+    round: int = 1
+    action: Literal["adopt", "restore"]
+    states: Mapping[str, ServiceState]
+
+    @property
+    def sentence(self) -> str:
+        """What was done, and the splits that the bake goes on with."""
+        serving = "; ".join(
+            f"{name} {split_words(state.traffic, name)}" for name, state in self.states.items()
+        )
+        done = "adopted" if self.action == "adopt" else "undone, the split of the phase is restored"
+        return f"Change by another party {done}: {serving}"
 
 
 class ReleaseLost(LedgerEntry):

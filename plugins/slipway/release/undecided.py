@@ -1,0 +1,131 @@
+"""A phase that the evidence cannot decide: the question to a person, the message to the team, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slipway.analysis.verdict import Cause
+from slipway.ledger.entries import BakeAnswered, Person, PhaseBaked
+from slipway.release.asking import answer_of, ask, stands
+from slipway.release.foreign_change import Action, serves_new_revision
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.ledger.bakes import Bake
+    from slipway.ledger.ledger import Release
+
+BAKE_ON = "Bake on"
+ADOPT = "Adopt the change"
+RESTORE = "Restore the split"
+ROLL_BACK = "Roll back"
+#: What is done to the services before the next bake round, where somebody else changed one.
+SETTLES: Mapping[str, Action] = {ADOPT: "adopt", RESTORE: "restore"}
+_FOLLOWS: Mapping[str, str] = {
+    BAKE_ON: "starts another bake round of the phase.",
+    ADOPT: "keeps the services as they are, and starts another bake round at that split.",
+    RESTORE: "sets the split of the phase again, and starts another bake round.",
+    ROLL_BACK: "restores the stable revisions.",
+}
+
+
+@dataclass(frozen=True)
+class UndecidedPhase:
+    """A phase whose evidence cannot give a verdict: it is frozen, or somebody else changed a service.
+
+    :param release: the release of this run.
+    :param bake: the round of its bake that ended.
+    :param reason: why, in one line.
+    :param options: what a person may answer.
+    """
+
+    release: Release
+    bake: Bake
+    reason: str
+    options: Sequence[str] = (BAKE_ON, ROLL_BACK)
+
+    @property
+    def seconds(self) -> float:
+        """Time for an answer, in seconds."""
+        return self.release.policy.decision.decision_timeout_seconds
+
+    @property
+    def subject(self) -> str:
+        """The question in one line."""
+        return f"Release {self.release.version}: the {self.bake.phase} phase needs a decision"
+
+    @property
+    def message(self) -> str:
+        """The message to the team."""
+        return (
+            f"{self.subject}.\n{self.reason}.\nAnswer under Required Actions: {', or '.join(self.options)}."
+        )
+
+    def asked(self, context: Context) -> bool:
+        """Tell whether an earlier try put the question, and its answer is not on record yet.
+
+        :param context: Airflow's context of the task.
+        """
+        return stands(context, self._question)
+
+    def ask(self, context: Context) -> TaskAwaitingInput:
+        """Put the question before a person.
+
+        :param context: Airflow's context of the task.
+        :return: what the task must raise.
+        """
+        return ask(
+            context,
+            self._question,
+            subject=self.subject,
+            body=f"{self.reason}.\n\nThe traffic stays as it is.\n\n"
+            + "".join(f"- **{option}** {_FOLLOWS[option]}\n" for option in self.options)
+            + f"\nWithout an answer within {self.seconds / 60:g} minutes the release is rolled back.",
+            options=self.options,
+            safe=ROLL_BACK,
+            seconds=self.seconds,
+        )
+
+    @property
+    def _question(self) -> str:
+        return BakeAnswered.key_of(phase=self.bake.phase, round=self.bake.number)
+
+
+def changed_phase(
+    release: Release, bake: Bake, baked: PhaseBaked, hook: CloudRunTrafficHook
+) -> UndecidedPhase | None:
+    """Return the question about a bake that somebody else's change has ended; None for any other bake.
+
+    A split in which the new revision has no traffic cannot be adopted: there would be no evidence.
+
+    :param release: the release of this run.
+    :param bake: the round of the bake that ended.
+    :param baked: its verdict.
+    :param hook: the door to Cloud Run.
+    """
+    if baked.cause is not Cause.CHANGED or not baked.needs_a_person:
+        return None
+    adopts = [ADOPT] if serves_new_revision(release, hook) else []
+    return UndecidedPhase(release, bake, baked.reason, (*adopts, RESTORE, ROLL_BACK))
+
+
+def answered(bake: Bake, event: Mapping[str, Any]) -> BakeAnswered:
+    """Return what to put on record of an answer.
+
+    :param bake: the round of the bake that ended.
+    :param event: as :func:`slipway.release.asking.answer_of` reads it.
+    """
+    answer = answer_of(event)
+    user = answer.user
+    return BakeAnswered(
+        phase=bake.phase,
+        round=bake.number,
+        reason=str(answer),
+        user=None if user is None else Person(id=user["id"], name=user["name"]),
+        bake_on=answer.option != ROLL_BACK,
+        at=answer.at,
+    )
