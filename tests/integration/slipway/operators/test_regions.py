@@ -233,7 +233,9 @@ def test_a_later_region_that_is_rolled_back_leaves_the_first_and_says_how_it_goe
     )
     assert (entry.kept, entry.rollback_commands) == ((LOCATION,), {LOCATION: (command,)})
     said = [line["text"] for line in team_room.messages(cloud_server) if second.release_id in line["text"]]
-    (message,) = said
+    assert any("opened)" in message for message in said)
+    assert any("outcome)" in message for message in said)
+    (message,) = [message for message in said if "regions)" in message]
     assert f"Release {VERSION} was rolled back in {LATER}: canary: 5 % errors" in message
     assert f"{LOCATION} keep it" in message
     assert command in message
