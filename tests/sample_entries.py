@@ -45,6 +45,8 @@ from slipway.ledger.entries import (
     RollbackOverridden,
     RollbackRefused,
     RollbackRehearsed,
+    RunActed,
+    RunChangedByHand,
     SampledRange,
     SchemaMigrated,
     ServedDocument,
@@ -248,6 +250,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         notified="not needed",
     ),
     NextRegionStarted(region="europe-west1", run="run--europe-west1", conf={"version": "1.2.0"}),
+    RunChangedByHand(acts=(RunActed(at=AT, user="ada", what="marked the run as failed"),)),
     ReleaseLost(reason="its run is gone", action="roll_back"),
     ServiceChangedAfterEnd(
         service=WEB,

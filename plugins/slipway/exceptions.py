@@ -8,6 +8,7 @@
         │   ├── MetricsQueryInvalid     the metrics API refused a query of the policy
         │   └── BucketEdgeMissing       a histogram has no bucket edge at a limit of the policy
         ├── RequestRefused              the release asked for must not start
+        ├── AuditLogUnavailable         Airflow's audit log cannot be read
         ├── ReleaseConflict             somebody else changed what this release is changing
         ├── TrafficDrift                a service is not as the release left it
         ├── CloudRunError
@@ -63,6 +64,10 @@ class BucketEdgeMissing(PolicyError):
 
 class RequestRefused(SlipwayError):
     """The release asked for must not start."""
+
+
+class AuditLogUnavailable(SlipwayError):
+    """Airflow's audit log cannot be read."""
 
 
 class ReleaseConflict(SlipwayError):

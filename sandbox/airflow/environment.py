@@ -175,5 +175,11 @@ def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[
         },
         "slipway_promql": {"conn_type": "http", "host": settings.prometheus_url},
         "slipway_team": team_room.connection(google),
+        "slipway_airflow": {
+            "conn_type": "http",
+            "host": f"http://{HOST}:{settings.airflow_port}",
+            "login": USER,
+            "password": keys.airflow_password,
+        },
         "slipway_git": {"conn_type": "git", "host": str(repository.path(settings))},
     }

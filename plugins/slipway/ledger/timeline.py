@@ -19,6 +19,7 @@ from slipway.ledger.entries import (
     ReleaseLost,
     RevisionWarmedUp,
     RollbackOrdered,
+    RunChangedByHand,
     SplitChange,
     TrafficRestoration,
     TrafficShifted,
@@ -104,6 +105,9 @@ def rollback_reason(record: Record) -> str:
         if against is not None:
             phase, reason = against
             return f"{phase}: {reason}"
+    by_hand = record.get(RunChangedByHand)
+    if by_hand is not None:
+        return by_hand.sentence
     last = record[-1].key if record else "nothing"
     return f"a task failed or was stopped; the last thing on record is {last}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.analysis.post_deployment import ChecklistLine, LiveState, deployment_checklist
-from slipway.exceptions import ReleaseUnknown, TrafficDrift
+from slipway.exceptions import AuditLogUnavailable, ReleaseUnknown, TrafficDrift
 from slipway.ledger.audit import audit_entry
 from slipway.ledger.entries import (
     DeploymentChecked,
@@ -18,6 +18,8 @@ from slipway.ledger.entries import (
     GateDecided,
     ReleaseClosed,
     ReleaseReconciled,
+    RunActed,
+    RunChangedByHand,
     ServicesReleased,
     TrafficRestored,
     TrafficRestoredAgain,
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
 
+#: The DAG whose runs carry releases out.
+RELEASE_DAG = "release"
+
+
 class CloseReleaseOperator(ReleaseOperator):
     """Base of the operators that end a release: each reads what serves first, and only then says so."""
 
@@ -57,14 +63,36 @@ class CloseReleaseOperator(ReleaseOperator):
         """
         self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
 
-    def roll_back(self, release: Release) -> None:
+    def record_acts(self, context: Context, release: Release) -> None:
+        """Put on record what people did to the release's run, where Airflow's audit log can be read.
+
+        :param context: of the running task.
+        :param release: a release that was not promoted.
+        """
+        from slipway.hooks.airflow_audit import AirflowAuditHook
+
+        try:
+            acts = AirflowAuditHook().acts_on_run(RELEASE_DAG, release.run_id)
+        except AuditLogUnavailable as error:
+            self.log.warning("Cannot name who acted on the run: %s", error)
+            return
+        if acts:
+            found = tuple(RunActed(at=act.at, user=act.user, what=act.what) for act in acts)
+            self.record(release, RunChangedByHand(acts=found))
+
+    def roll_back(self, context: Context, release: Release) -> None:
         """Bring a release that was not promoted to its end, from wherever it stands: traffic, flags, record.
+
+        :param context: of the running task.
+        :param release: the release.
 
         :raises SchemaContractBroken: when what served before cannot run on the present schema.
         :raises ReleaseConflict: when the release has traffic again by then; another try takes it back.
         """
-        record = self.ledger.entries(release.release_id)
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
+        # Who did it comes after what is urgent.
+        self.record_acts(context, release)
+        record = self.ledger.entries(release.release_id)
         reason = release.reason or rollback_reason(record)
         if record.get(TrafficRestored) is None:
             self.record(release, ReleaseReconciled(reason=reason, changes=changes))
@@ -107,6 +135,7 @@ class CloseRolledBackOperator(CloseReleaseOperator):
     def execute(self, context: Context) -> str:
         """Return the reason, in one line."""
         release = self.release(context)
+        self.record_acts(context, release)
         reason = rollback_reason(self.ledger.entries(release.release_id))
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         if any(change.changed for change in changes.values()):

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SlipwayError
 from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
-from slipway.operators.closing import CloseReleaseOperator
+from slipway.operators.closing import RELEASE_DAG, CloseReleaseOperator
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.release.watchdog import changed_services, lost_reason
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from slipway.ledger.ledger import Release
 
-#: The DAG whose runs carry releases out, and the states in which one does.
-RELEASE_DAG, ACTIVE = "release", ["queued", "running"]
+#: The states in which a run carries its release out.
+ACTIVE = ["queued", "running"]
 
 
 class CheckReleasesOperator(CloseReleaseOperator):
@@ -63,7 +63,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
         subject = f"Release {release.version} is stuck: {reason}"
         self.notify_once(context, release, "stuck", subject, lost.sentence)
         if lost.action == "roll_back":
-            self.roll_back(release)
+            self.roll_back(context, release)
             self.notify_outcome(context, release.release_id)
         return [f"release {release.release_id}: {lost.sentence}"]
 

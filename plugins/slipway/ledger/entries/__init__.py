@@ -11,7 +11,14 @@ from typing import Any
 
 from slipway.exceptions import EntryUnreadable
 from slipway.ledger.entries.base import InheritableEntry, Inherited, LedgerEntry
-from slipway.ledger.entries.changes import ChangeSettled, ReleaseLost, ServiceChangedAfterEnd, TeamNotified
+from slipway.ledger.entries.changes import (
+    ChangeSettled,
+    ReleaseLost,
+    RunActed,
+    RunChangedByHand,
+    ServiceChangedAfterEnd,
+    TeamNotified,
+)
 from slipway.ledger.entries.database import (
     BackfillProgressed,
     CatalogTable,
@@ -124,6 +131,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     ServicesReleased,
     RegionsReported,
     NextRegionStarted,
+    RunChangedByHand,
     ReleaseLost,
     ServiceChangedAfterEnd,
     TeamNotified,
@@ -174,6 +182,8 @@ __all__ = [
     "RollbackRefused",
     "RollbackRehearsed",
     "RollbackTier",
+    "RunActed",
+    "RunChangedByHand",
     "SampledRange",
     "SchemaMigrated",
     "ServedDocument",

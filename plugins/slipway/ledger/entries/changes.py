@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry
-from slipway.ledger.entries.values import ServiceState, Split, split_words
+from slipway.ledger.entries.values import EntryPart, ServiceState, Split, split_words
 from slipway.policy.release import PhaseName
 
 
@@ -35,6 +36,36 @@ class ChangeSettled(LedgerEntry):
         )
         done = "adopted" if self.action == "adopt" else "undone, the split of the phase is restored"
         return f"Change by another party {done}: {serving}"
+
+
+class RunActed(EntryPart):
+    """Something that a person did to a release's run in Airflow.
+
+    :param at: moment in UTC.
+    :param user: the person's name in Airflow.
+    :param what: what was done: ``marked the run as failed``.
+    """
+
+    at: datetime
+    user: str
+    what: str
+
+
+class RunChangedByHand(LedgerEntry):
+    """People acted on the run of a release that was not promoted, as Airflow's audit log has it.
+
+    :param acts: what was done, the oldest first.
+    """
+
+    KEY: ClassVar[str] = "run_changed"
+    WRITER: ClassVar[str] = "the closing operators, the reconcile teardown, CheckReleasesOperator"
+
+    acts: tuple[RunActed, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Who did what, and when."""
+        return "; ".join(f"{act.user} {act.what} at {act.at:%Y-%m-%d %H:%M:%S} UTC" for act in self.acts)
 
 
 class ReleaseLost(LedgerEntry):
