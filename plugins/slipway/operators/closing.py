@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.analysis.post_deployment import ChecklistLine, LiveState, deployment_checklist
-from slipway.exceptions import AuditLogUnavailable, ReleaseUnknown, TrafficDrift
+from slipway.exceptions import ReleaseUnknown, TrafficDrift
 from slipway.ledger.audit import audit_entry
 from slipway.ledger.entries import (
     DeploymentChecked,
@@ -18,8 +18,6 @@ from slipway.ledger.entries import (
     GateDecided,
     ReleaseClosed,
     ReleaseReconciled,
-    RunActed,
-    RunChangedByHand,
     ServicesReleased,
     TrafficRestored,
     TrafficRestoredAgain,
@@ -29,6 +27,7 @@ from slipway.ledger.messages import outcome_message
 from slipway.ledger.timeline import outcome_of, rollback_reason, summary_line
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
+from slipway.release.acts import read_acts
 from slipway.release.address import service_address
 from slipway.release.ending import leave_services, require_promoted_splits
 from slipway.release.monitoring_files import read_alerts
@@ -41,10 +40,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
-
-
-#: The DAG whose runs carry releases out.
-RELEASE_DAG = "release"
 
 
 class CloseReleaseOperator(ReleaseOperator):
@@ -63,35 +58,22 @@ class CloseReleaseOperator(ReleaseOperator):
         """
         self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
 
-    def record_acts(self, context: Context, release: Release) -> None:
-        """Put on record what people did to the release's run, where Airflow's audit log can be read.
+    def record_acts(self, release: Release) -> None:
+        """Put on record what people did to the run of a release that was not promoted."""
+        acts = read_acts(release.run_id)
+        if acts is not None:
+            self.record(release, acts)
 
-        :param context: of the running task.
-        :param release: a release that was not promoted.
-        """
-        from slipway.hooks.airflow_audit import AirflowAuditHook
-
-        try:
-            acts = AirflowAuditHook().acts_on_run(RELEASE_DAG, release.run_id)
-        except AuditLogUnavailable as error:
-            self.log.warning("Cannot name who acted on the run: %s", error)
-            return
-        if acts:
-            found = tuple(RunActed(at=act.at, user=act.user, what=act.what) for act in acts)
-            self.record(release, RunChangedByHand(acts=found))
-
-    def roll_back(self, context: Context, release: Release) -> None:
+    def roll_back(self, release: Release) -> None:
         """Bring a release that was not promoted to its end, from wherever it stands: traffic, flags, record.
 
-        :param context: of the running task.
         :param release: the release.
-
         :raises SchemaContractBroken: when what served before cannot run on the present schema.
         :raises ReleaseConflict: when the release has traffic again by then; another try takes it back.
         """
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         # Who did it comes after what is urgent.
-        self.record_acts(context, release)
+        self.record_acts(release)
         record = self.ledger.entries(release.release_id)
         reason = release.reason or rollback_reason(record)
         if record.get(TrafficRestored) is None:
@@ -102,10 +84,10 @@ class CloseReleaseOperator(ReleaseOperator):
             record.get(FlagsRolledBack, environment="production") is None
             and reason_to_keep_flags(release, self.ledger, "production") is None
         ):
-            gcp_conn_id = self.gcp_conn_id
-            self.record(
-                release, roll_back_flags(release, self.cloud_run, "production", gcp_conn_id=gcp_conn_id)
+            rolled_back = roll_back_flags(
+                release, self.cloud_run, self.ledger, "production", gcp_conn_id=self.gcp_conn_id
             )
+            self.record(release, rolled_back)
         if release.outcome is None or record.get(ServicesReleased) is None:
             self.leave(release)
         if release.outcome is None:
@@ -135,7 +117,7 @@ class CloseRolledBackOperator(CloseReleaseOperator):
     def execute(self, context: Context) -> str:
         """Return the reason, in one line."""
         release = self.release(context)
-        self.record_acts(context, release)
+        self.record_acts(release)
         reason = rollback_reason(self.ledger.entries(release.release_id))
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         if any(change.changed for change in changes.values()):

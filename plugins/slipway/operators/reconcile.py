@@ -46,7 +46,7 @@ class ReconcileReleaseOperator(CloseReleaseOperator):
             self._require_red(context, f"release refused: {error}; see the preflight tasks")
             return "never opened"
         if release.outcome != "promoted":
-            self.roll_back(context, release)
+            self.roll_back(release)
             self.notify_outcome(context, release.release_id)
             self._require_red(context, self._summary(context))
         elif self.ledger.get(release.release_id, ServicesReleased) is None:

@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SlipwayError
 from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
-from slipway.operators.closing import RELEASE_DAG, CloseReleaseOperator
+from slipway.operators.closing import CloseReleaseOperator
+from slipway.release.acts import RELEASE_DAG
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.release.watchdog import changed_services, lost_reason
 
@@ -63,7 +64,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
         subject = f"Release {release.version} is stuck: {reason}"
         self.notify_once(context, release, "stuck", subject, lost.sentence)
         if lost.action == "roll_back":
-            self.roll_back(context, release)
+            self.roll_back(release)
             self.notify_outcome(context, release.release_id)
         return [f"release {release.release_id}: {lost.sentence}"]
 
