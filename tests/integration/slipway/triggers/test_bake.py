@@ -17,6 +17,7 @@ from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
 from slipway.policy.release import Policy, load_policy
 from slipway.release.request import plan_release
 from slipway.triggers.bake import BakeTrigger
+from slipway.triggers.foreign_changes import ForeignChanges
 
 from sandbox.supervisor.settings import Settings
 from tests.own_sandbox import own_sandbox
@@ -112,7 +113,11 @@ def metrics(released: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings
 @pytest.fixture(autouse=True)
 def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The release's services are nowhere: nothing but the metrics decides."""
-    monkeypatch.setattr("slipway.triggers.foreign_changes.find_change", lambda *_: None)
+
+    async def weigh(_: ForeignChanges, decision: Decision) -> Decision:
+        return decision
+
+    monkeypatch.setattr(ForeignChanges, "weigh", weigh)
 
 
 class KilledError(Exception):
