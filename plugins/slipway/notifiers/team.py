@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook, BaseNotifier
 
 from slipway.exceptions import NotificationFailed
+from slipway.ledger.entries import TeamNotified
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
-    from slipway.ledger.ledger import Release
+    from slipway.ledger.ledger import Ledger, Release
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,27 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
         log.warning("The team was not notified: %s", error)
         return str(error)
     return None
+
+
+def notify_once(
+    ledger: Ledger, context: Context, release: Release, event: str, subject: str, message: str
+) -> TeamNotified | None:
+    """Notify the team of an event, unless it has been notified.
+
+    :param ledger: the record of the releases.
+    :param context: of the task that notifies.
+    :param release: names the connection in its policy.
+    :param event: what it is about, unique in the release.
+    :param subject: the message in one line.
+    :param message: what happened and what to do.
+    :return: what goes on record; None when it is there, or the message could not be sent, which is logged.
+    """
+    if ledger.get(release.release_id, TeamNotified, event=event) is not None:
+        return None
+    if notify_team(context, release, event, subject, message) is not None:
+        return None
+    connection = release.policy.checklist.notification.connection
+    return TeamNotified(event=event, subject=subject, connection=connection)
 
 
 class TeamNotifier(BaseNotifier):

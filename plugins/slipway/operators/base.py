@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.audit import audit_entry
-from slipway.ledger.entries import LedgerEntry, TeamNotified
+from slipway.ledger.entries import LedgerEntry
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
 from slipway.ledger.plan import release_id
 from slipway.policy.release import EnvironmentName
@@ -96,21 +96,12 @@ class ReleaseOperator(BaseOperator):
         audit_entry(self.log, release.release_id, entry, repeated=not written)
 
     def notify_once(self, context: Context, release: Release, event: str, subject: str, message: str) -> None:
-        """Notify the team of an event, unless it has been notified; a message that cannot be sent is logged.
+        """Notify the team of an event, unless it has been: see :func:`slipway.notifiers.team.notify_once`."""
+        from slipway.notifiers.team import notify_once
 
-        :param context: of the running task.
-        :param release: the release; its policy names the connection.
-        :param event: what it is about, unique in the release.
-        :param subject: the message in one line.
-        :param message: what happened and what to do.
-        """
-        from slipway.notifiers.team import notify_team
-
-        if self.ledger.get(release.release_id, TeamNotified, event=event) is not None:
-            return
-        if notify_team(context, release, event, subject, message) is None:
-            connection = release.policy.checklist.notification.connection
-            self.record(release, TeamNotified(event=event, subject=subject, connection=connection))
+        notified = notify_once(self.ledger, context, release, event, subject, message)
+        if notified is not None:
+            self.record(release, notified)
 
 
 class PreflightOperator(ReleaseOperator):

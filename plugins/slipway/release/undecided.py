@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.verdict import Cause
-from slipway.ledger.entries import BakeAnswered, Person, PhaseBaked
+from slipway.ledger.entries import BakeAnswered, ChangeSettled, Person, PhaseBaked
 from slipway.release.asking import answer_of, ask, stands
-from slipway.release.foreign_change import Action, serves_new_revision
+from slipway.release.foreign_change import Action, serves_new_revision, settle_change
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.exceptions import TaskAwaitingInput
 
-    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease
     from slipway.ledger.bakes import Bake
+    from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
 
 BAKE_ON = "Bake on"
@@ -24,7 +25,7 @@ ADOPT = "Adopt the change"
 RESTORE = "Restore the split"
 ROLL_BACK = "Roll back"
 #: What is done to the services before the next bake round, where somebody else changed one.
-SETTLES: Mapping[str, Action] = {ADOPT: "adopt", RESTORE: "restore"}
+_SETTLES: Mapping[str, Action] = {ADOPT: "adopt", RESTORE: "restore"}
 _FOLLOWS: Mapping[str, str] = {
     BAKE_ON: "starts another bake round of the phase.",
     ADOPT: "keeps the services as they are, and starts another bake round at that split.",
@@ -111,6 +112,29 @@ def changed_phase(
         return None
     adopts = [ADOPT] if serves_new_revision(release, hook) else []
     return UndecidedPhase(release, bake, baked.reason, (*adopts, RESTORE, ROLL_BACK))
+
+
+def settle(
+    option: str,
+    release: Release,
+    record: Record,
+    bake: Bake,
+    hook: CloudRunTrafficHook,
+    lease: Lease,
+) -> ChangeSettled | None:
+    """Settle a change by somebody else as a person decided; None for an answer that settles none.
+
+    :param option: the option chosen.
+    :param release: the release of this run.
+    :param record: everything on record of it.
+    :param bake: the round of the bake that the change ended.
+    :param hook: the door to Cloud Run.
+    :param lease: the release's right to change its services.
+    """
+    action = _SETTLES.get(option)
+    if action is None:
+        return None
+    return settle_change(release, record, bake, hook, action=action, lease=lease)
 
 
 def answered(bake: Bake, event: Mapping[str, Any]) -> BakeAnswered:

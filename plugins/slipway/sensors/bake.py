@@ -13,9 +13,8 @@ from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
 from slipway.release.asking import answer_of
 from slipway.release.bake import announce_bake, require_shifted, skipped_bake
-from slipway.release.foreign_change import settle_change
 from slipway.release.leases import hold_services
-from slipway.release.undecided import ROLL_BACK, SETTLES, UndecidedPhase, answered, changed_phase
+from slipway.release.undecided import ROLL_BACK, UndecidedPhase, answered, changed_phase, settle
 from slipway.triggers.bake import BakeTrigger
 
 if TYPE_CHECKING:
@@ -60,6 +59,26 @@ class BakeOperator(ReleaseOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=phase.bake_seconds + phase.extension_seconds + _MARGIN_SECONDS),
         )
+
+    def call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:
+        """Put the decision before a person, and notify the team when the question is new.
+
+        :param context: Airflow's context of the task.
+        :param undecided: the phase.
+        """
+        asked, waiting, key = undecided.asked(context), undecided.ask(context), f"called/{self.phase}"
+        team = "notified when the question was put"
+        if not asked:
+            # The question stands in Airflow either way.
+            error = notify_team(context, undecided.release, key, undecided.subject, undecided.message)
+            connection = undecided.release.policy.checklist.notification.connection
+            team = f"notified via {connection}" if error is None else f"not notified: {error}"
+        sentence = (
+            f"Phase {self.phase} needs a decision within {duration(undecided.seconds)}: {undecided.reason}"
+        )
+        about = {"reason": undecided.reason, "seconds": undecided.seconds, "team": team}
+        audit(self.log, sentence, release=undecided.release.release_id, entry=key, **about)
+        raise waiting
 
 
 class BakeSensor(BakeOperator):
@@ -114,12 +133,11 @@ class BakeSensor(BakeOperator):
         """
         release = self.release(context)
         bake, _ = current_bake(self.ledger.entries(release.release_id), self.phase)
-        answer, action = answered(bake, event), SETTLES.get(answer_of(event).option)
-        if action is not None:
-            record, lease = self.ledger.entries(release.release_id), self.lease(release)
-            self.record(
-                release, settle_change(release, record, bake, self.cloud_run, action=action, lease=lease)
-            )
+        answer, record = answered(bake, event), self.ledger.entries(release.release_id)
+        option, lease = answer_of(event).option, self.lease(release)
+        settled = settle(option, release, record, bake, self.cloud_run, lease)
+        if settled is not None:
+            self.record(release, settled)
             # The evidence is of the new split only from here on.
             answer = answer.model_copy(update={"at": datetime.now(UTC)})
         self.record(release, answer)
@@ -133,22 +151,7 @@ class BakeSensor(BakeOperator):
         if answer is not None:
             return ROLL_BACK
         if (changed := changed_phase(release, bake, baked, self.cloud_run)) is not None:
-            self._call_person(context, changed)
+            self.call_person(context, changed)
         if baked.needs_a_person:
-            self._call_person(context, UndecidedPhase(release, bake, baked.reason))
+            self.call_person(context, UndecidedPhase(release, bake, baked.reason))
         return str(baked.verdict)
-
-    def _call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:
-        asked, waiting, key = undecided.asked(context), undecided.ask(context), f"called/{self.phase}"
-        team = "notified when the question was put"
-        if not asked:
-            # The question stands in Airflow either way.
-            error = notify_team(context, undecided.release, key, undecided.subject, undecided.message)
-            connection = undecided.release.policy.checklist.notification.connection
-            team = f"notified via {connection}" if error is None else f"not notified: {error}"
-        sentence = (
-            f"Phase {self.phase} needs a decision within {duration(undecided.seconds)}: {undecided.reason}"
-        )
-        about = {"reason": undecided.reason, "seconds": undecided.seconds, "team": team}
-        audit(self.log, sentence, release=undecided.release.release_id, entry=key, **about)
-        raise waiting

@@ -16,7 +16,6 @@ from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
 from slipway.release import asking, bake, undecided
 from slipway.release.undecided import ADOPT, BAKE_ON, RESTORE, ROLL_BACK
-from slipway.sensors import bake as sensor_module
 from slipway.sensors.bake import BakeSensor
 
 from tests.fake_ledger import FakeLedger
@@ -264,7 +263,7 @@ def test_the_bake_goes_on_after_the_change_is_settled(
         return ChangeSettled(phase="half", action=action, states={})
 
     monkeypatch.setattr(undecided, "serves_new_revision", lambda *_: True)
-    monkeypatch.setattr(sensor_module, "settle_change", settle)
+    monkeypatch.setattr(undecided, "settle_change", settle)
     with pytest.raises(TaskAwaitingInput):
         sensor.execute_complete(CONTEXT, dict(CHANGED))
     with pytest.raises(TaskDeferred) as deferred:
