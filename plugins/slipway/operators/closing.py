@@ -54,6 +54,7 @@ class CloseReleaseOperator(ReleaseOperator):
     def leave(self, release: Release) -> None:
         """Take the tag and the lock off the services.
 
+        :param release: the release.
         :raises ReleaseConflict: when a release that was not promoted has traffic again.
         """
         self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
