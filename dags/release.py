@@ -7,7 +7,7 @@ Releases a version of the platform to production, step by step, and rolls it bac
 |-|-|-|
 | preflight | check the request, record the rollback target, lock the services | refused, or opened |
 | 1 staging validation | deploy to staging, rehearse the rollback, test suites, load test | go or rollback |
-| 2 production preparation | configuration, backup, migration, checklist, approval | go or rollback |
+| 2 production preparation | checks, approval; then backup, migration, configuration | go or rollback |
 | 3 canary | the first share of the traffic, then a bake | go or rollback |
 | 4 gradual increase | half of the traffic, then a bake | go or rollback |
 | 5 full rollout | all of the traffic and the supporting services, then a bake | go or rollback |

@@ -12,6 +12,7 @@ from slipway.ledger.entries import (
     BakeAnswered,
     Brake,
     ChangeSettled,
+    ChangesPlanned,
     ChecklistItemChecked,
     ConfigurationChange,
     ConfigurationWritten,
@@ -119,6 +120,13 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         disk_bytes=10 * 2**30,
         used_bytes=58_141_817,
         required_bytes=2 * 2**30,
+    ),
+    ChangesPlanned(
+        environment="production",
+        revisions={WEB: (TemplateChange(field="image", before="host/b@sha256:1", after="host/b@sha256:0"),)},
+        configuration=(FLAG,),
+        migrations=("0001_token_usage_tracking",),
+        held={"0002_drop": "waits for 1.2.0"},
     ),
     DatabaseBackedUp(
         environment="production",

@@ -190,13 +190,16 @@ def rollback_tested(
     return Item(True, f"{words} (at most {limit_seconds:g} s and {maximum_age_days:g} days)", evidence)
 
 
-def go_or_no_go(checklist: Checklist, items: Mapping[ItemName, Checked | None]) -> Decision:
-    """Decide on the whole list: an item that is missing or not fulfilled is no go, unless it is optional.
+def go_or_no_go(
+    checklist: Checklist, items: Mapping[ItemName, Checked | None], names: Sequence[ItemName] = ITEMS
+) -> Decision:
+    """Decide on the list: an item that is missing or not fulfilled is no go, unless it is optional.
 
     :param checklist: the policy.
     :param items: what is on record, by name; None for one that was not checked.
+    :param names: the items to decide on.
     """
-    findings = [_finding(name, items.get(name), name in checklist.optional) for name in ITEMS]
+    findings = [_finding(name, items.get(name), name in checklist.optional) for name in names]
     return combine(findings, seconds=0)
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from slipway.analysis.pre_deployment import go_or_no_go
+from slipway.exceptions import ReleaseConflict
 from slipway.ledger.entries import (
     ApprovalDecided,
+    ChangesPlanned,
     ChecklistItemChecked,
-    ConfigurationWritten,
     Person,
     ReleaseOpened,
-    SchemaMigrated,
+    TemplateChange,
 )
 from slipway.operators.base import ReleaseOperator
-from slipway.policy.checklist import ITEMS
+from slipway.policy.checklist import CHECKED_FIRST
 from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.configuration import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -34,16 +37,20 @@ REJECT = "Reject"
 class ApproveProductionOperator(ReleaseOperator):
     """Ask a person for production, where the policy wants one to be asked; the gate that follows weighs it.
 
-    The form shows what changes in production's configuration, what was migrated, and the checklist. Whoever
-    asked for the release does not approve it, unless the policy lets them. No answer in time is a no.
+    Nothing of production has changed yet. The form shows what will: revisions, configuration and migrations,
+    with the checklist. Whoever asked for the release does not approve it, unless the policy lets them. No
+    answer in time is a no. After a no this task and those that change production are skipped.
     """
 
     def execute(self, context: Context) -> bool:
-        """Return whether production may begin, or ask."""
+        """Return true when production may be changed, or ask.
+
+        :raises AirflowSkipException: when it may not.
+        """
         release = self.release(context)
         answered = self.ledger.get(release.release_id, ApprovalDecided)
         if answered is not None:
-            return answered.approved
+            return _true_or_skip(answered)
         approval = release.policy.approval
         opened = self.ledger.get(release.release_id, ReleaseOpened)
         foreign = {} if opened is None or release.plan.leave_out_newest else opened.foreign
@@ -51,7 +58,9 @@ class ApproveProductionOperator(ReleaseOperator):
             return self._answer(release, True, "the policy asks for nobody's approval")
         record = self.ledger.entries(release.release_id)
         checklist = go_or_no_go(
-            release.policy.checklist, {name: record.get(ChecklistItemChecked, item=name) for name in ITEMS}
+            release.policy.checklist,
+            {name: record.get(ChecklistItemChecked, item=name) for name in CHECKED_FIRST},
+            CHECKED_FIRST,
         )
         if checklist.verdict != "promote":
             return self._answer(release, False, "nobody was asked: the checklist is no go")
@@ -60,10 +69,11 @@ class ApproveProductionOperator(ReleaseOperator):
         )
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
-        """Record who answered what, and return whether production may begin.
+        """Record who answered what, and return true when production may be changed.
 
         :param context: Airflow's context of the task.
         :param event: as :func:`slipway.release.asking.answer_of` reads it.
+        :raises AirflowSkipException: when it may not.
         """
         release = self.release(context)
         answer = answer_of(event)
@@ -84,8 +94,9 @@ class ApproveProductionOperator(ReleaseOperator):
         self, release: Release, approved: bool, reason: str, user: Mapping[str, Any] | None = None
     ) -> bool:
         person = None if user is None else Person(id=user["id"], name=user["name"])
-        self.record(release, ApprovalDecided(approved=approved, reason=reason, user=person))
-        return approved
+        decided = ApprovalDecided(approved=approved, reason=reason, user=person)
+        self.record(release, decided)
+        return _true_or_skip(decided)
 
     def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
         seconds = approval.answer_timeout_seconds
@@ -93,8 +104,8 @@ class ApproveProductionOperator(ReleaseOperator):
             context,
             ApprovalDecided.key_of(),
             subject=f"Release {release.version}: may it go to production?",
-            body=f"Asked for by {release.actor}. Without an answer within {seconds / 60:g} minutes it is "
-            f"rolled back.\n\n{body}",
+            body=f"Asked for by {release.actor}. Nothing of production has changed yet. Without an answer "
+            f"within {seconds / 60:g} minutes nothing will, and the release ends.\n\n{body}",
             options=(APPROVE, REJECT),
             safe=REJECT,
             seconds=seconds,
@@ -102,23 +113,39 @@ class ApproveProductionOperator(ReleaseOperator):
 
 
 def _body(record: Record, checklist: list[str]) -> str:
-    """Say in Markdown what the release changes in production before it gets traffic."""
-    configured = record.get(ConfigurationWritten, environment="production")
-    migrated = record.get(SchemaMigrated, environment="production")
-    held = [] if migrated is None else [f"{name}: {why}" for name, why in migrated.held.items()]
-    applied = () if migrated is None else migrated.applied
+    """Say in Markdown what the release is going to change in production."""
+    planned = record.get(ChangesPlanned, environment="production")
+    if planned is None:
+        raise ReleaseConflict("what the release changes is not on record; run plan_changes first")
+    held = [f"{name}: {why}" for name, why in planned.held.items()]
     return "\n\n".join(
         (
             *_exceptions(record.get(ReleaseOpened)),
+            *(_revision(service, found) for service, found in planned.revisions.items()),
             "**Configuration**",
-            table(() if configured is None else configured.changes),
+            table(planned.configuration),
             "**Schema**",
-            f"applied: {', '.join(applied) or 'nothing'}",
+            f"migrations due: {', '.join(planned.migrations) or 'none'}",
             *(["held:\n\n" + "\n".join(f"- {line}" for line in held)] if held else []),
             "**Checklist**",
             "\n".join(f"- {line}" for line in checklist),
         )
     )
+
+
+def _true_or_skip(decided: ApprovalDecided) -> bool:
+    """Return true when production may be changed.
+
+    :raises AirflowSkipException: when it may not; what follows is skipped with the task.
+    """
+    if not decided.approved:
+        raise AirflowSkipException(f"production stays as it is: {decided.reason}")
+    return True
+
+
+def _revision(service: str, changes: Sequence[TemplateChange]) -> str:
+    lines = "\n".join(f"- {change}" for change in changes) or "- nothing but its name"
+    return f"**New revision of {service}**\n\n{lines}"
 
 
 def _exceptions(opened: ReleaseOpened | None) -> Iterator[str]:

@@ -32,11 +32,7 @@ class WriteConfigurationOperator(EnvironmentOperator):
         running = store.running()
         for name, found in running.items():
             if found.state != "ENABLED":
-                raise SecretUnavailable(
-                    f"secret {store.secret(name)['secret']} version {found.version}: is {found.state}, but "
-                    "the serving revision mounts it, and a rollback would; enable it, or deploy a revision "
-                    "that mounts another"
-                )
+                raise SecretUnavailable(store.not_enabled(name, found))
         written = store.write(running)
         self.log.info("configuration of %s:\n%s", self.environment, table(written.changes))
         self.record(release, ConfigurationWritten(environment=self.environment, **written.as_fields()))

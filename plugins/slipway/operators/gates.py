@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.analysis.staging import judge_staging
-from slipway.analysis.verdict import Decision, Verdict
+from slipway.analysis.verdict import Verdict
 from slipway.exceptions import ReleaseConflict, TrafficDrift
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.entries import (
@@ -29,7 +30,7 @@ from slipway.ledger.entries import (
     SuiteRun,
 )
 from slipway.operators.base import ReleaseOperator
-from slipway.policy.checklist import ITEMS
+from slipway.policy.checklist import CHECKED_FIRST, ITEMS
 from slipway.policy.release import PhaseName
 from slipway.release.leases import hold_services
 from slipway.release.regions import inherit_evidence
@@ -157,7 +158,7 @@ class PreparationGateOperator(GateOperator):
         return self.phase if release.plan.follows is None else EARLIER_REGION
 
     def judge(self, release: Release, context: Context) -> GateDecided:
-        """Check every required entry, then the checklist.
+        """Follow a no; otherwise check every required entry, then the checklist.
 
         :param release: the release of this run.
         :param context: Airflow's context of the task.
@@ -171,15 +172,18 @@ class PreparationGateOperator(GateOperator):
             raise AirflowSkipException("phase 1 was not promoted: its gate starts the rollback")
         approval, keys = record.get(ApprovalDecided), {entry.key for entry in record}
         prepared = [kind.key_of(environment="production") for kind in PREPARED]
-        missing = [key for key in (*prepared, ApprovalDecided.key_of()) if key not in keys]
-        if missing or approval is None:
-            return self.decided(Verdict.ROLLBACK, f"not on record: {', '.join(missing)}")
         items = {name: record.get(ChecklistItemChecked, item=name) for name in ITEMS}
-        decision = go_or_no_go(release.policy.checklist, items)
+        asked = approval is None or approval.approved
+        decision = go_or_no_go(release.policy.checklist, items, ITEMS if asked else CHECKED_FIRST)
         self.log.info("checklist:\n%s", "\n".join(finding.reason for finding in decision.findings))
-        if decision.verdict is Verdict.PROMOTE and not approval.approved:
-            reason = f"not approved: {approval.reason}"
-            decision = Decision(Verdict.ROLLBACK, reason, decision.findings, decision.seconds, decision.cause)
+        if approval is not None and not approval.approved:
+            if decision.verdict is Verdict.PROMOTE:
+                reason = f"not approved: {approval.reason}"
+                decision = replace(decision, verdict=Verdict.ROLLBACK, reason=reason)
+            return GateDecided.by(decision, phase=self.phase)
+        missing = [key for key in (*prepared, ApprovalDecided.key_of()) if key not in keys]
+        if missing:
+            return self.decided(Verdict.ROLLBACK, f"not on record: {', '.join(missing)}")
         return GateDecided.by(decision, phase=self.phase)
 
 

@@ -20,6 +20,9 @@ ItemName = Literal[
 ]
 ITEMS: Sequence[ItemName] = get_args(ItemName)
 
+CHECKED_FIRST: Sequence[ItemName] = tuple(name for name in ITEMS if name != "production_configuration")
+"""The items checked before production is touched; its configuration is in place only afterwards."""
+
 TITLES: Mapping[ItemName, str] = {
     "validation_tests": "All validation tests passing",
     "business_value": "Business value metrics validated",

@@ -186,6 +186,18 @@ class ConfigurationStore:
             for change in changes(name, document, running[name].content if name in running else None)
         )
 
+    def not_enabled(self, document: str, found: Running) -> str:
+        """Say that a version which the serving revision mounts cannot be mounted again.
+
+        :param document: its name in the policy.
+        :param found: the document as the serving revision reads it.
+        """
+        return (
+            f"secret {self.secret(document)['secret']} version {found.version}: is {found.state}, but the"
+            " serving revision mounts it, and a rollback would; enable it, or deploy a revision that mounts"
+            " another"
+        )
+
     def read(self, document: str, version: int | str) -> Mapping[str, Any]:
         """Read a version of a document.
 

@@ -119,6 +119,49 @@ def configured_versions(release: Release, environment: EnvironmentName, ledger: 
     return configured.versions
 
 
+def planned_changes(
+    release: Release, environment: EnvironmentName, key: str, base: Base
+) -> tuple[TemplateChange, ...]:
+    """Name everything that the new revision is going to differ in from the one that serves.
+
+    The versions of the configuration are not known before they are written; each one mounted is named.
+
+    :param release: the release.
+    :param environment: ``staging`` or ``production``.
+    :param key: the service's key in the policy.
+    :param base: what the new revision is built on.
+    """
+    from google.cloud import run_v2
+
+    from slipway.hooks.cloud_run.revision import RevisionSpec, next_template, secrets_of
+    from slipway.hooks.cloud_run.template import template_of
+
+    policy, secrets = release.policy, release.policy.services[key].secrets
+    wanted = made_of(release, environment, key, base, dict.fromkeys(policy.configuration, 1))
+    mounts = {*secrets, *(f"{variable}_REFERENCE" for variable in secrets)}
+    spec = RevisionSpec(
+        wanted["revision"],
+        wanted["image"],
+        policy.services[key].env,
+        {},
+        wanted["min_instances"],
+        wanted["max_instances"],
+        wanted["labels"],
+        wanted["managed"] - mounts,
+    )
+    built_on = run_v2.RevisionTemplate() if base.revision is None else template_of(base.revision)
+    now = {} if base.revision is None else secrets_of(base.revision)
+    written = (
+        TemplateChange(
+            field=f"secret {variable}",
+            before=now.get(variable),
+            after=f"{policy.environments[environment].secret(document)}, as this release writes it",
+        )
+        for variable, document in secrets.items()
+    )
+    return (*changes_between(base, next_template(built_on, spec), policy, key), *written)
+
+
 def managed_variables(policy: Policy, key: str) -> frozenset[str]:
     """Return the names of the variables that a policy decides on alone.
 

@@ -18,6 +18,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from slipway.operators.approval import ApproveProductionOperator
 from slipway.operators.backup import BackUpDatabaseOperator, RehearseMigrationsOperator
+from slipway.operators.checklist import ChecklistItemOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
     CheckDatabaseOperator,
@@ -34,6 +35,7 @@ from slipway.operators.gates import (
     skip_when_inherited,
 )
 from slipway.operators.metrics import CheckDetectionPowerOperator
+from slipway.operators.planned_changes import PlanChangesOperator
 from slipway.operators.rollback_drill import RehearseRollbackOperator
 from slipway.operators.staging_tests import LoadTestOperator, TestSuiteOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
@@ -98,16 +100,14 @@ def staging_validation(services: XComArg, *, group_id: str = "phase_1_staging_va
 
 
 def production_preparation(*, group_id: str = "phase_2_production_preparation") -> Phase:
-    """Phase 2: configuration; a backup, its restore and migration elsewhere, the migration; the checklist; a
-    person's approval.
+    """Phase 2: checks and questions first, then what changes production.
+
+    Up to the approval nothing of production changes. Without it the rest is skipped, and the gate starts the
+    rollback of a release that has changed nothing.
 
     :param group_id: name of the group in the graph.
     """
-    with Phase(group_id, tooltip="Phase 2: prepare production") as group:
-        configure = WriteConfigurationOperator(task_id="write_configuration", environment="production")
-        back_up = BackUpDatabaseOperator(
-            task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
-        )
+    with Phase(group_id, tooltip="Phase 2: ask first, then prepare production") as group:
         check = CheckDatabaseOperator(
             task_id="check_database",
             environment="production",
@@ -115,22 +115,32 @@ def production_preparation(*, group_id: str = "phase_2_production_preparation") 
             retries=3,
             retry_delay=timedelta(seconds=30),
         )
+        plan = PlanChangesOperator(task_id="plan_changes", environment="production")
+        approve = ApproveProductionOperator(task_id="approve")
+        back_up = BackUpDatabaseOperator(
+            task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
+        )
         rehearse = RehearseMigrationsOperator(
             task_id="rehearse_migrations", environment="production", execution_timeout=timedelta(hours=2)
         )
         migrate = MigrateSchemaOperator(
             task_id="migrate_schema", environment="production", execution_timeout=timedelta(hours=2)
         )
+        configure = WriteConfigurationOperator(task_id="write_configuration", environment="production")
+        verify = ChecklistItemOperator(
+            task_id="check_configuration",
+            item="production_configuration",
+            execution_timeout=timedelta(minutes=5),
+        )
         gate = _gate(
             PreparationGateOperator,
             "preparation",
-            # Also when phases 1 and 2 were skipped, because their evidence is inherited.
+            # Also when phases 1 and 2 were skipped, because their evidence is inherited, and when the answer
+            # was no.
             trigger_rule=TriggerRule.NONE_FAILED,
         )
-        back_up >> rehearse
-        [check, rehearse] >> migrate
-        approve = ApproveProductionOperator(task_id="approve")
-        [configure, migrate] >> pre_deployment_checklist() >> approve >> gate
+        [check, plan] >> pre_deployment_checklist() >> approve
+        approve >> back_up >> rehearse >> migrate >> configure >> verify >> gate
     return group
 
 

@@ -82,15 +82,26 @@ def test_the_rollback_moves_traffic_first(release: DAG) -> None:
     }
 
 
-def test_a_rollback_is_rehearsed_before_staging_serves_and_the_checklist_comes_last(release: DAG) -> None:
+def test_a_rollback_is_rehearsed_before_staging_serves(release: DAG) -> None:
     rehearse = release.get_task("phase_1_staging_validation.rehearse_rollback")
     assert rehearse.upstream_task_ids == {"phase_1_staging_validation.deploy_revisions"}
     assert rehearse.downstream_task_ids == {"phase_1_staging_validation.serve_staging"}
-    checklist: Any = release.get_task("phase_2_production_preparation.checklist")
-    assert checklist.downstream_task_ids == {"phase_2_production_preparation.approve"}
-    approve = release.get_task("phase_2_production_preparation.approve")
-    assert approve.downstream_task_ids == {"phase_2_production_preparation.go_or_rollback"}
-    assert checklist.expand_input.value == {"item": list(ITEMS)}
+
+
+def test_production_is_asked_about_before_it_is_touched(release: DAG) -> None:
+    phase = "phase_2_production_preparation"
+    checklist: Any = release.get_task(f"{phase}.checklist")
+    verify: Any = release.get_task(f"{phase}.check_configuration")
+    approve = release.get_task(f"{phase}.approve")
+    assert checklist.downstream_task_ids == {approve.task_id}
+    before = {f"{phase}.{name}" for name in ("check_database", "plan_changes", "checklist")}
+    assert {task for task in approve.get_flat_relative_ids(upstream=True) if task.startswith(phase)} == before
+    touching = ("back_up_database", "rehearse_migrations", "migrate_schema", "write_configuration")
+    following = approve
+    for name in (*touching, "check_configuration", "go_or_rollback"):
+        assert following.downstream_task_ids == {f"{phase}.{name}"}
+        following = release.get_task(f"{phase}.{name}")
+    assert sorted([*checklist.expand_input.value["item"], verify.item]) == sorted(ITEMS)
     gate = release.get_task("phase_2_production_preparation.go_or_rollback")
     assert gate.get_flat_relative_ids(upstream=True) >= {
         task for task in release.task_ids if task.startswith("phase_2") and "_or_" not in task
@@ -169,7 +180,7 @@ def test_the_schema_is_checked_before_the_release_is_opened(release: DAG) -> Non
 
 def test_production_is_migrated_after_its_backup_was_restored_and_migrated_elsewhere(release: DAG) -> None:
     migrate = release.get_task(f"{PHASES[1]}.migrate_schema")
-    assert migrate.upstream_task_ids == {f"{PHASES[1]}.rehearse_migrations", f"{PHASES[1]}.check_database"}
+    assert migrate.upstream_task_ids == {f"{PHASES[1]}.rehearse_migrations"}
     assert release.get_task(f"{PHASES[1]}.rehearse_migrations").upstream_task_ids == {
         f"{PHASES[1]}.back_up_database"
     }

@@ -69,6 +69,7 @@ from slipway.ledger.entries.rollback import (
     TrafficRestoredAgain,
 )
 from slipway.ledger.entries.staging import (
+    ChangesPlanned,
     ChecklistItemChecked,
     ConfigurationWritten,
     LoadTested,
@@ -95,6 +96,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     ServicesLocked,
     ConfigurationWritten,
     DatabaseChecked,
+    ChangesPlanned,
     DatabaseBackedUp,
     MigrationsRehearsed,
     BackfillProgressed,
@@ -145,6 +147,7 @@ __all__ = [
     "Brake",
     "CatalogTable",
     "ChangeSettled",
+    "ChangesPlanned",
     "ChecklistItemChecked",
     "ConfigurationChange",
     "ConfigurationWritten",

@@ -47,6 +47,38 @@ class ConfigurationWritten(InheritableEntry):
         return f"Configuration of {self.environment} written: {versions or 'none'}; {changed(self.changes)}"
 
 
+class ChangesPlanned(LedgerEntry):
+    """What the release is going to change, found before anything of it changes.
+
+    :param environment: ``production``.
+    :param revisions: by service, everything that the new revision differs in from the one that serves.
+    :param configuration: the settings that change, from what is in force now.
+    :param migrations: the migrations that are due.
+    :param held: by migration that is held, what it waits for.
+    """
+
+    KEY: ClassVar[str] = "planned/{environment}"
+    WRITER: ClassVar[str] = "PlanChangesOperator"
+
+    environment: EnvironmentName
+    revisions: Mapping[str, tuple[TemplateChange, ...]]
+    configuration: tuple[ConfigurationChange, ...] = ()
+    migrations: tuple[str, ...] = ()
+    held: Mapping[str, str] = {}
+
+    @property
+    def sentence(self) -> str:
+        """Everything that is going to change."""
+        revisions = "; ".join(
+            f"{service}: {'; '.join(map(str, found)) or 'nothing'}"
+            for service, found in self.revisions.items()
+        )
+        return (
+            f"Planned for {self.environment}: {revisions}. Configuration {changed(self.configuration)}."
+            f" Migrations due: {listed(self.migrations)}"
+        )
+
+
 def changed(changes: tuple[ConfigurationChange, ...]) -> str:
     """Return the settings that change, as people read them."""
     shown = [f"{c.document} {c.key} {c.before} -> {c.after}{f' {c.unit}' if c.unit else ''}" for c in changes]

@@ -83,7 +83,8 @@ def rolled_back(product: Product) -> FlagsRolledBack:
 
 
 def test_a_rollback_leaves_the_flags_as_they_were_when_the_release_began(product: Product) -> None:
-    product.open()
+    steps = Steps(product)
+    steps.run(OpenReleaseOperator(task_id="open_release", validated=steps.validated))
     with pytest.raises(AirflowSkipException, match="wrote no configuration"):
         roll_back().execute(product.context)
     write().execute(product.context)

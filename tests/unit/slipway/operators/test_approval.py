@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import (
     ApprovalDecided,
+    ChangesPlanned,
     ChecklistItemChecked,
     ConfigurationChange,
     ConfigurationWritten,
@@ -27,7 +28,7 @@ from slipway.ledger.entries import (
 )
 from slipway.operators.approval import APPROVE, REJECT, ApproveProductionOperator
 from slipway.operators.gates import PreparationGateOperator
-from slipway.policy.checklist import ITEMS
+from slipway.policy.checklist import CHECKED_FIRST, ITEMS
 from slipway.policy.release import Policy, load_policy
 from slipway.release import asking
 
@@ -37,7 +38,14 @@ from tests.fake_task_state import FakeTaskState
 CHANGE = ConfigurationChange(document="pricing-config", key="markup", before="1.2", after="1.3", unit="x")
 RECORD: Sequence[LedgerEntry] = (
     GateDecided(phase="staging", verdict=Verdict.PROMOTE, reason="all well"),
-    ConfigurationWritten(environment="production", versions={}, changes=(CHANGE,)),
+    ChangesPlanned(
+        environment="production",
+        revisions={"web": (TemplateChange(field="image", before="r/web:1", after="r/web:2"),)},
+        configuration=(CHANGE,),
+        migrations=("0014_column",),
+        held={"0015_drop": "waits for 0014_column"},
+    ),
+    ConfigurationWritten(environment="production", versions={}),
     DatabaseChecked(
         environment="production", linted=True, due=(), tables=(), disk_bytes=9, used_bytes=1, required_bytes=2
     ),
@@ -45,9 +53,7 @@ RECORD: Sequence[LedgerEntry] = (
     MigrationsRehearsed(
         environment="production", backup="1", instance="copy", rows={}, rehearsed=(), seconds=1
     ),
-    SchemaMigrated(
-        environment="production", applied=("0014_column",), held={"0015_drop": "waits for 0014_column"}
-    ),
+    SchemaMigrated(environment="production", applied=("0014_column",)),
 )
 FINE = {item: ChecklistItemChecked(item=item, passed=True, reason=f"{item} is fine") for item in ITEMS}
 CONTEXT: Any = {}
@@ -133,7 +139,9 @@ def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_defau
         "Asked for by ada",
         "| document | key | now | new | unit |",
         "| pricing-config | markup | 1.2 | 1.3 | x |",
-        "applied: 0014_column",
+        "- image r/web:1 -> r/web:2",
+        "Nothing of production has changed yet",
+        "migrations due: 0014_column",
         "0015_drop: waits for 0014_column",
         f"{ITEMS[0]} is fine",
     ):
@@ -153,12 +161,16 @@ def test_the_gate_follows_the_answer(
     asked: list[dict[str, Any]], option: str, user: str | None, verdict: str, words: str
 ) -> None:
     task = operator()
-    assert task.on_answer(CONTEXT, answer(option, user)) is (verdict == "promote")
+    for follow in (lambda: task.on_answer(CONTEXT, answer(option, user)), lambda: task.execute(CONTEXT)):
+        if verdict == "promote":
+            assert follow()
+        else:
+            with pytest.raises(AirflowSkipException, match="production stays as it is"):
+                follow()
+    assert asked == [], "run again, it does not ask again"
     decision = gate(task)
     assert decision.verdict == verdict
     assert words in decision.reason
-    assert task.execute(CONTEXT) is (verdict == "promote"), "run again, it does not ask again"
-    assert asked == []
 
 
 def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[dict[str, Any]]) -> None:
@@ -181,7 +193,8 @@ def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go
     assert operator(POLICY.model_copy(update={"approval": None})).execute(CONTEXT) is True
     failed = ChecklistItemChecked(item=ITEMS[0], passed=False, reason="it is not")
     task = operator(ASKING, **{str(ITEMS[0]): failed})
-    assert task.execute(CONTEXT) is False
+    with pytest.raises(AirflowSkipException, match="the checklist is no go"):
+        task.execute(CONTEXT)
     assert gate(task).verdict == "rollback"
     assert "it is not" in gate(task).reason
     assert asked == []
@@ -194,3 +207,16 @@ def test_the_next_try_waits_for_the_answer_that_the_last_one_did_not_record(
         with pytest.raises(TaskAwaitingInput):
             operator().execute(CONTEXT)
     assert len(asked) == 1
+
+
+def test_what_can_only_be_said_after_the_writing_is_not_asked_before_it(asked: list[dict[str, Any]]) -> None:
+    task = operator()
+    task.__dict__["ledger"] = FakeLedger(
+        *(entry for entry in RECORD if not isinstance(entry, ConfigurationWritten | SchemaMigrated)),
+        *(FINE[item] for item in CHECKED_FIRST),
+    )
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(CONTEXT)
+    with pytest.raises(AirflowSkipException):
+        task.on_answer(CONTEXT, answer(REJECT, "jo"))
+    assert gate(task).reason == "not approved: jo answered 'Reject'", "and not what was never written"

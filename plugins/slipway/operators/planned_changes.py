@@ -1,0 +1,53 @@
+"""The operator that says what a release is going to change in production, before anything of it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipway.exceptions import SecretUnavailable
+from slipway.ledger.entries import ChangesPlanned
+from slipway.operators.database import SchemaOperator
+from slipway.release.configuration import ConfigurationStore, table
+from slipway.release.new_revision import base_of, planned_changes
+from slipway.release.schema import identity_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class PlanChangesOperator(SchemaOperator):
+    """Compare what serves now with what will serve: revisions, configuration and schema; changes nothing.
+
+    :param environment: ``production``.
+    :raises SecretUnavailable: when a version that the serving revision mounts is not enabled: a rollback
+        could then start no instance.
+    """
+
+    def execute(self, context: Context) -> None:
+        """Put the changes on record, for the approval."""
+        release = self.release(context)
+        store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
+        running = store.running()
+        for name, found in running.items():
+            if found.state != "ENABLED":
+                raise SecretUnavailable(store.not_enabled(name, found))
+        schema = self.due(
+            release, self.schema_hook(release).applied(identity_of(release.policy, self.environment))
+        )
+        planned = ChangesPlanned(
+            environment=self.environment,
+            revisions={
+                service.names[self.environment]: planned_changes(
+                    release,
+                    self.environment,
+                    key,
+                    base_of(release, self.environment, key, self.cloud_run, self.ledger),
+                )
+                for key, service in release.plan.services.items()
+            },
+            configuration=store.changes(running),
+            migrations=tuple(migration.name for migration in schema.due),
+            held=schema.held,
+        )
+        self.log.info("configuration of %s:\n%s", self.environment, table(planned.configuration))
+        self.record(release, planned)
