@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
+from slipway.ledger.bakes import Bake
 from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash
 from slipway.ledger.entries import (
     LedgerEntry,
@@ -93,6 +94,22 @@ class FakeOperations:
         return FakeOperation(self.names, (release_id, step_of(kind, service=service, **parts)))
 
 
+class FakeDrawings:
+    """The drawings, by release and bake."""
+
+    def __init__(self) -> None:
+        self.svg: dict[tuple[str, Bake], str] = {}
+
+    def keep(self, release_id: str, bake: Bake, svg: str) -> None:
+        self.svg.setdefault((release_id, bake), svg)
+
+    def kept(self, release_id: str) -> set[Bake]:
+        return {bake for of, bake in self.svg if of == release_id}
+
+    def read(self, release_id: str, bake: Bake) -> str | None:
+        return self.svg.get((release_id, bake))
+
+
 class FakeListing:
     """The releases as a list."""
 
@@ -151,6 +168,8 @@ class FakeLedger(Ledger):
         self.leases = self.locks  # type: ignore[assignment]
         self.operations = FakeOperations()  # type: ignore[assignment]
         self.listing = FakeListing(self)  # type: ignore[assignment]
+        self.drawn = FakeDrawings()
+        self.drawings = self.drawn  # type: ignore[assignment]
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
         if plan.release_id not in self.opened:

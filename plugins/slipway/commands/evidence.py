@@ -10,10 +10,8 @@ import sys
 from pathlib import Path
 
 from slipway.commands.arguments import add_ledger, add_release
-from slipway.ledger.bakes import recorded_bakes
-from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger
-from slipway.ui.evidence_plot import draw
+from slipway.release.drawings import drawable, drawing_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,15 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     ledger, written = Ledger(arguments.connection), 0
     release = ledger.release(arguments.release)
     record = ledger.entries(release.release_id)
-    recorded = (found for phase in release.policy.phases for found in recorded_bakes(record, phase))
-    for bake, decision in recorded:
-        evidence = record.get(EvidenceRecorded, phase=bake.phase, round=bake.number)
-        if evidence is None:
-            continue
-        title = f"Release {release.version}, phase {bake.title}"
+    for bake, verdict, evidence in drawable(release, record):
         path = arguments.folder / f"{release.release_id}-{evidence.key.replace('/', '-')}.svg"
         arguments.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(draw(title, evidence.record(), release.policy, decision))
+        path.write_text(drawing_of(release, bake, verdict, evidence))
         print(path)
         written += 1
     if not written:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash, first_broken
+from slipway.ledger.drawings import LedgerDrawings
 from slipway.ledger.entries import (
     LedgerEntry,
     PromotionRolledBack,
@@ -69,6 +70,7 @@ class Ledger:
         self.leases = LedgerLeases(self._store)
         self.operations = LedgerOperations(self._store)
         self.listing = LedgerListing(self._store)
+        self.drawings = LedgerDrawings(self._store)
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
         """Open a release and lock its services, all or nothing; done again it changes nothing.

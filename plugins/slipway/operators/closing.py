@@ -29,6 +29,7 @@ from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
 from slipway.release.acts import read_acts
 from slipway.release.address import service_address
+from slipway.release.drawings import keep_drawings
 from slipway.release.ending import leave_services, require_promoted_splits
 from slipway.release.monitoring_files import read_alerts
 from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
@@ -95,7 +96,7 @@ class CloseReleaseOperator(ReleaseOperator):
             self.close(release, "rolled_back", reason)
 
     def notify_outcome(self, context: Context, release_id: str) -> None:
-        """Notify the team, once, of how a release ended.
+        """Notify the team, once, of how a release ended; then draw the evidence that is not drawn yet.
 
         :param context: of the running task.
         :param release_id: the release, which is closed.
@@ -104,6 +105,7 @@ class CloseReleaseOperator(ReleaseOperator):
         record = self.ledger.entries(release_id)
         subject = f"Release {release.version}: {outcome_of(release)}"
         self.notify_once(context, release, "outcome", subject, outcome_message(release, record))
+        keep_drawings(release, self.ledger)
 
 
 class CloseRolledBackOperator(CloseReleaseOperator):

@@ -13,6 +13,7 @@ from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
 from slipway.release.asking import answer_of
 from slipway.release.bake import announce_bake, require_shifted, skipped_bake
+from slipway.release.drawings import keep_drawings
 from slipway.release.leases import hold_services
 from slipway.release.undecided import ROLL_BACK, UndecidedPhase, answered, changed_phase, settle
 from slipway.triggers.bake import BakeTrigger
@@ -61,7 +62,7 @@ class BakeOperator(ReleaseOperator):
         )
 
     def call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:
-        """Put the decision before a person, and notify the team when the question is new.
+        """Put the decision before a person, notify the team when the question is new, draw the evidence.
 
         :param context: Airflow's context of the task.
         :param undecided: the phase.
@@ -78,6 +79,7 @@ class BakeOperator(ReleaseOperator):
         )
         about = {"reason": undecided.reason, "seconds": undecided.seconds, "team": team}
         audit(self.log, sentence, release=undecided.release.release_id, entry=key, **about)
+        keep_drawings(undecided.release, self.ledger)
         raise waiting
 
 
@@ -154,4 +156,7 @@ class BakeSensor(BakeOperator):
             self.call_person(context, changed)
         if baked.needs_a_person:
             self.call_person(context, UndecidedPhase(release, bake, baked.reason))
+        if baked.verdict != "rollback":
+            # A rollback comes first; its evidence is drawn when the release closes.
+            keep_drawings(release, self.ledger)
         return str(baked.verdict)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, get_args
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from slipway.ledger.bakes import Bake, recorded_bakes
-from slipway.ledger.chain import Record, first_broken
-from slipway.ledger.entries import EvidenceRecorded, PhaseBaked, ReleaseOpened
-from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.chain import first_broken
+from slipway.ledger.entries import EvidenceRecorded, ReleaseOpened
+from slipway.ledger.ledger import Ledger
 from slipway.ledger.timeline import headline, outcome_of, phases, traffic
 from slipway.policy.release import PhaseName
 from slipway.ui.access import RELEASE_DAG
-from slipway.ui.drawing import drawing_of
 from slipway.ui.headers import DRAWING_POLICY
 from slipway.ui.sources import read_targets, reading_ledger
 from slipway.ui.templates import HERE, respond
 
 PER_PAGE = 25
-_ONE_AT_A_TIME = CapacityLimiter(1)
 
 router = APIRouter()
 
@@ -41,8 +38,7 @@ def releases(request: Request, page: Annotated[int, Query(ge=1, le=10_000)] = 1)
 def release(request: Request, release_id: ReleaseId) -> Response:
     """Show a release."""
     with reading_ledger() as ledger:
-        found, entries = _read(ledger, release_id)
-    return _release_page(request, found, entries)
+        return _release_page(request, ledger, release_id)
 
 
 @router.get("/dags/{dag_id}/runs/{run_id}")
@@ -59,28 +55,17 @@ def run(request: Request, dag_id: AirflowId, run_id: AirflowId) -> Response:
                 " tasks say which."
             )
             return respond(request, "message.html", title="No release", sentence=sentence)
-        found, entries = _read(ledger, release_id)
-    return _release_page(request, found, entries)
+        return _release_page(request, ledger, release_id)
 
 
 @router.get("/releases/{release_id}/evidence/{phase}/{number}.svg")
-async def drawing(
-    release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]
-) -> Response:
-    """Draw the evidence of a bake; who waits for a drawing before holds none of the API server's threads."""
-    text = await to_thread.run_sync(_drawing, release_id, Bake(phase, number), limiter=_ONE_AT_A_TIME)
-    return Response(text, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
-
-
-def _drawing(release_id: str, bake: Bake) -> str:
+def drawing(release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]) -> Response:
+    """Show the evidence of a bake as it was drawn at its verdict."""
     with reading_ledger() as ledger:
-        found, entries = _read(ledger, release_id)
-    by_key = {entry.key: entry for entry in entries}
-    which: dict[str, str | int] = {"phase": bake.phase, "round": bake.number}
-    evidence, verdict = (by_key.get(kind.key_of(**which)) for kind in (EvidenceRecorded, PhaseBaked))
-    if evidence is None or verdict is None:
+        svg = ledger.drawings.read(ledger.release(release_id).release_id, Bake(phase, number))
+    if svg is None:
         raise HTTPException(404)
-    return drawing_of(found, bake, evidence, verdict)
+    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
 
 
 @router.get("/releases/{release_id}/ledger.json")
@@ -118,14 +103,15 @@ def leave_frame() -> Response:
     return FileResponse(HERE / "static" / "leave_frame.js", media_type="text/javascript")
 
 
-def _read(ledger: Ledger, release_id: str) -> tuple[Release, Record]:
-    return ledger.release(release_id), ledger.entries(release_id)
-
-
-def _release_page(request: Request, found: Release, entries: Record) -> Response:
+def _release_page(request: Request, ledger: Ledger, release_id: str) -> Response:
+    found, entries, drawn = (
+        ledger.release(release_id),
+        ledger.entries(release_id),
+        ledger.drawings.kept(release_id),
+    )
     keys = {entry.key for entry in entries}
     bakes = [
-        (bake, verdict)
+        (bake, verdict, bake in drawn)
         for phase in get_args(PhaseName)
         for bake, verdict in recorded_bakes(entries, phase)
         if EvidenceRecorded.key_of(phase=phase, round=bake.number) in keys

@@ -15,6 +15,7 @@ from slipway.ledger.chain import canonical, entry_hash
 from slipway.ledger.entries import GateDecided, ReleaseTagged
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.timeline import summary_line
+from slipway.release.drawings import keep_drawings
 
 from tests.integration.slipway.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
@@ -77,6 +78,7 @@ def test_every_answer_keeps_the_browser_within_airflow(reader: TestClient, ledge
 def test_a_rolled_back_release_tells_the_whole_story(reader: TestClient, ledger: Ledger) -> None:
     release = open_release(ledger, "1.2.0", run_id="manual__2026-11-25T22:00:00+00:00")
     reason = roll_back_from_canary(ledger, release)
+    keep_drawings(release, ledger)
     answer = reader.get(f"/slipway/releases/{release.release_id}")
     assert answer.status_code == 200
     words = text_of(answer.text)

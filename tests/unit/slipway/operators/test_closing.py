@@ -34,6 +34,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(closing, "restore_stable_traffic", restore)
     monkeypatch.setattr(closing, "leave_services", leave)
     monkeypatch.setattr(team, "notify_team", lambda *_: steps.append("team notified"))
+    monkeypatch.setattr(closing, "keep_drawings", lambda *_: steps.append("evidence drawn"))
     return steps
 
 
@@ -47,7 +48,7 @@ def test_a_rolled_back_release_is_closed_only_after_its_services_were_read_and_l
     assert (closed.outcome, closed.reason) == ("rolled_back", "canary: 5 % errors")
     keys = [entry.key for entry in ledger.entries(release.release_id)]
     assert keys == ["opened", "gate/canary", "left/production", "closed", "notified/outcome"]
-    assert done[:2] == ["traffic restored", "services released"]
+    assert done[:4] == ["traffic restored", "services released", "team notified", "evidence drawn"]
 
 
 def test_the_verdict_is_green_for_a_promoted_release_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,14 @@ def gate(sensor: BakeSensor) -> GateDecided:
     made = BakeGateOperator(task_id="gate", phase="half")
     made.__dict__["ledger"] = sensor.ledger
     return made.judge(RELEASE, {})
+
+
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The releases whose evidence is drawn."""
+    releases: list[str] = []
+    monkeypatch.setattr(bake, "keep_drawings", lambda release, _: releases.append(release.release_id))
+    return releases
 
 
 @pytest.fixture(autouse=True)
@@ -276,3 +285,19 @@ def test_the_bake_goes_on_after_the_change_is_settled(
     answered = record.get(BakeAnswered, phase="half")
     assert answered is not None
     assert answered.bake_on
+
+
+def test_the_evidence_is_drawn_at_the_verdict_but_a_rollback_comes_first(
+    sensor: BakeSensor, asked: list[dict[str, Any]], drawn: list[str]
+) -> None:
+    sensor.execute_complete(CONTEXT, {**FROZEN, "verdict": "rollback", "needs_a_person": False})
+    assert drawn == []
+
+
+@pytest.mark.parametrize("event", [PROMOTED, FROZEN])
+def test_the_evidence_is_drawn_at_a_verdict_that_promotes_or_needs_a_decision(
+    sensor: BakeSensor, asked: list[dict[str, Any]], drawn: list[str], event: dict[str, Any]
+) -> None:
+    with suppress(TaskAwaitingInput):
+        sensor.execute_complete(CONTEXT, dict(event))
+    assert drawn == ["r"]

@@ -10,7 +10,7 @@ from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import Judged
 from slipway.policy.release import load_policy
-from slipway.ui.evidence_plot import draw
+from slipway.release.evidence_plot import draw
 
 
 def test_every_metric_has_a_panel_and_nothing_is_loaded_from_elsewhere() -> None:

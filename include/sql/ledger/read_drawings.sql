@@ -1,0 +1,1 @@
+SELECT phase, round FROM drawing WHERE release_id = %(release_id)s
