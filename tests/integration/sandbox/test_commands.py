@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import pytest
 
 from sandbox.supervisor import credentials, ports, shutdown
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
+from tests import sampling
 from tests.own_sandbox import Run
 from tests.waiting import until
 
@@ -100,8 +102,10 @@ def test_cloud_comes_up_once_and_goes_down(own: Settings, run: Run) -> None:
     assert run("down").returncode == 0, "down of nothing is fine"
 
 
-@pytest.mark.parametrize("log", ["postgres", "cloud", "seed"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("log", "number"),
+    sampling.sampled(itertools.product(("postgres", "cloud", "seed"), (signal.SIGINT, signal.SIGTERM)), 3),
+)
 def test_interrupted_start_leaves_nothing(
     own: Settings, variables: dict[str, str], tmp_path: Path, log: str, number: signal.Signals
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +14,13 @@ import websocket
 
 from include.load_test.prompts import corpus
 from tests.integration.sandbox.platform.services import Service, User
+from tests.waiting import BOUND_SECONDS
 
 pytestmark = pytest.mark.sandbox
 StartBackend = Callable[..., Service]
 NewUser = Callable[[Service], User]
+EVENTS = ("websocket_events_total", "outcome", "delivered", "lost")
+QUIET_SECONDS = 0.5
 KINDS = ["optimization.started", "cost.updated", "optimization.completed"]
 
 
@@ -38,21 +42,32 @@ def _handshake(user: User) -> int:
     return int(socket.getstatus() or 0)
 
 
-def _watch(user: User, requests: int, silence: float = 0.3) -> list[dict[str, Any]]:
-    """Send prompts on one WebSocket; return the events until none comes any more, each with its latency."""
+def _watch(user: User, requests: int) -> list[dict[str, Any]]:
+    """Send prompts on one WebSocket; return every event that was not lost, each with its latency."""
     events: list[dict[str, Any]] = []
+    before = _counted(user.service, *EVENTS)
+
+    def all_here() -> bool:
+        delivered, lost = (
+            now - then for now, then in zip(_counted(user.service, *EVENTS), before, strict=True)
+        )
+        return delivered + lost == len(KINDS) * requests and len(events) == delivered
+
     socket = _connect(user)
     try:
         for prompt in corpus(requests):
             body = {"session_key": f"of-{user.user_id}", "agent_name": "a", "model": prompt.model}
             socket.send(json.dumps({"type": "optimize", **body, "prompt": prompt.text}))
-        socket.settimeout(silence)
-        while True:
-            try:
-                event = json.loads(socket.recv())
-            except websocket.WebSocketTimeoutException:
-                return events
-            events.append({**event, "latency": time.time() - event["emitted_at"]})
+        socket.settimeout(QUIET_SECONDS)
+        deadline = time.monotonic() + BOUND_SECONDS
+        while not all_here():
+            assert time.monotonic() < deadline, f"{len(events)} events"
+            # Without a break while events come, so that none is late because of the questions in between.
+            with suppress(websocket.WebSocketTimeoutException):
+                while True:
+                    event = json.loads(socket.recv())
+                    events.append({**event, "latency": time.time() - event["emitted_at"]})
+        return events
     finally:
         socket.shutdown()
 
@@ -115,17 +130,17 @@ def test_wrong_costs(start_backend: StartBackend, new_user: NewUser) -> None:
 
 def test_lost_events(start_backend: StartBackend, new_user: NewUser) -> None:
     service = start_backend(FAULT_EVENT_LOSS_RATE="0.3")
-    before = _counted(service, "websocket_events_total", "outcome", "delivered", "lost")
+    before = _counted(service, *EVENTS)
     events = _watch(new_user(service), requests=40)
     assert 60 < len(events) < 108
-    after = _counted(service, "websocket_events_total", "outcome", "delivered", "lost")
+    after = _counted(service, *EVENTS)
     assert [new - old for old, new in zip(before, after, strict=True)] == [len(events), 120 - len(events)]
 
 
 def test_late_events(start_backend: StartBackend, new_user: NewUser) -> None:
     service = start_backend(FAULT_EVENT_DELAY_SECONDS="0.25")
     before = service.metric("websocket_event_latency_seconds_count")
-    events = _watch(new_user(service), requests=2, silence=1.0)
+    events = _watch(new_user(service), requests=2)
     assert [event["type"] for event in events] == KINDS * 2
     assert all(event["latency"] >= 0.25 for event in events)
     assert service.metric("websocket_event_latency_seconds_bucket", le="0.2") == 0

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import pytest
 import websocket
@@ -16,6 +17,7 @@ import websocket
 from include.load_test.event_socket import SERVICE_RESTART, ClosedError, receive
 from include.load_test.prompts import corpus
 from tests.integration.sandbox.platform.services import Service, User, backend_environment, start
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 # Cloud Run ends an instance by force this long after it asked it to stop.
@@ -27,6 +29,12 @@ PROMPT = corpus(1)[0]
 def _connect(user: User) -> websocket.WebSocket:
     url = f"{user.service.url.replace('http', 'ws')}/v1/events?token={user.token}"
     return websocket.create_connection(url, timeout=10)
+
+
+def _connections(service: Service) -> int:
+    """How many clients the service has."""
+    found = psutil.Process(service.process.pid).net_connections("tcp")
+    return sum(found.status == psutil.CONN_ESTABLISHED for found in found)
 
 
 def _ask(socket: websocket.WebSocket) -> None:
@@ -45,12 +53,13 @@ def test_requests_and_events_in_progress_are_finished(
         with ThreadPoolExecutor(max_workers=3) as pool:
             answers = [pool.submit(user.optimize, prompt) for prompt in corpus(3)]
             _ask(socket)
-            time.sleep(0.4)
+            assert receive(socket)["type"] == "optimization.started"
+            until(lambda: _connections(service) == 4, "three requests and the socket")
             began = time.monotonic()
             service.terminate()
             assert [answer.result().status_code for answer in answers] == [200] * 3
-        events = [receive(socket)["type"] for _ in range(3)]
-        assert events == ["optimization.started", "cost.updated", "optimization.completed"]
+        events = [receive(socket)["type"] for _ in range(2)]
+        assert events == ["cost.updated", "optimization.completed"]
         with pytest.raises(ClosedError) as closed:
             receive(socket)
         assert closed.value.code == SERVICE_RESTART
@@ -75,7 +84,6 @@ def test_idle_clients_are_served_to_the_end_and_nothing_new_is_accepted(
     try:
         user.optimize(PROMPT).raise_for_status()
         service.terminate()
-        time.sleep(0.1)
         # This request comes on a connection that was kept from before.
         answer = user.optimize(PROMPT)
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
@@ -98,7 +106,9 @@ def test_endless_work_is_cut_off_within_the_bound(database: str, tmp_path: Path,
     socket = _connect(new_user(service))
     try:
         _ask(socket)
-        time.sleep(0.3)
+        socket.ping()
+        opcode, _ = socket.recv_data(control_frame=True)
+        assert opcode == websocket.ABNF.OPCODE_PONG, "what was sent before has arrived too"
         began = time.monotonic()
         service.terminate()
         with pytest.raises(ClosedError) as closed:
