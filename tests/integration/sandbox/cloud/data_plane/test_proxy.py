@@ -132,11 +132,15 @@ async def test_replaced_revision_is_drained(cloud: CloudProcess, clients: Client
     """A revision without traffic and tag ends, but only after its requests and its WebSockets."""
     service = await asyncio.to_thread(two_revisions, clients, service_id)
     old = f"{service_id}-a"
+
+    def at_work() -> bool:
+        return 'app_requests_total{path="/slow"} 1.0' in httpx.get(f"{service.uri}/metrics").text
+
     async with httpx.AsyncClient(base_url=service.uri) as client:
         process = int((await client.get("/process")).text)
         slow = asyncio.create_task(client.get("/slow?1.5"))
         async with websockets.connect(service.uri.replace("http", "ws"), proxy=None) as socket:
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(wait_for, at_work, "the slow request at work")
             await asyncio.to_thread(clients.shift, service.name, to(f"{service_id}-b", 100))
             assert (await slow).headers["x-slipway-revision"] == old
             await socket.send("still there")
