@@ -14,6 +14,8 @@ LIBRARIES = (
     "airflow.providers.postgres.hooks.postgres",
     "google.cloud.run_v2",
     "google.cloud.secretmanager_v1",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
     "numpy",
 )
 
