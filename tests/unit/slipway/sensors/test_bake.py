@@ -80,7 +80,9 @@ def gate(sensor: BakeSensor) -> GateDecided:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The releases whose evidence is drawn."""
     releases: list[str] = []
-    monkeypatch.setattr(bake, "keep_drawings", lambda release, _: releases.append(release.release_id))
+    monkeypatch.setattr(
+        "slipway.sensors.bake.keep_drawings", lambda release, _: releases.append(release.release_id)
+    )
     return releases
 
 
