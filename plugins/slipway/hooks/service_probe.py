@@ -33,7 +33,7 @@ class ServiceProbeHook(BaseHook):
         A request that is not answered, or whose answer names nobody, counts under :data:`UNNAMED`.
 
         :param url: base URL of the service.
-        :param path: what is asked for.
+        :param path: path of the request.
         :param header: header in which the service names its revision.
         :param requests: how many to send, one after the other.
         :param timeout: bound of one request, in seconds.

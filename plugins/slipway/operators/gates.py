@@ -188,7 +188,7 @@ class PreparationGateOperator(GateOperator):
 
 
 class BakeGateOperator(GateOperator):
-    """Follow the verdict of the phase's last watch; a phase still on hold at its end is rolled back.
+    """Follow the verdict of the phase's last bake round; a phase still on hold at its end is rolled back.
 
     :param phase: ``canary``, ``half`` or ``full``.
     """

@@ -23,7 +23,7 @@ def trigger_run(
     :param run_id: name of the run. A task that does not wait is skipped when there is one of this name.
     :param conf: conf of the run.
     :param wait: defer until the run has ended; then Airflow calls the operator's ``execute_complete``.
-    :param poll_seconds: seconds between two looks at the run's state, when waiting.
+    :param poll_seconds: seconds between two reads of the run's state, when waiting.
     :raises DagRunTriggerException: which starts the run.
     """
     raise DagRunTriggerException(
@@ -45,7 +45,7 @@ def wait_for_run(dag_id: str, run_id: str, *, poll_seconds: float) -> NoReturn:
 
     :param dag_id: DAG of the run.
     :param run_id: name of the run.
-    :param poll_seconds: seconds between two looks at the run's state.
+    :param poll_seconds: seconds between two reads of the run's state.
     :raises TaskDeferred: to the triggerer.
     """
     from airflow.providers.standard.triggers.external_task import DagStateTrigger

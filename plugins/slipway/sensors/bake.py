@@ -51,7 +51,7 @@ class BakeOperator(ReleaseOperator):
             trigger=BakeTrigger(
                 release_id=release.release_id,
                 phase=self.phase,
-                watch=bake.number,
+                bake_round=bake.number,
                 started_at=started_at.isoformat(),
                 ledger_conn_id=self.ledger_conn_id,
                 gcp_conn_id=self.gcp_conn_id,

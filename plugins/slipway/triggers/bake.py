@@ -38,7 +38,7 @@ class BakeTrigger(BaseTrigger):
 
     :param release_id: the release.
     :param phase: ``canary``, ``half`` or ``full``.
-    :param watch: number of the bake round; 1 for the first.
+    :param bake_round: number of the bake round; 1 for the first.
     :param started_at: ISO moment at which the phase's traffic was in force, or this bake round began.
     :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
@@ -50,7 +50,7 @@ class BakeTrigger(BaseTrigger):
         *,
         release_id: str,
         phase: PhaseName,
-        watch: int,
+        bake_round: int,
         started_at: str,
         ledger_conn_id: str,
         gcp_conn_id: str,
@@ -59,7 +59,7 @@ class BakeTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.release_id = release_id
         self.phase = phase
-        self.watch = watch
+        self.bake_round = bake_round
         self.started_at = started_at
         self.ledger_conn_id = ledger_conn_id
         self.gcp_conn_id = gcp_conn_id
@@ -70,7 +70,7 @@ class BakeTrigger(BaseTrigger):
         names = (
             "release_id",
             "phase",
-            "watch",
+            "bake_round",
             "started_at",
             "ledger_conn_id",
             "gcp_conn_id",
@@ -83,7 +83,7 @@ class BakeTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the decision, as plain data."""
         release = await asyncio.to_thread(self._release)
-        decision, record = await self._watch(release)
+        decision, record = await self._bake(release)
         payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
         if decision.verdict is Verdict.ROLLBACK:
             payload["brake"] = await self._brake(release)
@@ -94,11 +94,11 @@ class BakeTrigger(BaseTrigger):
         return Ledger(self.ledger_conn_id).release(self.release_id)
 
     def _keep(self, record: EvidenceRecord) -> None:
-        """Put every look on record, after the brake: the verdict can be replayed from it."""
-        entry = EvidenceRecorded.of(record, number=self.watch)
+        """Put every check on record, after the brake: the verdict can be replayed from it."""
+        entry = EvidenceRecorded.of(record, number=self.bake_round)
         Ledger(self.ledger_conn_id).append(self.release_id, entry)
 
-    async def _watch(self, release: Release) -> tuple[Decision, EvidenceRecord]:
+    async def _bake(self, release: Release) -> tuple[Decision, EvidenceRecord]:
         from slipway.analysis.bake import BakeAnalysis
         from slipway.analysis.evidence_record import EvidenceRecord
         from slipway.hooks.metrics.promql import PromQLHook
@@ -127,7 +127,7 @@ class BakeTrigger(BaseTrigger):
             at = 0.0
             while True:
                 await _until(started + at + policy.decision.ingestion_seconds)
-                decision = await self._look(reader, analysis, record, started=started, at=at)
+                decision = await self._check(reader, analysis, record, started=started, at=at)
                 if not decision.ends_the_bake:
                     decision = await changes.weigh(decision)
                 self._audit(decision, at)
@@ -135,7 +135,7 @@ class BakeTrigger(BaseTrigger):
                     return decision, record
                 at += policy.decision.poll_seconds
 
-    async def _look(
+    async def _check(
         self,
         reader: MetricReader,
         analysis: BakeAnalysis,

@@ -51,7 +51,7 @@ def shift(ledger: Ledger, release: Release, phase: str, percent: int) -> None:
 def roll_back_from_canary(ledger: Ledger, release: Release) -> str:
     """Put a canary that fails a fifth of its requests on record, to the end, and return the reason."""
     shift(ledger, release, "canary", 10)
-    record, decision = failing_watch(release.policy)
+    record, decision = failing_bake(release.policy)
     back = {BACKEND: SplitChange(before={}, after={STABLE: 100})}
     brake = Brake(changes=back, at=datetime.now(UTC) + timedelta(seconds=1))
     confirmed = {BACKEND: SplitChange(before={STABLE: 100}, after={STABLE: 100}, changed=False)}
@@ -67,8 +67,8 @@ def roll_back_from_canary(ledger: Ledger, release: Release) -> str:
     return reason
 
 
-def failing_watch(policy: Policy) -> tuple[EvidenceRecord, Decision]:
-    """Return the evidence and the verdict of a watch that sees a fifth of the requests fail."""
+def failing_bake(policy: Policy) -> tuple[EvidenceRecord, Decision]:
+    """Return the evidence and the verdict of a bake that sees a fifth of the requests fail."""
     analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
     record, at = EvidenceRecord("canary", list(policy.metrics)), 0
     while True:

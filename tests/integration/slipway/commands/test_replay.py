@@ -11,7 +11,7 @@ from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.ledger.ledger import Ledger
 
 from sandbox.supervisor.settings import REPOSITORY
-from tests.integration.slipway.releases import failing_watch, open_release
+from tests.integration.slipway.releases import failing_bake, open_release
 
 pytestmark = pytest.mark.sandbox
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sandbox
 def released(ledger: Ledger) -> str:
     """A release whose canary failed a fifth of its requests, as the bake trigger leaves it."""
     release = open_release(ledger, "1.2.0", run_id="replayed")
-    record, decision = failing_watch(release.policy)
+    record, decision = failing_bake(release.policy)
     ledger.append(release.release_id, EvidenceRecorded.of(record))
     ledger.append(release.release_id, PhaseBaked.by(decision, phase="canary"))
     return release.release_id

@@ -118,7 +118,7 @@ def test_it_is_refused_by_the_group_the_brake_and_reconcile_with_the_ways_forwar
     trigger = BakeTrigger(
         release_id=release.release_id,
         phase="canary",
-        watch=1,
+        bake_round=1,
         started_at="2026-01-31T12:00:00+00:00",
         promql_conn_id="none",
         **names,

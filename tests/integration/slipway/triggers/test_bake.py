@@ -1,4 +1,4 @@
-"""The watch of a phase, on a real Prometheus and a real ledger, with a triggerer that dies meanwhile."""
+"""The bake of a phase, on a real Prometheus and a real ledger, with a triggerer that dies on the way."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def arguments(release_id: str) -> dict[str, Any]:
     return {
         "release_id": release_id,
         "phase": "canary",
-        "watch": 1,
+        "bake_round": 1,
         "started_at": datetime.fromtimestamp(NOW, UTC).isoformat(),
         "ledger_conn_id": LEDGER_CONNECTION,
         "gcp_conn_id": "google_cloud_default",

@@ -13,7 +13,7 @@ from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.ledger.ledger import Ledger
 from slipway.release.drawings import keep_drawings
 
-from tests.integration.slipway.releases import failing_watch, open_release, roll_back_from_canary
+from tests.integration.slipway.releases import failing_bake, open_release, roll_back_from_canary
 from tests.integration.slipway.ui.pages import text_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_where_no_drawing_is_kept_the_page_says_how_to_draw_one(
     reader: TestClient, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     release = open_release(ledger, "1.2.0")
-    record, decision = failing_watch(release.policy)
+    record, decision = failing_bake(release.policy)
     ledger.append(release.release_id, OfTomorrow.of(record))
     ledger.append(release.release_id, PhaseBaked.by(decision, phase="canary"))
     keep_drawings(release, ledger)

@@ -145,14 +145,14 @@ def test_without_the_answer_to_watch_on_the_phase_is_rolled_back(
     assert words in decision.reason
 
 
-def test_watching_on_takes_new_evidence_from_the_answer_on(
+def test_baking_on_takes_new_evidence_from_the_answer_on(
     sensor: BakeSensor, asked: list[dict[str, Any]]
 ) -> None:
     freeze(sensor)
     with pytest.raises(TaskDeferred) as deferred:
         sensor.on_answer(CONTEXT, answer(BAKE_ON))
     _, arguments = deferred.value.trigger.serialize()
-    assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
+    assert (arguments["bake_round"], arguments["started_at"]) == (2, NOW.isoformat())
     ledger = sensor.ledger
     assert isinstance(ledger, FakeLedger)
     (until,) = ledger.locks.renewed
@@ -165,7 +165,7 @@ def test_watching_on_takes_new_evidence_from_the_answer_on(
     assert [bake.number for bake, _ in recorded_bakes(sensor.ledger.entries("r"), "half")] == [1, 2]
 
 
-def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
+def test_a_sensor_that_runs_again_goes_on_with_the_bake_that_was_under_way(
     sensor: BakeSensor, asked: list[dict[str, Any]]
 ) -> None:
     freeze(sensor)
@@ -174,7 +174,7 @@ def test_a_sensor_that_runs_again_takes_up_the_watch_that_was_under_way(
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(CONTEXT)
     _, arguments = deferred.value.trigger.serialize()
-    assert (arguments["watch"], arguments["started_at"]) == (2, NOW.isoformat())
+    assert (arguments["bake_round"], arguments["started_at"]) == (2, NOW.isoformat())
 
 
 def test_a_phase_that_freezes_again_asks_again(sensor: BakeSensor, asked: list[dict[str, Any]]) -> None:
@@ -280,7 +280,7 @@ def test_the_bake_goes_on_after_the_change_is_settled(
     with pytest.raises(TaskDeferred) as deferred:
         sensor.on_answer(CONTEXT, answer(option))
     kept = deferred.value.trigger.serialize()[1]
-    assert kept["watch"] == 2
+    assert kept["bake_round"] == 2
     assert datetime.fromisoformat(kept["started_at"]) > NOW, "what the change did is no evidence"
     record = sensor.ledger.entries("r")
     assert record.get(ChangeSettled, phase="half") is not None
