@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from slipway.ledger.bakes import Bake, recorded_bakes
 from slipway.ledger.chain import first_broken
-from slipway.ledger.entries import EvidenceRecorded, ReleaseOpened
+from slipway.ledger.entries import ChangesPlanned, EvidenceRecorded, ReleaseOpened
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.timeline import headline, outcome_of, phases, traffic
 from slipway.policy.release import PhaseName
@@ -124,6 +124,8 @@ def _release_page(request: Request, ledger: Ledger, release_id: str) -> Response
         headline=headline(found, entries),
         outcome=outcome_of(found),
         asked=None if opened is None else opened.reason,
+        opened=opened,
+        planned=entries.get(ChangesPlanned, environment="production"),
         phases=phases(entries),
         traffic=traffic(found, entries),
         bakes=bakes,

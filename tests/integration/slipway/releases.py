@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.counts import Counts
@@ -25,8 +26,11 @@ from slipway.release.request import plan_release
 BACKEND, STABLE = "netra-backend-prod", "netra-backend-prod-00001-abc"
 
 
-def open_release(ledger: Ledger, version: str, *, run_id: str = "") -> Release:
-    """Open a release of the backend."""
+def open_release(ledger: Ledger, version: str, *, run_id: str = "", **fields: Any) -> Release:
+    """Open a release of the backend.
+
+    :param fields: more of the entry that opens it.
+    """
     policy = load_policy("release.yaml")
     plan = plan_release(
         {"version": version},
@@ -36,7 +40,9 @@ def open_release(ledger: Ledger, version: str, *, run_id: str = "") -> Release:
         resolve_digest=lambda image: f"{image.rpartition(':')[0]}@sha256:{'0' * 64}",
     )
     return ledger.open_release(
-        plan, policy, ReleaseOpened(actor="ada", reason="the spring sale", stable={BACKEND: {STABLE: 100}})
+        plan,
+        policy,
+        ReleaseOpened(actor="ada", reason="the spring sale", stable={BACKEND: {STABLE: 100}}, **fields),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -12,7 +12,14 @@ import psycopg
 import pytest
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.chain import canonical, entry_hash
-from slipway.ledger.entries import GateDecided, ReleaseTagged
+from slipway.ledger.entries import (
+    ChangesPlanned,
+    ConfigurationChange,
+    GateDecided,
+    LeftOut,
+    ReleaseTagged,
+    TemplateChange,
+)
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.timeline import summary_line
 from slipway.release.drawings import keep_drawings
@@ -104,6 +111,37 @@ def test_a_rolled_back_release_tells_the_whole_story(reader: TestClient, ledger:
     assert drawn.headers["Content-Type"] == "image/svg+xml"
     shown = " ".join(element.text or "" for element in ElementTree.fromstring(drawn.text).iter())
     assert "Release 1.2.0, phase canary: rollback" in shown
+
+
+def test_what_a_release_changes_is_a_table_and_what_is_odd_is_said(
+    reader: TestClient, ledger: Ledger
+) -> None:
+    hand = LeftOut(
+        revision="by-hand",
+        by="eve",
+        at=datetime.now(UTC),
+        changes=(TemplateChange(field="env BY_HAND", after="ab8e18ef"),),
+    )
+    release = open_release(ledger, "1.3.0", left_out={BACKEND: hand}, rolled_back_before="5 % errors")
+    flag = ConfigurationChange(document="feature-flags", key="optimize", before="false", after="true")
+    ledger.append(
+        release.release_id,
+        ChangesPlanned(
+            environment="production",
+            revisions={BACKEND: (TemplateChange(field="image", before="r/b:1", after="r/b:2"),)},
+            configuration=(flag,),
+            migrations=("0014_column",),
+        ),
+    )
+    shown = text_of(reader.get(f"/slipway/releases/{release.release_id}").text)
+    for words in (
+        "This version was rolled back before: 5 % errors",
+        f"Not in the new revision of {BACKEND}: revision by-hand, deployed by eve",
+        f"{BACKEND} image r/b:1 r/b:2",
+        "feature-flags optimize false true",
+        "schema 0014_column not applied applied",
+    ):
+        assert words in shown
 
 
 @pytest.mark.usefixtures("warehouse")
