@@ -87,6 +87,7 @@ class EvidenceRecord:
     def of(cls, payload: Mapping[str, Any]) -> EvidenceRecord:
         """Read the payload of :meth:`as_payload`.
 
+        :param payload: as it is on record.
         :raises ValueError: for another format, or a row that does not fit the metrics.
         """
         if payload.get("format") != FORMAT:

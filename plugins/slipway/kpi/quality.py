@@ -67,6 +67,7 @@ def data_docs() -> Path:
 def expectations(name: str) -> list[dict[str, Any]]:
     """Read a list of expectations: ``type`` and ``kwargs`` each.
 
+    :param name: file name in ``include/quality``, without its ending.
     :raises FileNotFoundError: when there is no such file.
     """
     loaded: list[dict[str, Any]] = yaml.safe_load((EXPECTATIONS / f"{name}.yaml").read_text())
@@ -76,6 +77,7 @@ def expectations(name: str) -> list[dict[str, Any]]:
 def check(subjects: Sequence[Subject], docs: Path) -> list[CheckResult]:
     """Check every subject in one Great Expectations context, and write its Data Docs.
 
+    :param subjects: what is checked, each with its expectations.
     :param docs: folder of the Data Docs; what an earlier run left in it is replaced.
     """
     context = great_expectations().get_context(mode="ephemeral")

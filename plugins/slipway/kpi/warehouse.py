@@ -37,6 +37,7 @@ def clickhouse_hook(connection_id: str) -> ClickHouseHook:
 class Warehouse:
     """A ClickHouse client that runs statements of ``include/sql`` by name.
 
+    :param client: connected client of ClickHouse.
     :param cluster: name of the cluster to define tables on; None for a single server.
     """
 

@@ -20,11 +20,10 @@ _BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def audit(log: FilteringBoundLogger, sentence: str, **details: Any) -> None:
-    """Log an audit line. It can be filtered by the key ``audit``, which holds the fields.
+    """Log an audit line. It can be filtered by the key ``audit``, which holds the fields; never a secret.
 
     :param log: the task's or trigger's logger.
     :param sentence: what happened, as a release manager reads it.
-    :param details: the fields; never a secret.
     """
     log.info(sentence, audit={name: shown(value, name) for name, value in details.items()})
 

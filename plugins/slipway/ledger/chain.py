@@ -69,10 +69,9 @@ class Record(tuple[RecordedEntry, ...]):
     __slots__ = ()
 
     def get(self, kind: type[Kind], **parts: str | int | None) -> Kind | None:
-        """Return an entry, None when there is none.
+        """Return the entry whose key is made of the ``parts``, None when there is none.
 
         :param kind: what happened.
-        :param parts: the fields that its key is made of.
         :raises EntryUnreadable: when this version cannot read it.
         """
         key = kind.key_of(**parts)

@@ -176,11 +176,10 @@ class Ledger:
             return Record(RecordedEntry(*row) for row in cursor.fetchall())
 
     def get(self, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
-        """Return an entry.
+        """Return the entry whose key is made of the ``parts``, such as ``phase``.
 
         :param release_id: the release.
         :param kind: what happened.
-        :param parts: the fields that its key is made of, such as ``phase``.
         :return: None when it is not on record.
         :raises EntryUnreadable: when this version cannot read it.
         """
@@ -191,10 +190,9 @@ class Ledger:
         return None if row is None else kind.read(key, row[0])
 
     def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
-        """Return the newest entry of any release, and when it was written.
+        """Return the newest entry of any release whose payload has the ``fields``, and when it was written.
 
         :param kind: what happened; its key has no parts.
-        :param fields: what its payload must have.
         :return: None when there is none.
         """
         key = kind.key_of()

@@ -60,22 +60,20 @@ class LedgerOperations:
         service: str | None = None,
         **parts: str | int | None,
     ) -> KeptOperation:
-        """Return where the name of a step's operation is kept.
+        """Return where the name of a step's operation is kept; the entry's key is made of the ``parts``.
 
         :param release_id: the release.
         :param kind: the entry that puts the step on record.
         :param service: the service, where one entry is about several.
-        :param parts: the fields that the entry's key is made of.
         """
         return KeptOperation(self._store, release_id, step_of(kind, service=service, **parts))
 
 
 def step_of(kind: type[LedgerEntry], *, service: str | None = None, **parts: str | int | None) -> str:
-    """Return the name of a step.
+    """Return the name of a step; the key of its entry is made of the ``parts``.
 
     :param kind: the entry that puts it on record.
     :param service: the service, where one entry is about several.
-    :param parts: the fields that the entry's key is made of.
     """
     key = kind.key_of(**parts)
     return key if service is None else f"{key}/{service}"

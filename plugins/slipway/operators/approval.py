@@ -45,6 +45,7 @@ class ApproveProductionOperator(ReleaseOperator):
     def execute(self, context: Context) -> bool:
         """Return true when production may be changed, or ask.
 
+        :param context: Airflow's context of the task.
         :raises AirflowSkipException: when it may not.
         """
         release = self.release(context)

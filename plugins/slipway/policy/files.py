@@ -33,6 +33,7 @@ def read_document(name: str, directory: Path) -> dict[str, Any]:
     """Read a policy file laid over the one that it extends, with the configuration documents that it names.
 
     :param name: file name in ``directory``.
+    :param directory: where policies are.
     :raises PolicyError: when a file is missing or is not YAML, or a configuration document is wrong.
     """
     path = directory / name

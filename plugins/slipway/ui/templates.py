@@ -22,12 +22,11 @@ SHOWN_PAYLOAD = 12_000
 
 
 def respond(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page.
+    """Return a page that shows the ``values``.
 
     :param request: the HTTP request.
     :param template: file in ``ui/templates``.
     :param status: HTTP status.
-    :param values: what the template shows.
     """
     page: str = request.scope["root_path"]
     airflow = page.rpartition("/")[0]

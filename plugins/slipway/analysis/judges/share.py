@@ -34,6 +34,9 @@ class Judge(Protocol):
 class ShareJudge:
     """Judges bad events, or slow requests, as a share of all events (see :class:`ShareTest`).
 
+    :param key: key of the metric in the policy.
+    :param metric: the metric.
+    :param decision: the policy's rules.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
     """
@@ -130,6 +133,9 @@ class ShareJudge:
 def judge_for(key: str, metric: Metric, decision: DecisionRules, budget: Budget, *, horizon: float) -> Judge:
     """Return the judge for a metric of the policy.
 
+    :param key: key of the metric in the policy.
+    :param metric: the metric.
+    :param decision: the policy's rules.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
     """

@@ -23,6 +23,10 @@ class LessThan(FreshStarts):
     """Evidence that a share is under ``p0``, now or since the start.
 
     :param p0: null share, 0..1: every interval's share is at least this.
+    :param log_threshold: natural logarithm of the e-value that rejects.
+    :param restart_every: seconds between fresh starts; they wait for the next block.
+    :param burst: seconds of a block.
+    :param horizon: seconds over which the fresh starts are spread.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class TrafficShareJudge:
     An anytime-valid test, like those of the metrics: a phase whose share is within the tolerance is held with
     at most the policy's probability, however often it is checked.
 
+    :param rule: the policy's.
+    :param decision: the policy's rules of a decision.
     :param declared_percent: the phase's share of the traffic, 1..100.
     :param horizon: seconds the phase may last.
     """
@@ -77,6 +83,8 @@ class TrafficShareJudge:
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
         """Add an interval: the requests of both revisions.
 
+        :param canary: the new revision's.
+        :param stable: the stable revision's.
         :param at: seconds since the first check.
         """
         total = canary.total + stable.total

@@ -53,6 +53,7 @@ def budget_of(policy: Policy, phase: PhaseName | None) -> Budget:
 
     Checks need no part: the tests are anytime-valid. Metrics share evenly (Bonferroni).
 
+    :param policy: the release's.
     :param phase: the phase; None when it is not known takes the smallest part, which is valid for each.
     """
     parts = phase_parts(policy)

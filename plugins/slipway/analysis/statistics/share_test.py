@@ -38,6 +38,7 @@ class Limits:
     def of(cls, metric: ShareMetric | QuantileMetric, *, null: str) -> Limits:
         """Return the limits of a metric; the 95 % quantile is over x when more than 5 % are slower than x.
 
+        :param metric: of the policy.
         :param null: ``guard`` or ``strict``.
         """
         if isinstance(metric, QuantileMetric):
@@ -63,6 +64,8 @@ class ShareTest:
     While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
     than stable rolls back.
 
+    :param limits: of the share.
+    :param rules: the policy's rules of a decision.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
     :param compare: whether stable is comparable.

@@ -21,9 +21,8 @@ class Trailing:
         self._sums: list[Vector] = [np.zeros((columns, *shape))]
 
     def add(self, *values: Vector, at: float) -> None:
-        """Add one interval.
+        """Add one interval: one of the ``values`` per column.
 
-        :param values: one per column.
         :param at: end of the interval, seconds since the first check; never before the last one.
         :raises ValueError: when time runs backwards.
         """

@@ -72,7 +72,6 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
     """Deploy revisions of Cloud Run services and split their traffic.
 
     :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.run`` may name another address.
-    :param impersonation_chain: service accounts to impersonate, as in ``GoogleBaseHook``.
     """
 
     endpoint_name = "run"

@@ -66,6 +66,8 @@ class DatabaseStateHook(BaseHook):
     def long_transactions(self, tables: Sequence[str], *, older_than_seconds: float) -> list[LongTransaction]:
         """Return who has held one of the tables for longer than this.
 
+        :param tables: names of the tables.
+        :param older_than_seconds: age of the transaction, in seconds.
         :raises DatabaseNotReady: when the database gives no answer.
         """
         with self._cursor() as cursor:
@@ -78,6 +80,7 @@ class DatabaseStateHook(BaseHook):
     def sizes(self, tables: Sequence[str]) -> tuple[int, int]:
         """Return the bytes of all the server's databases, and of these tables with their indexes.
 
+        :param tables: names of the tables.
         :raises DatabaseNotReady: when the database gives no answer.
         """
         with self._cursor() as cursor:

@@ -43,7 +43,10 @@ class _Question:
 def measure(target: Target, days: Days, *, ahead: int, policy: TargetPolicy) -> Measurement:
     """Measure a target on its days.
 
+    :param target: of the policy.
+    :param days: the KPI's days.
     :param ahead: days to go until the due date, 0 or more.
+    :param policy: the targets' policy.
     """
     if target.measure == "statement":
         return Measurement(None, gap="No KPI measures this; a person decides")

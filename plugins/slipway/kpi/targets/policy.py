@@ -143,6 +143,8 @@ class TargetPolicy(Section):
 def load_targets(name: str = "targets.yaml", *, directory: Path = POLICY_DIRECTORY) -> TargetPolicy:
     """Read the targets.
 
+    :param name: file name in ``directory``.
+    :param directory: where policies are.
     :raises PolicyError: with one line for every field that is wrong.
     """
     path = directory / name

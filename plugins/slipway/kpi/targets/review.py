@@ -51,6 +51,7 @@ def review_all(
 ) -> list[Review]:
     """Review every target of the policy.
 
+    :param policy: the targets' policy.
     :param series: the KPIs' days, from the day before the promotion on; days may be missing.
     :param promoted: UTC day of the promotion.
     :param as_of: the last day that counts; on or after ``promoted``.

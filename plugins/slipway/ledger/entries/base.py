@@ -56,10 +56,7 @@ class LedgerEntry(BaseModel):
 
     @classmethod
     def key_of(cls, **parts: str | int | None) -> str:
-        """Return the key of an entry of this kind.
-
-        :param parts: the fields that the key is made of.
-        """
+        """Return the key of an entry of this kind, made of the fields ``parts``."""
         fixed, optional = _split(cls.KEY)
         given = {
             name: cls._default(name) if parts.get(name) is None else parts[name] for name in _parts(cls.KEY)
@@ -160,6 +157,7 @@ class InheritableEntry(LedgerEntry):
 def renamed(payload: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Return a payload with other names for some of its fields.
 
+    :param payload: as it is on record.
     :param names: new name by former name.
     """
     return {names.get(name, name): value for name, value in payload.items()}

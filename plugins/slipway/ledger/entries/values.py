@@ -160,10 +160,9 @@ class Judged(BaseModel):
 
     @classmethod
     def by(cls, decision: Decision, **fields: Any) -> Self:
-        """Return the entry of a decision.
+        """Return the entry of a decision, with the other ``fields`` of the entry.
 
         :param decision: what the analysis decided.
-        :param fields: the other fields of the entry.
         """
         return cls.model_validate({**decision.as_payload(), **fields})
 
@@ -190,6 +189,7 @@ def split_words(split: Split, service: str) -> str:
 def version_words(revision: str, service: str) -> str:
     """Return the version that a release's revision has in its name; any other revision is shown as it is.
 
+    :param revision: short name.
     :param service: name of the Cloud Run service.
     """
     found = _RELEASED.search(revision) if revision.startswith(service) else None
@@ -199,6 +199,7 @@ def version_words(revision: str, service: str) -> str:
 def listed(names: Mapping[str, Any] | list[str] | tuple[str, ...], *, none: str = "none") -> str:
     """Return names as a list that people read.
 
-    :param none: what is said when there is none.
+    :param names: the names, or a mapping of them.
+    :param none: what stands for no name.
     """
     return ", ".join(names) or none
