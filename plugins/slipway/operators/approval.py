@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.exceptions import ReleaseConflict
+from slipway.ledger.audit import duration
 from slipway.ledger.entries import (
     ApprovalDecided,
     ChangesPlanned,
@@ -101,12 +102,13 @@ class ApproveProductionOperator(ReleaseOperator):
 
     def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
         seconds = approval.answer_timeout_seconds
+        another = f" {release.actor} cannot approve it." if approval.by_another_person else ""
         raise ask(
             context,
             ApprovalDecided.key_of(),
             subject=f"Release {release.version}: may it go to production?",
-            body=f"Asked for by {release.actor}. Nothing of production has changed yet. Without an answer "
-            f"within {seconds / 60:g} minutes nothing will, and the release ends.\n\n{body}",
+            body=f"Asked for by {release.actor}.{another} Nothing of production has changed yet. Without an"
+            f" answer within {duration(seconds)} nothing will, and the release ends.\n\n{body}",
             options=(APPROVE, REJECT),
             safe=REJECT,
             seconds=seconds,

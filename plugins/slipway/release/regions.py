@@ -166,8 +166,9 @@ def plan_following(
             "release_id": identifier,
             "run_id": run_id,
             "stable_is_broken": broken or earlier.plan.stable_is_broken,
+            # What somebody deployed in another region is another change; a version goes again everywhere.
             "leave_out_newest": requested_flag(request, "leave_out_newest"),
-            "release_again": requested_flag(request, "release_again"),
+            "release_again": requested_flag(request, "release_again") or earlier.plan.release_again,
             "follows": earlier.release_id,
             "services": services,
         }

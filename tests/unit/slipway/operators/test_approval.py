@@ -136,11 +136,11 @@ def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_defau
     (question,) = asked
     assert (question["options"], question["defaults"]) == ([APPROVE, REJECT], [REJECT])
     for words in (
-        "Asked for by ada",
+        "Asked for by ada. ada cannot approve it. Nothing of production has changed yet.",
+        "Without an answer within 1 h nothing will, and the release ends.",
         "| document | key | now | new | unit |",
         "| pricing-config | markup | 1.2 | 1.3 | x |",
         "- image r/web:1 -> r/web:2",
-        "Nothing of production has changed yet",
         "migrations due: 0014_column",
         "0015_drop: waits for 0014_column",
         f"{ITEMS[0]} is fine",

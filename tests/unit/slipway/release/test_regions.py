@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ def test_a_later_region_gets_the_images_and_the_policy_of_the_region_before() ->
     for field, value in (("images", {"backend": "x:1"}), ("services", ["backend"])):
         with pytest.raises(RequestRefused, match=f"leave {field} out"):
             plan_following(REQUEST | {field: value}, first, region=LATER, run_id="later", known_fields=FIELDS)
+
+
+def test_a_later_region_inherits_that_the_version_goes_again_and_not_what_was_left_out() -> None:
+    first = opened(FakeLedger(), policy=POLICY)
+    plan = first.plan.model_copy(update={"release_again": True, "leave_out_newest": True})
+    later, _ = plan_following(
+        REQUEST, replace(first, plan=plan), region=LATER, run_id="later", known_fields=FIELDS
+    )
+    assert (later.release_again, later.leave_out_newest) == (True, False)
 
 
 def test_what_is_inherited_says_where_it_comes_from_and_leaves_the_regions_own_out() -> None:
