@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from slipway.commands.arguments import add_ledger, add_release
 from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.ledger.entries import RollbackOrdered, SplitChange
-from slipway.ledger.entries.values import split_words
 from slipway.ledger.ledger import Ledger, Release
 from slipway.release.rollback.record import read_record, record_path, rollback_commands
 from slipway.release.rollback.request import (
@@ -171,9 +170,7 @@ def _print_each(changes: Mapping[str, SplitChange]) -> None:
 
 
 def _print(name: str, change: SplitChange, seconds: str) -> None:
-    before, after = split_words(change.before, name), split_words(change.after, name)
-    moved = f"{before} -> {after}" if change.changed else f"{after}, unchanged"
-    print(f"{name}: {moved}{f' ({change.note})' if change.note else ''}{f', {seconds}' if seconds else ''}")
+    print(f"{name}: {change.described(name)}{f', {seconds}' if seconds else ''}")
 
 
 def _one_line(error: Exception) -> str:

@@ -57,8 +57,13 @@ class ReleaseOperator(BaseOperator):
         return CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
 
     def release_id(self, context: Context) -> str:
-        """Name the release of this run."""
-        return release_id(context["params"]["version"], context["dag_run"].run_id)
+        """Name the release of this run, or the one that a person named in the form of another DAG."""
+        named = context["params"].get("release")
+        return (
+            str(named).strip()
+            if named
+            else release_id(context["params"]["version"], context["dag_run"].run_id)
+        )
 
     def release(self, context: Context) -> Release:
         """Read the release of this run.

@@ -51,7 +51,14 @@ def test_a_dag_file_parses_quickly_and_touches_nothing_outside(path: Path, tmp_p
 
 
 def test_the_dags_that_people_expect(dags: Mapping[str, DAG]) -> None:
-    assert set(dags) == {"release", "release_regions", "release_watchdog", "kpi_rollup", "kpi_late_data"}
+    assert set(dags) == {
+        "release",
+        "release_regions",
+        "release_watchdog",
+        "rollback",
+        "kpi_rollup",
+        "kpi_late_data",
+    }
 
 
 def test_every_dag_is_documented_owned_and_without_a_run_timeout(dags: Mapping[str, DAG]) -> None:

@@ -46,6 +46,14 @@ class SplitChange(EntryPart):
         """
         return f"{split_words(self.after, service)}{f' ({self.note})' if self.note else ''}"
 
+    def described(self, service: str) -> str:
+        """Return the change with the split before it: ``1.2.0 100 % -> 1.1.0 100 %``.
+
+        :param service: name of the Cloud Run service.
+        """
+        before = f"{split_words(self.before, service)} -> " if self.changed else "unchanged, "
+        return f"{before}{self.shown(service)}"
+
 
 class ServiceState(EntryPart):
     """A Cloud Run service at one moment, to compare a later one with. Holds no value of the environment.

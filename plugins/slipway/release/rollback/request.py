@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
 from slipway.ledger.audit import duration
+from slipway.ledger.entries import RollbackTier
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Ledger, Release
@@ -46,6 +47,18 @@ def requested_reason(reason: object) -> str:
     if not found:
         raise RequestRefused(f"reason={reason!r}: say in a few words why; it is kept on record")
     return found
+
+
+def requested_tier(tier: object) -> RollbackTier:
+    """Return how far a rollback goes.
+
+    :param tier: what the person chose.
+    :raises RequestRefused: when there is no such tier.
+    """
+    for known in get_args(RollbackTier):
+        if tier == known:
+            return cast("RollbackTier", known)
+    raise RequestRefused(f"tier={tier!r}: must be one of {', '.join(get_args(RollbackTier))}")
 
 
 def require_in_window(release: Release, *, now: datetime | None = None) -> None:

@@ -1,0 +1,44 @@
+"""
+### Rollback
+
+Rolls back a release that is running, promoted or lost: its own run goes no further.
+
+| Step | What happens |
+|-|-|
+| order_rollback | checks the request, shows what is done, puts the order on record; *Plan only* ends here |
+| roll_back_traffic | every service back on what served when the release began |
+| roll_back_feature_flags | the flags that the policy sets on a rollback |
+| close_release | closes the release as rolled back; its services are free for the next one |
+
+The tier *traffic* changes traffic and flags; the schema stays as it is. A promoted release can be rolled back
+within the policy's `migrations.rollback_window_seconds`. Where nothing is left to do, the log of
+`order_rollback` says so, and the run is green.
+
+Without Airflow: `python -m slipway rollback`, see `docs/break-glass.md`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+from slipway.operators.ordered_rollback import OrderRollbackOperator
+from slipway.release.rollback.form import rollback_form
+from slipway.task_groups.rollback import rollback
+
+with DAG(
+    "rollback",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    params=rollback_form(),
+    max_active_runs=16,
+    default_args={
+        "owner": "release-managers",
+        "retries": 3,
+        "retry_delay": timedelta(seconds=5),
+        "execution_timeout": timedelta(minutes=5),
+    },
+    tags=["slipway", "release"],
+) as rollback_of_release:
+    OrderRollbackOperator(task_id="order_rollback") >> rollback()

@@ -1,0 +1,194 @@
+"""A person's order: refused, shown as a plan, found done, or put on record before anything moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from slipway.exceptions import SchemaContractBroken
+from slipway.hooks.cloud_run.address import ServiceAddress
+from slipway.ledger.entries import (
+    ConfigurationWritten,
+    FlagsRolledBack,
+    RollbackOrdered,
+    SplitChange,
+    TrafficRestored,
+)
+from slipway.ledger.timeline import is_being_undone, rollback_reason
+from slipway.operators import ordered_rollback
+from slipway.operators.ordered_rollback import OrderRollbackOperator
+from slipway.operators.rollback import RollBackTrafficOperator
+from slipway.release.rollback.traffic import RollbackStep, restored_entry
+
+from tests.fake_ledger import FakeLedger
+from tests.unit.slipway.on_record import opened, using
+
+WEB = "netra-backend-prod"
+OLD, NEW = {"old": 100}, {"new": 100}
+
+
+class Services:
+    """What the one service serves, and what follows the order."""
+
+    def __init__(self) -> None:
+        self.serving = dict(NEW)
+        self.left: SplitChange | None = None
+        self.branches: list[Any] = []
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Services:
+    state = Services()
+
+    def steps(*_: Any) -> dict[str, RollbackStep]:
+        address = ServiceAddress("p", "us-central1", WEB)
+        return {WEB: RollbackStep(address, "new", OLD, state.serving, state.left)}
+
+    monkeypatch.setattr(ordered_rollback, "rollback_steps", steps)
+    monkeypatch.setattr(ordered_rollback, "require_readable_targets", lambda *_: {})
+    monkeypatch.setattr(
+        OrderRollbackOperator, "do_branch", lambda _, __, branches: state.branches.append(branches)
+    )
+    return state
+
+
+def order(ledger: FakeLedger, release: str | None = None, **params: Any) -> None:
+    """Run the task with a form filled in."""
+    named = release or next(iter(ledger.opened))
+    form = {"release": named, "tier": "traffic", "reason": "wrong prices", "plan_only": False} | params
+    run: Any = SimpleNamespace(run_id="rollback-run", conf={}, triggering_user_name="jo")
+    context: Any = {"params": form, "dag_run": run}
+    using(OrderRollbackOperator(task_id="order_rollback"), ledger).execute(context)
+
+
+def on_record(ledger: FakeLedger) -> list[str]:
+    return [entry.key for entry in ledger.entries(next(iter(ledger.opened)))]
+
+
+def test_the_order_is_on_record_and_stops_the_releases_own_run(services: Services) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    order(ledger)
+    assert services.branches == [[]], "all that is downstream"
+    entry = ledger.get(release, RollbackOrdered, tier="traffic")
+    assert entry is not None
+    assert (entry.actor, entry.reason, entry.source, entry.task) == (
+        "jo",
+        "wrong prices",
+        "DAG rollback",
+        "order_rollback",
+    )
+    record = ledger.entries(release)
+    assert is_being_undone(record)
+    assert rollback_reason(record) == "ordered by jo: wrong prices"
+    order(ledger)
+    assert on_record(ledger) == ["opened", "rollback_ordered/traffic"], "another try writes nothing"
+
+
+def test_a_plan_changes_nothing_and_names_what_a_person_must_decide(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise SchemaContractBroken("1.1.0 cannot run on the schema")
+
+    monkeypatch.setattr(ordered_rollback, "require_readable_targets", broken)
+    ledger = FakeLedger()
+    opened(ledger)
+    order(ledger, plan_only=True)
+    assert services.branches == [None]
+    assert on_record(ledger) == ["opened"]
+
+
+def test_a_release_that_is_rolled_back_already_is_green_and_left_alone(services: Services) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    ledger.close(release, outcome="rolled_back", reason="5 % errors")
+    services.serving = dict(OLD)
+    order(ledger)
+    assert services.branches == [None]
+    assert on_record(ledger) == ["opened", "closed"]
+
+
+@pytest.mark.parametrize("why", ["traffic", "flags"])
+def test_a_rolled_back_release_of_which_something_is_left_is_rolled_back_further(
+    services: Services, why: str
+) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    if why == "flags":
+        services.serving = dict(OLD)
+        ledger.append(release, ConfigurationWritten(environment="production", versions={"flags": 1}))
+    ledger.close(release, outcome="rolled_back", reason="5 % errors")
+    order(ledger)
+    assert services.branches == [[]]
+    if why == "flags":
+        ledger.append(release, FlagsRolledBack(environment="production", versions={"flags": 2}))
+        order(ledger)
+        assert services.branches == [[], None]
+
+
+def promoted_long_ago(ledger: FakeLedger) -> None:
+    release = next(iter(ledger.opened.values()))
+    ledger.close(release.release_id, outcome="promoted", reason="every phase was promoted")
+    found = ledger.opened[release.release_id]
+    assert found.closed_at is not None
+    ledger.opened[release.release_id] = replace(found, closed_at=found.closed_at - timedelta(days=15))
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"release": "v9-9-9-abcdef"}, "release='v9-9-9-abcdef': no release with this id is on record"),
+        ({"reason": " "}, "reason=' ': say in a few words why"),
+        ({"tier": "database"}, "tier='database': must be one of traffic"),
+        ({}, "its rollback window of 14 d ended on"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_moves(
+    services: Services, params: dict[str, Any], words: str
+) -> None:
+    ledger = FakeLedger()
+    opened(ledger)
+    if not params:
+        promoted_long_ago(ledger)
+    before = on_record(ledger)
+    with pytest.raises(AirflowFailException) as refused:
+        order(ledger, **params)
+    assert str(refused.value).startswith("Rollback refused, nothing was changed: ")
+    assert words in str(refused.value)
+    assert on_record(ledger) == before
+    assert services.branches == []
+
+
+def test_a_release_whose_successor_serves_is_refused(services: Services) -> None:
+    ledger = FakeLedger()
+    ledger.close(opened(ledger).release_id, outcome="promoted", reason="every phase was promoted")
+    newer = {"newer": 100}
+    services.serving, services.left = (
+        newer,
+        SplitChange(before=newer, after=newer, changed=False, note="left"),
+    )
+    with pytest.raises(AirflowFailException, match="Roll back the release that serves"):
+        order(ledger)
+
+
+def test_the_tasks_of_the_rollback_work_on_the_release_that_the_form_names() -> None:
+    context: Any = {"params": {"release": " v1-2-0-abcdef "}}
+    assert RollBackTrafficOperator(task_id="roll_back_traffic").release_id(context) == "v1-2-0-abcdef"
+
+
+def test_a_further_rollback_is_on_record_when_it_moved_something() -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    moved = {WEB: SplitChange(before=NEW, after=OLD)}
+    still = {WEB: SplitChange(before=OLD, after=OLD, changed=False)}
+    for changes, number in ((still, 1), (moved, 1)):
+        assert restored_entry(release, ledger, changes).round == number
+    ledger.append(release, TrafficRestored(reason="r", changes=moved))
+    assert restored_entry(release, ledger, still).round == 1, "another try of the same one"
+    again = restored_entry(release, ledger, moved)
+    assert (again.round, again.key) == (2, "rolled_back/traffic/2")
