@@ -118,7 +118,7 @@ def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:
     :param entry: the entry.
     """
     if isinstance(entry, RollbackOrdered):
-        return f"ordered by {entry.actor}", entry.reason
+        return "rollback", f"ordered by {entry.actor}: {entry.reason}"
     if isinstance(entry, DetectionPowerForecast) and entry.action == "hold":
         return entry.phase, f"not started, it cannot see the trigger: {entry.reason}"
     if isinstance(entry, ReleaseLost):
@@ -199,7 +199,8 @@ def _decision(entry: RecordedEntry, gated: set[str]) -> PhaseDecision | None:
     if against is None:
         return None
     phase, reason = against
-    return PhaseDecision(entry.at, phase, str(getattr(content, "verdict", Verdict.HOLD)), [reason])
+    verdict = Verdict.ROLLBACK if isinstance(content, RollbackOrdered) else Verdict.HOLD
+    return PhaseDecision(entry.at, phase, str(getattr(content, "verdict", verdict)), [reason])
 
 
 def _judged(at: datetime, content: GateDecided | PhaseBaked) -> PhaseDecision:

@@ -126,3 +126,14 @@ def test_the_headline_is_how_far_it_has_come_until_it_is_called_off(release: Rel
     gate = {"phase": "canary", "verdict": "rollback", "reason": "5 % errors"}
     called_off = entries(("opened", {"actor": "ada"}), ("gate/canary", gate))
     assert headline(release, called_off) == "release 1.2.0: open: canary: 5 % errors"
+
+
+def test_a_persons_order_counts_before_what_follows_it(release: Release) -> None:
+    order = {"tier": "traffic", "actor": "jo", "reason": "wrong prices", "source": "DAG rollback"}
+    lost = {"phase": "canary", "verdict": "rollback", "reason": "its lock is lost", "findings": []}
+    record = entries(("rollback_ordered/traffic", order), ("gate/canary", lost))
+    assert [(decision.phase, decision.verdict, decision.lines) for decision in phases(record)] == [
+        ("rollback", "rollback", ["ordered by jo: wrong prices"]),
+        ("canary", "rollback", ["its lock is lost"]),
+    ]
+    assert headline(release, record) == "release 1.2.0: open: ordered by jo: wrong prices"
