@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from slipway.__main__ import COMMANDS, main
+from slipway.__main__ import COMMANDS, command_of, main
 from slipway.paths import INCLUDE
 
 
@@ -23,11 +23,28 @@ def test_every_command_says_what_it_does(name: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
     assert left.value.code == 0
-    assert (COMMANDS[name].__doc__ or "").splitlines()[0] in capsys.readouterr().out
+    assert (command_of(name).__doc__ or "").splitlines()[0] in capsys.readouterr().out
 
 
 def test_it_runs_as_a_module_without_drawing_anything() -> None:
     checked = "import sys, slipway.__main__; sys.exit('matplotlib' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", checked],
+        env={"PYTHONPATH": str(INCLUDE.parent / "plugins"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_rollback_waits_for_nothing_that_only_other_commands_import() -> None:
+    checked = (
+        "import sys; from slipway.__main__ import main\n"
+        "try: main(['rollback', '--help'])\n"
+        "except SystemExit: sys.exit(', '.join({'numpy', 'scipy', 'psycopg'} & set(sys.modules)) or None)"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", checked],
         env={"PYTHONPATH": str(INCLUDE.parent / "plugins"), "PATH": ""},
