@@ -50,11 +50,12 @@ def require_readable_targets(
     except SchemaContractBroken:
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, it must not keep the traffic where it is
-        _log.exception(
-            "Could not check that the previous version runs on the current schema; rolling back anyway"
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        _log.warning(
+            "Could not check that the previous version runs on the current schema; rolling back anyway: %s",
+            why,
         )
-        why = " ".join(str(error).split())
-        return dict.fromkeys(services, f"the schema could not be read: {type(error).__name__}: {why}")
+        return dict.fromkeys(services, f"the schema could not be read: {why}")
 
 
 def _check(release: Release, services: Sequence[str], entries: Entries) -> Mapping[str, str]:
