@@ -58,12 +58,8 @@ class ReleaseOperator(BaseOperator):
 
     def release_id(self, context: Context) -> str:
         """Name the release of this run, or the one that a person named in the form of another DAG."""
-        named = context["params"].get("release")
-        return (
-            str(named).strip()
-            if named
-            else release_id(context["params"]["version"], context["dag_run"].run_id)
-        )
+        named, run = context["params"].get("release"), context["dag_run"].run_id
+        return str(named).strip() if named else release_id(context["params"]["version"], run)
 
     def release(self, context: Context) -> Release:
         """Read the release of this run.

@@ -177,7 +177,8 @@ def test_a_release_whose_successor_serves_is_refused(services: Services) -> None
 
 
 def test_the_tasks_of_the_rollback_work_on_the_release_that_the_form_names() -> None:
-    context: Any = {"params": {"release": " v1-2-0-abcdef "}}
+    run = SimpleNamespace(run_id="rollback-run")
+    context: Any = {"params": {"release": " v1-2-0-abcdef "}, "dag_run": run}
     assert RollBackTrafficOperator(task_id="roll_back_traffic").release_id(context) == "v1-2-0-abcdef"
 
 
