@@ -16,6 +16,7 @@ from slipway.ledger.entries import (
     DriftFound,
     FlagsRolledBack,
     GateDecided,
+    PromotionRolledBack,
     ReleaseClosed,
     ReleaseReconciled,
     ServicesReleased,
@@ -104,7 +105,9 @@ class CloseReleaseOperator(ReleaseOperator):
         release = self.ledger.release(release_id)
         record = self.ledger.entries(release_id)
         subject = f"Release {release.version}: {outcome_of(release)}"
-        self.notify_once(context, release, "outcome", subject, outcome_message(release, record))
+        # A promoted release that was rolled back later was announced as promoted.
+        event = "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
+        self.notify_once(context, release, event, subject, outcome_message(release, record))
         keep_drawings(release, self.ledger)
 
 

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from slipway.analysis.verdict import Verdict
-from slipway.ledger.entries import GateDecided, ServiceReleased
+from slipway.ledger.entries import (
+    GateDecided,
+    RollbackOrdered,
+    ServiceReleased,
+    TeamNotified,
+    TrafficRestored,
+)
 from slipway.notifiers import team
 from slipway.operators import closing
 from slipway.operators.closing import CloseRolledBackOperator, VerdictOperator
@@ -49,6 +55,25 @@ def test_a_rolled_back_release_is_closed_only_after_its_services_were_read_and_l
     keys = [entry.key for entry in ledger.entries(release.release_id)]
     assert keys == ["opened", "gate/canary", "left/production", "closed", "notified/outcome"]
     assert done[:4] == ["traffic restored", "services released", "team notified", "evidence drawn"]
+
+
+def test_the_team_hears_again_of_a_promoted_release_that_is_rolled_back(done: list[str]) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    ledger.close(release, outcome="promoted", reason="every phase was promoted")
+    for entry in (
+        TeamNotified(event="outcome", subject="Release 1.2.0: promoted", connection="slipway_team"),
+        RollbackOrdered(tier="traffic", actor="jo", reason="wrong prices", source="DAG rollback"),
+        TrafficRestored(reason="ordered by jo: wrong prices", changes={}),
+    ):
+        ledger.append(release, entry)
+    close = using(CloseRolledBackOperator(task_id="close_release"), ledger)
+    assert close.execute(context_of()) == close.execute(context_of()) == "ordered by jo: wrong prices"
+    assert ledger.release(release).outcome == "rolled_back"
+    assert done.count("team notified") == 1
+    notified = ledger.get(release, TeamNotified, event="promotion_rolled_back")
+    assert notified is not None
+    assert notified.subject == "Release 1.2.0: rolled back"
 
 
 def test_the_verdict_is_green_for_a_promoted_release_alone() -> None:
