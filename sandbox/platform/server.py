@@ -119,7 +119,7 @@ class GracefulServer(uvicorn.Server):
 
 
 def service_routes() -> list[Route]:
-    """Return the routes every service has: ``/healthz`` and ``/metrics``."""
+    """Return the routes every service has: ``/health`` and ``/metrics``."""
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -127,7 +127,7 @@ def service_routes() -> list[Route]:
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/healthz", health), Route("/metrics", metrics)]
+    return [Route("/health", health), Route("/metrics", metrics)]
 
 
 async def serve(application: ASGIApp, host: str, port: int, draining: asyncio.Event) -> None:

@@ -43,7 +43,7 @@ def seed(settings: Settings) -> dict[str, dict[str, str]]:
 
     :param settings: where the sandbox lives, and its ports.
     :return: per environment and component, the service's URL.
-    :raises TimeoutError: when a service does not answer ``/healthz`` with success within its bound.
+    :raises TimeoutError: when a service does not answer ``/health`` with success within its bound.
     """
     client = clients.services(settings)
     endpoints: dict[str, dict[str, str]] = {}
@@ -55,10 +55,10 @@ def seed(settings: Settings) -> dict[str, dict[str, str]]:
     deadline = time.monotonic() + HEALTHY_TIMEOUT_SECONDS
     for environment_name, urls in endpoints.items():
         for component, url in urls.items():
-            while not answers(f"{url}/healthz"):
+            while not answers(f"{url}/health"):
                 if time.monotonic() > deadline:
                     raise TimeoutError(
-                        f"{environment_name} {component} at {url} did not answer /healthz "
+                        f"{environment_name} {component} at {url} did not answer /health "
                         f"within {HEALTHY_TIMEOUT_SECONDS:.0f} s"
                     )
                 time.sleep(0.2)

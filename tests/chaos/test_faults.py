@@ -21,7 +21,7 @@ from tests.integration.slipway.hooks.fault_proxy import Fault
 pytestmark = [pytest.mark.chaos, pytest.mark.sandbox, pytest.mark.timeout(900)]
 
 WRITE, READ, POLL = ("PATCH", "services/"), ("GET", rf"services/{SERVICE}(\?|$)"), ("GET", "operations")
-ASKED = ("GET", "/healthz")
+ASKED = ("GET", "/health")
 LASTING = 10_000
 HALF = {"web-a": 50, "web-b": 50}
 MOVED = r"ReleaseConflict: .*web .*(changed since it was read|generation \d+ -> \d+)"
@@ -160,13 +160,13 @@ REFUSED = {
     ),
     "service answers 503 to everybody": Refused(
         _service_answers(Fault(*ASKED, status=503, times=LASTING)),
-        "AirflowFailException: .*no answer to /healthz names its revision",
+        "AirflowFailException: .*no answer to /health names its revision",
         asks=True,
         tries=1,
     ),
     "service hangs": Refused(
         _service_answers(Fault(*ASKED, lost="answer", delay=0.8, times=LASTING)),
-        "AirflowFailException: .*no answer to /healthz names its revision",
+        "AirflowFailException: .*no answer to /health names its revision",
         asks=True,
         tries=1,
     ),

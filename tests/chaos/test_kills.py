@@ -94,9 +94,9 @@ def test_a_task_killed_while_it_sees_who_answers_looks_again(
     world.begin(STABLE, asks=True)
     generation = world.generation()
     if moment == "before":
-        fault = Fault("GET", "/healthz", skip=number - 1, lost="request", before=world.kill)
+        fault = Fault("GET", "/health", skip=number - 1, lost="request", before=world.kill)
     else:
-        fault = Fault("GET", "/healthz", skip=number - 1, lost="answer", after=world.kill)
+        fault = Fault("GET", "/health", skip=number - 1, lost="answer", after=world.kill)
     injected = world.web.inject(fault)
     ended = world.run("shift")
     assert (ended.code, injected.times) == (-9, 0), ended

@@ -16,7 +16,7 @@ PROMPT = corpus(1)[0]
 @pytest.mark.parametrize("name", ["backend", "auth", "frontend"])
 def test_service_is_healthy_and_names_its_revision(name: str, request: pytest.FixtureRequest) -> None:
     client: httpx.Client = request.getfixturevalue(name)
-    response = client.get("/healthz")
+    response = client.get("/health")
     assert response.status_code == 200
     assert response.headers["x-slipway-revision"]
 

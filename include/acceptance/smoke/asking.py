@@ -33,7 +33,7 @@ at_least_once = tenacity.retry(
 def assert_healthy_and_new(name: str) -> None:
     """See that whoever answers for a service is healthy and of its new revision."""
     with service(name) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(lambda _: client.get("/healthz"), range(REQUESTS)))
+        answers = list(pool.map(lambda _: client.get("/health"), range(REQUESTS)))
     seen = {(answer.status_code, answer.headers.get("x-slipway-revision")) for answer in answers}
     expected = os.environ.get(f"{name.upper()}_REVISION")
     assert {status for status, _ in seen} == {200}

@@ -21,7 +21,7 @@ from slipway.policy.files import POLICY_DIRECTORY, read_document
 from slipway.policy.metrics import DecisionRules, Metric, expressions
 from slipway.policy.migrations import Migrations
 from slipway.policy.section import Seconds, Section
-from slipway.policy.serving import Verification, WarmUp
+from slipway.policy.serving import Verification, WarmUp, reserved_path
 from slipway.policy.staging import StagingValidation
 from slipway.policy.traffic import TrafficShare
 
@@ -313,5 +313,11 @@ def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
         raise PolicyError(
             f"policy {name}: environments.production.location={policy.region}: a release begins in the first"
             f" of regions, {policy.regions[0]}; leave location out"
+        )
+    # Not in the model: a policy on record is read again although nothing could be released by it.
+    if policy.verification is not None and reserved_path(policy.verification.path):
+        raise PolicyError(
+            f"policy {name}: verification.path={policy.verification.path}: must not be a path that Cloud Run"
+            " answers itself (/eventlog, /_ah/..., and what ends with z); name another one, such as /health"
         )
     return policy

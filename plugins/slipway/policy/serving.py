@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -22,13 +23,26 @@ class WarmUp(Section):
     instances_timeout_seconds: Seconds
 
 
+#: Google's front end answers these itself: no request reaches a container ("Known issues in Cloud Run").
+RESERVED_PATHS = re.compile(r"/eventlog|/_ah/.*|/.*z")
+
+
+def reserved_path(path: str) -> bool:
+    """Return whether Cloud Run reserves a path, or its documentation advises against it.
+
+    :param path: path of a URL, with or without a query.
+    """
+    return RESERVED_PATHS.fullmatch(path.partition("?")[0]) is not None
+
+
 class Verification(Section):
     """Check after a traffic shift that the configured split is the one that is served.
 
     Requests to the service's URL are counted by the revision that answers; there are enough of them to detect
     a revision that gets none.
 
-    :param path: path of the requests: a GET without consequences, open to the worker.
+    :param path: path of the requests: a GET without consequences, open to the worker, that Cloud Run does not
+        reserve.
     :param revision_header: header in which the service names its revision.
     :param false_alarm_probability: bound on refusing a split that is served as configured.
     :param min_detectable_percent: smallest unwanted share of traffic that the check detects.

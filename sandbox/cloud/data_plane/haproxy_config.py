@@ -42,6 +42,17 @@ backend {nobody}
 """
 
 
+#: Google's front end answers these paths itself, and no container sees them ("Known issues in Cloud Run",
+#: reserved URL paths). Its documentation advises against every path that ends with z.
+_RESERVED = """\
+  acl reserved path_end z
+  acl reserved path /eventlog
+  acl reserved path_beg /_ah/
+  http-request set-log-level silent if reserved
+  http-request return status 404 content-type text/html string "Error 404 (Not Found)" if reserved
+"""
+
+
 def map_name(port: int) -> str:
     """File name of a port's map, which is also its name on the runtime socket."""
     return f"p{port}.map"
@@ -65,7 +76,8 @@ def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
     parts = [_HEAD.format(socket=SOCKET, log_fd=log_fd, log_format=LOG_FORMAT, nobody=NOBODY)]
     parts.extend(f"backend {backend_name(slot)}\n  balance leastconn\n" for slot in range(slots))
     parts.extend(
-        f"frontend p{port}\n  bind {host}:{port}\n  use_backend %[rand(100),map({map_name(port)},{NOBODY})]\n"
+        f"frontend p{port}\n  bind {host}:{port}\n{_RESERVED}"
+        f"  use_backend %[rand(100),map({map_name(port)},{NOBODY})]\n"
         for port in ports
     )
     return "".join(parts)

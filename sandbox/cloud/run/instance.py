@@ -130,7 +130,7 @@ class Instance:
 
     async def _healthy(self) -> bool:
         try:
-            status, _ = await loopback_http.get(self.port, "/healthz", _PROBE_SECONDS)
+            status, _ = await loopback_http.get(self.port, "/health", _PROBE_SECONDS)
         except loopback_http.NoAnswerError:
             return False
         return status == 200

@@ -82,7 +82,7 @@ def test_cloud_comes_up_once_and_goes_down(own: Settings, run: Run) -> None:
 
     endpoints = json.loads((own.run / "endpoints.json").read_text())
     for url in (url for urls in endpoints.values() for url in urls.values()):
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/health").status_code == 200
     assert sorted(endpoints["production"]) == ["auth", "backend", "frontend"]
 
     status = run("status")

@@ -121,7 +121,7 @@ def test_services_answer_at_the_addresses_written_down(world: Settings, services
     for environment in ENVIRONMENTS:
         for component, url in endpoints[environment.name].items():
             assert url == service(services, environment, component).uri
-            assert httpx.get(f"{url}/healthz").status_code == 200
+            assert httpx.get(f"{url}/health").status_code == 200
 
 
 def test_seeding_again_changes_nothing(world: Settings, services: Any, secrets: Any) -> None:

@@ -138,7 +138,7 @@ def start(module: str, environment: Mapping[str, str], log: Path) -> Service:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and service.process.poll() is None:
         try:
-            if httpx.get(f"{service.url}/healthz", timeout=2, trust_env=False).is_success:
+            if httpx.get(f"{service.url}/health", timeout=2, trust_env=False).is_success:
                 return service
         except httpx.TransportError:
             time.sleep(0.05)

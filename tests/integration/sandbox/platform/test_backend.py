@@ -214,7 +214,7 @@ def test_every_answer_names_the_revision(
     backend: Service, auth: Service, frontend: Service, client: httpx.Client
 ) -> None:
     for service, name in ((backend, "revision"), (auth, "auth"), (frontend, "frontend")):
-        for path in ("/healthz", "/metrics", "/nowhere", "/v1/costs"):
+        for path in ("/health", "/metrics", "/nowhere", "/v1/costs"):
             answer = client.get(service.url + path)
             assert answer.headers["x-slipway-revision"] == f"{name}-under-test", path
 

@@ -92,7 +92,7 @@ def test_idle_clients_are_served_to_the_end_and_nothing_new_is_accepted(
                 receive(socket)
             assert closed.value.code == SERVICE_RESTART
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{service.url}/healthz", timeout=2, trust_env=False)
+            httpx.get(f"{service.url}/health", timeout=2, trust_env=False)
         assert service.wait() == 0
     finally:
         for socket in sockets:

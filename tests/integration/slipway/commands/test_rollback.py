@@ -81,7 +81,7 @@ def load(url: str, answers: list[int]) -> Iterator[None]:
         with httpx.Client(trust_env=False, timeout=10) as client:
             while not done.wait(0.02):
                 try:
-                    answers.append(client.get(f"{url}/healthz").status_code)
+                    answers.append(client.get(f"{url}/health").status_code)
                 except httpx.HTTPError:
                     answers.append(0)
 

@@ -12,7 +12,7 @@ from tests.integration.slipway.hooks.web_service import Web
 pytestmark = pytest.mark.sandbox
 
 RULES = Verification(
-    path="/healthz",
+    path="/health",
     revision_header="x-slipway-revision",
     false_alarm_probability=1e-6,
     min_detectable_percent=10,

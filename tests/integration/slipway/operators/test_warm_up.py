@@ -19,7 +19,7 @@ SMOKE = """
 import os, httpx
 
 def test_the_new_revision_answers_at_its_tag():
-    answer = httpx.get(os.environ["BACKEND_URL"] + "/healthz", trust_env=False)
+    answer = httpx.get(os.environ["BACKEND_URL"] + "/health", trust_env=False)
     assert answer.status_code == {status}
     assert answer.headers["x-slipway-revision"] == os.environ["BACKEND_REVISION"]
 """

@@ -70,6 +70,16 @@ def test_tag_url_reaches_its_revision_alone(clients: Clients, service_id: str) -
         assert (gone.status_code, "x-slipway-revision" in gone.headers) == (503, False)
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/healthz?deep=1", "/eventlog", "/_ah/warmup", "/quiz"])
+def test_reserved_paths_never_reach_a_container(clients: Clients, service_id: str, path: str) -> None:
+    service = clients.create(service_id, clients.template())
+    with httpx.Client(base_url=service.uri) as client:
+        answer = client.get(path)
+        assert (answer.status_code, "x-slipway-revision" in answer.headers) == (404, False)
+        assert client.get("/health").is_success
+        assert 'app_requests_total{path="/healthz"}' not in client.get("/metrics").text
+
+
 def test_application_errors_pass_through(clients: Clients, service_id: str) -> None:
     """The platform neither hides nor repeats what the application answers."""
     service = clients.create(service_id, clients.template())

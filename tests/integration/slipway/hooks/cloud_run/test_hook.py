@@ -50,16 +50,16 @@ def test_the_first_revision_serves_at_once_and_is_pinned(web: Web) -> None:
     assert web.split() == {"a": 100}
     (target,) = web.read().traffic
     assert target.revision == web.name("a")
-    assert httpx.get(f"{web.read().uri}/healthz").headers["X-Slipway-Revision"] == web.name("a")
+    assert httpx.get(f"{web.read().uri}/health").headers["X-Slipway-Revision"] == web.name("a")
 
 
 def test_a_new_revision_gets_no_traffic_and_is_reached_by_its_tag(web: Web) -> None:
     service = web.deploy("b", "frontend:1.1.0", tag="candidate", labels={"release": "b"})
     assert web.split() == {"a": 100}
-    seen = httpx.get(f"{revision_uri(service, 'candidate')}/healthz")
+    seen = httpx.get(f"{revision_uri(service, 'candidate')}/health")
     assert seen.headers["X-Slipway-Revision"] == web.name("b")
     for _ in range(20):
-        assert httpx.get(f"{service.uri}/healthz").headers["X-Slipway-Revision"] == web.name("a")
+        assert httpx.get(f"{service.uri}/health").headers["X-Slipway-Revision"] == web.name("a")
     assert web.revision("b").labels["release"] == "b"
 
 
