@@ -1,6 +1,6 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos bench-analysis bench-traffic bench-schema bench-kpi
+.PHONY: help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill bench-analysis bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -43,6 +43,9 @@ test: setup ## Check style and types, run every test; of complete matrices a sam
 
 test-exhaustive: setup ## The same with every case of the complete matrices
 	@bin/test -m ""
+
+drill: setup ## Act on releases in their canary as people and bad luck do, print how each ended
+	@$(PY) -m sandbox.drill
 
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
 	@$(PY) -m pytest tests/chaos --quiet -m ""

@@ -133,6 +133,54 @@ class AirflowClient:
         path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"
         self._http.patch(path, json={"chosen_options": [option]}).raise_for_status()
 
+    def answer_when_asked(self, dag: str, run_id: str, task: str, option: str, *, bound: float = 60) -> None:
+        """Wait for the question of a task, and answer it.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
+        :param option: one of its options.
+        :param bound: seconds until the question must stand.
+        :raises RunTimeout: when nothing is asked by then.
+        """
+        self.wait_for_task(dag, run_id, task, "awaiting_input", bound=bound)
+        self.answer(dag, run_id, task, option)
+
+    def wait_for_task(self, dag: str, run_id: str, task: str, state: str, *, bound: float) -> None:
+        """Wait until a task of a run is in a state.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
+        :param state: the state.
+        :param bound: seconds it may take.
+        :raises RunTimeout: when it is not by then, or the run has ended without it.
+        """
+        for found in self.follow(dag, run_id, bound=bound):
+            if found.tasks.get(task) == state:
+                return
+        raise RunTimeout(f"run {run_id} of {dag}: ended before {task} was {state}")
+
+    def mark_run(self, dag: str, run_id: str, state: str) -> None:
+        """Mark a run as failed or as success, as a person does in the UI.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param state: ``failed`` or ``success``.
+        """
+        self._http.patch(f"/api/v2/dags/{dag}/dagRuns/{run_id}", json={"state": state}).raise_for_status()
+
+    def mark_task(self, dag: str, run_id: str, task: str, state: str) -> None:
+        """Mark a task as failed or as success, as a person does in the UI.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
+        :param state: ``failed`` or ``success``.
+        """
+        path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}"
+        self._http.patch(path, json={"new_state": state}).raise_for_status()
+
     def run_state(self, dag: str, run_id: str) -> RunState:
         """Return the state of a run and of its tasks."""
         run = self.get(f"/dags/{dag}/dagRuns/{run_id}")
