@@ -46,7 +46,7 @@ def still_pinned(content: bytes) -> bytes:
 ASKING = {
     "answer of a request lost": ("shift", Fault(*ASKED, skip=5, lost="answer")),
     "a request answered 503": ("shift", Fault(*ASKED, skip=5, status=503)),
-    "a request times out": ("shift", Fault(*ASKED, skip=5, lost="answer", delay=0.8)),
+    "a request times out": ("shift", Fault(*ASKED, skip=5, lost="answer", delay=1.6)),
     "read of the instances answered 503": ("warm up", Fault("GET", "revisions/", status=503)),
     "read of the service answered 429": ("warm up", Fault(*READ, status=429)),
     "answer of the read lost": ("warm up", Fault(*READ, lost="answer")),
@@ -165,13 +165,13 @@ REFUSED = {
         tries=1,
     ),
     "service hangs": Refused(
-        _service_answers(Fault(*ASKED, lost="answer", delay=0.8, times=LASTING)),
+        _service_answers(Fault(*ASKED, lost="answer", delay=1.6, times=LASTING)),
         "AirflowFailException: .*no answer to /health names its revision",
         asks=True,
         tries=1,
     ),
     "service hangs on the way": Refused(
-        _service_answers(Fault(*ASKED, skip=60, lost="answer", delay=0.8, times=LASTING)),
+        _service_answers(Fault(*ASKED, skip=60, lost="answer", delay=1.6, times=LASTING)),
         r"AirflowFailException: .*\d of 6\d requests got no answer",
         asks=True,
         tries=1,

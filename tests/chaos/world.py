@@ -219,7 +219,7 @@ def _asking(suite: Path) -> dict[str, Any]:
     return {
         "warm_up": {"suite": str(suite), "suite_timeout_seconds": 4, "instances_timeout_seconds": 1},
         "verification": release.verification.model_dump(mode="json")
-        | {"settle_seconds": 1, "request_timeout_seconds": 0.5},
+        | {"settle_seconds": 5, "request_timeout_seconds": 1},
     }
 
 

@@ -101,18 +101,27 @@ class ApproveProductionOperator(ReleaseOperator):
         return _true_or_skip(decided)
 
     def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
-        seconds = approval.answer_timeout_seconds
-        another = f" {release.actor} cannot approve it." if approval.by_another_person else ""
-        raise ask(
+        subject, head = f"Release {release.version}: may it go to production?", _head(release, approval)
+        waiting = ask(
             context,
             ApprovalDecided.key_of(),
-            subject=f"Release {release.version}: may it go to production?",
-            body=f"Asked for by {release.actor}.{another} Nothing of production has changed yet. Without an"
-            f" answer within {duration(seconds)} nothing will, and the release ends.\n\n{body}",
+            subject=subject,
+            body=f"{head}\n\n{body}",
             options=(APPROVE, REJECT),
             safe=REJECT,
-            seconds=seconds,
+            seconds=approval.answer_timeout_seconds,
         )
+        self.notify_once(context, release, "approval", subject, f"{head} Answer under Required Actions.")
+        raise waiting
+
+
+def _head(release: Release, approval: Approval) -> str:
+    """Say who asks, who may answer, and what happens without an answer."""
+    another = f" {release.actor} cannot approve it." if approval.by_another_person else ""
+    return (
+        f"Asked for by {release.actor}.{another} Nothing of production has changed yet. Without an answer"
+        f" within {duration(approval.answer_timeout_seconds)} nothing will, and the release ends."
+    )
 
 
 def _body(record: Record, checklist: list[str]) -> str:
