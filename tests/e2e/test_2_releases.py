@@ -75,6 +75,19 @@ def test_the_bad_version_is_rolled_back_from_the_canary(
     assert "\n" not in bad.reason
 
 
+def test_the_bad_version_does_not_go_again_unless_somebody_says_so(
+    airflow: AirflowClient, bad: story.ReleaseReport
+) -> None:
+    run_id = airflow.start("release", conf={"version": bad.version})
+    state = airflow.wait("release", run_id, bound=180)
+    assert (state.state, state.tasks["preflight.validate_request"]) == ("failed", "failed")
+    log = json.dumps(
+        airflow.get(f"/dags/release/dagRuns/{run_id}/taskInstances/preflight.validate_request/logs/1")
+    )
+    assert f"version {bad.version} was rolled back before (release {bad.plan['release_id']}" in log
+    assert "(release_again)" in log
+
+
 def test_what_a_release_changes_and_its_checklists_are_on_record(
     good: story.ReleaseReport, settings: Settings
 ) -> None:
