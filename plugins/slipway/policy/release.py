@@ -96,7 +96,8 @@ class Policy(Section):
     """A whole release policy; see ``include/policy/release.yaml`` for the meaning of each part.
 
     :param format: see :mod:`slipway.policy.formats`.
-    :param deploy_inline_seconds: a worker waits this long for a new revision; longer waits are deferred.
+    :param deploy_inline_seconds: a worker waits this long for Cloud Run, for all the services of its task
+        together; longer waits are deferred to the triggerer.
     :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
         and end of every phase; no shorter than the longest phase.
     :param approval: left out, no approval is needed.

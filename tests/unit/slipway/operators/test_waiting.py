@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 from google.cloud import run_v2
+from slipway import operators
 from slipway.exceptions import BackupFailed, CloudRunTimeout
 from slipway.hooks import cloud_sql
 from slipway.hooks.deadline import Deadline
@@ -23,8 +27,9 @@ from slipway.ledger.entries import (
     TrafficShifted,
 )
 from slipway.ledger.plan import PlannedService, ReleasePlan
-from slipway.operators.backup import BackUpDatabaseOperator, RehearseMigrationsOperator
+from slipway.operators.backup import BackUpDatabaseOperator, CloudSqlOperator, RehearseMigrationsOperator
 from slipway.operators.base import ReleaseOperator
+from slipway.operators.cloud_run import CloudRunOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
@@ -296,3 +301,19 @@ def test_a_shift_that_was_deferred_records_the_split_before_it(monkeypatch: pyte
     entry = operator.ledger.get("r", TrafficShifted, phase="canary")
     assert entry is not None
     assert entry.changes["netra-backend-prod"].before == {OLD: 100}
+
+
+def concrete(base: type[BaseOperator]) -> set[type[BaseOperator]]:
+    """Return the operators below a base that can be a task."""
+    below = base.__subclasses__()
+    own = {kind for kind in below if kind.__module__.startswith("slipway.")}
+    found = {kind for kind in own if kind.execute is not BaseOperator.execute}
+    return found.union(*(concrete(kind) for kind in below))
+
+
+def test_every_operator_that_waits_is_tested() -> None:
+    for module in pkgutil.walk_packages(operators.__path__, "slipway.operators."):
+        importlib.import_module(module.name)
+    makers = [case[0] for case in CLOUD_RUN.values()] + [case[0] for case in CLOUD_SQL.values()]
+    tested = {type(make()) for make in makers}
+    assert {kind for base in (CloudRunOperator, CloudSqlOperator) for kind in concrete(base)} == tested
