@@ -56,7 +56,7 @@ def test_where_no_drawing_is_kept_the_page_says_how_to_draw_one(
     ledger.append(release.release_id, OfTomorrow.of(record))
     ledger.append(release.release_id, PhaseBaked.by(decision, phase="canary"))
     keep_drawings(release, ledger)
-    assert "format=99: must be 1" in caplog.text
+    assert "evidence/canary: format=99: this version of Slipway reads" in caplog.text
     page = reader.get(f"/slipway/releases/{release.release_id}")
     assert page.status_code == 200
     said = text_of(page.text)
