@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -128,7 +128,8 @@ class CloseRolledBackOperator(CloseReleaseOperator):
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         if any(change.changed for change in changes.values()):
             self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
-        self.leave(release)
+        # A promoted one may not serve any more either.
+        self.leave(replace(release, outcome=None) if release.outcome == "promoted" else release)
         self.close(release, "rolled_back", reason)
         self.notify_outcome(context, release.release_id)
         return reason

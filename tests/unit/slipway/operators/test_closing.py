@@ -57,7 +57,9 @@ def test_a_rolled_back_release_is_closed_only_after_its_services_were_read_and_l
     assert done[:4] == ["traffic restored", "services released", "team notified", "evidence drawn"]
 
 
-def test_the_team_hears_again_of_a_promoted_release_that_is_rolled_back(done: list[str]) -> None:
+def test_the_team_hears_again_of_a_promoted_release_that_is_rolled_back(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = FakeLedger()
     release = opened(ledger).release_id
     ledger.close(release, outcome="promoted", reason="every phase was promoted")
@@ -67,8 +69,16 @@ def test_the_team_hears_again_of_a_promoted_release_that_is_rolled_back(done: li
         TrafficRestored(reason="ordered by jo: wrong prices", changes={}),
     ):
         ledger.append(release, entry)
+    left: list[str | None] = []
+
+    def leave(found: Any, _: Any) -> dict[str, Any]:
+        left.append(found.outcome)
+        return {}
+
+    monkeypatch.setattr(closing, "leave_services", leave)
     close = using(CloseRolledBackOperator(task_id="close_release"), ledger)
     assert close.execute(context_of()) == close.execute(context_of()) == "ordered by jo: wrong prices"
+    assert "promoted" not in left, "a promoted release would be let go of while it serves"
     assert ledger.release(release).outcome == "rolled_back"
     assert done.count("team notified") == 1
     notified = ledger.get(release, TeamNotified, event="promotion_rolled_back")
