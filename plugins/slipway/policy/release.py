@@ -6,7 +6,7 @@ reference is refused with the file, the field, the value and what is allowed, be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
 from slipway.policy.checklist import Approval, Checklist
+from slipway.policy.cloud_run import refused_name, refused_path, refused_variables
 from slipway.policy.configuration import Document
 from slipway.policy.environment import Environment, LoadBalancer
 from slipway.policy.errors import describe
@@ -21,7 +22,7 @@ from slipway.policy.files import POLICY_DIRECTORY, read_document
 from slipway.policy.metrics import DecisionRules, Metric, expressions
 from slipway.policy.migrations import Migrations
 from slipway.policy.section import Seconds, Section
-from slipway.policy.serving import Verification, WarmUp, reserved_path
+from slipway.policy.serving import Verification, WarmUp
 from slipway.policy.staging import StagingValidation
 from slipway.policy.traffic import TrafficShare
 
@@ -316,9 +317,21 @@ def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
             f" of regions, {policy.regions[0]}; leave location out"
         )
     # Not in the model: a policy on record is read again although nothing could be released by it.
-    if policy.verification is not None and reserved_path(policy.verification.path):
-        raise PolicyError(
-            f"policy {name}: verification.path={policy.verification.path}: must not be a path that Cloud Run"
-            " answers itself (/eventlog, /_ah/..., and what ends with z); name another one, such as /health"
-        )
+    refused = list(_refused_by_cloud_run(policy))
+    if refused:
+        raise PolicyError("\n".join(f"policy {name}: {line}" for line in refused))
     return policy
+
+
+def _refused_by_cloud_run(policy: Policy) -> Iterator[str]:
+    for key, service in policy.services.items():
+        for environment, name in service.names.items():
+            found = refused_name(name, policy.environments[environment].tag)
+            if found is not None:
+                yield f"services.{key}.names.{environment}={name}: {found}"
+        for found in refused_variables({*service.env, *service.secrets}):
+            yield f"services.{key}: {found}"
+    if policy.verification is not None:
+        found = refused_path(policy.verification.path)
+        if found is not None:
+            yield f"verification.path={policy.verification.path}: {found}"

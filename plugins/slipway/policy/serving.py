@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import Field
@@ -21,18 +20,6 @@ class WarmUp(Section):
     suite: str
     suite_timeout_seconds: Seconds
     instances_timeout_seconds: Seconds
-
-
-#: Google's front end answers these itself: no request reaches a container ("Known issues in Cloud Run").
-RESERVED_PATHS = re.compile(r"/eventlog|/_ah/.*|/.*z")
-
-
-def reserved_path(path: str) -> bool:
-    """Return whether Cloud Run reserves a path, or its documentation advises against it.
-
-    :param path: path of a URL, with or without a query.
-    """
-    return RESERVED_PATHS.fullmatch(path.partition("?")[0]) is not None
 
 
 class Verification(Section):

@@ -97,7 +97,7 @@ def check(service: Any, service_id: str) -> None:
     ):
         _check_namespaces(field, given)
     _check_template(service.template, service_id)
-    _check_traffic(service.traffic)
+    _check_traffic(service.traffic, service_id)
 
 
 def _check_namespaces(field: str, given: Any) -> None:
@@ -142,7 +142,7 @@ def _check_template(template: Any, service_id: str) -> None:
         )
 
 
-def _check_traffic(targets: Any) -> None:
+def _check_traffic(targets: Any, service_id: str) -> None:
     for number, target in enumerate(targets):
         field = f"traffic[{number}]"
         if target.type_ not in (LATEST, REVISION):
@@ -153,9 +153,10 @@ def _check_traffic(targets: Any) -> None:
             )
         if not 0 <= target.percent <= 100:
             raise InvalidArgumentError(f"{field}.percent {target.percent}: must be between 0 and 100")
-        if target.tag and not (_ID.fullmatch(target.tag) and len(target.tag) <= 46):
+        if target.tag and not (_ID.fullmatch(target.tag) and len(target.tag) + len(service_id) <= 46):
             raise InvalidArgumentError(
-                f"{field}.tag {target.tag!r}: only lowercase, digits, and hyphens, at most 46 characters"
+                f"{field}.tag {target.tag!r}: only lowercase, digits, and hyphens; with the name of the"
+                " service at most 46 characters"
             )
     tags = Counter(target.tag for target in targets if target.tag)
     repeated = sorted(tag for tag, count in tags.items() if count > 1)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from slipway.exceptions import PolicyError
 from slipway.policy.files import policy_names
 from slipway.policy.release import load_policy, parse_policy
@@ -172,19 +171,6 @@ def test_a_missing_file_and_broken_yaml_are_told(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("phases: [")
     with pytest.raises(PolicyError, match=r"policy broken.yaml: not YAML: "):
         load_policy("broken.yaml", directory=tmp_path)
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/eventlog", "/_ah/health", "/quiz", "/healthz?deep=1"])
-def test_a_path_that_cloud_run_answers_itself_is_refused(tmp_path: Path, path: str) -> None:
-    document = load_policy("release.yaml").model_dump(mode="json")
-    document["verification"]["path"] = path
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump(document))
-    with pytest.raises(
-        PolicyError, match=r"policy x.yaml: verification.path=.*: must not be a path that Cloud"
-    ):
-        load_policy("x.yaml", directory=tmp_path)
-    # A policy on record is read again although nothing could be released by it.
-    assert parse_policy(document, source="on record").verification is not None
 
 
 def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
