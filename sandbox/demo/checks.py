@@ -35,11 +35,19 @@ def check_good(report: ReleaseReport, settings: Settings) -> Iterator[Check]:
         steps = traffic_steps(settings, name)
         share = steps[-1].split.get(revision, 0) if steps else 0
         yield Check(share == 100, f"{key}: {share} % of the traffic on {revision}")
-    told = [m for m in team_room.messages(settings) if report.plan["release_id"] in m["text"]]
-    yield Check(len(told) == 1, f"the team was told: {len(told)} message in its room")
+    yield _team_notified(report, settings)
     migrated = report.run.tasks.get("phase_2_production_preparation.migrate_schema")
     yield Check(migrated == "success", f"schema migration: {migrated}")
     yield _no_loss(report, blamed=None)
+
+
+def _team_notified(report: ReleaseReport, settings: Settings) -> Check:
+    """Every message ends with its release and event: the opening, the checklist's, the outcome, once each."""
+    mark = f"({report.plan['release_id']}, "
+    texts = [str(message["text"]) for message in team_room.messages(settings)]
+    events = [text.rpartition(mark)[2].rstrip(")") for text in texts if mark in text]
+    once = len(events) == len(set(events)) and {"opened", "outcome"} < set(events)
+    return Check(once, f"the team was notified once each: {', '.join(events) or 'of nothing'}")
 
 
 def check_bad(report: ReleaseReport) -> Iterator[Check]:
