@@ -146,7 +146,10 @@ class FakeListing:
         return min((until for holder, until in held if holder == release_id), default=None)
 
     def newest_ended(self) -> Sequence[str]:
-        newest = max(self._ledger.opened.values(), key=lambda release: release.opened_at, default=None)
+        never = datetime.max.replace(tzinfo=UTC)
+        newest = max(
+            self._ledger.opened.values(), key=lambda release: release.closed_at or never, default=None
+        )
         return [] if newest is None or newest.outcome is None else [newest.release_id]
 
     def release_of_run(self, run_id: str) -> str | None:

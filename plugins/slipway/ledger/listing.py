@@ -70,7 +70,7 @@ class LedgerListing:
             return [OpenRelease(*row) for row in cursor.fetchall()]
 
     def newest_ended(self) -> Sequence[str]:
-        """Return the ids of the newest release of each product in each region, where it has ended."""
+        """Return by product and region the id of the release that ended last, where none is open."""
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_ended_releases"))
             return [str(release_id) for (release_id,) in cursor.fetchall()]

@@ -97,6 +97,19 @@ def test_a_promoted_release_goes_back_too_and_the_next_one_may_begin(rollback: R
     assert ledger.release(following.release_id).stable == {web.address.service: {steps.product.stable: 100}}
 
 
+def test_the_release_that_went_back_last_says_what_serves(rollback: Rollback) -> None:
+    steps, ledger = rollback.steps, rollback.steps.product.ledger
+    promote(steps)
+    steps.product.start_run()
+    following = Steps(steps.product)
+    following.open()
+    assert ledger.listing.newest_ended() == []
+    following.close("rolled_back")
+    assert ledger.listing.newest_ended() == [following.release_id]
+    rollback.run()
+    assert ledger.listing.newest_ended() == [steps.release_id], "the watchdog compares with this one"
+
+
 def test_a_second_rollback_says_so_and_touches_nothing(rollback: Rollback) -> None:
     rollback.run()
     web, ledger = rollback.steps.product.web, rollback.steps.product.ledger
