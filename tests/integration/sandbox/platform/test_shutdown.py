@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from socket import create_connection
 
 import httpx
 import psutil
@@ -33,8 +34,19 @@ def _connect(user: User) -> websocket.WebSocket:
 
 def _connections(service: Service) -> int:
     """How many clients the service has."""
+    port = httpx.URL(service.url).port
     found = psutil.Process(service.process.pid).net_connections("tcp")
-    return sum(found.status == psutil.CONN_ESTABLISHED for found in found)
+    return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in found)
+
+
+def _refuses(service: Service) -> bool:
+    """Whether the service accepts no connection any more."""
+    url = httpx.URL(service.url)
+    try:
+        create_connection((url.host, url.port or 80), timeout=2).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def _ask(socket: websocket.WebSocket) -> None:
@@ -84,6 +96,7 @@ def test_idle_clients_are_served_to_the_end_and_nothing_new_is_accepted(
     try:
         user.optimize(PROMPT).raise_for_status()
         service.terminate()
+        until(lambda: _refuses(service), "the end of new connections")
         # This request comes on a connection that was kept from before.
         answer = user.optimize(PROMPT)
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")

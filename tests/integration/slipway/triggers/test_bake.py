@@ -157,8 +157,9 @@ async def end(trigger: BakeTrigger) -> Mapping[str, Any]:
 
 @pytest.mark.asyncio
 async def test_a_triggerer_that_dies_counts_nothing_twice(
-    released: Any, metrics: Settings, ledger: Ledger
+    released: Any, metrics: Settings, ledger: Ledger, policy: Policy
 ) -> None:
+    bake, every = policy.phases["canary"].bake_seconds, policy.decision.poll_seconds
     mortal = Mortal(**arguments(released.release_id))
     with pytest.raises(KilledError):
         await end(mortal)
@@ -168,13 +169,13 @@ async def test_a_triggerer_that_dies_counts_nothing_twice(
 
     _, kept = mortal.serialize()
     verdict = await end(BakeTrigger(**kept))
-    assert (verdict["verdict"], verdict["seconds"]) == ("promote", 40)
+    assert (verdict["verdict"], verdict["seconds"]) == ("promote", bake)
     evidence = ledger.get(released.release_id, EvidenceRecorded, phase="canary")
     assert evidence is not None
     record = evidence.record()
     looks = [(at, canary) for at, canary, _ in record.checks() if not isinstance(canary, str)]
-    assert [at for at, _ in looks] == [float(second) for second in range(41)]
+    assert [at for at, _ in looks] == [every * number for number in range(int(bake / every) + 1)]
     # What the first instance served in the second of its restart is lost with it.
-    served = REQUESTS * (40 + 40 - SECOND)
+    served = REQUESTS * (bake + bake - SECOND)
     assert sum(canary["error_rate"].total for _, canary in looks) == pytest.approx(served, abs=REQUESTS)
     assert replay(record, ledger.release(released.release_id).policy).differences(verdict) == []
