@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from slipway.policy.release import EnvironmentName
 
+#: The DAG whose runs carry releases out.
+RELEASE_DAG = "release"
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9]+)*$"
 
 

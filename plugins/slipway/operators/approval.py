@@ -23,7 +23,7 @@ from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.configuration import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Context
 
@@ -90,12 +90,9 @@ class ApproveProductionOperator(ReleaseOperator):
             # Airflow keeps the form, and takes the answer off it.
             withdraw(context)
             return self._ask(context, release, approval, "Somebody else has to approve it.")
-        return self._answer(release, approved, str(answer), answer.user)
+        return self._answer(release, approved, str(answer), answer.person)
 
-    def _answer(
-        self, release: Release, approved: bool, reason: str, user: Mapping[str, Any] | None = None
-    ) -> bool:
-        person = None if user is None else Person(id=user["id"], name=user["name"])
+    def _answer(self, release: Release, approved: bool, reason: str, person: Person | None = None) -> bool:
         decided = ApprovalDecided(approved=approved, reason=reason, user=person)
         self.record(release, decided)
         return _true_or_skip(decided)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -53,13 +53,16 @@ class CloseReleaseOperator(ReleaseOperator):
         closed = ReleaseClosed(outcome=outcome, reason=reason)
         audit_entry(self.log, release.release_id, closed, repeated=release.outcome is not None)
 
-    def leave(self, release: Release) -> None:
+    def leave(self, release: Release, *, may_serve: bool = False) -> None:
         """Take the tag and the lock off the services.
 
         :param release: the release.
+        :param may_serve: whether it was promoted, and is not rolled back.
         :raises ReleaseConflict: when a release that was not promoted has traffic again.
         """
-        self.record(release, ServicesReleased(services=leave_services(release, self.cloud_run)))
+        self.record(
+            release, ServicesReleased(services=leave_services(release, self.cloud_run, may_serve=may_serve))
+        )
 
     def record_acts(self, release: Release) -> None:
         """Put on record what people did to the run of a release that was not promoted."""
@@ -128,8 +131,7 @@ class CloseRolledBackOperator(CloseReleaseOperator):
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         if any(change.changed for change in changes.values()):
             self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
-        # A promoted one may not serve any more either.
-        self.leave(replace(release, outcome=None) if release.outcome == "promoted" else release)
+        self.leave(release)
         self.close(release, "rolled_back", reason)
         self.notify_outcome(context, release.release_id)
         return reason
@@ -152,7 +154,7 @@ class ClosePromotedOperator(CloseReleaseOperator):
         reason = "every phase was promoted"
         self.close(release, "promoted", reason)
         release = self.release(context)
-        self.leave(release)
+        self.leave(release, may_serve=True)
         policy = release.policy
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from slipway.exceptions import SecretUnavailable
 from slipway.ledger.entries import ConfigurationWritten
 from slipway.operators.base import EnvironmentOperator
 from slipway.release.configuration import ConfigurationStore, table
@@ -29,10 +28,7 @@ class WriteConfigurationOperator(EnvironmentOperator):
         """Return the version number per document."""
         release = self.release(context)
         store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
-        running = store.running()
-        for name, found in running.items():
-            if found.state != "ENABLED":
-                raise SecretUnavailable(store.not_enabled(name, found))
+        running = store.running_enabled()
         written = store.write(running)
         self.log.info("configuration of %s:\n%s", self.environment, table(written.changes))
         self.record(release, ConfigurationWritten(environment=self.environment, **written.as_fields()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipway.exceptions import SecretUnavailable
 from slipway.ledger.entries import ChangesPlanned
 from slipway.operators.database import SchemaOperator
 from slipway.release.configuration import ConfigurationStore, table
@@ -27,10 +26,7 @@ class PlanChangesOperator(SchemaOperator):
         """Put the changes on record, for the approval."""
         release = self.release(context)
         store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
-        running = store.running()
-        for name, found in running.items():
-            if found.state != "ENABLED":
-                raise SecretUnavailable(store.not_enabled(name, found))
+        running = store.running_enabled()
         schema = self.due(
             release, self.schema_hook(release).applied(identity_of(release.policy, self.environment))
         )

@@ -50,7 +50,7 @@ class ReconcileReleaseOperator(CloseReleaseOperator):
             self.notify_outcome(context, release.release_id)
             self._require_red(context, self._summary(context))
         elif self.ledger.get(release.release_id, ServicesReleased) is None:
-            self.leave(release)
+            self.leave(release, may_serve=True)
         outcome = outcome_of(self.release(context))
         sentence = f"Release {release.version} is {outcome}; nothing is left half done"
         audit(self.log, sentence, release=release.release_id, entry="reconciled", outcome=outcome)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SchemaContractBroken, TrafficNotSettled
-from slipway.ledger.entries import Person, RollbackOverridden, RollbackRefused, SplitChange
+from slipway.ledger.entries import RollbackOverridden, RollbackRefused, SplitChange
 from slipway.operators.cloud_run import CloudRunOperator
 from slipway.release.asking import answer_of, withdraw
 from slipway.release.rollback.refused import ALL_THE_SAME, ask_to_override
@@ -51,13 +51,13 @@ class RollBackTrafficOperator(CloudRunOperator):
         release = self.release(context)
         answer = answer_of(event)
         reason = str(answer.fields.get("reason") or "").strip()
-        if answer.user is None or answer.option != ALL_THE_SAME or not reason:
+        person = answer.person
+        if person is None or answer.option != ALL_THE_SAME or not reason:
             withdraw(context)
-            why = " without a reason" if answer.user and answer.option == ALL_THE_SAME else ""
+            why = " without a reason" if person and answer.option == ALL_THE_SAME else ""
             raise AirflowFailException(
                 f"{answer}{why}: no traffic was moved; the ledger entry {RollbackRefused.KEY} says why"
             )
-        person = Person(id=answer.user["id"], name=answer.user["name"])
         self.record(release, RollbackOverridden(reason=f"{person.name}: {reason}", user=person))
         return self._roll_back(release)
 

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import SlipwayError
 from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
+from slipway.ledger.plan import RELEASE_DAG
 from slipway.operators.closing import CloseReleaseOperator
-from slipway.release.acts import RELEASE_DAG
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.release.watchdog import changed_services, lost_reason
 

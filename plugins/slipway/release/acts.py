@@ -6,9 +6,7 @@ import logging
 
 from slipway.exceptions import AuditLogUnavailable
 from slipway.ledger.entries import RunActed, RunChangedByHand
-
-#: The DAG whose runs carry releases out.
-RELEASE_DAG = "release"
+from slipway.ledger.plan import RELEASE_DAG
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
+from slipway.ledger.entries import Person
+
 if TYPE_CHECKING:
     from airflow.sdk import Context, Param
 
@@ -33,6 +35,11 @@ class Answer:
     user: Mapping[str, Any] | None
     at: datetime
     fields: Mapping[str, Any]
+
+    @property
+    def person(self) -> Person | None:
+        """Who answered, as it goes on record."""
+        return None if self.user is None else Person(id=self.user["id"], name=self.user["name"])
 
     def __str__(self) -> str:
         return f"{self.user['name']} answered {self.option!r}" if self.user else "nobody answered in time"

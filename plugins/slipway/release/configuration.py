@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from slipway.exceptions import SecretUnavailable
 from slipway.ledger.entries import ConfigurationChange
 from slipway.policy.configuration import Document
 from slipway.policy.release import EnvironmentName
@@ -186,17 +187,20 @@ class ConfigurationStore:
             for change in changes(name, document, running[name].content if name in running else None)
         )
 
-    def not_enabled(self, document: str, found: Running) -> str:
-        """Say that a version which the serving revision mounts cannot be mounted again.
+    def running_enabled(self) -> Mapping[str, Running]:
+        """Return what :meth:`running` does, where every version of it can be mounted again.
 
-        :param document: its name in the policy.
-        :param found: the document as the serving revision reads it.
+        :raises SecretUnavailable: when one is not enabled: a rollback could then start no instance.
         """
-        return (
-            f"secret {self.secret(document)['secret']} version {found.version}: is {found.state}, but the"
-            " serving revision mounts it, and a rollback would; enable it, or deploy a revision that mounts"
-            " another"
-        )
+        running = self.running()
+        for name, found in running.items():
+            if found.state != "ENABLED":
+                raise SecretUnavailable(
+                    f"secret {self.secret(name)['secret']} version {found.version}: is {found.state}, but the"
+                    " serving revision mounts it, and a rollback would; enable it, or deploy a revision that"
+                    " mounts another"
+                )
+        return running
 
     def read(self, document: str, version: int | str) -> Mapping[str, Any]:
         """Read a version of a document.

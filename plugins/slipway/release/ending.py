@@ -38,7 +38,9 @@ def require_promoted_splits(release: Release, hook: CloudRunTrafficHook) -> None
             )
 
 
-def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, ServiceReleased]:
+def leave_services(
+    release: Release, hook: CloudRunTrafficHook, *, may_serve: bool
+) -> dict[str, ServiceReleased]:
     """Take the release's tag and lease off its production services, so that they cost nothing any more.
 
     A tagged revision keeps its minimum of instances although it serves nobody. The traffic stays as it is:
@@ -46,22 +48,26 @@ def leave_services(release: Release, hook: CloudRunTrafficHook) -> dict[str, Ser
 
     :param release: a release that has ended, or is about to be closed as rolled back.
     :param hook: the door to Cloud Run.
+    :param may_serve: whether the release may go on serving: it was promoted, and is not rolled back.
     :return: per service the split that serves, the tags that are left, and whether a lease was freed.
     :raises ReleaseConflict: when a release that was not promoted still has traffic.
     """
     return {
-        service.names["production"]: _leave(release, service, hook)
+        service.names["production"]: _leave(release, service, hook, may_serve=may_serve)
         for service in release.plan.services.values()
     }
 
 
-def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook) -> ServiceReleased:
+def _leave(
+    release: Release, service: PlannedService, hook: CloudRunTrafficHook, *, may_serve: bool
+) -> ServiceReleased:
     from slipway.hooks.cloud_run.hook import foreign_lease, serving_split, tags_of
 
     production, name = release.policy.environments["production"], service.names["production"]
     address = service_address(release.policy, name)
     timeout = release.policy.traffic_timeout_seconds
-    require = _safe_to_leave(release, service)
+    # Without an earlier revision there is nothing else that could serve.
+    require = _safe_to_leave(release, service, may_serve=may_serve or not release.stable[name])
     try:
         live = hook.get_service(address)
     except ServiceNotFound:
@@ -77,11 +83,11 @@ def _leave(release: Release, service: PlannedService, hook: CloudRunTrafficHook)
     return ServiceReleased(split=split, tags=tags, lease_freed=freed)
 
 
-def _safe_to_leave(release: Release, service: PlannedService) -> Callable[[run_v2.Service], None]:
+def _safe_to_leave(
+    release: Release, service: PlannedService, *, may_serve: bool
+) -> Callable[[run_v2.Service], None]:
     """Return a check of a service as it is read: a release that was not promoted must not serve."""
     name, own = service.names["production"], service.revisions["production"]
-    # Without an earlier revision there is nothing else that could serve.
-    may_serve = release.outcome == "promoted" or not release.stable[name]
 
     def require(live: run_v2.Service) -> None:
         from slipway.hooks.cloud_run.hook import serving_split, state_of

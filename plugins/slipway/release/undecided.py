@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.verdict import Cause
-from slipway.ledger.entries import BakeAnswered, ChangeSettled, Person, PhaseBaked
+from slipway.ledger.entries import BakeAnswered, ChangeSettled, PhaseBaked
 from slipway.release.asking import answer_of, ask, stands
 from slipway.release.foreign_change import Action, serves_new_revision, settle_change
 
@@ -144,12 +144,11 @@ def answered(bake: Bake, event: Mapping[str, Any]) -> BakeAnswered:
     :param event: as :func:`slipway.release.asking.answer_of` reads it.
     """
     answer = answer_of(event)
-    user = answer.user
     return BakeAnswered(
         phase=bake.phase,
         round=bake.number,
         reason=str(answer),
-        user=None if user is None else Person(id=user["id"], name=user["name"]),
+        user=answer.person,
         bake_on=answer.option != ROLL_BACK,
         at=answer.at,
     )

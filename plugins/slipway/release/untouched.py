@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from slipway.exceptions import ReleaseConflict, ServiceNotFound
 from slipway.ledger.timeline import is_being_undone
 from slipway.release.address import service_address
-from slipway.release.drift import last_state, require_no_drift
+from slipway.release.drift import unchanged_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def read_untouched(
     :raises TrafficDrift: when somebody else changed the service.
     :raises ReleaseConflict: when another release holds it, or this one is over.
     """
-    from slipway.hooks.cloud_run.hook import foreign_lease, state_of
+    from slipway.hooks.cloud_run.hook import foreign_lease
     from slipway.hooks.cloud_run.leases import held_by
 
     entries, name = ledger.entries(release.release_id), service.names["production"]
@@ -59,12 +59,5 @@ def read_untouched(
     if held is not None:
         raise held_by(live, held)
     ledger.leases.renew(release.release_id, [name], region=release.policy.region, until=lease.until)
-    require_no_drift(
-        service,
-        last_state(entries, name),
-        state_of(live),
-        stable=release.stable[name],
-        goal=goal,
-        tag=release.policy.environments["production"].tag,
-    )
+    unchanged_service(release, service, entries, goal=goal)(live)
     return live

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-RELEASE_DAG = "release"
+from slipway.ledger.plan import RELEASE_DAG
 
 
 def readers_only() -> Any:

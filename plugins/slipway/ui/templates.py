@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from slipway.ui.access import RELEASE_DAG
+from slipway.ledger.plan import RELEASE_DAG
 
 HERE = Path(__file__).parent
 #: Longest payload, in characters, that is shown in a page; a longer one is in the download.

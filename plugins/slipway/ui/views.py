@@ -11,9 +11,9 @@ from slipway.ledger.bakes import Bake, recorded_bakes
 from slipway.ledger.chain import first_broken
 from slipway.ledger.entries import ChangesPlanned, EvidenceRecorded, ReleaseOpened
 from slipway.ledger.ledger import Ledger
+from slipway.ledger.plan import RELEASE_DAG
 from slipway.ledger.timeline import headline, outcome_of, phases, traffic
 from slipway.policy.release import PhaseName
-from slipway.ui.access import RELEASE_DAG
 from slipway.ui.headers import DRAWING_POLICY
 from slipway.ui.sources import read_targets, reading_ledger
 from slipway.ui.templates import HERE, respond

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from slipway.ledger.entries import ReleaseReconciled, ServiceReleased, ServicesReleased
-from slipway.notifiers import team
-from slipway.operators import closing
+from slipway.ledger.entries import ReleaseReconciled, ServicesReleased
 from slipway.operators.reconcile import ReconcileReleaseOperator
 
 from tests.fake_ledger import FakeLedger
 from tests.unit.slipway.on_record import context_of, opened, run_with, using
-
-
-@pytest.fixture
-def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is done to the services."""
-    steps: list[str] = []
-
-    def restore(*_: Any) -> dict[str, Any]:
-        steps.append("traffic restored")
-        return {}
-
-    def leave(*_: Any) -> dict[str, Any]:
-        steps.append("services released")
-        return {"netra-backend-prod": ServiceReleased(tags={})}
-
-    monkeypatch.setattr(closing, "restore_stable_traffic", restore)
-    monkeypatch.setattr(closing, "leave_services", leave)
-    monkeypatch.setattr(team, "notify_team", lambda *_: steps.append("team notified"))
-    return steps
 
 
 def teardown(ledger: FakeLedger) -> ReconcileReleaseOperator:
