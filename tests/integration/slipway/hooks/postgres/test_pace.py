@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def test_a_batch_that_takes_too_long_is_undone_and_halved_until_it_fits(
 
 
 @pytest.fixture
-def vacuumed(empty_database: str) -> Iterator[str]:
+def vacuumed(empty_database: str) -> str:
     """Connection URI of a database in which an automatic vacuum is under way, which takes a minute."""
     with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute(
@@ -79,9 +78,10 @@ def vacuumed(empty_database: str) -> Iterator[str]:
         while connection.execute(VACUUMING).fetchone() == (0,):
             assert time.monotonic() < deadline, "no automatic vacuum began"
             time.sleep(0.1)
-        yield empty_database
+        # Another one must not begin in the moment in which this one has given way.
         connection.execute("ALTER SYSTEM RESET autovacuum_naptime")
         connection.execute("SELECT pg_reload_conf()")
+    return empty_database
 
 
 def test_an_automatic_vacuum_gives_way_to_a_migration_that_waits_only_shortly_for_its_lock(
