@@ -94,9 +94,9 @@ def program(settings: Settings) -> Program:
 
 
 def scrape_configuration(settings: Settings) -> dict[str, object]:
-    """Return Prometheus's configuration: the one exporter, twice a second, its labels kept as they are."""
+    """Return Prometheus's configuration: the one exporter, once a second, its labels kept as they are."""
     return {
-        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules/*.yaml"],
         "scrape_configs": [
             {

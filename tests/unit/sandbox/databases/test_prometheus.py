@@ -12,8 +12,8 @@ from sandbox.supervisor.settings import Settings
 def test_the_one_exporter_is_scraped_every_second_with_its_own_labels() -> None:
     configuration = scrape_configuration(Settings(home=Path("/tmp/home"), port_base=20000))
     assert configuration["global"] == {
-        "scrape_interval": "500ms",
-        "scrape_timeout": "500ms",
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
         "evaluation_interval": "1s",
     }
     jobs: Any = configuration["scrape_configs"]
