@@ -10,6 +10,6 @@ import sys
 __all__: list[str] = []
 
 if "scheduler" in sys.argv:
-    from slipway.preload import import_libraries
+    from slipway.preload import import_for_tasks
 
-    import_libraries()
+    import_for_tasks()

@@ -1,12 +1,24 @@
-"""Libraries that take seconds to import: the scheduler imports them, and the tasks it forks have them."""
+"""What takes seconds to import: the scheduler imports it, and the tasks that it forks have it.
+
+A change of the project's modules reaches the tasks with a restart of the scheduler, as a change of any Airflow
+plugin does.
+"""
 
 from __future__ import annotations
 
 import logging
 from importlib import import_module
+from pkgutil import walk_packages
 from types import ModuleType
 
-# Libraries alone: the project's own modules are imported by each task, so that a change is seen at once.
+#: What the DAG files and their tasks import of the project.
+PACKAGES = (
+    "slipway.task_groups",
+    "slipway.operators",
+    "slipway.sensors",
+    "slipway.triggers",
+    "slipway.release",
+)
 LIBRARIES = (
     "airflow.providers.clickhousedb.hooks.clickhouse",
     "airflow.providers.google.cloud.hooks.cloud_sql",
@@ -20,11 +32,15 @@ LIBRARIES = (
 )
 
 
-def import_libraries() -> None:
-    """Import them, Great Expectations included."""
+def import_for_tasks() -> None:
+    """Import the libraries, Great Expectations included, and the project's modules."""
     for name in LIBRARIES:
         import_module(name)
     great_expectations()
+    for name in PACKAGES:
+        package = import_module(name)
+        for module in walk_packages(package.__path__, f"{name}."):
+            import_module(module.name)
 
 
 def great_expectations() -> ModuleType:

@@ -7,34 +7,37 @@ import subprocess
 import sys
 
 import pytest
-from slipway.paths import INCLUDE
+from slipway.paths import INCLUDE, REPOSITORY
 from slipway.preload import LIBRARIES
 
 SETTINGS = INCLUDE / "airflow" / "airflow_local_settings.py"
+DAGS = REPOSITORY / "dags"
 # As Airflow imports them: by name, and asking for what they set.
 PROGRAM = """
 import json, sys
-sys.argv = ["airflow", sys.argv[1]]
+sys.argv, then = ["airflow", sys.argv[1]], sys.argv[2:]
 import airflow_local_settings
-print(json.dumps({"set": airflow_local_settings.__all__, "modules": list(sys.modules)}))
+found = {"set": airflow_local_settings.__all__, "modules": list(sys.modules)}
+for name in then:
+    __import__(name)
+print(json.dumps(found | {"with_dags": list(sys.modules)}))
 """
 
 
-def started(component: str) -> dict[str, list[str]]:
-    """What the settings set, and all that is imported after them."""
-    command = [sys.executable, "-c", PROGRAM, component]
-    path = ":".join([str(SETTINGS.parent), *sys.path])
+def started(component: str, *dags: str) -> dict[str, list[str]]:
+    """What the settings set, and all that is imported after them, and after DAG files."""
+    command = [sys.executable, "-c", PROGRAM, component, *dags]
+    path = ":".join([str(SETTINGS.parent), str(DAGS), *sys.path])
     ended = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
     loaded: dict[str, list[str]] = json.loads(ended.stdout.splitlines()[-1])
     return loaded
 
 
 def test_the_scheduler_has_imported_what_tasks_take_longest_to() -> None:
-    loaded = started("scheduler")
+    loaded = started("scheduler", "release", "rollback")
     assert {*LIBRARIES, "great_expectations"} <= set(loaded["modules"])
-    own = {name for name in loaded["modules"] if name.startswith("slipway.")}
-    # A task imports the project's modules itself, and so what they are by then.
-    assert own == {"slipway.preload"}
+    imported_by_a_task = set(loaded["with_dags"]) - set(loaded["modules"])
+    assert {name for name in imported_by_a_task if name.startswith("slipway")} == set()
     assert loaded["set"] == []
 
 
