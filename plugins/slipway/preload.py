@@ -1,7 +1,7 @@
 """What takes seconds to import: the scheduler imports it, and the tasks that it forks have it.
 
-A change of the project's modules reaches the tasks with a restart of the scheduler, as a change of any Airflow
-plugin does.
+A change of the project's modules reaches the tasks with a restart of the scheduler, as a change of any
+Airflow plugin does.
 """
 
 from __future__ import annotations
