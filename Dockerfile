@@ -10,6 +10,9 @@ COPY --chown=airflow dags /opt/slipway/dags
 COPY --chown=airflow plugins /opt/slipway/plugins
 COPY --chown=airflow include /opt/slipway/include
 COPY --chown=airflow include/airflow /home/airflow/config
+COPY compose/health.py /opt/slipway/health.py
+# A volume takes its owner from the image's folder; without the folder it is root's, and Airflow cannot write.
+RUN install --directory --owner=airflow --group=airflow /home/airflow/logs /home/airflow/data_docs
 USER airflow
 WORKDIR /home/airflow
 ENV AIRFLOW_HOME=/home/airflow \

@@ -1,6 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill bench-analysis bench-traffic bench-schema bench-kpi
+# compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill bench-analysis bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -61,6 +62,12 @@ bench-schema: setup ## Migrate a table of ten million rows under load, beside th
 
 bench-kpi: setup ## Measure the KPI rollup against the bare engine (ROWS="1000000 10000000", FACTS=, DAYS=)
 	@$(PY) -m bench.kpi $(if $(ROWS),--rows $(ROWS)) $(if $(FACTS),--facts $(FACTS)) $(if $(DAYS),--days $(DAYS))
+
+compose-secrets: ## Write the secret files of the compose stack; what is there is kept
+	@python3 -m compose.secrets
+
+compose-check: ## Build the compose stack and start what can be started, with secrets of its own (needs a Docker engine)
+	@python3 -m compose.check
 
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock

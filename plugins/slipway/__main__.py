@@ -28,6 +28,7 @@ COMMANDS = (
     "verify",
     "undo-migration",
     "migrate-ledger",
+    "define-collections",
     "describe-ledger",
     "lint-migrations",
 )

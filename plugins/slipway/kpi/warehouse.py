@@ -34,6 +34,16 @@ def clickhouse_hook(connection_id: str) -> ClickHouseHook:
     )
 
 
+def warehouse_uri(connection_id: str) -> str:
+    """Return the SQLAlchemy URI of a ClickHouse connection. It holds the password: never log it.
+
+    :param connection_id: the ClickHouse connection.
+    """
+    # The provider writes a space as a form does; SQLAlchemy takes the plus sign for one of the password.
+    uri: str = clickhouse_hook(connection_id).get_uri()
+    return uri.replace("+", "%20")
+
+
 class Warehouse:
     """A ClickHouse client that runs statements of ``include/sql`` by name.
 

@@ -10,7 +10,6 @@ from airflow.sdk import BaseOperator
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION
 
 DAY = "{{ dag_run.partition_key or params.day }}"
-SOURCE_CONNECTION = "netra_production_db"
 
 
 class WarehouseOperator(BaseOperator):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slipway.kpi.day import parse_day
 from slipway.kpi.errors import QualityCheckFailed, ReconciliationFailed
+from slipway.kpi.named_collections import SOURCE_CONNECTION
 from slipway.kpi.quality import Subject, check, data_docs
-from slipway.kpi.warehouse import clickhouse_hook, open_warehouse
-from slipway.operators.kpi.base import SOURCE_CONNECTION, DayOperator
+from slipway.kpi.warehouse import open_warehouse, warehouse_uri
+from slipway.operators.kpi.base import DayOperator
 from slipway.sql import Names, statement
 
 if TYPE_CHECKING:
@@ -113,5 +114,5 @@ class QualityOperator(DayOperator):
             uri = PostgresHook(postgres_conn_id=self.postgres_conn_id).get_uri()
             names: Names = {"day": day, "next_day": day + timedelta(days=1)}
         else:
-            uri, names = clickhouse_hook(self.clickhouse_conn_id).get_uri(), self.staged()
+            uri, names = warehouse_uri(self.clickhouse_conn_id), self.staged()
         return [Subject(name, statement(f"quality/{name}", names), uri) for name in self.subjects]
