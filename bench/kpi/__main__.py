@@ -62,10 +62,10 @@ def main() -> None:
 
 def _import_libraries(table: Table) -> None:
     """Import what Airflow's scheduler has imported when it forks a task."""
-    from slipway.preload import import_libraries
+    from slipway.preload import import_for_tasks
 
     began = time.perf_counter()
-    import_libraries()
+    import_for_tasks()
     took = time.perf_counter() - began
     table.add(Line("libraries, imported once by the scheduler", 0, took, peak_mib=peak_memory()))
 
