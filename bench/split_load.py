@@ -19,7 +19,7 @@ class Seen:
     """What the clients saw.
 
     :param milliseconds: one duration per answered request; with a rate, counted from when it was due.
-    :param errors: one line per request without a proper answer or with a 5xx.
+    :param errors: one line per request without a proper answer with a 5xx, or turned away with 429.
     :param closed: one line per WebSocket that was closed by the other side.
     """
 
@@ -107,7 +107,7 @@ class SplitLoad:
                 writer.close()
                 reader, writer = await asyncio.open_connection(HOST, self._port)
                 continue
-            if status >= 500:
+            if status == 429 or status >= 500:
                 self.seen.errors.append(f"{path}: status {status} from {revision or 'the data plane'}")
             else:
                 self.seen.milliseconds.append((time.perf_counter() - begun) * 1000)

@@ -12,6 +12,8 @@ SOCKET = "haproxy.sock"
 NOBODY = "nobody"
 LOG_FORMAT = "\\t".join(("req", "%fp", "%b", "%s", "%ST", "%ts", "%Ta"))
 """Port, backend, server, status (-1 without an answer), termination state, milliseconds."""
+QUEUE_SECONDS = 10
+"""A request waits this long for an instance, at most ("About instance autoscaling": maximum instances)."""
 
 _HEAD = """\
 global
@@ -31,7 +33,7 @@ defaults
   retries 2
   retry-on conn-failure
   timeout connect 1s
-  timeout queue 5s
+  timeout queue {queue_seconds}s
   timeout client 120s
   timeout server 300s
   timeout tunnel 1h
@@ -50,6 +52,14 @@ _RESERVED = """\
   acl reserved path_beg /_ah/
   http-request set-log-level silent if reserved
   http-request return status 404 content-type text/html string "Error 404 (Not Found)" if reserved
+"""
+
+
+#: Without an instance that takes a request in time, the front end answers 429; an instance that breaks the
+#: connection off is a 503.
+_TURNED_AWAY = """\
+  http-error status 503 content-type text/plain string "There was no available instance."
+  http-after-response set-status 429 reason "Too Many Requests" if { status 503 } !{ srv_id gt 0 }
 """
 
 
@@ -73,8 +83,18 @@ def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
     """
     # A connection to an instance serves one request: a reused one could be closed by the instance just as the
     # next request is sent on it, and such a request may not be sent again.
-    parts = [_HEAD.format(socket=SOCKET, log_fd=log_fd, log_format=LOG_FORMAT, nobody=NOBODY)]
-    parts.extend(f"backend {backend_name(slot)}\n  balance leastconn\n" for slot in range(slots))
+    parts = [
+        _HEAD.format(
+            socket=SOCKET,
+            log_fd=log_fd,
+            log_format=LOG_FORMAT,
+            nobody=NOBODY,
+            queue_seconds=QUEUE_SECONDS,
+        )
+    ]
+    parts.extend(
+        f"backend {backend_name(slot)}\n  balance leastconn\n{_TURNED_AWAY}" for slot in range(slots)
+    )
     parts.extend(
         f"frontend p{port}\n  bind {host}:{port}\n{_RESERVED}"
         f"  use_backend %[rand(100),map({map_name(port)},{NOBODY})]\n"

@@ -126,15 +126,18 @@ class DataPlane:
         if slot is not None:
             self._free_slots.append(slot)
 
-    async def add_server(self, slot: int, port: int) -> str:
+    async def add_server(self, slot: int, port: int, concurrency: int) -> str:
         """Send requests of a slot to an instance, which must be ready.
 
         :param slot: HAProxy's backend.
         :param port: port on loopback.
+        :param concurrency: requests that it gets at a time; further ones wait.
         :return: the server's name, for ``remove_server``.
         """
         name = f"{haproxy_config.backend_name(slot)}/i{next(self._server_numbers)}"
-        await self._socket.run(f"add server {name} {HOST}:{port}", expected="New server registered.")
+        await self._socket.run(
+            f"add server {name} {HOST}:{port} maxconn {concurrency}", expected="New server registered."
+        )
         await self._socket.run(f"enable server {name}")
         return name
 

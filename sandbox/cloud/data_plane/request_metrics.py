@@ -13,7 +13,7 @@ EDGES_MS = (5, 10, 25, 50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10000)
 COUNT = "run_googleapis_com:request_count"
 LATENCIES = "run_googleapis_com:request_latencies"
 # Series exist from the start, because a rate cannot see the step from no series to its first value.
-_FROM_THE_START = (200, 500, 502, 503)
+_FROM_THE_START = (200, 429, 500, 502, 503)
 
 
 @dataclass

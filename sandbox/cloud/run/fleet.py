@@ -22,16 +22,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FleetLimits:
-    """Bounds of a fleet's waits, in seconds.
+    """Bounds of a fleet's waits, in seconds, and of its work.
 
     :param start: an instance's health check must succeed within this.
     :param drain: requests and WebSockets of a revision without traffic may go on for this long.
     :param grace: an instance may take this long to end when asked to.
+    :param concurrency: requests and WebSockets that an instance has at a time, at most.
     """
 
     start: float
     drain: float
     grace: float
+    concurrency: int
 
 
 class Fleet:
@@ -41,7 +43,7 @@ class Fleet:
     :param count: how many instances.
     :param launch: starts instance number n (0..count-1); raises ``NotStartedError``.
     :param data_plane: HAProxy in front of the instances.
-    :param limits: fewest and most instances.
+    :param limits: bounds of waits and work.
     """
 
     def __init__(
@@ -161,7 +163,7 @@ class Fleet:
         instance = await self._launch(number)
         try:
             await instance.ready(self._limits.start)
-            server = await self._data_plane.add_server(self.slot, instance.port)
+            server = await self._data_plane.add_server(self.slot, instance.port, self._limits.concurrency)
             self._serving.append(instance)
             if not ready.done():
                 ready.set_result(None)

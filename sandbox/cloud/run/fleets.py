@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from sandbox.cloud.run.instance import Instance
 from sandbox.cloud.run.instance_ports import InstancePorts
 from sandbox.cloud.run.names import ServiceName, short
 from sandbox.supervisor.settings import Settings
+
+_MAX_INSTANCES = 100
+"""Of a revision that states none."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,19 @@ class Fleets:
         if image is None:
             message = f"Image '{reference}' not found."
             raise NotStartedError(Failure(FAILED_PRECONDITION, message, Reason.CONTAINER_MISSING))
+        count = max(1, revision.scaling.min_instance_count)
+        most = max(count, revision.scaling.max_instance_count or _MAX_INSTANCES)
         limits = FleetLimits(
             start=self._platform.start_seconds,
             drain=revision.timeout.total_seconds(),
             grace=self._platform.grace_seconds,
+            # no instance comes with the load: those that run take the requests of all that may run
+            concurrency=math.ceil(revision.max_instance_request_concurrency * most / count),
         )
 
         async def launch(number: int) -> Instance:
             return await self._launch(revision, image, number)
 
-        count = max(1, revision.scaling.min_instance_count)
         return Fleet(revision.name, count, launch, self._platform.data_plane, limits)
 
     async def _launch(self, revision: Any, image: ImageConfig, number: int) -> Instance:

@@ -53,12 +53,12 @@ def platform() -> Iterator[str]:
     yield from series("token_optimization_cost_original_usd_total", 10)
     yield from series("token_optimization_cost_usd_total", 8)
     yield from series("session_isolation_breaches_total", 0)
-    for code, count in (("2xx", 999), ("5xx", 1)):
+    for code, count in (("200", 999), ("429", 1)):
         yield from series(
             "run_googleapis_com:request_count",
             count,
             monitored_resource="cloud_run_revision",
-            response_code_class=code,
+            response_code=code,
         )
     yield from histogram("http_request_duration_seconds", REQUEST_SECONDS)
     yield from histogram("websocket_event_latency_seconds", EVENT_SECONDS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from slipway.analysis.replay import replay
-from slipway.analysis.verdict import Decision
+from slipway.analysis.verdict import Decision, Verdict
 from slipway.ledger.entries import EvidenceRecorded, ReleaseOpened
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
 from slipway.policy.release import Policy, load_policy
@@ -65,8 +65,12 @@ def counter(
         yield f"{name}{{{text}}} {(second - began) * per_second:g} {NOW + second}"
 
 
-def samples(revision: str, service: str) -> Iterator[str]:
-    """A healthy revision's counters, second by second; instances of the new one come and start again."""
+def samples(revision: str, service: str, turned_away: float) -> Iterator[str]:
+    """A revision's counters, second by second; instances of the new one come and start again.
+
+    :param turned_away: part of the new revision's requests that get no instance.
+    """
+    refused = 0 if revision == STABLE else REQUESTS * turned_away
     # Per instance: the seconds at which it began, and began again.
     instances = {"a": (0, RESTART), "b": (SECOND,)} if revision != STABLE else {"a": (0,)}
     for instance, begins in instances.items():
@@ -78,8 +82,9 @@ def samples(revision: str, service: str) -> Iterator[str]:
         }
         line = partial(counter, begins, named)
         run = {"monitored_resource": "cloud_run_revision"}
-        yield from line("run_googleapis_com:request_count", REQUESTS, response_code_class="2xx", **run)
-        yield from line("run_googleapis_com:request_count", 0, response_code_class="5xx", **run)
+        for code, per_second in (("200", REQUESTS - refused), ("429", refused), ("404", 0.1), ("503", 0)):
+            answered = {"response_code": code, "response_code_class": f"{code[0]}xx"}
+            yield from line("run_googleapis_com:request_count", per_second, **answered, **run)
         yield from line("session_isolation_breaches_total", 0)
         yield from line("cost_calculation_checks_total", REQUESTS, result="accurate")
         yield from line("cost_calculation_checks_total", 0, result="inaccurate")
@@ -98,11 +103,17 @@ def samples(revision: str, service: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def metrics(released: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def turned_away() -> float:
+    """Part of the new revision's requests that get no instance."""
+    return 0
+
+
+@pytest.fixture
+def metrics(released: Any, turned_away: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """What both revisions did in a minute that is over."""
     service = released.plan.progressive
     names = (service.revisions["production"], STABLE)
-    lines = [line for name in names for line in samples(name, service.names["production"])]
+    lines = [line for name in names for line in samples(name, service.names["production"], turned_away)]
     lines.sort(key=lambda line: line.partition("{")[0])
     with own_sandbox() as own, prometheus_with(lines, own):
         connection = {"conn_type": "http", "host": own.prometheus_url}
@@ -179,3 +190,12 @@ async def test_a_triggerer_that_dies_counts_nothing_twice(
     served = REQUESTS * (bake + bake - SECOND)
     assert sum(canary["error_rate"].total for _, canary in looks) == pytest.approx(served, abs=REQUESTS)
     assert replay(record, ledger.release(released.release_id).policy).differences(verdict) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turned_away", [0.4])
+async def test_a_canary_that_turns_its_users_away_is_rolled_back(released: Any, metrics: Settings) -> None:
+    """Without a free instance Cloud Run answers 429: no user gets an answer, and no 5xx is counted."""
+    decision, _ = await BakeTrigger(**arguments(released.release_id))._bake(released)
+    assert (decision.verdict, decision.cause) == (Verdict.ROLLBACK, "over_trigger"), decision.reason
+    assert decision.reason.startswith("Error rate over the trigger: 39.8")

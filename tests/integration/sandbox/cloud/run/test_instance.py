@@ -16,6 +16,7 @@ from google.cloud import run_v2, secretmanager_v1
 
 from bench.running_cloud import Clients, CloudProcess, to, wait_for
 from bench.split_load import SplitLoad
+from sandbox.cloud.data_plane import haproxy_config
 from sandbox.supervisor.settings import HOST, REPOSITORY
 from tests.waiting import BOUND_SECONDS
 
@@ -97,7 +98,7 @@ async def test_crashed_instance_is_replaced(clients: Clients, service_id: str) -
 
 
 def test_crashing_instance_leaves_the_data_plane(clients: Clients, service_id: str, tmp_path: Path) -> None:
-    """A revision whose only instance is gone answers 5xx until another one is there."""
+    """A revision whose only instance is gone turns requests away until another one is there."""
     held = tmp_path / "no replacement yet"
     service = clients.create(service_id, clients.template(WAIT_WHILE_EXISTS=str(held)))
     with httpx.Client(base_url=service.uri) as client:
@@ -107,11 +108,34 @@ def test_crashing_instance_leaves_the_data_plane(clients: Clients, service_id: s
         for _ in range(5):
             answer = client.get("/process")
             # 502 when the dying process had taken the connection, 503 when it had not
-            assert answer.status_code in (502, 503)
+            assert answer.status_code in (429, 502, 503)
             assert "x-slipway-revision" not in answer.headers
+        wait_for(lambda: client.get("/process").status_code == 429, "no instance in the data plane")
         held.unlink()
         wait_for(lambda: client.get("/").status_code == 200, "the replacement")
         assert client.get("/process").text != dead
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_gets_no_instance_in_time_is_turned_away(
+    cloud: CloudProcess, clients: Clients, service_id: str
+) -> None:
+    """One instance with one request at a time: who waits longer than the queue allows gets 429."""
+    template = clients.template(revision=f"{service_id}-a")
+    template.max_instance_request_concurrency = template.scaling.max_instance_count = 1
+    service = await asyncio.to_thread(clients.create, service_id, template)
+    long = haproxy_config.QUEUE_SECONDS + 2
+    async with httpx.AsyncClient(base_url=service.uri, timeout=BOUND_SECONDS) as client:
+        busy = asyncio.create_task(client.get(f"/slow?{long}"))
+        await asyncio.sleep(0.3)
+        turned_away = await client.get("/")
+        assert (turned_away.status_code, turned_away.headers.get("x-slipway-revision")) == (429, None)
+        assert "no available instance" in turned_away.text
+        assert (await client.get("/")).status_code == 200, "one that waits short enough is answered"
+        assert (await busy).status_code == 200
+        exported = (await client.get(f"http://{HOST}:{cloud.settings.exporter_port}/metrics")).text
+    counted = [line for line in exported.splitlines() if f'"{service_id}-a",response_code="429"' in line]
+    assert [line.rpartition(" ")[2] for line in counted] == ["1"]
 
 
 @pytest.mark.asyncio
