@@ -9,10 +9,13 @@ Rolls back a release that is running, promoted or lost: its own run goes no furt
 | roll_back_traffic | every service back on what served when the release began |
 | roll_back_feature_flags | the flags that the policy sets on a rollback |
 | close_release | closes the release as rolled back; its services are free for the next one |
+| keep_data | tier *database*: backs production's database up as it is |
+| undo_migrations | tier *database*: asks a person, with the data that is lost; then runs the backward files |
 
-The tier *traffic* changes traffic and flags; the schema stays as it is. A promoted release can be rolled back
-within the policy's `migrations.rollback_window_seconds`. Where nothing is left to do, the log of
-`order_rollback` says so, and the run is green.
+The tier *traffic* changes traffic and flags; the schema stays as it is. The tier *database* also undoes the
+release's migrations where their contract allows it; otherwise it is refused before anything moves. A promoted
+release can be rolled back within the policy's `migrations.rollback_window_seconds`. Where nothing is left to
+do, the log of `order_rollback` says so, and the run is green.
 
 Without Airflow: `python -m slipway rollback`, see `docs/break-glass.md`.
 """
@@ -24,7 +27,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 from slipway.operators.ordered_rollback import OrderRollbackOperator
 from slipway.release.rollback.form import rollback_form
-from slipway.task_groups.rollback import rollback
+from slipway.task_groups.rollback import rollback, rollback_of_database
 
 with DAG(
     "rollback",
@@ -41,4 +44,4 @@ with DAG(
     },
     tags=["slipway", "release"],
 ) as rollback_of_release:
-    OrderRollbackOperator(task_id="order_rollback") >> rollback()
+    OrderRollbackOperator(task_id="order_rollback") >> rollback() >> rollback_of_database()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
@@ -11,7 +11,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from slipway.exceptions import RequestRefused, SchemaContractBroken
 from slipway.ledger.audit import audit
 from slipway.ledger.entries import FlagsRolledBack, RollbackOrdered
+from slipway.ledger.entries.values import listed
 from slipway.operators.base import ReleaseOperator
+from slipway.release.rollback.database import backward_steps, require_earlier_version
 from slipway.release.rollback.flags import reason_to_keep_flags
 from slipway.release.rollback.record import rollback_commands
 from slipway.release.rollback.request import (
@@ -28,7 +30,9 @@ from slipway.release.rollback.traffic import rollback_steps
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from slipway.ledger.entries import RollbackTier
     from slipway.ledger.ledger import Release
+    from slipway.release.rollback.database import BackwardStep
     from slipway.release.rollback.traffic import RollbackStep
 
 
@@ -52,18 +56,32 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
             require_in_window(release)
             steps = rollback_steps(release, self.cloud_run)
             require_not_superseded(release, steps)
+            backward = self._backward(release, tier, steps)
         except RequestRefused as refused:
             raise AirflowFailException(f"Rollback refused, nothing was changed: {refused}") from None
-        self._plan(release, steps)
+        self._plan(release, steps, backward)
         if params["plan_only"]:
             return self._end(context, release, "Plan only: nothing was changed")
-        if is_done(release, steps) and self._flags_are_back(release):
+        if is_done(release, steps) and self._flags_are_back(release) and not backward:
             return self._end(context, release, "Nothing to do: the release is rolled back already")
         actor = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
         self.record(release, RollbackOrdered(tier=tier, actor=actor, reason=reason, source="DAG rollback"))
         return self.do_branch(context, sorted(self.downstream_task_ids))
 
-    def _plan(self, release: Release, steps: Mapping[str, RollbackStep]) -> None:
+    def _backward(
+        self, release: Release, tier: RollbackTier, steps: Mapping[str, RollbackStep]
+    ) -> Sequence[BackwardStep]:
+        if tier == "traffic":
+            return ()
+        record = self.ledger.entries(release.release_id)
+        backward = backward_steps(release, record)
+        if backward:
+            require_earlier_version(release, record, steps)
+        return backward
+
+    def _plan(
+        self, release: Release, steps: Mapping[str, RollbackStep], backward: Sequence[BackwardStep]
+    ) -> None:
         planned = {name: step.planned for name, step in steps.items()}
         lines = [f"{name}: {change.described(name)}" for name, change in planned.items()]
         try:
@@ -72,6 +90,10 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
             lines += [f"{name}: {why}" for name, why in unchecked.items()]
         except SchemaContractBroken as broken:
             lines.append(f"a person must decide: {broken}")
+        lines += [
+            f"{step.name} is undone, once a person confirms it; drops {listed([*map(str, step.drops)])}"
+            for step in backward
+        ]
         lines += ["by hand:", *rollback_commands(release.policy, release.stable)]
         self.log.info("Rollback of release %s:\n%s", release.release_id, "\n".join(lines))
 

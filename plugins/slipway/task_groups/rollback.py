@@ -1,14 +1,16 @@
-"""The rollback: traffic first, then the feature flags, then the record."""
+"""The rollback: traffic first, then the feature flags, then the record; by order the database too."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import TaskGroup, TriggerRule
 
 from slipway.operators.closing import CloseRolledBackOperator
 from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
+from slipway.operators.rollback_database import KeepDataOperator, RollBackDatabaseOperator
 
 
 def rollback(*, group_id: str = "rollback") -> TaskGroup:
@@ -43,4 +45,20 @@ def rollback(*, group_id: str = "rollback") -> TaskGroup:
         )
         traffic >> flags >> close
         traffic >> close
+    return group
+
+
+def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
+    """Undo the release's migrations, after a person has confirmed what is lost; skipped for the tier traffic.
+
+    :param group_id: name of the group in the graph.
+    """
+    with TaskGroup(group_id, tooltip="The schema of when the release began") as group:
+        bounds: dict[str, Any] = {
+            "retries": 3,
+            "retry_delay": timedelta(seconds=5),
+            "execution_timeout": timedelta(minutes=15),
+        }
+        keep = KeepDataOperator(task_id="keep_data", environment="production", **bounds)
+        keep >> RollBackDatabaseOperator(task_id="undo_migrations", **bounds)
     return group

@@ -30,6 +30,12 @@ def test_the_order_leads_to_the_tasks_of_a_releases_own_rollback(
     assert traffic.trigger_rule == TriggerRule.ONE_SUCCESS, "skipped when the order is"
 
 
+def test_the_schema_is_looked_at_once_the_traffic_is_back_and_the_release_is_closed(rollback: DAG) -> None:
+    assert rollback.get_task("rollback.close_release").downstream_task_ids == {"database.keep_data"}
+    assert rollback.get_task("database.keep_data").downstream_task_ids == {"database.undo_migrations"}
+    assert rollback.leaves == [rollback.get_task("database.undo_migrations")]
+
+
 def test_every_task_is_bounded_and_tried_again(rollback: DAG) -> None:
     for task in rollback.tasks:
         assert task.execution_timeout is not None, task.task_id

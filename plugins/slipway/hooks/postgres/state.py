@@ -14,6 +14,7 @@ from airflow.sdk import BaseHook
 from slipway.exceptions import DatabaseNotReady
 from slipway.policy.migrations import Sampling
 from slipway.schema.catalog import Catalog, Table
+from slipway.schema.losses import Dropped
 from slipway.sql import statement
 
 
@@ -142,6 +143,25 @@ class DatabaseStateHook(BaseHook):
                     values = {"start": found.start, "end": found.end}
                     cursor.execute(_of_keys("count_key_range", found.table, found.key), values)
                     counts[str(found)] = int(cursor.fetchone()[0])
+        return counts
+
+    def filled_rows(self, parts: Sequence[Dropped]) -> dict[Dropped, int]:
+        """Count the rows of tables, and the rows in which columns hold a value.
+
+        :param parts: the tables and columns; one that the database does not have is left out.
+        :raises DatabaseNotReady: when the database gives no answer.
+        """
+        catalog, counts = self.catalog(), dict[Dropped, int]()
+        with self._cursor() as cursor:
+            for part in parts:
+                if part.column is None and part.table in catalog:
+                    cursor.execute(statement("postgres/schema/count_rows", {"table": part.table}))
+                elif part.column is not None and part.column in catalog.get(part.table, Table()).columns:
+                    names = {"table": part.table, "column": part.column}
+                    cursor.execute(statement("postgres/schema/count_filled", names))
+                else:
+                    continue
+                counts[part] = int(cursor.fetchone()[0])
         return counts
 
     @contextmanager

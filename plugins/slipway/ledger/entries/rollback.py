@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 from slipway.ledger.entries.base import LedgerEntry
 from slipway.ledger.entries.phases import Person
 from slipway.ledger.entries.staging import changed
-from slipway.ledger.entries.values import ConfigurationChange, SplitChange
+from slipway.ledger.entries.values import ConfigurationChange, SplitChange, listed
 from slipway.policy.release import EnvironmentName
 
-RollbackTier = Literal["traffic"]
+RollbackTier = Literal["traffic", "database"]
 
 
 class RollbackOrdered(LedgerEntry):
@@ -161,3 +161,86 @@ class RollbackOverridden(LedgerEntry):
     def sentence(self) -> str:
         """Who, and why."""
         return f"Rollback ordered all the same: {self.reason}"
+
+
+class DataKept(LedgerEntry):
+    """Everything written until the rollback of the database is in a backup, before anything is undone.
+
+    :param run: the run of the DAG rollback that made it.
+    :param instance: Cloud SQL instance.
+    :param backup: id of the backup.
+    :param round: number of the order; a later one makes a backup of its own.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/data_kept[/{round}]"
+    WRITER: ClassVar[str] = "KeepDataOperator"
+
+    run: str
+    instance: str
+    backup: str
+    round: int = 1
+
+    @property
+    def sentence(self) -> str:
+        """The instance and the backup."""
+        return f"Backup {self.backup} of {self.instance} holds everything written until now"
+
+
+class DatabaseRollbackConfirmed(LedgerEntry):
+    """A person confirmed that migrations are undone, and with them data is lost.
+
+    :param migrations: the migrations to undo, the newest first.
+    :param lost: rows by table and column that are lost.
+    :param backup: id of the backup that holds them.
+    :param user: who confirmed it.
+    :param reason: why, in that person's words; empty when there are none.
+    """
+
+    KEY: ClassVar[str] = "rollback_confirmed/database"
+    WRITER: ClassVar[str] = "RollBackDatabaseOperator"
+
+    migrations: tuple[str, ...]
+    lost: Mapping[str, int] = {}
+    backup: str
+    user: Person
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Who, what is undone, and what is lost."""
+        return (
+            f"{self.user.name} confirmed to undo {listed(self.migrations)}; lost:"
+            f" {lost_words(self.lost)}; kept in backup {self.backup}"
+        )
+
+
+class DatabaseRolledBack(LedgerEntry):
+    """The migrations of the release are undone.
+
+    :param undone: the migrations, the newest first.
+    :param lost: rows by table and column that were lost.
+    :param backup: id of the backup that holds them.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/database"
+    WRITER: ClassVar[str] = "RollBackDatabaseOperator"
+
+    undone: tuple[str, ...]
+    lost: Mapping[str, int] = {}
+    backup: str
+
+    @property
+    def sentence(self) -> str:
+        """What is undone, and where the lost data is kept."""
+        return (
+            f"Schema of production as it was before the release: {listed(self.undone)} undone; lost:"
+            f" {lost_words(self.lost)}; kept in backup {self.backup}"
+        )
+
+
+def lost_words(lost: Mapping[str, int]) -> str:
+    """Return what is lost as people read it.
+
+    :param lost: rows by table and column.
+    """
+    return listed([f"{what} ({rows} rows)" for what, rows in lost.items()], none="no data")

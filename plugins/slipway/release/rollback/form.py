@@ -28,7 +28,8 @@ def rollback_form() -> Mapping[str, Param]:
             type="string",
             enum=tiers,
             title="Tier",
-            description="traffic: every service back on what served when the release began, and the flags",
+            description="traffic: every service back on what served when the release began, and the flags;"
+            " database: then the release's migrations are undone, once a person confirms what is lost",
         ),
         "reason": Param(
             type="string",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from slipway.exceptions import SchemaContractBroken
+from slipway.exceptions import RequestRefused, SchemaContractBroken
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.ledger.entries import (
     ConfigurationWritten,
@@ -22,6 +22,7 @@ from slipway.ledger.timeline import is_being_undone, rollback_reason
 from slipway.operators import ordered_rollback
 from slipway.operators.ordered_rollback import OrderRollbackOperator
 from slipway.operators.rollback import RollBackTrafficOperator
+from slipway.release.rollback.database import BackwardStep
 from slipway.release.rollback.traffic import RollbackStep, restored_entry
 
 from tests.fake_ledger import FakeLedger
@@ -38,6 +39,7 @@ class Services:
         self.serving = dict(NEW)
         self.left: SplitChange | None = None
         self.branches: list[Any] = []
+        self.backward: tuple[BackwardStep, ...] = ()
 
 
 @pytest.fixture
@@ -50,6 +52,8 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
 
     monkeypatch.setattr(ordered_rollback, "rollback_steps", steps)
     monkeypatch.setattr(ordered_rollback, "require_readable_targets", lambda *_: {})
+    monkeypatch.setattr(ordered_rollback, "require_earlier_version", lambda *_: None)
+    monkeypatch.setattr(ordered_rollback, "backward_steps", lambda *_: state.backward)
     monkeypatch.setattr(
         OrderRollbackOperator, "do_branch", lambda _, __, branches: state.branches.append(branches)
     )
@@ -144,7 +148,7 @@ def promoted_long_ago(ledger: FakeLedger) -> None:
     [
         ({"release": "v9-9-9-abcdef"}, "release='v9-9-9-abcdef': no release with this id is on record"),
         ({"reason": " "}, "reason=' ': say in a few words why"),
-        ({"tier": "database"}, "tier='database': must be one of traffic"),
+        ({"tier": "everything"}, "tier='everything': must be one of traffic, database"),
         ({}, "its rollback window of 14 d ended on"),
     ],
 )
@@ -193,3 +197,37 @@ def test_a_further_rollback_is_on_record_when_it_moved_something() -> None:
     assert restored_entry(release, ledger, still).round == 1, "another try of the same one"
     again = restored_entry(release, ledger, moved)
     assert (again.round, again.key) == (2, "rolled_back/traffic/2")
+
+
+def test_a_tier_that_the_contract_forbids_is_refused_before_anything_moves(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: Any) -> None:
+        raise RequestRefused("tier='database': 0003 is a contract")
+
+    monkeypatch.setattr(ordered_rollback, "backward_steps", forbidden)
+    ledger = FakeLedger()
+    opened(ledger)
+    with pytest.raises(AirflowFailException, match="nothing was changed: tier='database': 0003 is"):
+        order(ledger, tier="database")
+    assert on_record(ledger) == ["opened"]
+    assert services.branches == []
+    order(ledger)
+    assert services.branches == [[]], "the traffic does not need the schema's consent"
+
+
+def test_migrations_that_are_left_are_undone_after_an_earlier_rollback_of_the_traffic(
+    services: Services,
+) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    ledger.close(release, outcome="rolled_back", reason="5 % errors")
+    services.serving = dict(OLD)
+    services.backward = (BackwardStep("0003", "DROP TABLE t;"),)
+    order(ledger, tier="database", plan_only=True)
+    assert (services.branches, on_record(ledger)) == ([None], ["opened", "closed"])
+    order(ledger, tier="database")
+    assert on_record(ledger)[-1] == "rollback_ordered/database"
+    services.backward = ()
+    order(ledger, tier="database")
+    assert services.branches == [None, [], None], "all of it is undone: nothing to do"

@@ -1,0 +1,214 @@
+"""The tier database: what was written is kept, a person confirms the loss, the schema goes back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
+from slipway.hooks.cloud_sql import CloudSqlBackupHook
+from slipway.hooks.postgres.migrations import SchemaHook
+from slipway.ledger.entries import (
+    DatabaseChecked,
+    DatabaseRollbackConfirmed,
+    DatabaseRolledBack,
+    DataKept,
+    ReleaseOpened,
+    SchemaMigrated,
+)
+from slipway.ledger.ledger import Release
+from slipway.operators.rollback_database import KeepDataOperator, RollBackDatabaseOperator
+from slipway.policy.release import load_policy
+from slipway.release import asking
+from slipway.release.rollback import database
+from slipway.release.rollback.confirming import LEAVE_SCHEMA, UNDO
+from slipway.release.rollback.database import BackwardStep
+from slipway.release.schema import identity_of, migrations_directory
+from slipway.schema.contract import read_migrations
+
+from sandbox.databases import postgres
+from sandbox.supervisor.settings import Settings
+from tests.fake_task_state import FakeTaskState
+from tests.integration.slipway.operators.conftest import Product
+from tests.integration.slipway.operators.deferrals import run_to_end
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
+
+MIGRATIONS = read_migrations(migrations_directory(load_policy("release.yaml")))
+ALL = [migration.name for migration in MIGRATIONS]
+MINE = ALL[-2:]
+INSTANCE, DATABASE = "netra-staging-db", "netra_staging"
+
+
+@pytest.fixture
+def uri(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Connection URI of the product's database before the first release."""
+    found = postgres.uri(postgres_server, DATABASE)
+    monkeypatch.setenv("AIRFLOW_CONN_NETRA_PRODUCTION_DB", found)
+    with psycopg.connect(found, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int)")
+    return found
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a person is asked."""
+    questions: list[dict[str, Any]] = []
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
+    return questions
+
+
+@pytest.fixture
+def release(product: Product, uri: str, asked: list[dict[str, Any]]) -> Release:
+    """A release that applied the last two migrations; what served before serves again."""
+    policy = load_policy("release.yaml").model_dump(mode="json")
+    environments = policy["environments"]
+    for environment in environments.values():
+        environment |= {"project_id": product.web.address.project_id, "secret_prefix": product.prefix}
+    environments["production"]["database"] = {"instance": INSTANCE, "connection": "netra_production_db"}
+    plan, parsed = product.plan(environments=environments, name="rollback-database-test")
+    service = product.web.address.service
+    stable = {service: {product.stable: 100}}
+    found = product.ledger.open_release(
+        plan, parsed, ReleaseOpened(actor="ada", stable=stable, versions={service: "1.0.0"})
+    )
+    hook, identity = SchemaHook("netra_production_db"), identity_of(parsed, "production")
+    hook.migrate(migrations_directory(parsed), pace=parsed.migrations.pace, identity=identity)
+    for entry in (
+        DatabaseChecked(
+            environment="production",
+            linted=True,
+            due=tuple(MINE),
+            tables=(),
+            disk_bytes=0,
+            used_bytes=0,
+            required_bytes=0,
+        ),
+        SchemaMigrated(environment="production", applied=tuple(MINE), present=dict.fromkeys(ALL, ">=1.0.0")),
+    ):
+        product.ledger.append(found.release_id, entry)
+    product.ledger.close(found.release_id, outcome="rolled_back", reason="the tests")
+    product.context["params"] = {"release": found.release_id, "tier": "database"}
+    product.context.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO user_deletion SELECT gen_random_uuid(), now() FROM generate_series(1, 3)"
+        )
+    return product.ledger.release(found.release_id)
+
+
+def keep(product: Product) -> Any:
+    return run_to_end(KeepDataOperator(task_id="keep_data", environment="production"), product.context)
+
+
+def undo(product: Product, event: dict[str, Any] | None = None) -> Any:
+    task = RollBackDatabaseOperator(task_id="undo_migrations")
+    with closing(task.cloud_run):
+        return task.on_answer(product.context, event) if event else task.execute(product.context)
+
+
+def answer(option: str, user: str | None = "jo") -> dict[str, Any]:
+    by = None if user is None else {"id": user, "name": user}
+    return {
+        "chosen_options": [option],
+        "responded_at": datetime.now(UTC),
+        "responded_by_user": by,
+        "params_input": {"reason": "prices are wrong"},
+    }
+
+
+def present() -> list[str]:
+    return [was.name for was in SchemaHook("netra_production_db").applied()]
+
+
+def entry(product: Product, release: Release, kind: Any) -> Any:
+    return product.ledger.get(release.release_id, kind)
+
+
+def test_the_loss_is_shown_and_kept_before_the_migrations_are_undone(
+    product: Product, release: Release, asked: list[dict[str, Any]]
+) -> None:
+    backup = keep(product)
+    assert keep(product) == backup, "another try makes no other backup"
+    with closing(CloudSqlBackupHook()) as cloud_sql:
+        runs = cloud_sql.list_backups(project_id=product.web.address.project_id, instance=INSTANCE)
+    assert [run.id for run in runs if release.release_id in run.description] == [backup]
+    with pytest.raises(TaskAwaitingInput):
+        undo(product)
+    (question,) = asked
+    assert question["defaults"] == [LEAVE_SCHEMA]
+    for words in ("- table user_deletion: 3 rows", "DROP VIEW IF EXISTS kpi_event", f"Backup {backup} of"):
+        assert words in question["body"]
+    assert present() == ALL, "nothing before the answer"
+    assert undo(product, answer(UNDO)) == MINE[::-1]
+    assert present() == ALL[:-2]
+    confirmed = entry(product, release, DatabaseRollbackConfirmed)
+    assert (confirmed.user.name, confirmed.reason) == ("jo", "prices are wrong")
+    assert confirmed.lost["table user_deletion"] == 3
+    done = entry(product, release, DatabaseRolledBack)
+    assert (list(done.undone), done.backup) == (MINE[::-1], backup)
+    assert product.ledger.verify(release.release_id)
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [(answer(LEAVE_SCHEMA), "jo answered 'Leave the schema'"), (answer(UNDO, user=None), "nobody answered")],
+)
+def test_without_a_persons_word_the_schema_stays_and_a_later_order_keeps_the_data_anew(
+    product: Product, release: Release, event: dict[str, Any], words: str, asked: list[dict[str, Any]]
+) -> None:
+    first = keep(product)
+    with pytest.raises(TaskAwaitingInput):
+        undo(product)
+    with pytest.raises(AirflowFailException, match=f"{words}.*the schema stays as it is"):
+        undo(product, event)
+    assert present() == ALL
+    product.context["dag_run"] = SimpleNamespace(run_id="another order", conf={})
+    assert keep(product) != first
+    rounds = [kept.round for kept in product.ledger.entries(release.release_id).of_kind(DataKept)]
+    assert rounds == [1, 2]
+
+
+def test_a_task_that_was_killed_in_the_middle_goes_on_without_asking_again(
+    product: Product, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(product)
+    with pytest.raises(TaskAwaitingInput):
+        undo(product)
+
+    def killed(of: Release, steps: tuple[BackwardStep, ...]) -> None:
+        database.undo(of, steps[:1])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("slipway.operators.rollback_database.undo", killed)
+        with pytest.raises(KeyboardInterrupt):
+            undo(product, answer(UNDO))
+    assert present() == ALL[:-1]
+    assert undo(product) == MINE[::-1]
+    assert present() == ALL[:-2]
+    assert list(entry(product, release, DatabaseRolledBack).undone) == MINE[::-1]
+    with pytest.raises(AirflowSkipException, match="no migration of the release is left to undo"):
+        keep(product)
+
+
+def test_the_schema_stays_while_another_release_is_open(product: Product, release: Release) -> None:
+    keep(product)
+    context = dict(product.context)
+    product.start_run()
+    product.open(name="rollback-database-test")
+    product.context = context
+    with pytest.raises(AirflowFailException, match="is open and relies on the schema as it is"):
+        undo(product)
+    assert present() == ALL
+
+
+def test_the_tier_traffic_leaves_the_database_alone(product: Product, release: Release) -> None:
+    product.context["params"]["tier"] = "traffic"
+    with pytest.raises(AirflowSkipException, match="the schema stays"):
+        keep(product)
+    assert entry(product, release, DataKept) is None
