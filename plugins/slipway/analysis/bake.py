@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from slipway.analysis.counts import Counts
-from slipway.analysis.judges.share import judge_for
+from slipway.analysis.judges.share import Judge, judge_for
 from slipway.analysis.judges.traffic_share import TrafficShareJudge
 from slipway.analysis.statistics.error_budget import Budget, budget_of
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
@@ -42,6 +42,8 @@ class BakeAnalysis:
         self._max_event_gap_seconds = policy.decision.max_event_gap_seconds
         self._outage_seconds = policy.decision.outage_seconds
         self._on_source_outage = {key: metric.on_source_outage for key, metric in policy.metrics.items()}
+        self._metrics = policy.metrics
+        self._odd: dict[str, str] = {}
         self._last_event = 0.0
         self._last_answer = 0.0
         self._judges = {
@@ -65,13 +67,39 @@ class BakeAnalysis:
         :raises ValueError: when a check comes before one that is already counted.
         """
         self._last_answer = at
+        self._odd = {key: self._oddity(key, canary, stable) for key in self._judges}
         if any(canary[key].total for key in self._shares if key in canary):
             self._last_event = at
         for key, judge in self._judges.items():
-            judge.add(canary.get(key, Counts()), stable.get(key, Counts()), at=at)
+            judge.add(*self._pair(key, canary, stable), at=at)
         if self._share:
-            key = self._requests
-            self._share.add(canary.get(key, Counts()), stable.get(key, Counts()), at=at)
+            self._share.add(*self._pair(self._requests, canary, stable), at=at)
+
+    def _oddity(self, key: str, canary: Mapping[str, Counts], stable: Mapping[str, Counts]) -> str:
+        """Return why a metric's interval is no evidence; empty when it is."""
+        compared = getattr(self._metrics[key], "compare_with_stable", False)
+        arms = (("new", canary), ("stable", stable)) if compared else (("new", canary),)
+        return next(
+            (f"{name} revision: {arm[key].odd}" for name, arm in arms if key in arm and arm[key].odd), ""
+        )
+
+    def _pair(
+        self, key: str, canary: Mapping[str, Counts], stable: Mapping[str, Counts]
+    ) -> tuple[Counts, Counts]:
+        """Return an interval of both revisions: without events when it is no evidence."""
+        if self._odd[key]:
+            return Counts(), Counts()
+        return canary.get(key, Counts()), stable.get(key, Counts())
+
+    def _finding(self, key: str, judge: Judge, *, is_last: bool) -> Finding:
+        """Return the judge's finding; of evidence that arrives oddly, only a rollback."""
+        finding, odd = judge.finding(is_last=is_last), self._odd.get(key)
+        if not odd or finding.verdict is Verdict.ROLLBACK:
+            return finding
+        metric = self._metrics[key]
+        words = f"{metric.title}: no evidence: {odd}"
+        advisory = metric.on_no_data == "report"
+        return Finding(key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
 
     def decision(self, *, at: float) -> Decision:
         """Decide now: a rollback may come at any time, a promotion only when the bake time is over.
@@ -80,7 +108,7 @@ class BakeAnalysis:
         :return: the decision.
         """
         is_last = at >= self._deadline
-        findings = [judge.finding(is_last=is_last) for judge in self._judges.values()]
+        findings = [self._finding(key, judge, is_last=is_last) for key, judge in self._judges.items()]
         if self._share:
             findings.append(self._share.finding())
         decision = combine(findings, seconds=at)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from slipway.analysis.counter_series import CounterSeries
+
 #: One reading of a query: label set of a series to its cumulative value.
 Reading = Mapping[str, float]
 
@@ -16,17 +18,20 @@ class Counts:
     :param total: all events.
     :param over_target: events that count against the target (errors; requests slower than the target limit).
     :param over_trigger: events that count against the trigger (errors; requests slower than its limit).
+    :param odd: why the interval is no evidence although the source answered; empty when nothing is odd.
     """
 
     total: float = 0
     over_target: float = 0
     over_trigger: float = 0
+    odd: str = ""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.total + other.total,
             self.over_target + other.over_target,
             self.over_trigger + other.over_trigger,
+            self.odd or other.odd,
         )
 
     @property
@@ -37,24 +42,43 @@ class Counts:
 
 @dataclass
 class Increments:
-    """Turns cumulative readings into increments, series by series.
+    """Turns cumulative readings into increments, series by series (see :class:`CounterSeries`).
 
-    A series that is new counts from zero; one whose value fell was restarted, and its value is the increment;
-    one that is gone for a while keeps its last value. So neither a restarted instance nor a new one is
-    counted twice or backwards.
+    A series that is new counts from zero; one that is gone for a while keeps its last value. So neither a
+    restarted instance nor a new one is counted twice or backwards.
     """
 
-    last: dict[str, float] = field(default_factory=dict)
+    series: dict[str, CounterSeries] = field(default_factory=dict)
+    at: float = 0.0
 
-    def since(self, reading: Reading) -> float:
+    def since(self, reading: Reading, *, at: float | None = None) -> float:
         """Return the events since the reading before.
 
         :param reading: cumulative value per series.
+        :param at: moment of the reading, in seconds; left out, a second after the one before.
         :return: number of events.
         """
+        self.at = self.at + 1 if at is None else at
         total = 0.0
-        for series, value in reading.items():
-            before = self.last.get(series, 0.0)
-            total += value - before if value >= before else value
-            self.last[series] = value
+        for name, value in reading.items():
+            known = self.series.get(name)
+            if known is None:
+                self.series[name] = CounterSeries(value, at=self.at)
+                total += value
+            else:
+                total += known.since(value, at=self.at)
         return total
+
+    def is_behind(self, reading: Reading) -> bool:
+        """Tell whether a series is a little below an earlier value, so that its last events are missing.
+
+        :param reading: the last one.
+        """
+        return any(self.series[name].is_below for name in reading)
+
+    def oddities(self, reading: Reading) -> list[str]:
+        """Name the series of a reading that are no counters.
+
+        :param reading: the last one.
+        """
+        return [name for name in reading if self.series[name].is_no_counter]

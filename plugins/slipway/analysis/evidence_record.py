@@ -5,9 +5,9 @@ As plain data (JSON), with one row per check::
     {"format": 1, "method": 2, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
-``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out; null
-is a metric without events in either; ``[at, "why"]`` is a check that the source did not answer. Numbers are
-exact, so the replay's are too.
+``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out, or
+``{"odd": "why"}`` where what arrived is no evidence; null is a metric without events in either;
+``[at, "why"]`` is a check that the source did not answer. Numbers are exact, so the replay's are too.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class EvidenceRecord:
             if isinstance(pairs[0], str):
                 yield at, pairs[0], {}
                 continue
-            found: list[Sequence[list[float]]] = [pair or ([], []) for pair in pairs]
-            canary = {key: Counts(*pair[0]) for key, pair in zip(self.metrics, found, strict=True)}
-            stable = {key: Counts(*pair[1]) for key, pair in zip(self.metrics, found, strict=True)}
+            found: list[Sequence[Any]] = [pair or ([], []) for pair in pairs]
+            canary = {key: _unpacked(pair[0]) for key, pair in zip(self.metrics, found, strict=True)}
+            stable = {key: _unpacked(pair[1]) for key, pair in zip(self.metrics, found, strict=True)}
             yield at, canary, stable
 
     def as_payload(self) -> dict[str, Any]:
@@ -105,8 +105,14 @@ class EvidenceRecord:
         )
 
 
-def _packed(counts: Counts) -> list[float]:
+def _packed(counts: Counts) -> list[float] | dict[str, str]:
+    if counts.odd:
+        return {"odd": counts.odd}
     values = [counts.total, counts.over_target, counts.over_trigger]
     while values and values[-1] == 0:
         values.pop()
     return [int(value) if value == int(value) else value for value in values]
+
+
+def _unpacked(arm: Any) -> Counts:
+    return Counts(**arm) if isinstance(arm, dict) else Counts(*arm)

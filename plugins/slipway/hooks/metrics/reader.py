@@ -6,10 +6,13 @@ import asyncio
 import string
 from collections.abc import Mapping, Sequence
 
-from slipway.analysis.counts import Counts, Increments, Reading
+from slipway.analysis.counts import Counts, Reading
+from slipway.analysis.metric_counts import MetricCounts
 from slipway.hooks.metrics.bucket_edges import bucket_query
 from slipway.hooks.metrics.promql import PromQLHook, Sample
 from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+
+_ASKED_FOR = frozenset({"__name__", "location", "monitored_resource", "revision_name", "service_name"})
 
 
 def queries(metric: Metric) -> dict[str, str]:
@@ -55,7 +58,9 @@ class MetricReader:
         self._metrics = metrics
         self._fill = {"service": service, "location": location, "revisions": "|".join(revisions)}
         self._revisions = revisions
-        self._increments: dict[tuple[str, str, str], Increments] = {}
+        self._counts = {
+            (revision, key): MetricCounts(metric) for revision in revisions for key, metric in metrics.items()
+        }
 
     async def read(self, *, at: float) -> list[dict[str, Counts]]:
         """Return, per revision, the events of each metric between the last reading and this one.
@@ -68,57 +73,38 @@ class MetricReader:
             is counted, and the next reading covers the gap.
         """
         texts_by_part = {
-            (key, part): string.Template(template).substitute(self._fill)
+            key: {
+                part: string.Template(template).substitute(self._fill)
+                for part, template in queries(metric).items()
+            }
             for key, metric in self._metrics.items()
-            for part, template in queries(metric).items()
         }
-        texts = sorted(set(texts_by_part.values()))
+        texts = sorted({text for parts in texts_by_part.values() for text in parts.values()})
         found_now = await asyncio.gather(*(self._hook.aquery(text, time=at) for text in texts))
         answers = dict(zip(texts, found_now, strict=True))
-        first = not self._increments
-        counts = []
-        for revision in self._revisions:
-            found: dict[str, dict[str, float]] = {key: {} for key in self._metrics}
-            for (key, part), text in texts_by_part.items():
-                reading = _of_revision(answers[text], revision)
-                metric = self._metrics[key]
-                if isinstance(metric, LevelMetric):
-                    # A level has no increments, and its first reading counts.
-                    over = sum(value > metric.limit for value in reading.values())
-                    highest = max(reading.values(), default=0.0)
-                    found[key] |= {"series": len(reading), "over_target": highest, "over_trigger": over}
-                    continue
-                if part.startswith("within_") and not reading:
-                    # Without the bucket every request would count as slow: it is no evidence instead.
-                    found[key]["no_bucket"] = 1
-                increments = self._increments.setdefault((revision, key, part), Increments())
-                found[key][part] = increments.since(reading)
-                if part == "over_trigger" and len(queries(metric)) == 1:
-                    found[key]["series"] = len(reading)
-            levels = {key for key, metric in self._metrics.items() if isinstance(metric, LevelMetric)}
-            counts.append(
-                {
-                    key: Counts() if first and key not in levels else _counts(parts)
-                    for key, parts in found.items()
-                }
-            )
-        return counts
+        return [
+            {
+                key: self._counts[revision, key].since(
+                    {part: _of_revision(answers[text], revision) for part, text in parts.items()}, at=at
+                )
+                for key, parts in texts_by_part.items()
+            }
+            for revision in self._revisions
+        ]
 
 
 def _of_revision(samples: Sequence[Sample], revision: str) -> Reading:
     return {
-        repr(sorted(sample.labels.items())): sample.value
+        series_name(sample.labels): sample.value
         for sample in samples
         if sample.labels.get("revision_name") == revision
     }
 
 
-def _counts(parts: Mapping[str, float]) -> Counts:
-    if "no_bucket" in parts:
-        return Counts()
-    if "series" in parts:
-        return Counts(parts["series"], parts.get("over_target", 0), parts["over_trigger"])
-    if "within_target" in parts:
-        total = parts["total"]
-        return Counts(total, total - parts["within_target"], total - parts["within_trigger"])
-    return Counts(parts["total"], parts.get("over_target", 0), parts.get("over_trigger", 0))
+def series_name(labels: Mapping[str, str]) -> str:
+    """Name a series as PromQL writes it, without the labels that the query asks for.
+
+    :param labels: of the series.
+    """
+    shown = ",".join(f'{name}="{labels[name]}"' for name in sorted(labels.keys() - _ASKED_FOR))
+    return f"{labels.get('__name__', '')}{{{shown}}}"

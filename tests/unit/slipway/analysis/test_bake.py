@@ -188,3 +188,30 @@ def test_increments_survive_restarts_and_new_instances() -> None:
     assert increments.since({"a": 12, "b": 3}) == 5
     assert increments.since({"b": 3}) == 0
     assert increments.since({"a": 1, "b": 4}) == 2
+
+
+def odd_bake(policy: Policy, key: str, arm: int) -> Decision:
+    """An hour in which one metric of one revision is no evidence in the second half."""
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=0, phase="canary")
+    for at in range(0, 3601, 60):
+        arms = [check(policy), check(policy)]
+        if at > 1800:
+            arms[arm][key] = Counts(odd="counter a falls again and again")
+        analysis.add(*arms, at=at)
+    return analysis.decision(at=3600)
+
+
+def test_evidence_that_arrives_oddly_holds_and_is_named(policy: Policy) -> None:
+    decision = odd_bake(policy, "latency_p95", 0)
+    assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.NO_EVIDENCE)
+    assert decision.reason == "Latency P95: no evidence: new revision: counter a falls again and again"
+    assert "stable revision: counter a" in odd_bake(policy, "latency_p95", 1).reason
+
+
+def test_odd_evidence_of_what_only_warns_or_is_not_compared_holds_nothing(policy: Policy) -> None:
+    decision = odd_bake(policy, "websocket_event_latency", 0)
+    assert decision.verdict is Verdict.PROMOTE
+    (finding,) = [found for found in decision.findings if found.metric == "websocket_event_latency"]
+    assert finding.advisory
+    assert "falls again and again" in finding.reason
+    assert odd_bake(policy, "cost_accuracy", 1).verdict is Verdict.PROMOTE

@@ -170,3 +170,17 @@ def test_a_difference_names_the_method_that_decided(policy: Policy) -> None:
     ((is_well, line),) = report(kept(record, decision, seconds=0), policy, None)
     assert not is_well
     assert f"decided by method 1, replayed by method {METHOD}" in line
+
+
+def test_evidence_that_arrived_oddly_replays_with_its_reason(policy: Policy) -> None:
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
+    record = EvidenceRecord("canary", list(policy.metrics))
+    canary = {key: Counts(30) for key in policy.metrics} | {"error_rate": Counts(odd="it falls")}
+    for at in range(0, 5431, 30):
+        record.add(canary, {}, at=at)
+        analysis.add(canary, {}, at=at)
+    decision = analysis.decision(at=5430)
+    assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.NO_EVIDENCE)
+    made = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
+    assert made.differences(decision.as_payload()) == []
+    assert "Error rate: no evidence: new revision: it falls" in made.decision.reason

@@ -128,3 +128,14 @@ async def test_a_level_is_the_highest_now_with_the_number_of_series_over_its_lim
     assert await under_test.read(at=0) == [{"memory": Counts(2, 0.95, 1)}, {"memory": Counts(1, 0.4, 0)}]
     door.values[parts["level"]] = {(CANARY, "a"): 0.5}
     assert (await under_test.read(at=1))[0] == {"memory": Counts(1, 0.5, 0)}
+
+
+@pytest.mark.asyncio
+async def test_a_counter_that_falls_by_one_does_not_begin_again() -> None:
+    found = metrics("error_rate")
+    parts, door = texts(found["error_rate"]), Door()
+    under_test, seen = reader(door, found), []
+    for check, value in enumerate((36000, 36075, 36074, 36150)):
+        door.values[parts["total"]] = {(CANARY, "a"): value}
+        seen.append((await under_test.read(at=15 * check))[0]["error_rate"].total)
+    assert seen == [0, 75, 0, 75]
