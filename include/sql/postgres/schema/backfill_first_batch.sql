@@ -1,4 +1,4 @@
 SELECT key::text, number FROM (
     SELECT {{ key }} AS key, row_number() OVER (ORDER BY {{ key }}) AS number
-      FROM {{ table }} ORDER BY {{ key }} LIMIT %(rows)s
+      FROM {{ table }} WHERE {{ key }} <= %(last)s ORDER BY {{ key }} LIMIT %(rows)s
 ) AS batch ORDER BY number DESC LIMIT 1

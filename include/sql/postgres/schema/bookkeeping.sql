@@ -14,7 +14,10 @@ CREATE TABLE IF NOT EXISTS slipway_migration (
 CREATE TABLE IF NOT EXISTS slipway_backfill (
     name text PRIMARY KEY,
     upto text,
+    last_key text,
     row_count bigint NOT NULL,
     done boolean NOT NULL DEFAULT false,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+-- Databases that have the table from before a backfill had an end.
+ALTER TABLE slipway_backfill ADD COLUMN IF NOT EXISTS last_key text;

@@ -72,18 +72,22 @@ class Backfill:
         self._names = {"table": str(migration.table), "key": str(migration.key)}
 
     def run(self) -> None:
-        """Go on where the last run stopped, to the end of the table.
+        """Go on where the last run stopped, to the key that was the highest when the first run began.
+
+        Rows inserted after that are not gone through: every version that serves fills them itself, and they
+        might come faster than a backfill goes.
 
         :raises MigrationFailed: when a replica stays too far behind; run again, it goes on from there.
         :raises psycopg.Error: when a batch does not go through in so many tries.
         """
         upto, rows, done = self._one("backfill_progress", name=self._migration.name) or (None, 0, False)
+        last = None if done else self._last_key()
         total = int((self._one("estimated_rows", table=self._migration.table) or (0,))[0])
         began, first, reported = time.monotonic(), rows, 0.0
-        while not done:
+        while last is not None:
             if self._is_to_wait():
                 time.sleep(_LAG_POLL_SECONDS)
-            elif (batch := self._again(upto, rows)) is None:
+            elif (batch := self._again(upto, last, rows)) is None:
                 break
             else:
                 upto, rows = batch
@@ -94,7 +98,7 @@ class Backfill:
         seconds = max(time.monotonic() - began, 1e-9)
         self._report(self._progress(rows, rows, (rows - first) / seconds, self._lag()))
 
-    def _again(self, upto: str | None, rows: int) -> tuple[str, int] | None:
+    def _again(self, upto: str | None, last: str, rows: int) -> tuple[str, int] | None:
         """Do one batch, smaller at every try that found its rows locked, or took too long."""
         pace = self._session.pace
         for attempt in Retrying(
@@ -105,27 +109,34 @@ class Backfill:
             reraise=True,
         ):
             with attempt:
-                return self._batch(upto, rows)
+                return self._batch(upto, last, rows)
         return None
 
-    def _batch(self, upto: str | None, rows: int) -> tuple[str, int] | None:
+    def _batch(self, upto: str | None, last: str, rows: int) -> tuple[str, int] | None:
         began = time.monotonic()
         connection = self._session.connection
         with connection.transaction():
-            found = self._next(upto)
+            found = self._next(upto, last)
             if found is None:
                 return None
-            last, number = found
-            self._one("backfill_bounds", after=upto or "", upto=last)
+            end, number = found
+            self._one("backfill_bounds", after=upto or "", upto=end)
             connection.execute(self._migration.sql.encode())
-            self._do("backfill_advance", name=self._migration.name, upto=last, rows=rows + number)
+            self._do("backfill_advance", name=self._migration.name, upto=end, rows=rows + number)
         self._size.took(time.monotonic() - began)
-        return last, rows + number
+        return end, rows + number
 
-    def _next(self, upto: str | None) -> tuple[str, int] | None:
+    def _last_key(self) -> str | None:
+        """Return the key that the backfill ends at, noted by its first run; None for an empty table."""
+        query = statement("postgres/schema/backfill_last_key", self._names)
+        row = self._session.connection.execute(query, {"name": self._migration.name}).fetchone()
+        return None if row is None else str(row[0])
+
+    def _next(self, upto: str | None, last: str) -> tuple[str, int] | None:
         name = "backfill_first_batch" if upto is None else "backfill_next_batch"
         query = statement(f"postgres/schema/{name}", self._names)
-        row = self._session.connection.execute(query, {"after": upto, "rows": self._size.rows}).fetchone()
+        bounds = {"after": upto, "last": last, "rows": self._size.rows}
+        row = self._session.connection.execute(query, bounds).fetchone()
         return None if row is None else (str(row[0]), int(row[1]))
 
     def _is_to_wait(self) -> bool:

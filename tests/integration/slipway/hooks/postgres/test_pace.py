@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from slipway.exceptions import MigrationFailed
 from slipway.hooks.postgres import backfill as schema_backfill
 from slipway.hooks.postgres.backfill import BackfillProgress
 
@@ -92,3 +93,61 @@ def test_an_automatic_vacuum_gives_way_to_a_migration_that_waits_only_shortly_fo
     assert migrate(tmp_path, lock_timeout_seconds=0.2, attempts=1) == ["0001_note"]
     assert time.monotonic() - began < 20
     assert applied() == ["0001_note"]
+
+
+@pytest.fixture
+def busy(empty_database: str, tmp_path: Path) -> str:
+    """Connection URI of a database whose ascending keys grow by more with every batch than a batch holds."""
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE busy (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, touched int NOT NULL)"
+        )
+        connection.execute("INSERT INTO busy (touched) SELECT 0 FROM generate_series(1, 200)")
+        connection.execute(
+            "CREATE FUNCTION arrive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF (SELECT count(*) FROM busy) > 2000 THEN RAISE EXCEPTION 'it chases the inserts'; END IF; "
+            "INSERT INTO busy (touched) SELECT 1 FROM generate_series(1, 60); RETURN NULL; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER arrive AFTER UPDATE ON busy FOR EACH STATEMENT EXECUTE FUNCTION arrive()"
+        )
+    names = {"kind": "backfill", "table": "busy", "key": "id"}
+    write(tmp_path, "0001_touch", "UPDATE busy SET touched = touched + 1" + RANGE, **names)
+    return empty_database
+
+
+def test_a_backfill_ends_although_rows_are_inserted_faster_than_it_goes(busy: str, tmp_path: Path) -> None:
+    reported: list[BackfillProgress] = []
+    assert migrate(tmp_path, batch_rows=50, report=reported.append) == ["0001_touch"]
+    assert (reported[-1].rows, reported[-1].percent) == (200, 100)
+    with psycopg.connect(busy) as connection:
+        assert connection.execute("SELECT min(touched), max(touched) FROM busy").fetchone() == (1, 1)
+
+
+def test_a_backfill_that_goes_on_ends_where_the_first_try_would_have(busy: str, tmp_path: Path) -> None:
+    with psycopg.connect(busy, autocommit=True) as connection:
+        connection.execute("CREATE TABLE stop_at (n int)")
+        connection.execute("INSERT INTO stop_at VALUES (300)")
+        connection.execute(
+            "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF (SELECT count(*) FROM busy) > (SELECT n FROM stop_at) THEN RAISE EXCEPTION 'stopped'; "
+            "END IF; RETURN NULL; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER stop BEFORE UPDATE ON busy FOR EACH STATEMENT EXECUTE FUNCTION stop()"
+        )
+    with pytest.raises(MigrationFailed, match="stopped"):
+        migrate(tmp_path, batch_rows=50)
+    with psycopg.connect(busy, autocommit=True) as connection:
+        connection.execute("UPDATE stop_at SET n = 9999")
+    reported: list[BackfillProgress] = []
+    assert migrate(tmp_path, batch_rows=50, report=reported.append) == ["0001_touch"]
+    assert reported[-1].rows == 200
+
+
+def test_a_backfill_of_an_empty_table_is_done_at_once(empty_database: str, tmp_path: Path) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE slow (id int PRIMARY KEY, touched int)")
+    names = {"kind": "backfill", "table": "slow", "key": "id"}
+    write(tmp_path, "0001_touch", "UPDATE slow SET touched = 1" + RANGE, **names)
+    assert migrate(tmp_path) == ["0001_touch"]
