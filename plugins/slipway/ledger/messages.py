@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from slipway.ledger.audit import duration
 from slipway.ledger.chain import Record
-from slipway.ledger.entries import FlagsRolledBack, ReleaseOpened
+from slipway.ledger.entries import FlagsRolledBack, IncidentReported, ReleaseOpened
 from slipway.ledger.timeline import TrafficStep, rollback_reason, traffic
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ def opened_message(release: Release, opened: ReleaseOpened) -> str:
 
 
 def outcome_message(release: Release, record: Record) -> str:
-    """Say how a release ended, why, and which share of the traffic its revisions had, for how long.
+    """Say how a release ended and why, how much traffic its revisions had for how long, and who met them.
 
     :param release: the release, which is closed.
     :param record: everything on record of it.
     """
     lines = [f"Requested by {release.actor}. {release.reason or rollback_reason(record)}."]
     lines += [_served(name, steps) for name, steps in traffic(release, record).items()]
+    incident = record.get(IncidentReported)
+    if incident is not None:
+        lines.append(f"{incident.met_words}.")
     flags = record.get(FlagsRolledBack, environment="production")
     if flags is not None:
         lines.append(f"{flags.sentence}.")

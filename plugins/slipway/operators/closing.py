@@ -16,6 +16,7 @@ from slipway.ledger.entries import (
     DriftFound,
     FlagsRolledBack,
     GateDecided,
+    IncidentReported,
     PromotionRolledBack,
     ReleaseClosed,
     ReleaseReconciled,
@@ -32,6 +33,7 @@ from slipway.release.acts import read_acts
 from slipway.release.address import service_address
 from slipway.release.drawings import keep_drawings
 from slipway.release.ending import leave_services, require_promoted_splits
+from slipway.release.incident import incident_of
 from slipway.release.monitoring_files import read_alerts
 from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.rollback.traffic import restore_stable_traffic
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
 
 
@@ -102,16 +105,27 @@ class CloseReleaseOperator(ReleaseOperator):
     def notify_outcome(self, context: Context, release_id: str) -> None:
         """Notify the team, once, of how a release ended; then draw the evidence that is not drawn yet.
 
+        A rolled-back release whose revisions had traffic has its incident report written first.
+
         :param context: of the running task.
         :param release_id: the release, which is closed.
         """
         release = self.ledger.release(release_id)
-        record = self.ledger.entries(release_id)
+        record = self._with_incident(release, self.ledger.entries(release_id))
         subject = f"Release {release.version}: {outcome_of(release)}"
         # A promoted release that was rolled back later was announced as promoted.
         event = "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
         self.notify_once(context, release, event, subject, outcome_message(release, record))
         keep_drawings(release, self.ledger)
+
+    def _with_incident(self, release: Release, record: Record) -> Record:
+        if release.outcome != "rolled_back" or record.get(IncidentReported) is not None:
+            return record
+        incident = incident_of(release, record)
+        if incident is None:
+            return record
+        self.record(release, incident)
+        return self.ledger.entries(release.release_id)
 
 
 class CloseRolledBackOperator(CloseReleaseOperator):

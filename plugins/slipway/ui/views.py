@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from slipway.ledger.bakes import Bake, recorded_bakes
 from slipway.ledger.chain import first_broken
-from slipway.ledger.entries import ChangesPlanned, EvidenceRecorded, ReleaseOpened
+from slipway.ledger.entries import ChangesPlanned, EvidenceRecorded, IncidentReported, ReleaseOpened
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.ledger.timeline import headline, outcome_of, phases, traffic
@@ -125,6 +125,7 @@ def _release_page(request: Request, ledger: Ledger, release_id: str) -> Response
         outcome=outcome_of(found),
         asked=None if opened is None else opened.reason,
         opened=opened,
+        incident=entries.get(IncidentReported),
         planned=entries.get(ChangesPlanned, environment="production"),
         phases=phases(entries),
         traffic=traffic(found, entries),

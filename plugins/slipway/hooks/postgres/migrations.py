@@ -7,7 +7,6 @@ with its session, a migration and its record in one transaction, and bounds on h
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
@@ -26,6 +25,7 @@ from slipway.hooks.postgres.backfill import Backfill, BackfillProgress
 from slipway.hooks.postgres.session import (
     DatabaseIdentity,
     MigrationSession,
+    answering_within,
     migration_session,
     read_applied,
     require_identity,
@@ -149,11 +149,7 @@ class SchemaHook(BaseHook):
     def _postgres(self) -> PostgresHook:
         if self.answer_seconds is None:
             return PostgresHook(postgres_conn_id=self.postgres_conn_id)
-        options = f"-c statement_timeout={self.answer_seconds}s"
-        hook = PostgresHook(postgres_conn_id=self.postgres_conn_id, options=options)
-        extra = hook.connection.extra_dejson
-        hook.connection.extra = json.dumps({"connect_timeout": self.answer_seconds, **extra})
-        return hook
+        return answering_within(self.postgres_conn_id, self.answer_seconds)
 
     def _apply_one(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -185,6 +186,18 @@ def exists(connection: psycopg.Connection[Any], table: str) -> bool:
     """
     row = connection.execute(statement("postgres/schema/table_exists"), {"name": table}).fetchone()
     return bool(row and row[0])
+
+
+def answering_within(postgres_conn_id: str, seconds: int) -> PostgresHook:
+    """Return a hook whose connecting and whose every statement ends within a bound.
+
+    :param postgres_conn_id: connection to the database.
+    :param seconds: the bound.
+    """
+    hook = PostgresHook(postgres_conn_id=postgres_conn_id, options=f"-c statement_timeout={seconds}s")
+    extra = hook.connection.extra_dejson
+    hook.connection.extra = json.dumps({"connect_timeout": seconds, **extra})
+    return hook
 
 
 def require_identity(connection: psycopg.Connection[Any], identity: DatabaseIdentity) -> None:

@@ -28,6 +28,7 @@ from slipway.ledger.entries.database import (
     SampledRange,
     SchemaMigrated,
 )
+from slipway.ledger.entries.incident import IncidentReported, IncidentStep
 from slipway.ledger.entries.lifecycle import (
     DeploymentChecked,
     DeploymentLine,
@@ -137,6 +138,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     ReleaseClosed,
     PromotionRolledBack,
     ServicesReleased,
+    IncidentReported,
     RegionsReported,
     NextRegionStarted,
     RunChangedByHand,
@@ -169,6 +171,8 @@ __all__ = [
     "EvidenceRecorded",
     "FlagsRolledBack",
     "GateDecided",
+    "IncidentReported",
+    "IncidentStep",
     "InheritableEntry",
     "Inherited",
     "Judged",

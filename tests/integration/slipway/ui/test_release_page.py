@@ -23,6 +23,7 @@ from slipway.ledger.entries import (
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.timeline import summary_line
 from slipway.release.drawings import keep_drawings
+from slipway.release.incident import incident_of
 
 from tests.integration.slipway.releases import BACKEND, STABLE, open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
@@ -111,6 +112,24 @@ def test_a_rolled_back_release_tells_the_whole_story(reader: TestClient, ledger:
     assert drawn.headers["Content-Type"] == "image/svg+xml"
     shown = " ".join(element.text or "" for element in ElementTree.fromstring(drawn.text).iter())
     assert "Release 1.2.0, phase canary: rollback" in shown
+
+
+def test_an_incident_is_shown_with_who_met_it_and_its_timeline(reader: TestClient, ledger: Ledger) -> None:
+    release = open_release(ledger, "1.2.0")
+    roll_back_from_canary(ledger, release)
+    incident = incident_of(ledger.release(release.release_id), ledger.entries(release.release_id))
+    assert incident is not None
+    assert incident.uncounted, "there is no product here"
+    counted = {"requests": 230, "users": 12, "sessions": 15}
+    ledger.append(release.release_id, incident.model_copy(update=counted))
+    shown = text_of(reader.get(f"/slipway/releases/{release.release_id}").text)
+    for words in (
+        "12 users in 15 sessions met the new revision, with 230 requests",
+        f"{BACKEND}: 1.2.0 10 %",
+        "canary: Error rate over the trigger",
+        "release opened, requested by ada",
+    ):
+        assert words in shown
 
 
 def test_what_a_release_changes_is_a_table_and_what_is_odd_is_said(

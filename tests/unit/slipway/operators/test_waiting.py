@@ -21,21 +21,25 @@ from slipway.hooks.postgres import state
 from slipway.ledger.entries import (
     ConfigurationWritten,
     DatabaseBackedUp,
+    DataKept,
     LedgerEntry,
     MigrationsRehearsed,
     TrafficRestored,
     TrafficShifted,
 )
 from slipway.ledger.plan import PlannedService, ReleasePlan
+from slipway.operators import rollback_database
 from slipway.operators.backup import BackUpDatabaseOperator, CloudSqlOperator, RehearseMigrationsOperator
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.cloud_run import CloudRunOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
+from slipway.operators.rollback_database import KeepDataOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
 from slipway.operators.warm_up import WarmUpOperator
 from slipway.policy.release import load_policy
 from slipway.release.rollback import traffic as rollback_traffic
+from slipway.release.rollback.database import BackwardStep
 from slipway.release.shift import Shift
 
 from tests.fake_ledger import FakeLedger
@@ -172,7 +176,13 @@ CLOUD_SQL: dict[str, tuple[Make, str, type[LedgerEntry]]] = {
         "operation-2",
         MigrationsRehearsed,
     ),
+    "keep the data": (
+        lambda: KeepDataOperator(task_id="t", environment="production"),
+        "operation-1",
+        DataKept,
+    ),
 }
+CONTEXT: Any = {"params": {"tier": "database"}, "dag_run": SimpleNamespace(run_id="order")}
 
 
 def prepared(monkeypatch: pytest.MonkeyPatch, make: Make) -> tuple[ReleaseOperator, SlowCloudRun]:
@@ -187,6 +197,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch, make: Make) -> tuple[ReleaseOperat
     counted = SimpleNamespace(key_ranges=lambda _: [], row_counts=lambda _: {})
     monkeypatch.setattr(state, "DatabaseStateHook", lambda _: counted)
     monkeypatch.setattr(rollback_traffic, "require_readable_targets", lambda *_: {})
+    monkeypatch.setattr(rollback_database, "remaining_steps", lambda *_: [BackwardStep("0002", "")])
     monkeypatch.setattr(Shift, "_headers", lambda *_: {})
     BEGUN.clear()
     operator, hook = make(), SlowCloudRun()
@@ -197,7 +208,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch, make: Make) -> tuple[ReleaseOperat
 
 def deferred(operator: ReleaseOperator, method: str = "execute", **arguments: Any) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as found:
-        getattr(operator, method)({}, **arguments)
+        getattr(operator, method)(CONTEXT, **arguments)
     return found.value
 
 
@@ -224,7 +235,8 @@ def test_waiting_for_cloud_sql_goes_to_the_triggerer(monkeypatch: pytest.MonkeyP
     path, arguments = deferred(operator).trigger.serialize()
     assert path == "slipway.triggers.cloud_sql.CloudSqlOperationTrigger"
     assert arguments["operation"] == operation
-    assert operator.ledger.operations.of("r", kind, environment="production").name() == operation
+    parts = {"round": 1} if kind is DataKept else {"environment": "production"}
+    assert operator.ledger.operations.of("r", kind, **parts).name() == operation
     # Killed and run again, it waits for the same operation and begins no other.
     assert deferred(operator).trigger.serialize()[1]["operation"] == operation
     assert len(BEGUN) == 1

@@ -1,0 +1,75 @@
+"""What a rolled-back release has cost those who met it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from slipway.ledger.entries.base import LedgerEntry
+from slipway.ledger.entries.values import EntryPart, Split
+
+
+class IncidentStep(EntryPart):
+    """A line of an incident's timeline.
+
+    :param at: moment in UTC.
+    :param what: what happened.
+    """
+
+    at: datetime
+    what: str
+
+
+class IncidentReported(LedgerEntry):
+    """What happened while the revisions of a rolled-back release had traffic, and who met them.
+
+    :param reason: why it was rolled back, in one line.
+    :param revisions: the release's revision, by service that it served.
+    :param most_percent: its highest share of the traffic, by service.
+    :param began_at: when the first of them got traffic.
+    :param ended_at: when the last of them lost it; None when one still serves.
+    :param evidence: what decided against the release, a line each.
+    :param timeline: what happened, the oldest first.
+    :param requests: requests of theirs on the product's own record; None when they were not counted.
+    :param users: different users on that record.
+    :param sessions: different sessions on that record.
+    :param uncounted: why they were not counted; empty when they were.
+    """
+
+    KEY: ClassVar[str] = "incident"
+    WRITER: ClassVar[str] = "the closing operators, the reconcile teardown, CheckReleasesOperator"
+
+    reason: str
+    revisions: Mapping[str, str]
+    most_percent: Split
+    began_at: datetime
+    ended_at: datetime | None
+    evidence: tuple[str, ...] = ()
+    timeline: tuple[IncidentStep, ...] = ()
+    requests: int | None = None
+    users: int | None = None
+    sessions: int | None = None
+    uncounted: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long one of the revisions had traffic; None while one has."""
+        return None if self.ended_at is None else (self.ended_at - self.began_at).total_seconds()
+
+    @property
+    def met_words(self) -> str:
+        """Who met the revisions, as people read it."""
+        if self.users is None:
+            return f"Who met the new revision was not counted: {self.uncounted}"
+        return (
+            f"{self.users} users in {self.sessions} sessions met the new revision, with {self.requests}"
+            " requests on the product's record"
+        )
+
+    @property
+    def sentence(self) -> str:
+        """From when to when the revisions had traffic, who met them, and why it ended."""
+        until = "now" if self.ended_at is None else f"{self.ended_at:%H:%M:%S} UTC"
+        began = f"{self.began_at:%Y-%m-%d %H:%M:%S}"
+        return f"Incident from {began} to {until}. {self.met_words}. Reason: {self.reason}"
