@@ -28,6 +28,7 @@ from slipway.ledger.entries import (
     EvidenceRecorded,
     FlagsRolledBack,
     GateDecided,
+    HealthVerified,
     IncidentReported,
     IncidentStep,
     LedgerEntry,
@@ -279,6 +280,14 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         requests=230,
         users=12,
         sessions=15,
+    ),
+    HealthVerified(
+        service=WEB,
+        revision=OLD,
+        healthy=True,
+        lines=("Error rate: 0.00% bad of 1200 requests (trigger 1.00%)",),
+        began_at=AT,
+        ended_at=AT,
     ),
     RegionsReported(
         region="us-central1",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from slipway.exceptions import SlipwayError
+from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.operators.closing import CloseReleaseOperator
+from slipway.release.health import due_check, verify_health
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.release.watchdog import changed_services, lost_reason
 
@@ -30,10 +31,16 @@ class CheckReleasesOperator(CloseReleaseOperator):
 
     An open release whose run is gone or has ended, or whose lock ran out, is ended the safe way, or the team
     is notified, by its policy. Of each product's newest release that has ended, the live splits are compared
-    with those that it ended with. Done again it does nothing and notifies nobody twice.
+    with those that it ended with; after its rollback, what serves again is checked by the policy's metrics.
+    Done again it does nothing and notifies nobody twice.
 
+    :param promql_conn_id: connection to the PromQL API.
     :raises AirflowFailException: naming each release that could not be looked after; the next run does.
     """
+
+    def __init__(self, *, promql_conn_id: str = "slipway_promql", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.promql_conn_id = promql_conn_id
 
     def execute(self, context: Context) -> list[str]:
         """Return what was found, a line each."""
@@ -57,6 +64,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
                 yield partial(self._end_lost, reason=reason), found.release_id
         for release_id in self.ledger.listing.newest_ended():
             yield self._compare, release_id
+            yield self._verify_health, release_id
 
     def _end_lost(self, context: Context, release: Release, *, reason: str) -> list[str]:
         lost = ReleaseLost(reason=reason, action=release.policy.watchdog.on_lost_release)
@@ -81,3 +89,18 @@ class CheckReleasesOperator(CloseReleaseOperator):
             reason = "the release served again after its rollback"
             self.record(release, TrafficRestoredAgain(reason=reason, changes=restored))
         return [f"release {release.release_id}: {change.sentence}" for change in changed]
+
+    def _verify_health(self, context: Context, release: Release) -> list[str]:
+        check = due_check(release, self.ledger.entries(release.release_id), now=datetime.now(UTC))
+        if check is None:
+            return []
+        try:
+            verified = verify_health(release, check, conn_id=self.promql_conn_id)
+        except MetricsUnavailable as error:
+            self.log.warning("The health of %s is verified by a later run: %s", check.revision, error)
+            return []
+        self.record(release, verified)
+        if not verified.healthy:
+            subject = f"Release {release.version} is rolled back, and what serves again may not be healthy"
+            self.notify_once(context, release, "health", subject, verified.sentence)
+        return [f"release {release.release_id}: {verified.sentence}"]

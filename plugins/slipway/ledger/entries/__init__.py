@@ -28,7 +28,7 @@ from slipway.ledger.entries.database import (
     SampledRange,
     SchemaMigrated,
 )
-from slipway.ledger.entries.incident import IncidentReported, IncidentStep
+from slipway.ledger.entries.incident import HealthVerified, IncidentReported, IncidentStep
 from slipway.ledger.entries.lifecycle import (
     DeploymentChecked,
     DeploymentLine,
@@ -139,6 +139,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     PromotionRolledBack,
     ServicesReleased,
     IncidentReported,
+    HealthVerified,
     RegionsReported,
     NextRegionStarted,
     RunChangedByHand,
@@ -171,6 +172,7 @@ __all__ = [
     "EvidenceRecorded",
     "FlagsRolledBack",
     "GateDecided",
+    "HealthVerified",
     "IncidentReported",
     "IncidentStep",
     "InheritableEntry",

@@ -44,7 +44,7 @@ class IncidentReported(LedgerEntry):
     revisions: Mapping[str, str]
     most_percent: Split
     began_at: datetime
-    ended_at: datetime | None
+    ended_at: datetime | None = None
     evidence: tuple[str, ...] = ()
     timeline: tuple[IncidentStep, ...] = ()
     requests: int | None = None
@@ -73,3 +73,31 @@ class IncidentReported(LedgerEntry):
         until = "now" if self.ended_at is None else f"{self.ended_at:%H:%M:%S} UTC"
         began = f"{self.began_at:%Y-%m-%d %H:%M:%S}"
         return f"Incident from {began} to {until}. {self.met_words}. Reason: {self.reason}"
+
+
+class HealthVerified(LedgerEntry):
+    """What serves again after a rollback was checked by the metrics that the release was judged by.
+
+    :param service: name of the production service.
+    :param revision: the revision that serves again.
+    :param healthy: None when there was too little evidence, or no answer from the metrics source.
+    :param lines: what is wrong, a line each; every metric where nothing is.
+    :param began_at: begin of the window, when the traffic was restored.
+    :param ended_at: end of the window.
+    """
+
+    KEY: ClassVar[str] = "health"
+    WRITER: ClassVar[str] = "CheckReleasesOperator of the DAG release_watchdog"
+
+    service: str
+    revision: str
+    healthy: bool | None = None
+    lines: tuple[str, ...]
+    began_at: datetime
+    ended_at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """How it stands with what serves again, and why."""
+        found = {True: "is healthy", False: "is NOT healthy", None: "could not be verified"}[self.healthy]
+        return f"After the rollback {self.revision} of {self.service} {found}: {'; '.join(self.lines)}"

@@ -125,7 +125,7 @@ def test_an_incident_is_shown_with_who_met_it_and_its_timeline(reader: TestClien
     shown = text_of(reader.get(f"/slipway/releases/{release.release_id}").text)
     for words in (
         "12 users in 15 sessions met the new revision, with 230 requests",
-        f"{BACKEND}: 1.2.0 10 %",
+        f"{BACKEND}: {STABLE} 90 %, 1.2.0 10 %",
         "canary: Error rate over the trigger",
         "release opened, requested by ada",
     ):

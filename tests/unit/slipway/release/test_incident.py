@@ -9,6 +9,7 @@ import pytest
 from slipway.exceptions import DatabaseNotReady
 from slipway.hooks.postgres.product_records import Met, ProductRecordsHook
 from slipway.ledger.entries import (
+    IncidentReported,
     ReleaseOpened,
     RollbackOrdered,
     SplitChange,
@@ -84,3 +85,4 @@ def test_what_cannot_be_counted_is_named_and_the_report_is_written(monkeypatch: 
     assert (incident.users, incident.ended_at, incident.seconds) == (None, None, None)
     assert "was not counted: DatabaseNotReady: connection netra_production_db" in incident.sentence
     assert "to now." in incident.sentence
+    assert record_of(incident).get(IncidentReported) == incident, "it is read as it was written"
