@@ -14,11 +14,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
 from slipway.policy.checklist import Approval, Checklist
-from slipway.policy.cloud_run import refused_name, refused_path, refused_variables
+from slipway.policy.cloud_run import refused_path
 from slipway.policy.configuration import Document
 from slipway.policy.environment import Environment, LoadBalancer
 from slipway.policy.errors import describe
 from slipway.policy.files import POLICY_DIRECTORY, read_document
+from slipway.policy.google_cloud import refused_environment, refused_service
 from slipway.policy.metrics import DecisionRules, Metric, expressions
 from slipway.policy.migrations import Migrations
 from slipway.policy.section import Seconds, Section
@@ -317,21 +318,27 @@ def load_policy(name: str, *, directory: Path = POLICY_DIRECTORY) -> Policy:
             f" of regions, {policy.regions[0]}; leave location out"
         )
     # Not in the model: a policy on record is read again although nothing could be released by it.
-    refused = list(_refused_by_cloud_run(policy))
+    refused = list(_refused_by_google_cloud(policy))
     if refused:
         raise PolicyError("\n".join(f"policy {name}: {line}" for line in refused))
     return policy
 
 
-def _refused_by_cloud_run(policy: Policy) -> Iterator[str]:
-    for key, service in policy.services.items():
-        for environment, name in service.names.items():
-            found = refused_name(name, policy.environments[environment].tag)
-            if found is not None:
-                yield f"services.{key}.names.{environment}={name}: {found}"
-        for found in refused_variables({*service.env, *service.secrets}):
-            yield f"services.{key}: {found}"
-    if policy.verification is not None:
-        found = refused_path(policy.verification.path)
-        if found is not None:
-            yield f"verification.path={policy.verification.path}: {found}"
+def _refused_by_google_cloud(policy: Policy) -> Iterator[str]:
+    for key, place in policy.environments.items():
+        lines = refused_environment(place, policy.configuration)
+        yield from (f"environments.{key}.{line}" for line in lines)
+    tags = {key: place.tag for key, place in policy.environments.items()}
+    for name, service in policy.services.items():
+        yield from (
+            f"services.{name}{line}"
+            for line in refused_service(service.names, tags, service.env, service.secrets)
+        )
+        if service.max_instances < policy.staging_min_instances:
+            yield (
+                f"services.{name}.max_instances={service.max_instances}: must be at least"
+                f" {policy.staging_min_instances}, which is staging_min_instances"
+            )
+    refused = None if policy.verification is None else refused_path(policy.verification.path)
+    if policy.verification is not None and refused is not None:
+        yield f"verification.path={policy.verification.path}: {refused}"

@@ -15,11 +15,9 @@ from sandbox.cloud.run.container import ImageConfig, NotStartedError, SecretReso
 from sandbox.cloud.run.fleet import Fleet, FleetLimits
 from sandbox.cloud.run.instance import Instance
 from sandbox.cloud.run.instance_ports import InstancePorts
+from sandbox.cloud.run.limits import MAX_INSTANCES
 from sandbox.cloud.run.names import ServiceName, short
 from sandbox.supervisor.settings import Settings
-
-_MAX_INSTANCES = 100
-"""Of a revision that states none."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Fleets:
             message = f"Image '{reference}' not found."
             raise NotStartedError(Failure(FAILED_PRECONDITION, message, Reason.CONTAINER_MISSING))
         count = max(1, revision.scaling.min_instance_count)
-        most = max(count, revision.scaling.max_instance_count or _MAX_INSTANCES)
+        most = max(count, revision.scaling.max_instance_count or MAX_INSTANCES)
         limits = FleetLimits(
             start=self._platform.start_seconds,
             drain=revision.timeout.total_seconds(),

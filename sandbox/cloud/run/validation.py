@@ -11,6 +11,12 @@ from google.protobuf import field_mask_pb2
 
 from sandbox.cloud.api_errors import InvalidArgumentError
 from sandbox.cloud.run.container import memory_limit
+from sandbox.cloud.run.limits import (
+    check_annotations,
+    check_environment,
+    check_labels,
+    check_scaling,
+)
 
 LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
@@ -20,7 +26,6 @@ RESERVED_NAMESPACES = (
     "serving.knative.dev",
     "autoscaling.knative.dev",
 )
-RESERVED_ENVIRONMENT = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")
 USER_FIELDS = (
     "description",
     "labels",
@@ -96,6 +101,7 @@ def check(service: Any, service_id: str) -> None:
         ("template.labels", service.template.labels),
     ):
         _check_namespaces(field, given)
+        (check_labels if field.endswith("labels") else check_annotations)(field, given)
     _check_template(service.template, service_id)
     _check_traffic(service.traffic, service_id)
 
@@ -118,28 +124,14 @@ def _check_template(template: Any, service_id: str) -> None:
         memory_limit(container)
     except ValueError as error:
         raise InvalidArgumentError(f"template.containers[0].resources.limits.memory: {error}") from error
-    names = [variable.name for variable in container.env]
-    reserved = sorted(set(names).intersection(RESERVED_ENVIRONMENT))
-    if reserved:
-        raise InvalidArgumentError(
-            f"The following reserved env names were provided: {', '.join(reserved)}. "
-            "These values are automatically set by the system."
-        )
-    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
-    if repeated:
-        raise InvalidArgumentError(f"template.containers[0].env: {', '.join(repeated)} given more than once")
+    check_environment(container.env)
     name = template.revision
     if name and not (name.startswith(f"{service_id}-") and _ID.fullmatch(name) and len(name) <= 63):
         raise InvalidArgumentError(
             f"template.revision {name!r}: must be prefixed by the service name and a hyphen "
             f"({service_id}-), only lowercase, digits, and hyphens, at most 63 characters"
         )
-    scaling = template.scaling
-    if scaling.max_instance_count and scaling.min_instance_count > scaling.max_instance_count:
-        raise InvalidArgumentError(
-            f"template.scaling: min_instance_count {scaling.min_instance_count} is above "
-            f"max_instance_count {scaling.max_instance_count}"
-        )
+    check_scaling(template)
 
 
 def _check_traffic(targets: Any, service_id: str) -> None:
