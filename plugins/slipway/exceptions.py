@@ -6,7 +6,8 @@
     └── SlipwayError
         ├── PolicyError                 the release policy cannot be used as written
         │   ├── MetricsQueryInvalid     the metrics API refused a query of the policy
-        │   └── BucketEdgeMissing       a histogram has no bucket edge at a limit of the policy
+        │   ├── BucketEdgeMissing       a histogram has no bucket edge at a limit of the policy
+        │   └── EvidenceUnusable        a query of the policy gives answers that no verdict can rest on
         ├── RequestRefused              the release asked for must not start
         ├── AuditLogUnavailable         Airflow's audit log cannot be read
         ├── ReleaseConflict             somebody else changed what this release is changing
@@ -21,6 +22,7 @@
         ├── ImageReferenceInvalid       not an image reference (also a ValueError)
         ├── RegistryUnavailable         the registry gives no usable answer
         ├── MetricsUnavailable          the metrics API gives no usable answer: there is no evidence
+        │   └── MetricsAnswerOdd        it answers with partial data, or with what is no number
         ├── SecretUnavailable           a secret or a version of it cannot be read or written
         ├── BackupFailed                a database backup or restore did not succeed
         ├── MigrationInvalid            a migration file may not be applied as written
@@ -60,6 +62,10 @@ class MetricsQueryInvalid(PolicyError):
 
 class BucketEdgeMissing(PolicyError):
     """A histogram has no bucket edge at a limit of the policy: what is over it cannot be counted."""
+
+
+class EvidenceUnusable(PolicyError):
+    """A query of the policy gives answers that no verdict can rest on."""
 
 
 class RequestRefused(SlipwayError):
@@ -136,6 +142,10 @@ class RegistryUnavailable(SlipwayError):
 
 class MetricsUnavailable(SlipwayError):
     """The metrics API gives no usable answer: there is no evidence."""
+
+
+class MetricsAnswerOdd(MetricsUnavailable):
+    """The metrics API answers with partial data, or with what is no number."""
 
 
 class SecretUnavailable(SlipwayError):

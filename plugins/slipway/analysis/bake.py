@@ -41,9 +41,10 @@ class BakeAnalysis:
         self._deadline = bake_seconds + extension_seconds
         self._max_event_gap_seconds = policy.decision.max_event_gap_seconds
         self._outage_seconds = policy.decision.outage_seconds
-        self._on_source_outage = {key: metric.on_source_outage for key, metric in policy.metrics.items()}
         self._metrics = policy.metrics
         self._odd: dict[str, str] = {}
+        self._unanswered: dict[str, str] = {}
+        self._answered = dict.fromkeys(policy.metrics, 0.0)
         self._last_event = 0.0
         self._last_answer = 0.0
         self._judges = {
@@ -68,6 +69,8 @@ class BakeAnalysis:
         """
         self._last_answer = at
         self._odd = {key: self._oddity(key, canary, stable) for key in self._judges}
+        self._unanswered = {key: canary.get(key, Counts()).unanswered for key in self._judges}
+        self._answered |= {key: at for key, why in self._unanswered.items() if not why}
         if any(canary[key].total for key in self._shares if key in canary):
             self._last_event = at
         for key, judge in self._judges.items():
@@ -87,19 +90,35 @@ class BakeAnalysis:
         self, key: str, canary: Mapping[str, Counts], stable: Mapping[str, Counts]
     ) -> tuple[Counts, Counts]:
         """Return an interval of both revisions: without events when it is no evidence."""
-        if self._odd[key]:
+        if self._odd[key] or self._unanswered[key]:
             return Counts(), Counts()
         return canary.get(key, Counts()), stable.get(key, Counts())
 
-    def _finding(self, key: str, judge: Judge, *, is_last: bool) -> Finding:
-        """Return the judge's finding; of evidence that arrives oddly, only a rollback."""
-        finding, odd = judge.finding(is_last=is_last), self._odd.get(key)
-        if not odd or finding.verdict is Verdict.ROLLBACK:
+    def _finding(self, key: str, judge: Judge, *, at: float, is_last: bool) -> Finding:
+        """Return the judge's finding; without an answer, or with an odd one, it can promote nothing."""
+        finding, odd, why = judge.finding(is_last=is_last), self._odd.get(key), self._unanswered.get(key)
+        decides = finding.verdict is Verdict.ROLLBACK or finding.cause is Cause.FROZEN
+        if decides or not (odd or why):
             return finding
         metric = self._metrics[key]
-        words = f"{metric.title}: no evidence: {odd}"
-        advisory = metric.on_no_data == "report"
-        return Finding(key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
+        words = f"{metric.title}: no evidence: {odd or why}"
+        if odd:
+            advisory = metric.on_no_data == "report"
+            return Finding(key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
+        out = at - self._answered[key]
+        if out <= self._outage_seconds:
+            advisory = metric.on_source_outage == "report"
+            return Finding(key, Verdict.HOLD, words, None, 0, Cause.NO_ANSWER, advisory=advisory)
+        return self._outage(
+            key,
+            f"{metric.title}: no answer for {out:.0f} s (at most {self._outage_seconds:g} s allowed): {why}",
+        )
+
+    def _outage(self, key: str, words: str) -> Finding:
+        """Return what an outage that lasts too long does to a metric."""
+        rule = self._metrics[key].on_source_outage
+        verdict = Verdict.ROLLBACK if rule == "rollback" else Verdict.HOLD
+        return Finding(key, verdict, words, None, 0, Cause.NO_ANSWER, advisory=rule == "report")
 
     def decision(self, *, at: float) -> Decision:
         """Decide now: a rollback may come at any time, a promotion only when the bake time is over.
@@ -108,7 +127,7 @@ class BakeAnalysis:
         :return: the decision.
         """
         is_last = at >= self._deadline
-        findings = [self._finding(key, judge, is_last=is_last) for key, judge in self._judges.items()]
+        findings = [self._finding(key, judge, at=at, is_last=is_last) for key, judge in self._judges.items()]
         if self._share:
             findings.append(self._share.finding())
         decision = combine(findings, seconds=at)
@@ -136,18 +155,7 @@ class BakeAnalysis:
         if out <= self._outage_seconds:
             return Decision(Verdict.HOLD, f"no evidence: {why}", [], at, Cause.NO_EVIDENCE)
         words = f"metrics source down for {out:.0f} s (at most {self._outage_seconds:g} s allowed)"
-        findings = [
-            Finding(
-                key,
-                Verdict.ROLLBACK if rule == "rollback" else Verdict.HOLD,
-                words,
-                None,
-                0,
-                Cause.NO_ANSWER,
-                advisory=rule == "report",
-            )
-            for key, rule in self._on_source_outage.items()
-        ]
+        findings = [self._outage(key, words) for key in self._metrics]
         blocking = [finding.metric for finding in findings if finding.verdict is Verdict.ROLLBACK]
         verdict = Verdict.ROLLBACK if blocking else Verdict.HOLD
         consequence = f", rollback because of {', '.join(blocking)}" if blocking else ""

@@ -19,19 +19,22 @@ class Counts:
     :param over_target: events that count against the target (errors; requests slower than the target limit).
     :param over_trigger: events that count against the trigger (errors; requests slower than its limit).
     :param odd: why the interval is no evidence although the source answered; empty when nothing is odd.
+    :param unanswered: why the source gave no answer for this metric; the next interval covers the gap.
     """
 
     total: float = 0
     over_target: float = 0
     over_trigger: float = 0
-    odd: str = ""
+    odd: str = field(default="", kw_only=True)
+    unanswered: str = field(default="", kw_only=True)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.total + other.total,
             self.over_target + other.over_target,
             self.over_trigger + other.over_trigger,
-            self.odd or other.odd,
+            odd=self.odd or other.odd,
+            unanswered=self.unanswered or other.unanswered,
         )
 
     @property

@@ -5,13 +5,15 @@ As plain data (JSON), with one row per check::
     {"format": 1, "method": 2, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
-``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out, or
-``{"odd": "why"}`` where what arrived is no evidence; null is a metric without events in either;
-``[at, "why"]`` is a check that the source did not answer. Numbers are exact, so the replay's are too.
+``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out;
+``{"odd": "why"}`` where what arrived is no evidence, and ``{"unanswered": "why"}`` where the source did not
+answer for the metric. null is a metric without events in either; ``[at, "why"]`` is a check that the source
+did not answer at all. Numbers are exact, so the replay's are too; an infinite level is the text ``inf``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,14 +107,23 @@ class EvidenceRecord:
         )
 
 
-def _packed(counts: Counts) -> list[float] | dict[str, str]:
-    if counts.odd:
-        return {"odd": counts.odd}
+def _packed(counts: Counts) -> list[int | float | str] | dict[str, str]:
+    reasons = {"odd": counts.odd, "unanswered": counts.unanswered}
+    if any(reasons.values()):
+        return {name: why for name, why in reasons.items() if why}
     values = [counts.total, counts.over_target, counts.over_trigger]
     while values and values[-1] == 0:
         values.pop()
-    return [int(value) if value == int(value) else value for value in values]
+    return [_plain(value) for value in values]
+
+
+def _plain(value: float) -> int | float | str:
+    if not math.isfinite(value):
+        return repr(value)
+    return int(value) if value == int(value) else value
 
 
 def _unpacked(arm: Any) -> Counts:
-    return Counts(**arm) if isinstance(arm, dict) else Counts(*arm)
+    if isinstance(arm, dict):
+        return Counts(**arm)
+    return Counts(*(float(value) if isinstance(value, str) else value for value in arm))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -121,7 +122,8 @@ def _over_trigger(
 
 def _points(metric: Metric, checks: Sequence[_Check], window: float) -> list[EvidencePoint]:
     if isinstance(metric, LevelMetric):
-        return [_exact(at, counts.over_target) for at, counts in checks if counts.total > 0]
+        levels = [(at, counts.over_target) for at, counts in checks if counts.total > 0]
+        return [_exact(at, level) for at, level in levels if math.isfinite(level)]
     if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
         return list(_trailing(checks, window, _share(metric)))
     seen, total = [], 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from slipway.analysis.counts import Counts, Increments, Reading
@@ -36,6 +37,15 @@ class MetricCounts:
         """
         if isinstance(self._metric, LevelMetric):
             return _level(self._metric, readings["level"])
+        impossible = {
+            name: value
+            for reading in readings.values()
+            for name, value in reading.items()
+            if not (math.isfinite(value) and value >= 0)
+        }
+        if impossible:
+            name, value = next(iter(impossible.items()))
+            return Counts(odd=f"{name} is {value:g}, which no counter can be")
         if readings.get("total") and not all(readings.get(part, True) for part in _WITHIN):
             # Without the bucket every request would count as slow: it is no evidence instead.
             return Counts()
@@ -75,8 +85,8 @@ class MetricCounts:
 
 def _level(metric: LevelMetric, reading: Reading) -> Counts:
     """Return a level as counts: it has no increments, and its first reading counts."""
-    over = sum(value > metric.limit for value in reading.values())
-    return Counts(len(reading), max(reading.values(), default=0.0), over)
+    levels = [value for value in reading.values() if value > -math.inf]
+    return Counts(len(levels), max(levels, default=0.0), sum(level > metric.limit for level in levels))
 
 
 def _counts(increments: Mapping[str, float]) -> Counts:

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class CheckMetricsOperator(PreflightOperator):
-    """Refuse a release that cannot be judged: every latency limit must be a bucket edge of its histogram.
+    """Refuse a release that cannot be judged.
+
+    Every query must give an answer that counts can rest on, and every latency limit must be a bucket edge of
+    its histogram.
 
     :param promql_conn_id: connection to the PromQL API.
     :return: the bucket edges found per metric.
+    :raises EvidenceUnusable: naming the metric, the query and its answer.
     :raises BucketEdgeMissing: naming the metric, the limit and the edges found.
     :raises MetricsUnavailable: when the source gives no usable answer.
     """
@@ -37,6 +41,7 @@ class CheckMetricsOperator(PreflightOperator):
         from slipway.hooks.cloud_run.hook import serving_split
         from slipway.hooks.metrics.bucket_edges import check_bucket_edges
         from slipway.hooks.metrics.promql import PromQLHook
+        from slipway.hooks.metrics.query_check import check_queries
 
         request = self.request()
         plan, policy = request.plan, request.policy
@@ -48,12 +53,18 @@ class CheckMetricsOperator(PreflightOperator):
             audit(self.log, sentence, release=plan.release_id, entry="metrics_checked", service=name)
             return {}
         hook = PromQLHook(conn_id=self.promql_conn_id)
+        revisions = list(serving_split(live))
+        warnings = check_queries(
+            hook, policy.metrics, service=name, location=policy.region, revisions=revisions
+        )
         edges: dict[str, list[float]] = {}
-        for revision in serving_split(live):
+        for revision in revisions:
             edges = check_bucket_edges(
                 hook, policy.metrics, service=name, location=policy.region, revision=revision
             )
-        sentence = f"Metrics of {name} checked: every latency limit is a bucket edge"
+        sentence = f"Metrics of {name} checked: every query answers, every latency limit is a bucket edge"
+        if warnings:
+            sentence += f"; of metrics that only warn: {'; '.join(warnings)}"
         about = {"release": plan.release_id, "entry": "metrics_checked", "service": name, "edges": edges}
         audit(self.log, sentence, **about)
         return edges

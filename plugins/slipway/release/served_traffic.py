@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipway.analysis.counts import Counts
+from slipway.exceptions import MetricsUnavailable
 from slipway.hooks.metrics.reader import MetricReader
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
     :param hook: PromQL hook.
     :param release: the release.
     :param until: end of the window, seconds since the epoch; the source must have all of it.
-    :raises MetricsUnavailable: when the source gives no usable answer.
+    :raises MetricsUnavailable: when the source gives no usable answer for a metric that does more than warn.
     """
     service, policy = release.plan.progressive, release.policy
     name = service.names["production"]
@@ -67,6 +68,10 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
     seconds = policy.traffic_share.baseline_window_seconds
     await reader.read(at=until - seconds)
     revisions = await reader.read(at=until)
+    for key, metric in policy.metrics.items():
+        why = next((found[key].unanswered or found[key].odd for found in revisions), "")
+        if why and not metric.may_be_missing:
+            raise MetricsUnavailable(f"metrics.{key}: {why}")
     counts = {key: sum((found[key] for found in revisions), Counts()) for key in policy.metrics}
     return ServedTraffic(counts, seconds)
 

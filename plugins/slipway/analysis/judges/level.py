@@ -57,7 +57,8 @@ class LevelJudge:
 
     def _finding(self, verdict: Verdict, cause: Cause, words: str) -> Finding:
         last = self._checks[-1]
-        return Finding(self._key, verdict, words, last.over_target, last.total, cause)
+        observed = last.over_target if math.isfinite(last.over_target) else None
+        return Finding(self._key, verdict, words, observed, last.total, cause)
 
     def _seconds_to_limit(self) -> float:
         """Return in how many seconds the trend reaches the limit; infinite without a certain rise."""
@@ -65,6 +66,8 @@ class LevelJudge:
         first = next(number for number, at in enumerate(self._at) if at >= middle)
         levels = [check.over_target for check in self._checks[first:]]
         if self._metric.horizon_seconds is None or len(levels) < _MIN_REPORTS_FOR_A_TREND:
+            return math.inf
+        if not all(map(math.isfinite, levels)):
             return math.inf
         trend = trend_of(self._at[first:], levels)
         if trend.z < _CERTAIN or trend.per_second <= 0:

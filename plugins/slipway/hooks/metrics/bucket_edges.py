@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from slipway.exceptions import BucketEdgeMissing
+from slipway.exceptions import BucketEdgeMissing, MetricsQueryInvalid, MetricsUnavailable
 from slipway.policy.metrics import Metric, QuantileMetric
 
 if TYPE_CHECKING:
@@ -49,7 +49,12 @@ def check_bucket_edges(
         if not isinstance(metric, QuantileMetric):
             continue
         query = string.Template(metric.buckets.replace(_ONE_EDGE, _EVERY_EDGE))
-        samples = hook.query(query.substitute(service=service, location=location, revisions=revision))
+        try:
+            samples = hook.query(query.substitute(service=service, location=location, revisions=revision))
+        except (MetricsQueryInvalid, MetricsUnavailable):
+            if metric.may_be_missing:
+                continue
+            raise
         edges = {float(sample.labels["le"]) for sample in samples}
         found[key] = sorted(edge for edge in edges if math.isfinite(edge))
         problems += _problems(key, metric, found[key], revision)

@@ -13,7 +13,7 @@ import tenacity
 from airflow.sdk import Connection
 from airflow.sdk.bases.hook import BaseHook
 
-from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable
+from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
 from slipway.hooks.google.tokens import GoogleToken
 
 BAD_QUERY = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
@@ -37,7 +37,7 @@ class PromQLHook(BaseHook):
     """Ask a PromQL API.
 
     A result of no samples is an answer: there is no evidence. A NaN (such as 0/0) is dropped for the same
-    reason; it is never read as 0.
+    reason; it is never read as 0. An answer with warnings may be partial and is none.
 
     :param conn_id: Airflow connection of type ``http`` with the base URL as host, up to and without
         ``/api/v1``. Extra ``google_conn_id`` names the connection whose token goes to a base URL of
@@ -60,6 +60,7 @@ class PromQLHook(BaseHook):
         :param expr: PromQL expression.
         :param time: the moment in seconds since 1970, None for now.
         :raises MetricsQueryInvalid: when the API refuses the expression.
+        :raises MetricsAnswerOdd: when the answer is partial, or has values that are no numbers.
         :raises MetricsUnavailable: when it gives no usable answer after every attempt.
         """
         base, token = self._target or self._connect(self.get_connection(self.conn_id))
@@ -82,6 +83,7 @@ class PromQLHook(BaseHook):
         :param expr: PromQL expression.
         :param time: the moment in seconds since 1970, None for now.
         :raises MetricsQueryInvalid: when the API refuses the expression.
+        :raises MetricsAnswerOdd: when the answer is partial, or has values that are no numbers.
         :raises MetricsUnavailable: when it gives no usable answer after every attempt.
         """
         base, token = self._target or self._connect(await self.aget_connection(self.conn_id))
@@ -169,7 +171,12 @@ def _samples(expr: str, answer: httpx.Response) -> list[Sample]:
             f"{answer.url.copy_with(query=None)} answers {answer.status_code}:"
             f" {body.get('error', answer.text[:200])}; check the base URL and the account's rights"
         )
-    return parse_result(expr, body["data"])
+    # Prometheus 2 puts its hints about a query, such as a counter's name, among the warnings.
+    warnings = [text for text in map(str, body.get("warnings") or ()) if not text.startswith("PromQL info")]
+    if warnings:
+        raise MetricsAnswerOdd(f"query {expr!r}: the answer may be partial: {'; '.join(warnings)}")
+    data = body.get("data")
+    return parse_result(expr, data if isinstance(data, dict) else {})
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:
@@ -186,18 +193,32 @@ def parse_result(expr: str, data: dict[str, Any]) -> list[Sample]:
     :param expr: the expression asked, for the error.
     :param data: object with ``resultType`` and ``result``.
     :raises MetricsQueryInvalid: when the result is neither a vector nor a scalar.
+    :raises MetricsAnswerOdd: when a value is no number, such as a native histogram.
     """
     kind, result = data.get("resultType"), data.get("result")
     if kind == "scalar":
-        series: list[dict[str, Any]] = [{"metric": {}, "value": result}]
+        series: list[Any] = [{"metric": {}, "value": result}]
     elif kind == "vector" and isinstance(result, list):
         series = result
     else:
         raise MetricsQueryInvalid(
             f"query {expr!r}: gives a {kind}, must give a vector or a scalar; ask without a range"
         )
-    samples = (
-        Sample(labels=item["metric"], value=float(item["value"][1]), timestamp=float(item["value"][0]))
-        for item in series
-    )
-    return [sample for sample in samples if not math.isnan(sample.value)]
+    return [sample for sample in (_sample(expr, item) for item in series) if not math.isnan(sample.value)]
+
+
+def _sample(expr: str, item: Any) -> Sample:
+    """Read a series of an answer.
+
+    :raises MetricsAnswerOdd: when its value is no number.
+    """
+    if "value" not in item and "histogram" in item:
+        raise MetricsAnswerOdd(
+            f"query {expr!r}: {item.get('metric')} is a native histogram; ask for histogram_count() or for"
+            " classic buckets"
+        )
+    try:
+        timestamp, value = item["value"]
+        return Sample(labels=dict(item["metric"]), value=float(value), timestamp=float(timestamp))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MetricsAnswerOdd(f"query {expr!r}: {str(item)[:200]} is no series with a value") from error

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from slipway.analysis.counts import Counts, Reading
 from slipway.analysis.metric_counts import MetricCounts
+from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable, SlipwayError
 from slipway.hooks.metrics.bucket_edges import bucket_query
 from slipway.hooks.metrics.promql import PromQLHook, Sample
 from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 
-_ASKED_FOR = frozenset({"__name__", "location", "monitored_resource", "revision_name", "service_name"})
+_ASKED_FOR = frozenset({"__name__", "monitored_resource", "revision_name", "service_name"})
+#: Longest reason that is kept of a query that was not answered.
+_REASON = 300
 
 
 def queries(metric: Metric) -> dict[str, str]:
@@ -58,6 +61,12 @@ class MetricReader:
         self._metrics = metrics
         self._fill = {"service": service, "location": location, "revisions": "|".join(revisions)}
         self._revisions = revisions
+        self._texts = {
+            key: {
+                part: string.Template(text).substitute(self._fill) for part, text in queries(metric).items()
+            }
+            for key, metric in metrics.items()
+        }
         self._counts = {
             (revision, key): MetricCounts(metric) for revision in revisions for key, metric in metrics.items()
         }
@@ -66,39 +75,60 @@ class MetricReader:
         """Return, per revision, the events of each metric between the last reading and this one.
 
         The first reading is the starting point: it gives no events. Each reading is of a stated moment, so
-        the same moments give the same counts whenever they are read.
+        the same moments give the same counts whenever they are read. A metric for which one of its queries
+        gives no usable answer has counts that are ``unanswered``; its next reading covers the gap.
 
         :param at: moment, seconds since the epoch.
-        :raises MetricsUnavailable: when the source gives no usable answer to one of the queries; then nothing
-            is counted, and the next reading covers the gap.
+        :raises MetricsUnavailable: when the source gives no usable answer to any query.
         """
-        texts_by_part = {
-            key: {
-                part: string.Template(template).substitute(self._fill)
-                for part, template in queries(metric).items()
-            }
-            for key, metric in self._metrics.items()
-        }
-        texts = sorted({text for parts in texts_by_part.values() for text in parts.values()})
-        found_now = await asyncio.gather(*(self._hook.aquery(text, time=at) for text in texts))
-        answers = dict(zip(texts, found_now, strict=True))
-        return [
-            {
-                key: self._counts[revision, key].since(
-                    {part: _of_revision(answers[text], revision) for part, text in parts.items()}, at=at
-                )
-                for key, parts in texts_by_part.items()
-            }
-            for revision in self._revisions
-        ]
+        answers = await self._answers(at)
+        refused = [answer for answer in answers.values() if isinstance(answer, SlipwayError)]
+        if refused and len(refused) == len(answers):
+            raise MetricsUnavailable(str(refused[0])) from refused[0]
+        counts: list[dict[str, Counts]] = [{} for _ in self._revisions]
+        for key, parts in self._texts.items():
+            found = {part: answers[text] for part, text in parts.items()}
+            for revision, of_metric in zip(self._revisions, counts, strict=True):
+                of_metric[key] = self._count(key, revision, found, at)
+        return counts
+
+    async def _answers(self, at: float) -> dict[str, list[Sample] | SlipwayError]:
+        """Ask every query once; an error stands in the place of its answer."""
+        texts = sorted({text for parts in self._texts.values() for text in parts.values()})
+        return dict(
+            zip(texts, await asyncio.gather(*(self._answer(text, at) for text in texts)), strict=True)
+        )
+
+    async def _answer(self, text: str, at: float) -> list[Sample] | SlipwayError:
+        try:
+            return await self._hook.aquery(text, time=at)
+        except (MetricsUnavailable, MetricsQueryInvalid) as error:
+            return error
+
+    def _count(
+        self, key: str, revision: str, found: Mapping[str, list[Sample] | SlipwayError], at: float
+    ) -> Counts:
+        readings: dict[str, Reading] = {}
+        for part, answer in found.items():
+            if isinstance(answer, SlipwayError):
+                return Counts(unanswered=str(answer)[:_REASON])
+            readings[part] = reading = readings_of(answer, revision)
+            if (twice := len(_samples_of(answer, revision)) - len(reading)) > 0:
+                return Counts(unanswered=f"{twice} series of {key} answer twice under the same labels")
+        return self._counts[revision, key].since(readings, at=at)
 
 
-def _of_revision(samples: Sequence[Sample], revision: str) -> Reading:
-    return {
-        series_name(sample.labels): sample.value
-        for sample in samples
-        if sample.labels.get("revision_name") == revision
-    }
+def _samples_of(samples: Sequence[Sample], revision: str) -> list[Sample]:
+    return [sample for sample in samples if sample.labels.get("revision_name") == revision]
+
+
+def readings_of(samples: Sequence[Sample], revision: str) -> Reading:
+    """Return the value of each series of a revision, by the name of the series.
+
+    :param samples: the answer to a query.
+    :param revision: name of the revision.
+    """
+    return {series_name(sample.labels): sample.value for sample in _samples_of(samples, revision)}
 
 
 def series_name(labels: Mapping[str, str]) -> str:

@@ -215,3 +215,45 @@ def test_odd_evidence_of_what_only_warns_or_is_not_compared_holds_nothing(policy
     assert finding.advisory
     assert "falls again and again" in finding.reason
     assert odd_bake(policy, "cost_accuracy", 1).verdict is Verdict.PROMOTE
+
+
+def unanswered_bake(policy: Policy, key: str, *, since: float, until: float = 3600) -> Decision:
+    """An hour in which one metric gets no answer for a while."""
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=0, phase="canary")
+    for at in range(0, 3601, 60):
+        canary = check(policy)
+        if since <= at <= until:
+            canary[key] = Counts(unanswered="422: duplicate series")
+        analysis.add(canary, check(policy), at=at)
+        decision = analysis.decision(at=at)
+        if decision.ends_the_bake:
+            break
+    return decision
+
+
+def test_a_metric_without_an_answer_holds_for_an_outage_and_then_does_what_it_says(policy: Policy) -> None:
+    short = unanswered_bake(policy, "error_rate", since=3000)
+    assert (short.verdict, short.cause) == (Verdict.HOLD, Cause.NO_ANSWER)
+    assert short.reason == "Error rate: no evidence: 422: duplicate series"
+    long = unanswered_bake(policy, "error_rate", since=1200)
+    assert (long.verdict, long.cause, long.seconds) == (Verdict.ROLLBACK, Cause.NO_ANSWER, 2100)
+    assert long.reason == ("Error rate: no answer for 960 s (at most 900 s allowed): 422: duplicate series")
+    held = unanswered_bake(policy, "cost_reduction", since=1200)
+    assert (held.verdict, held.cause, held.seconds) == (Verdict.HOLD, Cause.NO_ANSWER, 3600)
+    assert unanswered_bake(policy, "error_rate", since=1200, until=1800).verdict is Verdict.PROMOTE
+
+
+def test_a_metric_that_only_warns_may_stay_without_an_answer(policy: Policy) -> None:
+    decision = unanswered_bake(policy, "memory", since=0)
+    assert (decision.verdict, decision.seconds) == (Verdict.PROMOTE, 3600)
+    (finding,) = [found for found in decision.findings if found.metric == "memory"]
+    assert (finding.cause, finding.advisory) == (Cause.NO_ANSWER, True)
+    assert "422: duplicate series" in finding.reason
+
+
+def test_what_is_proven_bad_rolls_back_whatever_gets_no_answer(policy: Policy) -> None:
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=0, phase="canary")
+    for at in range(0, 300, 15):
+        canary = check(policy, error_rate=Counts(100, 10, 10), latency_p95=Counts(unanswered="503"))
+        analysis.add(canary, check(policy), at=at)
+    assert analysis.decision(at=285).verdict is Verdict.ROLLBACK

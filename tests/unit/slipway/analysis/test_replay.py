@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -184,3 +185,27 @@ def test_evidence_that_arrived_oddly_replays_with_its_reason(policy: Policy) -> 
     made = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
     assert made.differences(decision.as_payload()) == []
     assert "Error rate: no evidence: new revision: it falls" in made.decision.reason
+
+
+def test_what_arrived_without_a_number_or_an_answer_is_on_record(policy: Policy) -> None:
+    record = EvidenceRecord("canary", ["memory", "error_rate"])
+    canary = {"memory": Counts(1, math.inf, 1), "error_rate": Counts(unanswered="422")}
+    record.add(canary, {"memory": Counts(1, 0.5, 0)}, at=15)
+    again = EvidenceRecord.of(json.loads(json.dumps(record.as_payload(), allow_nan=False)))
+    ((_, seen, stable),) = again.checks()
+    assert (seen, stable["memory"]) == (canary, Counts(1, 0.5, 0))
+
+
+def test_a_level_without_a_limit_is_a_verdict_that_the_ledger_can_keep(policy: Policy) -> None:
+    record = EvidenceRecord("canary", list(policy.metrics))
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
+    for at in range(0, 300, 15):
+        canary = {key: Counts(30) for key in policy.metrics} | {"memory": Counts(1, math.inf, 1)}
+        record.add(canary, {}, at=at)
+        analysis.add(canary, {}, at=at)
+    decision = analysis.decision(at=285)
+    assert (
+        "Memory inf of its limit (at most 0.9 allowed): over the limit 3 checks in a row" in decision.reason
+    )
+    json.dumps(decision.as_payload(), allow_nan=False)
+    assert replay(record, policy).differences(decision.as_payload()) == []

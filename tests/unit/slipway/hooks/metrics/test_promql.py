@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
+from functools import partial
 
+import httpx
 import pytest
 from airflow.sdk import Connection
-from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable
-from slipway.hooks.metrics.promql import Sample, base_url, parse_result
+from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
+from slipway.hooks.metrics.promql import PromQLHook, Sample, base_url, parse_result
 
 
 def test_a_vector_gives_a_sample_per_series_and_nan_gives_none() -> None:
@@ -37,6 +41,44 @@ def test_an_empty_vector_is_no_evidence_and_no_error() -> None:
 def test_any_other_result_names_the_query(kind: str | None) -> None:
     with pytest.raises(MetricsQueryInvalid, match=r"'up\[5m\]'"):
         parse_result("up[5m]", {"resultType": kind, "result": []})
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"metric": {"a": "b"}, "histogram": [5, {"count": "3"}]}, "is a native histogram"),
+        ({"metric": {}, "value": [5, "many"]}, "is no series with a value"),
+        ({"metric": {}, "value": [5]}, "is no series with a value"),
+        ({"value": [5, "1"]}, "is no series with a value"),
+    ],
+)
+def test_what_is_no_number_is_named_and_no_answer(item: dict[str, object], words: str) -> None:
+    with pytest.raises(MetricsAnswerOdd, match=f"query 'up': .*{words}"):
+        parse_result("up", {"resultType": "vector", "result": [item]})
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, body: Mapping[str, object]) -> list[Sample]:
+    connection = {"conn_type": "http", "host": "http://metrics.example"}
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_PROMQL", json.dumps(connection))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    client = partial(httpx.Client, transport=transport)
+    monkeypatch.setattr(httpx, "Client", client)
+    return PromQLHook().query("up")
+
+
+def test_an_answer_with_warnings_may_be_partial_and_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"resultType": "vector", "result": [{"metric": {}, "value": [5, "1"]}]}
+    body: dict[str, object] = {"status": "success", "data": data, "warnings": ["store a: deadline exceeded"]}
+    with pytest.raises(MetricsAnswerOdd, match="may be partial: store a: deadline exceeded"):
+        answered(monkeypatch, body)
+    assert answered(monkeypatch, body | {"warnings": []}) == [Sample({}, 1.0, 5.0)]
+    hint = "PromQL info: metric might not be a counter"
+    assert answered(monkeypatch, body | {"warnings": [hint], "infos": [hint]}) == [Sample({}, 1.0, 5.0)]
+
+
+def test_an_answer_without_data_names_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MetricsQueryInvalid, match="'up'"):
+        answered(monkeypatch, {"status": "success"})
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pytest
 from slipway.analysis.counts import Counts
-from slipway.exceptions import MetricsUnavailable
+from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
 from slipway.hooks.metrics.promql import Sample
 from slipway.hooks.metrics.reader import MetricReader, queries
 from slipway.policy.metrics import Metric
@@ -139,3 +140,76 @@ async def test_a_counter_that_falls_by_one_does_not_begin_again() -> None:
         door.values[parts["total"]] = {(CANARY, "a"): value}
         seen.append((await under_test.read(at=15 * check))[0]["error_rate"].total)
     assert seen == [0, 75, 0, 75]
+
+
+class PartlyBroken(Door):
+    """A source that refuses some queries."""
+
+    def __init__(self, error: Exception, *refused: str) -> None:
+        super().__init__()
+        self.error = error
+        self.refused = refused
+
+    async def aquery(self, expr: str, time: float) -> list[Sample]:
+        if any(text in expr for text in self.refused):
+            raise self.error
+        return await super().aquery(expr, time)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "error",
+    [MetricsQueryInvalid("422: duplicate series"), MetricsAnswerOdd("partial"), MetricsUnavailable("503")],
+)
+async def test_one_refused_query_is_no_answer_of_its_metric_alone(error: Exception) -> None:
+    found = metrics("error_rate", "memory")
+    parts, door = texts(found["error_rate"]), PartlyBroken(error, "container_memory")
+    under_test = reader(door, found)
+    for check in range(3):
+        door.values[parts["total"]] = {(CANARY, "a"): 10 * check}
+        canary, stable = await under_test.read(at=15 * check)
+        assert canary["memory"] == stable["memory"] == Counts(unanswered=str(error))
+    assert canary["error_rate"] == Counts(10, 0, 0)
+
+
+@pytest.mark.asyncio
+async def test_the_next_answer_covers_what_one_metric_missed() -> None:
+    found = metrics("error_rate", "session_isolation")
+    parts, door = texts(found["error_rate"]), PartlyBroken(MetricsUnavailable("503"))
+    under_test = reader(door, found)
+    seen = []
+    for check in range(4):
+        door.refused = ("request_count",) if check == 2 else ()
+        door.values[parts["total"]] = {(CANARY, "a"): 10 * check}
+        seen.append((await under_test.read(at=15 * check))[0]["error_rate"])
+    assert seen == [Counts(), Counts(10), Counts(unanswered="503"), Counts(20)]
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_refuses_every_query_is_down() -> None:
+    door = PartlyBroken(MetricsQueryInvalid("422"), "")
+    with pytest.raises(MetricsUnavailable, match="422"):
+        await reader(door, metrics("error_rate", "memory")).read(at=0)
+
+
+@pytest.mark.asyncio
+async def test_an_infinite_counter_is_no_evidence_and_an_infinite_level_is_over_its_limit() -> None:
+    found = metrics("error_rate", "memory")
+    door = Door()
+    door.values[texts(found["error_rate"])["total"]] = {(CANARY, "a"): math.inf}
+    door.values[texts(found["memory"])["level"]] = {(CANARY, "a"): math.inf, (CANARY, "b"): -math.inf}
+    canary, _ = await reader(door, found).read(at=0)
+    assert canary["error_rate"].odd.endswith('{instance="a"} is inf, which no counter can be')
+    assert canary["memory"] == Counts(1, math.inf, 1)
+
+
+@pytest.mark.asyncio
+async def test_one_series_twice_in_an_answer_is_no_answer() -> None:
+    class Doubled(Door):
+        async def aquery(self, expr: str, time: float) -> list[Sample]:
+            return 2 * await super().aquery(expr, time)
+
+    found, door = metrics("memory"), Doubled()
+    door.values[texts(found["memory"])["level"]] = {(CANARY, "a"): 0.5}
+    canary, _ = await reader(door, found).read(at=0)
+    assert canary["memory"].unanswered == "1 series of memory answer twice under the same labels"

@@ -1,0 +1,65 @@
+"""Every query is tried before a release, and what cannot be counted is refused by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from slipway.exceptions import EvidenceUnusable, MetricsQueryInvalid, MetricsUnavailable, SlipwayError
+from slipway.hooks.metrics.promql import Sample
+from slipway.hooks.metrics.query_check import check_queries
+from slipway.policy.release import load_policy
+
+
+class Door:
+    """Answers each query with what is set for a text in it, and otherwise with a counter at 0."""
+
+    def __init__(self, answers: Mapping[str, SlipwayError | float]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def query(self, expr: str) -> list[Sample]:
+        self.asked.append(expr)
+        answer = next((answer for text, answer in self.answers.items() if text in expr), 0.0)
+        if isinstance(answer, SlipwayError):
+            raise answer
+        return [Sample({"__name__": "n", "revision_name": "web-1", "instance": "a"}, answer, 0.0)]
+
+
+def check(**answers: SlipwayError | float) -> tuple[list[str], Door]:
+    door: Any = Door(answers)
+    metrics = load_policy("release.yaml").metrics
+    return check_queries(door, metrics, service="web", location="here", revisions=["web-1", "web-0"]), door
+
+
+def test_every_query_is_asked_of_what_serves() -> None:
+    problems, door = check()
+    assert problems == []
+    assert all('revision_name=~"web-1|web-0"' in text for text in door.asked)
+    assert len(door.asked) >= 14
+
+
+def test_a_refused_query_and_an_impossible_value_are_refused_with_the_metric() -> None:
+    with pytest.raises(EvidenceUnusable) as caught:
+        check(
+            cost_calculation_checks_total=MetricsQueryInvalid("query 'q': refused: duplicate series"),
+            websocket_connections_total=math.inf,
+        )
+    lines = str(caught.value).splitlines()
+    assert "metrics.cost_accuracy: query 'q': refused: duplicate series" in lines
+    assert 'metrics.websocket_connection: n{instance="a"} is inf, which no counter can be' in lines
+
+
+def test_a_metric_that_only_warns_refuses_nothing() -> None:
+    problems, _ = check(container_memory=MetricsQueryInvalid("query 'q': refused"))
+    assert problems == ["metrics.memory: query 'q': refused"]
+    problems, _ = check(container_memory=MetricsUnavailable("no answer"))
+    assert problems == ["metrics.memory: no answer"]
+    assert check(container_memory=math.inf)[0] == [], "a level may be anything"
+
+
+def test_a_source_that_is_down_is_not_blamed_on_the_policy() -> None:
+    with pytest.raises(MetricsUnavailable, match="no answer"):
+        check(session_isolation_breaches_total=MetricsUnavailable("no answer"))
