@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 #: This many times the usual pace, and so many events besides, can have happened since the reading before.
-_FASTER, _FEW = 5.0, 10.0
+FASTER, FEW = 5.0, 10.0
 #: A counter that keeps at least this part of its value did not restart.
 _KEPT = 0.5
 #: A second collector may be behind by so many intervals' events.
@@ -41,6 +41,20 @@ class _Fall:
     readings: int = 1
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """Events of a series that began at zero within a time, if they are possible at its pace.
+
+    :param value: the events.
+    :param within: the time, in seconds.
+    :param is_first: True for the first reading of a series, False for a restart.
+    """
+
+    value: float
+    within: float
+    is_first: bool
+
+
 class CounterSeries:
     """Turns the cumulative readings of one series into increments.
 
@@ -50,17 +64,24 @@ class CounterSeries:
 
     :param value: the first reading.
     :param at: its moment, in seconds.
+    :param within: seconds in which the first reading's events happened if the series began at zero; the next
+        reading decides whether they can have. None counts from the first reading on.
     """
 
-    def __init__(self, value: float, *, at: float) -> None:
+    def __init__(self, value: float, *, at: float, within: float | None = None) -> None:
         self._counted_to = value
         self._at = at
         self._paces: deque[float] = deque(maxlen=_PACES)
         self._fall: _Fall | None = None
-        self._pending: tuple[float, float] | None = None
+        self._pending = None if within is None else _Pending(value, within, is_first=True)
         self._reading = 0
         self._falls: deque[int] = deque(maxlen=_FALLS)
         self._restarts: deque[tuple[int, float, float]] = deque(maxlen=_CLIMBING)
+
+    @property
+    def value(self) -> float:
+        """Up to here its events are counted."""
+        return self._counted_to
 
     @property
     def is_no_counter(self) -> bool:
@@ -111,22 +132,24 @@ class CounterSeries:
         )
 
     @property
-    def _pace(self) -> float:
+    def pace(self) -> float:
         """Events per second in the middle one of the last intervals; 0 where none is known."""
         return median(self._paces) if self._paces else 0.0
 
     def _rise(self, value: float, at: float) -> float:
         events, seconds = value - self._counted_to, at - self._at
-        if self._is_suspect and not is_possible(events, seconds, self._pace):
+        if self._is_suspect and not is_possible(events, seconds, self.pace):
             self._falls.append(self._reading)
             events = 0.0
         self._count_to(value, at, events)
-        if self._pending is None:
+        pending, self._pending = self._pending, None
+        if pending is None:
             return events
-        (first, within), self._pending = self._pending, None
-        if is_possible(first, within, events / seconds if seconds > 0 else 0.0):
-            return first + events
-        self._falls.append(self._reading)
+        pace = events / seconds if seconds > 0 else 0.0
+        if is_possible(pending.value, pending.within, pace, few=0.0 if pending.is_first else FEW):
+            return pending.value + events
+        if not pending.is_first:
+            self._falls.append(self._reading)
         return events
 
     def _fallen(self, value: float, at: float) -> float:
@@ -138,8 +161,8 @@ class CounterSeries:
             return 0.0
         self._restarts.append((self._reading, self._counted_to, value))
         self._fall = _Fall(high, value, is_dip=False, counted=before.counted if before else 0.0)
-        is_restart = is_possible(value, seconds, self._pace)
-        self._pending = None if is_restart else (value, seconds)
+        is_restart = is_possible(value, seconds, self.pace)
+        self._pending = None if is_restart else _Pending(value, seconds, is_first=False)
         self._counted_to, self._at = value, at
         events = value if is_restart else 0.0
         self._fall.counted += events
@@ -149,16 +172,13 @@ class CounterSeries:
         """True when the rise fits a counter that was never restarted better than one that was."""
         if not self._paces:
             return True
-        usual = self._pace * (at - self._at)
-        back, restarted = (
-            abs(math.log((usual + 1) / (rise + 1))) for rise in (value - fall.high, value - self._counted_to)
-        )
-        return back < restarted
+        usual = self.pace * (at - self._at)
+        return fits_better(value - fall.high, value - self._counted_to, usual)
 
     def _back(self, fall: _Fall, value: float, at: float) -> float:
         """Go on from the value before the fall, less what was counted of a restart that was none."""
         self._fall = self._pending = None
-        behind = _INTERVALS_BEHIND * self._pace * (at - self._at) + _FEW
+        behind = _INTERVALS_BEHIND * self.pace * (at - self._at) + FEW
         if not fall.is_dip or fall.high - fall.low > behind:
             self._falls.append(self._reading)
         events = max(0.0, value - fall.high - fall.counted)
@@ -179,11 +199,23 @@ class CounterSeries:
         self._counted_to, self._at = value, at
 
 
-def is_possible(events: float, seconds: float, pace: float) -> bool:
+def is_possible(events: float, seconds: float, pace: float, *, few: float = FEW) -> bool:
     """Tell whether so many events can have happened in a time.
 
     :param events: number of events.
     :param seconds: in how long.
     :param pace: usual number of events per second.
+    :param few: so many are possible at any pace.
     """
-    return events <= _FASTER * pace * seconds + _FEW
+    return events <= FASTER * pace * seconds + few
+
+
+def fits_better(events: float, other: float, usual: float) -> bool:
+    """Tell whether a number of events is closer to the usual one than another number is.
+
+    :param events: number of events.
+    :param other: the other number.
+    :param usual: usual number of events.
+    """
+    one, two = (abs(math.log((usual + 1) / (number + 1))) for number in (events, other))
+    return one < two

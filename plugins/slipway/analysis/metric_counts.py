@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
+from statistics import median
 
+from slipway.analysis.counter_series import FEW, is_possible
 from slipway.analysis.counts import Counts, Increments, Reading
-from slipway.policy.metrics import BandMetric, LevelMetric, Metric, ZeroMetric
+from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ZeroMetric
 
 #: Counts may contradict each other for so many readings before that is named.
 _TORN = 3
+#: So many events of new series are possible where no pace is known.
+_UNKNOWN_PACE = 100.0
+_PACES = 8
 _WITHIN = ("within_target", "within_trigger")
 
 
@@ -27,12 +33,15 @@ class MetricCounts:
         self._parts: dict[str, Increments] = {}
         self._carried = Counts()
         self._torn = 0
+        self._at = 0.0
+        self._paces: deque[float] = deque(maxlen=_PACES)
 
-    def since(self, readings: Mapping[str, Reading], *, at: float) -> Counts:
+    def since(self, readings: Mapping[str, Reading], *, at: float, pace: float = 0.0) -> Counts:
         """Return the events since the reading before; the first reading is the starting point.
 
         :param readings: of every part of the metric, such as ``total`` and ``within_target``.
         :param at: moment of the readings, in seconds.
+        :param pace: events per second at the other revision, for what can have happened at a new instance.
         :return: the events; without any, and with the reason, when the readings are no evidence.
         """
         if isinstance(self._metric, LevelMetric):
@@ -49,37 +58,73 @@ class MetricCounts:
         if readings.get("total") and not all(readings.get(part, True) for part in _WITHIN):
             # Without the bucket every request would count as slow: it is no evidence instead.
             return Counts()
-        is_first = not self._parts
-        increments = {
-            part: self._parts.setdefault(part, Increments()).since(reading, at=at)
-            for part, reading in readings.items()
-        }
+        if not self._parts:
+            for part, reading in readings.items():
+                self._parts[part] = Increments()
+                self._parts[part].since(reading, at=at)
+            self._at = at
+            return Counts()
+        increments = self._increments(readings, at=at, pace=pace)
         odd = [name for part, reading in readings.items() for name in self._parts[part].oddities(reading)]
         if odd:
             return Counts(odd=_no_counter(dict.fromkeys(odd)))
-        if is_first:
-            return Counts()
         if isinstance(self._metric, ZeroMetric):
             return Counts(len(readings["over_trigger"]), 0, increments["over_trigger"])
-        return self._settled(
-            self._carried + _counts(increments),
-            is_behind=any(self._parts[part].is_behind(reading) for part, reading in readings.items()),
-        )
+        return self._settled(self._carried + _counts(increments), readings)
 
-    def _settled(self, counts: Counts, *, is_behind: bool) -> Counts:
+    @property
+    def pace(self) -> float:
+        """Events per second in the middle one of the last intervals; 0 where none is known."""
+        return median(self._paces) if self._paces else 0.0
+
+    def _increments(self, readings: Mapping[str, Reading], *, at: float, pace: float) -> dict[str, float]:
+        """Return the events of each part: of known series, and of new ones where they are possible.
+
+        Where one new series has more events than can have happened, none counts yet: they were there before.
+        """
+        seconds, self._at = at - self._at, at
+        found = {part: self._parts[part].rise(reading, at=at) for part, reading in readings.items()}
+        known = max(found.values()) / seconds if seconds > 0 else 0.0
+        usual = max(known, self.pace, pace)
+        new = {
+            (part, name): reading[name]
+            for part, reading in readings.items()
+            for name in self._parts[part].unknown(reading)
+        }
+        few = FEW if usual else _UNKNOWN_PACE
+        counts = all(is_possible(value, seconds, usual, few=few) for value in new.values())
+        for part, reading in readings.items():
+            found[part] += self._parts[part].begin(reading, within=None if counts else seconds)
+        if seconds > 0:
+            self._paces.append(max(found.values()) / seconds)
+        return found
+
+    def _settled(self, counts: Counts, readings: Mapping[str, Reading]) -> Counts:
         """Return the counts, or carry them over to the next reading."""
-        is_possible = isinstance(self._metric, BandMetric) or counts.is_possible
-        if is_possible and not is_behind:
+        why = self._unsettled(counts, readings)
+        if not why:
             self._carried, self._torn = Counts(), 0
             return counts
         self._carried, self._torn = counts, self._torn + 1
-        if self._torn < _TORN or is_behind:
+        if self._torn < _TORN:
             return Counts()
         if self._torn >= 2 * _TORN:
             self._carried, self._torn = Counts(), 0
-        return Counts(
-            odd=f"the counters contradict each other: of {counts.total:g} events {counts.over_target:g} are "
-            f"over the target and {counts.over_trigger:g} over the trigger"
+        return Counts(odd=why)
+
+    def _unsettled(self, counts: Counts, readings: Mapping[str, Reading]) -> str:
+        """Return why the source may be behind with one of the series; empty when it is not."""
+        if any(self._parts[part].is_behind(reading) for part, reading in readings.items()):
+            return "a counter is below its earlier value"
+        missing = {part: self._parts[part].missing(reading) for part, reading in readings.items()}
+        if isinstance(self._metric, QuantileMetric) and len(set(missing.values())) > 1:
+            part = max(missing, key=missing.__getitem__)
+            return f"{missing[part]} series of {part} are missing, and not of every part"
+        if isinstance(self._metric, BandMetric) or counts.is_possible:
+            return ""
+        return (
+            f"the counters contradict each other: of {counts.total:g} events {counts.over_target:g} are over "
+            f"the target and {counts.over_trigger:g} over the trigger"
         )
 
 

@@ -88,7 +88,8 @@ class MetricReader:
         counts: list[dict[str, Counts]] = [{} for _ in self._revisions]
         for key, parts in self._texts.items():
             found = {part: answers[text] for part, text in parts.items()}
-            for revision, of_metric in zip(self._revisions, counts, strict=True):
+            # Stable first: a new revision's first events are possible at its pace.
+            for revision, of_metric in reversed(list(zip(self._revisions, counts, strict=True))):
                 of_metric[key] = self._count(key, revision, found, at)
         return counts
 
@@ -115,7 +116,8 @@ class MetricReader:
             readings[part] = reading = readings_of(answer, revision)
             if (twice := len(_samples_of(answer, revision)) - len(reading)) > 0:
                 return Counts(unanswered=f"{twice} series of {key} answer twice under the same labels")
-        return self._counts[revision, key].since(readings, at=at)
+        pace = max(self._counts[other, key].pace for other in self._revisions)
+        return self._counts[revision, key].since(readings, at=at, pace=pace)
 
 
 def _samples_of(samples: Sequence[Sample], revision: str) -> list[Sample]:

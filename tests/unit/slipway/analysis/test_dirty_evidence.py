@@ -100,3 +100,16 @@ def test_a_bad_release_whose_counters_dip_is_rolled_back_as_soon(policy: Policy)
     dirty = bake(policy, errors=0.03, canary=dips("2xx", every=3), stable=dips("2xx", every=3))
     assert clean.verdict is dirty.verdict is Verdict.ROLLBACK
     assert dirty.seconds <= 2 * clean.seconds
+
+
+def away(*checks: int) -> Dirt:
+    """The source has none of the series at some checks."""
+    return lambda readings, check: {} if check in checks else readings
+
+
+def test_a_stable_revision_seen_late_neither_hides_nor_makes_a_regression(policy: Policy) -> None:
+    clean, late = bake(policy, errors=0.02), bake(policy, errors=0.02, stable=away(0))
+    assert clean.verdict is late.verdict is Verdict.ROLLBACK
+    assert late.seconds <= 2 * clean.seconds
+    good = bake(policy, errors=0.0003, stable=away(0, 1), canary=away(0))
+    assert (good.verdict, good.seconds) == (Verdict.PROMOTE, 3600), good.reason

@@ -61,3 +61,56 @@ def test_a_counter_that_falls_again_and_again_is_named_and_no_evidence() -> None
     assert found.odd == (
         'requests{instance="a"} falls again and again without a restart: several processes answer in turns'
     )
+
+
+def errors(good: dict[str, float], bad: dict[str, float]) -> dict[str, dict[str, float]]:
+    return {"total": good | bad, "over_target": bad, "over_trigger": bad}
+
+
+def test_an_old_counter_seen_for_the_first_time_is_a_starting_point() -> None:
+    counts = MetricCounts(METRICS["error_rate"])
+    assert counts.since(errors({}, {}), at=0, pace=5) == Counts()
+    found = [
+        counts.since(
+            errors({"2xx": 241_800 + 675 * check}, {"5xx": 2900 + check // 4}), at=15 * check, pace=5
+        )
+        for check in range(1, 9)
+    ]
+    assert sum(found, Counts()) == Counts(7 * 675 + 2, 2, 2)
+
+
+def test_a_new_counter_counts_from_zero_at_once_where_that_is_possible() -> None:
+    counts = MetricCounts(METRICS["error_rate"])
+    counts.since(errors({"a": 1000}, {}), at=0)
+    assert counts.since(errors({"a": 1075}, {}), at=15) == Counts(75)
+    assert counts.since(errors({"a": 1150, "b": 70}, {"a5": 20}), at=30) == Counts(165, 20, 20)
+
+
+def test_a_new_counter_counts_a_check_later_where_only_its_own_pace_shows_that_it_is_possible() -> None:
+    counts = MetricCounts(METRICS["error_rate"])
+    counts.since(errors({}, {}), at=0)
+    assert counts.since(errors({"a": 1400}, {"a5": 100}), at=15) == Counts()
+    assert counts.since(errors({"a": 2800}, {"a5": 200}), at=30) == Counts(3000, 200, 200)
+
+
+def test_a_counter_under_a_new_name_goes_on() -> None:
+    counts = MetricCounts(METRICS["error_rate"])
+    for check in range(5):
+        counts.since(errors({"a": 75 * check}, {}), at=15 * check)
+    assert counts.since(errors({"a,pod=p": 375}, {}), at=75) == Counts(75)
+    assert counts.since(errors({"a,pod=p": 450}, {}), at=90) == Counts(75)
+
+
+def test_a_bucket_of_one_instance_that_is_away_makes_no_slow_requests() -> None:
+    counts = MetricCounts(METRICS["latency_p95"])
+
+    def arrives(check: int, *, away: bool) -> dict[str, dict[str, float]]:
+        both = dict.fromkeys(("a", "b"), 100.0 + 75 * check)
+        bucket = {"a": both["a"]} if away else both
+        return {"total": both, "within_target": bucket, "within_trigger": bucket}
+
+    found = [counts.since(arrives(check, away=check in (3, 4)), at=15 * check) for check in range(8)]
+    assert sum(found, Counts()) == Counts(7 * 150, 0, 0)
+    assert all(count.over_target == 0 for count in found)
+    gone = [counts.since(arrives(check, away=True), at=15 * check) for check in range(8, 12)]
+    assert "series of within_target are missing" in gone[2].odd

@@ -67,3 +67,14 @@ def test_a_held_phase_is_the_reason_of_the_rollback() -> None:
         "canary: not started, it cannot see the trigger: caught with 80 % probability: nothing"
     )
     assert rollback_reason(recorded("extend")).startswith("a task failed or was stopped")
+
+
+@pytest.mark.asyncio
+async def test_a_stable_revision_seen_late_is_not_the_traffic_of_a_moment() -> None:
+    class Late(Door):
+        async def aquery(self, expr: str, time: float) -> list[Sample]:
+            old = 241_800 + time / 600 if "request_count" in expr else 0.0
+            return [] if time <= 9_400 else [Sample({"revision_name": STABLE}, old, time)]
+
+    served = await read_traffic(Late({}), release(), until=10_000)  # type: ignore[arg-type]
+    assert served.expected(100)["error_rate"] == pytest.approx(1 / 600, rel=0.3)
