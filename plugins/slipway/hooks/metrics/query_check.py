@@ -7,12 +7,15 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from slipway.analysis.doubled_series import DoubledSeries
 from slipway.exceptions import EvidenceUnusable, MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
-from slipway.hooks.metrics.reader import queries, series_name
-from slipway.policy.metrics import LevelMetric, Metric
+from slipway.hooks.metrics.reader import labelled, queries, series_name
+from slipway.policy.metrics import LevelMetric, Metric, ZeroMetric
 
 if TYPE_CHECKING:
     from slipway.hooks.metrics.promql import PromQLHook, Sample
+
+_EARLIER_SECONDS = (240, 120)
 
 
 def check_queries(
@@ -40,22 +43,40 @@ def check_queries(
     return problems[True]
 
 
-def _problems(hook: PromQLHook, metric: Metric, text: str) -> Iterator[str]:
+def _problems(hook: PromQLHook, metric: Metric, text: str) -> list[str]:
     try:
-        samples = hook.query(text)
+        return list(_found(hook, metric, text))
     except (MetricsQueryInvalid, MetricsAnswerOdd) as error:
-        yield str(error)
-        return
+        return [str(error)]
     except MetricsUnavailable as error:
         if not metric.may_be_missing:
             raise
-        yield str(error)
+        return [str(error)]
+
+
+def _found(hook: PromQLHook, metric: Metric, text: str) -> Iterator[str]:
+    samples = hook.query(text)
+    if isinstance(metric, LevelMetric):
         return
-    if not isinstance(metric, LevelMetric):
-        yield from _impossible(samples)
+    yield from _impossible(samples)
+    if not isinstance(metric, ZeroMetric):
+        yield from _doubled(hook, text, samples)
 
 
 def _impossible(samples: Sequence[Sample]) -> Iterator[str]:
     for sample in samples:
         if not math.isfinite(sample.value) or sample.value < 0:
             yield f"{series_name(sample.labels)} is {sample.value:g}, which no counter can be"
+
+
+def _doubled(hook: PromQLHook, text: str, samples: Sequence[Sample]) -> Iterator[str]:
+    """Name what is counted twice, now and in the minutes before: a chance does not last."""
+    if len(samples) < 2:
+        return
+    now = samples[0].timestamp
+    earlier = [hook.query(text, time=now - seconds) for seconds in _EARLIER_SECONDS]
+    for revision in sorted({sample.labels.get("revision_name", "") for sample in samples}):
+        doubled = DoubledSeries()
+        found = [doubled.found(labelled(answer, revision)) for answer in (*earlier, samples)]
+        if found[-1]:
+            yield found[-1]

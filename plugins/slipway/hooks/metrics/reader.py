@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import string
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from slipway.analysis.counts import Counts, Reading
+from slipway.analysis.doubled_series import DoubledSeries, Labelled
 from slipway.analysis.metric_counts import MetricCounts
 from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable, SlipwayError
 from slipway.hooks.metrics.bucket_edges import bucket_query
@@ -67,6 +69,7 @@ class MetricReader:
             }
             for key, metric in metrics.items()
         }
+        self._doubled: dict[tuple[str, str, str], DoubledSeries] = defaultdict(DoubledSeries)
         self._counts = {
             (revision, key): MetricCounts(metric) for revision in revisions for key, metric in metrics.items()
         }
@@ -116,6 +119,9 @@ class MetricReader:
             readings[part] = reading = readings_of(answer, revision)
             if (twice := len(_samples_of(answer, revision)) - len(reading)) > 0:
                 return Counts(unanswered=f"{twice} series of {key} answer twice under the same labels")
+            doubled = self._doubled[revision, key, part].found(labelled(answer, revision))
+            if doubled and isinstance(self._metrics[key], ShareMetric | QuantileMetric | BandMetric):
+                return Counts(odd=doubled)
         pace = max(self._counts[other, key].pace for other in self._revisions)
         return self._counts[revision, key].since(readings, at=at, pace=pace)
 
@@ -131,6 +137,15 @@ def readings_of(samples: Sequence[Sample], revision: str) -> Reading:
     :param revision: name of the revision.
     """
     return {series_name(sample.labels): sample.value for sample in _samples_of(samples, revision)}
+
+
+def labelled(samples: Sequence[Sample], revision: str) -> list[Labelled]:
+    """Return the labels and the value of each series of a revision.
+
+    :param samples: the answer to a query.
+    :param revision: name of the revision.
+    """
+    return [(sample.labels, sample.value) for sample in _samples_of(samples, revision)]
 
 
 def series_name(labels: Mapping[str, str]) -> str:

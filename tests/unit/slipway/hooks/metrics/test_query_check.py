@@ -20,7 +20,7 @@ class Door:
         self.answers = answers
         self.asked: list[str] = []
 
-    def query(self, expr: str) -> list[Sample]:
+    def query(self, expr: str, time: float | None = None) -> list[Sample]:
         self.asked.append(expr)
         answer = next((answer for text, answer in self.answers.items() if text in expr), 0.0)
         if isinstance(answer, SlipwayError):
@@ -63,3 +63,26 @@ def test_a_metric_that_only_warns_refuses_nothing() -> None:
 def test_a_source_that_is_down_is_not_blamed_on_the_policy() -> None:
     with pytest.raises(MetricsUnavailable, match="no answer"):
         check(session_isolation_breaches_total=MetricsUnavailable("no answer"))
+
+
+class Replicated(Door):
+    """Every counter is collected by two replicas, or arrives once more under another label."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__({})
+        self.label = label
+
+    def query(self, expr: str, time: float | None = None) -> list[Sample]:
+        now = 10_000.0 if time is None else time
+        return [
+            Sample({"revision_name": "web-1", "instance": "a", self.label: name}, now, now)
+            for name in ("x", "y")
+        ]
+
+
+@pytest.mark.parametrize("label", ["prometheus_replica", "zone"])
+def test_a_counter_that_is_collected_twice_is_refused_with_the_label(label: str) -> None:
+    door: Any = Replicated(label)
+    metrics = {key: load_policy("release.yaml").metrics[key] for key in ("error_rate", "memory")}
+    with pytest.raises(EvidenceUnusable, match=f"metrics.error_rate: .*with {label} x and y"):
+        check_queries(door, metrics, service="web", location="here", revisions=["web-1"])

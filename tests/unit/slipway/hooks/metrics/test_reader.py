@@ -213,3 +213,27 @@ async def test_one_series_twice_in_an_answer_is_no_answer() -> None:
     door.values[texts(found["memory"])["level"]] = {(CANARY, "a"): 0.5}
     canary, _ = await reader(door, found).read(at=0)
     assert canary["memory"].unanswered == "1 series of memory answer twice under the same labels"
+
+
+@pytest.mark.asyncio
+async def test_series_of_two_replicas_are_no_evidence_and_a_breach_among_them_still_is() -> None:
+    class Replicated(Door):
+        async def aquery(self, expr: str, time: float) -> list[Sample]:
+            found = await super().aquery(expr, time)
+            return [
+                Sample({**sample.labels, "replica": name}, sample.value, time)
+                for sample in found
+                for name in ("x", "y")
+            ]
+
+    found, door = metrics("error_rate", "session_isolation", "memory"), Replicated()
+    under_test = reader(door, found)
+    for check in range(3):
+        door.values[texts(found["error_rate"])["total"]] = {(CANARY, "a"): 75.0 * check}
+        door.values[texts(found["session_isolation"])["over_trigger"]] = {(CANARY, "a"): check}
+        door.values[texts(found["memory"])["level"]] = {(CANARY, "a"): 0.5}
+        canary, stable = await under_test.read(at=15 * check)
+    assert canary["error_rate"].odd.endswith("is counted 2 times, with replica x and y")
+    assert canary["session_isolation"].over_trigger > 0
+    assert canary["memory"] == Counts(2, 0.5, 0)
+    assert not stable["error_rate"].odd
