@@ -30,13 +30,14 @@ from sandbox.cloud.run.fleets import Fleets, Platform
 from sandbox.cloud.run.images import Images
 from sandbox.cloud.run.leftovers import end_leftovers
 from sandbox.cloud.run.memory_metrics import MemoryMetrics
+from sandbox.cloud.run.prefork import Prefork
 from sandbox.cloud.run.reconciler import Reconciler
 from sandbox.cloud.run.services import ServiceStore
 from sandbox.cloud.run.urls import Urls
 from sandbox.cloud.secret_manager.api import SecretManager
 from sandbox.cloud.sql_admin.api import CloudSql
 from sandbox.cloud.state_file import StateFile
-from sandbox.supervisor.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 _log = logging.getLogger(__name__)
 _STOP_INSTANCES_SECONDS = 2.5
@@ -78,12 +79,18 @@ class Cloud:
             process_environment(settings),
             settings.logs / "haproxy.log",
         )
+        self._prefork = Prefork(
+            self._images.modules,
+            process_environment(settings) | {"PYTHONPATH": str(REPOSITORY)},
+            settings.logs / "prefork.log",
+        )
         self._fleets = Fleets(
             Platform(
                 settings,
                 self._images.config,
                 _Secrets(secrets),
                 self._data_plane,
+                self._prefork,
                 start_seconds=start_seconds,
             )
         )
@@ -134,6 +141,7 @@ class Cloud:
         serving = []
         try:
             self._request_log.start()
+            await self._prefork.start()
             await self._data_plane.start(self._request_log.writer)
             serving = [asyncio.create_task(s.serve(sockets=[opened])) for opened, s in sockets.items()]
             await self._until(until)
@@ -143,6 +151,7 @@ class Cloud:
                 server.should_exit = True
             await self._reconciler.stop()
             await asyncio.gather(self._stop_instances(), *serving, return_exceptions=True)
+            await self._prefork.stop()
             await self._data_plane.stop()
             self._request_log.stop()
             # what was draining has a longer time to end than the cloud itself

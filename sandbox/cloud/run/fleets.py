@@ -17,6 +17,7 @@ from sandbox.cloud.run.instance import Instance
 from sandbox.cloud.run.instance_ports import InstancePorts
 from sandbox.cloud.run.limits import MAX_INSTANCES
 from sandbox.cloud.run.names import ServiceName, short
+from sandbox.cloud.run.prefork import Prefork
 from sandbox.supervisor.settings import Settings
 
 
@@ -25,6 +26,7 @@ class Platform:
     """What every instance is started with.
 
     :param image: finds the config of an image reference; None when there is no such image.
+    :param prefork: where instances are forked from.
     :param start_seconds: bound of an instance's start.
     :param grace_seconds: how long an instance may take to end when asked to.
     """
@@ -33,6 +35,7 @@ class Platform:
     image: Callable[[str], ImageConfig | None]
     secrets: SecretResolver
     data_plane: DataPlane
+    prefork: Prefork
     start_seconds: float = 20.0
     grace_seconds: float = 10.0
 
@@ -116,4 +119,5 @@ class Fleets:
         log = settings.logs / f"{ServiceName.parse(revision.name).project}.{name}.log"
         line = container.arguments(revision.containers[0], image)
         limit = container.memory_limit(revision.containers[0])
-        return await Instance.start(name, port, limit, line, environment, log, settings.home)
+        prefork = self._platform.prefork
+        return await Instance.start(name, port, limit, line, environment, log, settings.home, prefork)

@@ -50,11 +50,18 @@ class Images:
         self.blobs: dict[str, Blob] = {}
         self._manifests: dict[str, dict[str, Blob]] = {}
         self._tags: dict[str, dict[str, str]] = {}
+        self._commands: list[list[str]] = []
         for repository, values in yaml.safe_load(path.read_text()).items():
             if not isinstance(values, dict) or set(values) != {"command", "tags"}:
                 raise ValueError(f"{path}: {repository} must have exactly the keys command and tags")
+            self._commands.append(list(values["command"]))
             for tag, environment in values["tags"].items():
                 self._add(repository, str(tag), values["command"], environment or {})
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules that images run with ``python -m``."""
+        return sorted({command[2] for command in self._commands if command[:2] == ["python", "-m"]})
 
     def tags(self, repository: str) -> list[str] | None:
         """Tags of a repository; None when there is no such repository."""

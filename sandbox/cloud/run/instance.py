@@ -14,6 +14,7 @@ import psutil
 from sandbox.cloud.run import loopback_http
 from sandbox.cloud.run.conditions import FAILED_PRECONDITION, Failure, Reason
 from sandbox.cloud.run.container import NotStartedError
+from sandbox.cloud.run.prefork import ForkedProcess, Prefork
 
 _PROBE_SECONDS = 1.0
 _PROBE_EVERY_SECONDS = 0.05
@@ -30,7 +31,12 @@ class Instance:
     """
 
     def __init__(
-        self, process: asyncio.subprocess.Process, name: str, port: int, memory_limit: int, log: Path
+        self,
+        process: asyncio.subprocess.Process | ForkedProcess,
+        name: str,
+        port: int,
+        memory_limit: int,
+        log: Path,
     ) -> None:
         self._process = process
         self.name = name
@@ -48,8 +54,9 @@ class Instance:
         environment: Mapping[str, str],
         log: Path,
         cwd: Path,
+        prefork: Prefork,
     ) -> Instance:
-        """Start the process in a session of its own.
+        """Start the process in a session of its own, as a fork where what it runs is imported already.
 
         :param name: name of the instance.
         :param port: port on loopback.
@@ -58,8 +65,11 @@ class Instance:
         :param environment: environment variables of the process.
         :param log: file for its output.
         :param cwd: working directory.
+        :param prefork: where forks come from.
         :raises NotStartedError: there is no such program.
         """
+        if prefork.runs(line):
+            return cls(await prefork.fork(line, environment, log, cwd), name, port, memory_limit, log)
         with log.open("ab") as file:
             try:
                 process = await asyncio.create_subprocess_exec(
