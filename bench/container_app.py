@@ -11,8 +11,9 @@ from typing import Any
 import prometheus_client
 import uvicorn
 
-REVISION = os.environ["K_REVISION"]
-REQUESTS = prometheus_client.Counter("app_requests", "Requests served.", ["path"])
+REVISION = os.environ.get("K_REVISION", "")
+REGISTRY = prometheus_client.CollectorRegistry()
+REQUESTS = prometheus_client.Counter("app_requests", "Requests served.", ["path"], registry=REGISTRY)
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -24,7 +25,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     REQUESTS.labels(path).inc()
     status, body = 200, b"ok"
     if path == "/metrics":
-        body = prometheus_client.generate_latest()
+        body = prometheus_client.generate_latest(REGISTRY)
     elif path == "/environment":
         name = scope["query_string"].decode()
         body = os.environ.get(name, "").encode()

@@ -67,7 +67,9 @@ class Prefork:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start the process; it takes requests while it still imports."""
+        """Start the process, unless no container can come of it; it takes requests while it still imports."""
+        if not self._modules:
+            return
         ours, theirs = socket.socketpair()
         with theirs, self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -130,8 +132,10 @@ class Prefork:
             await self._reading
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            self._take(json.loads(line))
+        # The end of a process that has not read everything is a reset.
+        with contextlib.suppress(ConnectionResetError):
+            while line := await reader.readline():
+                self._take(json.loads(line))
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -110,6 +110,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     for name in sys.argv[2:]:
         importlib.import_module(name)
+        # It will be a main program, with everything that it imports at hand.
+        del sys.modules[name]
     PreforkServer(control).serve()
 
 

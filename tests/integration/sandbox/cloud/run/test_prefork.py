@@ -103,3 +103,16 @@ async def test_without_the_process_to_fork_from_nothing_starts_and_what_runs_is_
         with pytest.raises(PreforkEndedError, match=r"prefork\.log"):
             await own.start("0")
         os.kill(running.pid, signal.SIGKILL)
+
+
+async def test_a_module_that_cannot_be_imported_is_in_the_log_and_nothing_starts(tmp_path: Path) -> None:
+    log = tmp_path / "prefork.log"
+    prefork = Prefork(["no_such_module"], {}, log)
+    await prefork.start()
+    try:
+        async with asyncio.timeout(BOUND_SECONDS):
+            with pytest.raises(PreforkEndedError, match=r"prefork\.log"):
+                await prefork.fork([sys.executable, "-m", "no_such_module"], {}, tmp_path / "log", tmp_path)
+    finally:
+        await prefork.stop()
+    assert "No module named 'no_such_module'" in log.read_text()
