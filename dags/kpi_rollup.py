@@ -18,8 +18,9 @@ finds their days. Today gives the day so far.
 met, missed, or not enough data. Days that were reviewed before and lie after the day are reviewed again.
 
 **Results**: the view `kpi` (every KPI in long form, those over several days too), `usage_user_day` (per
-user), `usage_fact` (per request), `event_fact`, `release_phase`, `target_review`. Each definition (formula,
-grain, unit, edge cases) heads its statement in `include/sql/kpi/`.
+user), `usage_fact` (per request), `event_fact`, `release_phase`, `bad_revision` (when a revision served that
+was rolled back), `target_review`. Each definition (formula, grain, unit, edge cases) heads its statement in
+`include/sql/kpi/`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ PUBLISHED = (
     "usage_fact",
     "event_fact",
     "release_phase",
+    "bad_revision",
     "usage_user_day",
     "subscriber_day",
     "kpi_daily",
@@ -92,6 +94,7 @@ with DAG(
                 "price_extract",
                 "release_extract",
                 "release_phase",
+                "bad_revision",
             ],
         )
         usage = StageOperator(

@@ -3,10 +3,11 @@
 --             from the published one, or that has rows and was never published; and every published day, however
 --             old, that still names a user who asked to be forgotten. Plans, revenue and cohorts of a day rest on all
 --             that is noted about customers up to its end: a late note concerns its own day and every later one; the
---             first subscription of a customer who had a plan without one concerns every day.
+--             first subscription of a customer who had a plan without one concerns every day. And every published
+--             day of the window on which a revision served that was rolled back only after the day was published.
 -- Grain:      one row per day: the day, and why.
 -- Source:     PostgreSQL token_usage_tracking, kpi_event, users and user_deletion, through slipway_source; source_fingerprint,
---             usage_user_day, event_fact, subscriber_day.
+--             usage_user_day, event_fact, subscriber_day; PostgreSQL ledger_entry through slipway_ledger; bad_revision.
 -- Edge cases: rows that come after this ran are found by the next. Days before the window are not compared.
 WITH
     source AS
@@ -67,6 +68,22 @@ WITH
             WINDOW up_to_day AS (ORDER BY day)
         $sql$))
     ),
+    marked AS
+    (
+        SELECT release_id, toDate(day) AS day
+        FROM postgresql(slipway_ledger, query = concat($sql$
+            SELECT release_id, served.day::date AS day
+            FROM ledger_entry
+            JOIN release USING (release_id)
+            CROSS JOIN LATERAL generate_series(
+                date_trunc('day', (payload ->> 'began_at')::timestamptz AT TIME ZONE 'UTC'),
+                coalesce((payload ->> 'ended_at')::timestamptz, closed_at) AT TIME ZONE 'UTC',
+                interval '1 day'
+            ) AS served (day)
+            WHERE key = 'incident'
+                AND served.day >= timestamp '{{ value("today() - {window_days:UInt16}") }}' AND served.day < timestamp '{{ value("today()") }}'
+        $sql$))
+    ),
     forgotten AS (SELECT user_id FROM postgresql(slipway_source, query = $sql$ SELECT user_id FROM user_deletion $sql$))
 SELECT day, arrayStringConcat(arraySort(groupUniqArray(reason)), ', ') AS reasons
 FROM
@@ -86,6 +103,26 @@ FROM
         GROUP BY day, source
     )
     WHERE (now_rows != then_rows OR now_hash != then_hash) AND (is_published OR source != 'customers')
+    UNION ALL
+    SELECT day, 'bad revision not marked'
+    FROM
+    (
+        SELECT
+            day,
+            groupUniqArrayIf(release_id, what = 'known') AS known,
+            groupUniqArrayIf(release_id, what = 'marked') AS already_marked,
+            countIf(what = 'published') > 0 AS is_published
+        FROM
+        (
+            SELECT day, release_id, 'known' AS what FROM marked
+            UNION ALL
+            SELECT day, release_id, 'marked' FROM bad_revision
+            UNION ALL
+            SELECT day, '', 'published' FROM source_fingerprint
+        )
+        GROUP BY day
+    )
+    WHERE is_published AND NOT hasAll(already_marked, known)
     UNION ALL
     SELECT DISTINCT day, 'names a forgotten user' FROM usage_user_day WHERE user_id IN (SELECT user_id FROM forgotten)
     UNION ALL

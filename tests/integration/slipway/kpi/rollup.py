@@ -22,6 +22,7 @@ from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 # Airflow keeps the DAG that is being defined in one place for all threads.
 _LOADING = threading.Lock()
+BESIDE_THE_FACTS = ("event_fact", "release_phase", "bad_revision", "usage_user_day", "subscriber_day")
 
 
 class Rollup:
@@ -89,7 +90,13 @@ class Rollup:
             self.query(f"SELECT * FROM kpi.usage_fact WHERE day = '{day}' ORDER BY ALL"),
             *(
                 self.query(f"SELECT * FROM kpi.{table} WHERE day = '{day}' ORDER BY ALL")
-                for table in ("event_fact", "release_phase", "usage_user_day", "subscriber_day")
+                for table in (
+                    "event_fact",
+                    "release_phase",
+                    "bad_revision",
+                    "usage_user_day",
+                    "subscriber_day",
+                )
             ),
             self.query(f"SELECT * FROM kpi.source_fingerprint WHERE day = '{day}' ORDER BY ALL"),
             self.query(

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from slipway.ledger.entries import ReleaseOpened, TrafficShifted
+from slipway.ledger.entries import IncidentReported, ReleaseOpened, TrafficShifted
 from slipway.ledger.ledger import Ledger
 from slipway.policy.release import load_policy
 from slipway.release.request import plan_release
@@ -162,6 +162,42 @@ def test_events_become_kpis_by_hand(
     assert over_days["churn_avoided_users"][0] is None
     assert over_days["churn_at_risk_users"] == (0, 0)
     assert over_days["influenced_arr_usd"][0] in (0, 4200)
+
+
+def test_a_day_on_which_a_bad_revision_served_is_marked_also_when_that_is_known_later(
+    source: psycopg.Connection, rollup: Rollup, ledger: Ledger, postgres_server: Settings
+) -> None:
+    days = [DAY - timedelta(days=1), DAY]
+    write_usage(source, days=2)
+    new = shift(ledger, postgres_server)
+    for day in days:
+        rollup.run(day.isoformat(), skip=SKIPPED)
+    assert rollup.query("SELECT count() FROM kpi.bad_revision") == [(0,)]
+    assert rollup.differing_days() == {}
+    began = NOON.replace(tzinfo=UTC) - timedelta(hours=13)
+    release = ledger.listing.releases(limit=1)[0].release_id
+    ledger.append(
+        release,
+        IncidentReported(
+            reason="5 % errors",
+            revisions={"netra-backend-prod": new},
+            most_percent={"netra-backend-prod": 10},
+            began_at=began,
+            ended_at=began + timedelta(hours=2),
+            users=12,
+        ),
+    )
+    assert rollup.differing_days() == dict.fromkeys(days, "bad revision not marked")
+    for day in days:
+        rollup.run(day.isoformat(), skip=SKIPPED)
+    assert rollup.differing_days() == {}
+    marked = rollup.query(
+        "SELECT day, release_id, version, service, revision, most_percent, began_at, ended_at, users, reason"
+        " FROM kpi.bad_revision ORDER BY day"
+    )
+    window = [at.replace(tzinfo=None) for at in (began, began + timedelta(hours=2))]
+    row = (release, "1.1.0", "netra-backend-prod", new, 10, *window, 12, "5 % errors")
+    assert marked == [(day, *row) for day in days]
 
 
 def test_late_rows_and_forgotten_users_are_found_and_get_in(

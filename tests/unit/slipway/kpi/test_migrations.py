@@ -147,6 +147,7 @@ KEPT = {
     "subscriber_day",
     "source_fingerprint",
     "target_review",
+    "bad_revision",
 }
 
 
