@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from sandbox.databases.server_user import readable_copy, server_folder, server_user
-from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.processes import SERVES, Program, answers
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 DOWNLOADS = REPOSITORY / ".cache" / "slipway"
@@ -90,6 +90,7 @@ def program(settings: Settings) -> Program:
         bound=START_TIMEOUT_SECONDS,
         folder=folder,
         user=server_user(),
+        nice=SERVES,
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from sandbox.airflow import components
 from sandbox.databases import postgres, prometheus
 from sandbox.databases.clickhouse import program as clickhouse
-from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.processes import SERVES, Program, answers
 from sandbox.supervisor.settings import HOST, Settings
 
 START_SECONDS = 300.0
@@ -65,6 +65,7 @@ def cloud(settings: Settings) -> Program:
         command=[sys.executable, "-m", "sandbox.cloud"],
         ready=lambda: answers(f"http://{HOST}:{settings.google_port}/healthz"),
         bound=START_SECONDS,
+        nice=SERVES,
     )
 
 
@@ -87,6 +88,7 @@ def users(settings: Settings) -> Program:
         # Their first counts are the sign that they are at work: the page answers before.
         ready=(settings.run / "users" / "counts.json").exists,
         bound=START_SECONDS,
+        nice=SERVES,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,9 @@ from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 POLL_SECONDS = 0.2
 LOG_LINES_SHOWN = 25
+#: Niceness of what serves requests and of what measures them. On Cloud Run they have processors of their own;
+#: here whatever else is busy would be measured as their latency.
+SERVES = -10
 
 
 class StartError(RuntimeError):
@@ -37,6 +41,7 @@ class Program:
     :param user: operating system user to run as; None for the caller's own.
     :param stop_signal: what asks it to stop.
     :param ends: whether it does its work and ends, and is ready by that.
+    :param nice: niceness on top of the caller's, as far as the caller may.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Program:
     user: ServerUser | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     ends: bool = False
+    nice: int = 0
 
 
 def base_environment(settings: Settings) -> dict[str, str]:
@@ -80,7 +86,7 @@ def launch(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
     identity = program.user
     with path.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             program.command,
             cwd=program.folder,
             env={**base_environment(settings), **program.environment},
@@ -92,6 +98,11 @@ def launch(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
             group=identity.gid if identity else None,
             extra_groups=[] if identity else None,
         )
+    if program.nice:
+        # Only a caller with the right to it may ask for more than others get.
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + program.nice)
+    return process
 
 
 def wait_ready(program: Program, process: subprocess.Popen[bytes], settings: Settings) -> float:

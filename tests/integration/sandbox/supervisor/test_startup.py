@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from rich.console import Console
 from sandbox.supervisor import credentials, records, shutdown
 from sandbox.supervisor.display import Display
 from sandbox.supervisor.plan import Part
-from sandbox.supervisor.processes import Program, StartError
+from sandbox.supervisor.processes import SERVES, Program, StartError
 from sandbox.supervisor.settings import Settings
 from sandbox.supervisor.startup import Startup
 
@@ -93,3 +96,16 @@ def test_parts_that_wait_for_each_other_are_refused(startup: Startup) -> None:
     part = program("never", "raise SystemExit")
     with pytest.raises(ValueError, match=r"never start: \['a', 'b'\]"):
         startup.run({"a": Part(lambda: part, after=("b",)), "b": Part(lambda: part, after=("a",))})
+
+
+def test_what_serves_gets_the_processor_first_where_the_caller_may_say_so(
+    startup: Startup, tmp_path: Path
+) -> None:
+    written = tmp_path / "niceness"
+    code = (
+        f"import os, pathlib, time; time.sleep(1); pathlib.Path({str(written)!r}).write_text(str(os.nice(0)))"
+    )
+    startup.run({"serves": Part(lambda: replace(program("serves", code, ends=True), nice=SERVES))})
+    ask = f"import os; os.setpriority(os.PRIO_PROCESS, 0, {os.nice(0) + SERVES})"
+    may = subprocess.run([sys.executable, "-c", ask], check=False, capture_output=True).returncode == 0
+    assert int(written.read_text()) == os.nice(0) + (SERVES if may else 0)
