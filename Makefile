@@ -45,7 +45,7 @@ test: setup ## Check style and types, run every test; of complete matrices a sam
 test-exhaustive: setup ## The same with every case of the complete matrices
 	@bin/test -m ""
 
-drill: setup ## Act on releases in their canary as people and bad luck do, print how each ended
+drill: setup ## Act on releases as people and bad luck do, take them back, print how each ended
 	@$(PY) -m sandbox.drill
 
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended

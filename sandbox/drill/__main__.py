@@ -1,9 +1,10 @@
-"""``python -m sandbox.drill``: act on releases in their canary, and print how each ended."""
+"""``python -m sandbox.drill``: act on releases, take them back, and print how each ended."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from sandbox.cloud import team_room
 from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient, RunTimeout
 from sandbox.drill.acts import ACTS, BAKE, Act, Drilled, cloud_client
+from sandbox.drill.promoted import TakenBack, take_back
 from sandbox.supervisor.settings import Settings
 
 #: After the act: how long the release may take to its end, in seconds.
@@ -112,7 +114,7 @@ def main() -> int:
         return code
     table = Table("in the canary", "stable at 100 %", "ledger", "run", "page", "message", "reason", "")
     with AirflowClient(settings) as airflow:
-        airflow.wait_for_dags((*story.DAGS, "release_watchdog"), bound=180)
+        airflow.wait_for_dags((*story.DAGS, "release_watchdog", "rollback"), bound=180)
         held, drilled = True, None
         for act in ACTS:
             try:
@@ -136,8 +138,18 @@ def main() -> int:
         held = held and back is not None
         watched = "never" if back is None else f"{back:.1f} s"
         table.add_row("60 % by hand after the end", watched, "", "", "", "", "", "✓" if back else "✗")
-    console.print(table)
-    return 0 if held else 1
+        console.print(table)
+        taken_back = take_back(settings, airflow, console)
+    console.print(_table(taken_back))
+    return 0 if held and all(each.holds for each in taken_back) else 1
+
+
+def _table(taken_back: Sequence[TakenBack]) -> Table:
+    table = Table("after promotion", "stable at 100 %", "at most", "requests dropped", "")
+    for each in taken_back:
+        seconds = "never" if each.seconds is None else f"{each.seconds:.1f} s"
+        table.add_row(each.way, seconds, f"{each.bound:g} s", str(each.dropped), "✓" if each.holds else "✗")
+    return table
 
 
 if __name__ == "__main__":
