@@ -81,7 +81,7 @@ with DAG(
     with TaskGroup("source", tooltip="The source is what the rollup reads, and its day makes sense"):
         schema = CheckSourceSchemaOperator(task_id="schema")
         source_quality = QualityOperator(
-            task_id="quality", subjects=["source_usage", "source_events"], database="source"
+            task_id="quality", subjects=["source_usage", "source_events", "source_records"], database="source"
         )
 
     with TaskGroup("extract", tooltip="One UTC day of the source, pulled by ClickHouse itself") as extract:

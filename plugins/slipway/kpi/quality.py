@@ -46,11 +46,13 @@ class CheckResult:
     """The outcome of one subject.
 
     :param broken: one line for each expectation that is not met; counts only, never values.
+    :param warnings: the same of expectations whose severity is ``warning``: what breaks them has a default.
     """
 
     name: str
     expectations: int
     broken: Sequence[str]
+    warnings: Sequence[str] = ()
 
 
 def data_docs() -> Path:
@@ -66,6 +68,9 @@ def data_docs() -> Path:
 
 def expectations(name: str) -> list[dict[str, Any]]:
     """Read a list of expectations: ``type`` and ``kwargs`` each.
+
+    ``severity: warning`` keeps one from stopping the day; ``meta: {rows_with: table.column NaN}`` says of one
+    that counts rows what is wrong with them.
 
     :param name: file name in ``include/quality``, without its ending.
     :raises FileNotFoundError: when there is no such file.
@@ -113,11 +118,16 @@ def _check(context: Any, subject: Subject) -> CheckResult:
             result_format=_COUNTS_ONLY,
         )
         (outcome,) = context.checkpoints.add(checkpoint).run().run_results.values()
-        broken = [describe(result.to_json_dict()) for result in outcome.results if not result.success]
+        missed = [result.to_json_dict() for result in outcome.results if not result.success]
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
-    return CheckResult(subject.name, len(outcome.results), broken)
+    return CheckResult(
+        subject.name,
+        len(outcome.results),
+        broken=[describe(result) for result in missed if not _only_warns(result)],
+        warnings=[describe(result) for result in missed if _only_warns(result)],
+    )
 
 
 def _write_docs(context: Any, docs: Path) -> None:
@@ -161,9 +171,17 @@ def describe(result: Mapping[str, Any]) -> str:
     if raised:
         return f"{kind}({shown}) could not be checked: {raised[0].splitlines()[0]}"
     numbers = result.get("result") or {}
+    if rows_with := (expectation.get("meta") or {}).get("rows_with"):
+        return f"{rows_with}: {numbers.get('observed_value'):g} rows"
     if "unexpected_count" in numbers:
         return f"{kind}({shown}): {numbers['unexpected_count']} of {numbers.get('element_count')} rows"
     return f"{kind}({shown}): found {numbers.get('observed_value')}"
+
+
+def _only_warns(result: Mapping[str, Any]) -> bool:
+    """Tell a missed expectation with a default from one that stops the day; one not checked stops it."""
+    raised = any(info.get("raised_exception") for info in _exceptions(result.get("exception_info") or {}))
+    return not raised and (result.get("expectation_config") or {}).get("severity") == "warning"
 
 
 def _exceptions(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:

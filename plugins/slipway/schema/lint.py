@@ -20,7 +20,7 @@ _NOT_OURS = (
 )  # fmt: skip
 _TAKES_AWAY = (
     "ban-drop-column", "ban-drop-table", "ban-drop-view", "ban-drop-function", "ban-drop-not-null",
-    "renaming-column", "renaming-table",
+    "ban-drop-constraint", "renaming-column", "renaming-table",
 )  # fmt: skip
 
 

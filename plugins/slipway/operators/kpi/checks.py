@@ -95,12 +95,19 @@ class QualityOperator(DayOperator):
         docs = data_docs() / day.isoformat() / self.database
         findings = check(self._subjects(day), docs)
         broken = [f"{finding.name}: {line}" for finding in findings for line in finding.broken]
-        met = {finding.name: finding.expectations - len(finding.broken) for finding in findings}
+        warnings = [f"{finding.name}: {line}" for finding in findings for line in finding.warnings]
+        met = {
+            finding.name: finding.expectations - len(finding.broken) - len(finding.warnings)
+            for finding in findings
+        }
+        for line in warnings:
+            self.log.warning("%s (the default of include/quality applies)", line)
         self.log.info(
             "kpi_quality_checked",
             day=day.isoformat(),
             met=met,
             broken=broken,
+            warnings=warnings,
             data_docs=str(docs / "index.html"),
         )
         if broken:

@@ -32,7 +32,7 @@ def test_good_data_is_published_and_bad_data_is_not(
 ) -> None:
     rows = write_usage(source, 500)
     results = rollup.run(DAY)
-    assert results["source.quality"] == {"source_usage": 8, "source_events": 4}
+    assert results["source.quality"] == {"source_usage": 14, "source_events": 8, "source_records": 17}
     assert results["check.quality"] == {"staged_day": 10, "kpi_daily": 6}
     assert results["publish"]["rows"] == 500
     before = rollup.published(DAY)
@@ -67,3 +67,189 @@ def test_a_day_of_users_whom_nobody_knows_is_not_published(
     with pytest.raises(QualityCheckFailed, match=r"share_of_unknown_users.*: 1 of 1 rows"):
         rollup.run(DAY)
     assert rollup.published(DAY) == before
+
+
+def allow_everything(source: psycopg.Connection) -> None:
+    """Take the rules off, as in a database whose rows are older than they."""
+    for table, rule in source.execute(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'c' AND NOT convalidated"
+    ).fetchall():
+        source.execute(f"ALTER TABLE {table} DROP CONSTRAINT {rule}")
+
+
+def subscribe(source: psycopg.Connection, mrr_usd: str, occurred_at: str) -> str:
+    """Note a subscription of the first user; return the user's id."""
+    (user,) = source.execute("SELECT id FROM users ORDER BY id LIMIT 1").fetchone() or ("",)
+    source.execute(
+        "INSERT INTO subscription_event VALUES (gen_random_uuid(), %s, 'started', 'pro', %s, %s)",
+        (user, mrr_usd, occurred_at),
+    )
+    return str(user)
+
+
+BEFORE = "2026-01-20"
+MADE = "gen_random_uuid(), gen_random_uuid()"
+# What PostgreSQL takes on the day itself: the statement, and what the check says.
+ON_THE_DAY = [
+    (
+        (
+            "UPDATE token_usage_tracking SET cost_usd = 'NaN'"
+            " WHERE id IN (SELECT id FROM token_usage_tracking LIMIT 2)"
+        ),
+        "source_usage: token_usage_tracking.cost_usd NaN or infinite: 2 rows",
+    ),
+    (
+        (
+            "UPDATE token_usage_tracking SET cost_original_usd = 'NaN'"
+            " WHERE id IN (SELECT id FROM token_usage_tracking LIMIT 1)"
+        ),
+        "source_usage: token_usage_tracking.cost_original_usd NaN or infinite: 1 rows",
+    ),
+    (
+        f"INSERT INTO subscription_event VALUES ({MADE}, 'started', 'pro', 'NaN', '{DAY}')",
+        "source_events: subscription_event.mrr_usd NaN or infinite: 1 rows",
+    ),
+    (
+        f"INSERT INTO token_price VALUES ('other', '{DAY}', 'NaN')",
+        "source_events: token_price.usd_per_token NaN or infinite: 1 rows",
+    ),
+    (
+        f"INSERT INTO websocket_delivery VALUES ({MADE}, 'r', 1, 1, 'NaN', '{DAY}')",
+        "source_events: websocket_delivery.slowest_ms NaN or infinite: 1 rows",
+    ),
+    (
+        f"INSERT INTO budget_alert VALUES ({MADE}, 'r', 'low', 'NaN', '{DAY}')",
+        "source_events: budget_alert.spent_usd NaN or infinite: 1 rows",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "words"), ON_THE_DAY)
+def test_a_value_that_the_warehouse_cannot_hold_costs_its_day_and_is_named(
+    source: psycopg.Connection, rollup: Rollup, statement: str, words: str
+) -> None:
+    write_usage(source, 100)
+    allow_everything(source)
+    source.execute(statement)
+    with pytest.raises(QualityCheckFailed) as refused:
+        rollup.run(DAY, until="source.quality", skip=("extract.around", "extract.usage"))
+    assert words in str(refused.value)
+
+
+# What PostgreSQL takes on another day, or on none: the statement, and what the log says.
+ELSEWHERE = [
+    (
+        f"INSERT INTO subscription_event VALUES ({MADE}, 'started', 'pro', 'NaN', '{BEFORE}')",
+        "subscription_event.mrr_usd NaN or infinite: 1 rows",
+    ),
+    (
+        (
+            f"INSERT INTO subscription_event SELECT {MADE}, 'started', 'pro', 10, at"
+            " FROM unnest(ARRAY['1965-01-01', '-infinity', 'infinity', '9999-12-31']::timestamp[]) AS at"
+        ),
+        "subscription_event.occurred_at outside 1970 to 2149: 4 rows",
+    ),
+    (
+        f"INSERT INTO subscription_event VALUES ({MADE}, 'started', 'free', 10, '{BEFORE}')",
+        "subscription_event.mrr_usd free with a price or paid without: 1 rows",
+    ),
+    (
+        "UPDATE users SET converted_at = 'infinity' WHERE id IN (SELECT id FROM users LIMIT 3)",
+        "users.converted_at outside 1970 to 2149: 3 rows",
+    ),
+    (
+        "UPDATE users SET converted_at = '-infinity' WHERE id IN (SELECT id FROM users LIMIT 1)",
+        "users.converted_at outside 1970 to 2149: 1 rows",
+    ),
+    (
+        "UPDATE users SET created_at = '-infinity' WHERE id IN (SELECT id FROM users LIMIT 2)",
+        "users.created_at outside 1970 to 2149: 2 rows",
+    ),
+    (
+        "UPDATE users SET created_at = '9999-12-31' WHERE id IN (SELECT id FROM users LIMIT 1)",
+        "users.created_at outside 1970 to 2149: 1 rows",
+    ),
+    (
+        (
+            "INSERT INTO token_price SELECT 'gpt-4', at, 1"
+            " FROM unnest(ARRAY['-infinity', '9999-12-31']::timestamp[]) AS at"
+        ),
+        "token_price.effective_from outside 1970 to 2149: 2 rows",
+    ),
+    (
+        f"INSERT INTO token_price VALUES ('gpt-4', '{BEFORE}', 'NaN')",
+        "token_price.usd_per_token NaN or infinite: 1 rows",
+    ),
+    (
+        (
+            "UPDATE token_usage_tracking SET agent_name = 'a\\u0000b'"
+            " WHERE id IN (SELECT id FROM token_usage_tracking LIMIT 4)"
+        ),
+        "token_usage_tracking.agent_name with the escape \\u0000: 4 rows",
+    ),
+    (
+        (
+            "INSERT INTO token_usage_tracking (id, user_id, session_key, created_at)"
+            " SELECT gen_random_uuid(), gen_random_uuid(), 's', at"
+            " FROM unnest(ARRAY['infinity', '1969-12-31', NULL]::timestamp[]) AS at"
+        ),
+        "token_usage_tracking.created_at outside 1970 to 2149: 2 rows",
+    ),
+    (
+        "INSERT INTO enterprise_enquiry VALUES (gen_random_uuid(), NULL, 'web', 'infinity')",
+        "enterprise_enquiry.created_at outside 1970 to 2149: 1 rows",
+    ),
+    (
+        (
+            "ALTER TABLE users DROP CONSTRAINT users_plan_check;"
+            " UPDATE users SET plan = repeat('x', 100000) WHERE id IN (SELECT id FROM users LIMIT 1)"
+        ),
+        "users.plan longer than 255 characters: 1 rows",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "words"), ELSEWHERE)
+def test_a_value_of_another_day_has_a_default_and_is_named(
+    source: psycopg.Connection,
+    rollup: Rollup,
+    statement: str,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_usage(source, 100)
+    allow_everything(source)
+    source.execute(statement)
+    assert rollup.run(DAY)["publish"]["rows"] == 100
+    said = capsys.readouterr().out
+    assert f"source_records: {words}" in said or f"source_usage: {words}" in said
+
+
+def test_a_subscription_without_a_number_leaves_the_one_before_it_in_force(
+    source: psycopg.Connection, rollup: Rollup
+) -> None:
+    write_usage(source, 100)
+    allow_everything(source)
+    user = subscribe(source, "40", "1965-01-01")
+    subscribe(source, "NaN", BEFORE)
+    rollup.run(DAY)
+    paying = "SELECT toString(mrr_usd), toString(paid_since) FROM kpi.subscriber_day"
+    assert rollup.query(f"{paying} WHERE day = '{DAY}' AND user_id = '{user}'") == [("40", "1970-01-01")]
+
+
+def test_the_products_migrations_forbid_what_the_warehouse_cannot_hold(
+    blank_source: psycopg.Connection,
+) -> None:
+    usage = "INSERT INTO token_usage_tracking (id, user_id, session_key"
+    for wrong in (
+        f"INSERT INTO subscription_event VALUES ({MADE}, 'started', 'pro', 'NaN', now())",
+        f"INSERT INTO subscription_event VALUES ({MADE}, 'started', 'pro', 1, '-infinity')",
+        f"{usage}, cost_usd) VALUES ({MADE}, 's', 'NaN')",
+        f"{usage}, created_at) VALUES ({MADE}, 's', '9999-12-31')",
+        "INSERT INTO token_price VALUES ('m', now(), 'NaN')",
+        f"INSERT INTO budget_alert VALUES ({MADE}, 'r', 'low', 'NaN', now())",
+        f"INSERT INTO websocket_delivery VALUES ({MADE}, 'r', 1, 1, 'NaN', now())",
+        "INSERT INTO enterprise_enquiry VALUES (gen_random_uuid(), NULL, 'web', 'infinity')",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            blank_source.execute(wrong)

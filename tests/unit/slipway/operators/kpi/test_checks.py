@@ -57,12 +57,8 @@ def quality(broken: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, li
         asked.extend(subject.sql for subject in subjects)
         return [CheckResult(subject.name, 4, broken) for subject in subjects]
 
-    class Hook:
-        def get_uri(self) -> str:
-            return "clickhouse://x"
-
     monkeypatch.setattr(checks, "check", check)
-    monkeypatch.setattr(checks, "clickhouse_hook", lambda _: Hook())
+    monkeypatch.setattr(checks, "warehouse_uri", lambda _: "clickhouse://x")
     operator = QualityOperator(
         task_id="q",
         subjects=["staged_day"],
