@@ -6,7 +6,8 @@ that came late, were corrected or deleted, users who asked to be forgotten, nigh
 `kpi_rollup` roll up those days, and no others, again.
 
 How far back it looks is `late_window_days` in `include/kpi/rollup.yaml`; for forgotten users it looks at
-every day. Why a day was chosen is in the log of `find_days`.
+every day. Why a day was chosen is in the log of `find_days`. Of more days than Airflow maps at once
+(`core.max_map_length`, 1,024) the oldest are rolled up now and the rest next time.
 """
 
 from __future__ import annotations

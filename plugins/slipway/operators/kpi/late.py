@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 
 from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import open_warehouse
@@ -23,14 +24,24 @@ class FindDifferingDaysOperator(WarehouseOperator):
         """Look at the window of ``include/kpi/rollup.yaml``, and for forgotten users at every day.
 
         :param context: Airflow's context of the task.
-        :return: the days that differ.
+        :return: the days that differ; of more than one mapping may hold, the oldest.
         """
         window = load_rollup_policy().late_window_days
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
             found = warehouse.rows("kpi/late/differing_days", {}, {"window_days": window})
-        differing = {day.isoformat(): why for day, why in found}
+        differing = {day.isoformat(): why for day, why in sorted(found)}
         self.log.info("kpi_late_data_searched", window_days=window, differing=differing)
-        return list(differing)
+        days, most = list(differing), conf.getint("core", "max_map_length")
+        if rest := days[most:]:
+            self.log.warning(
+                "%d days differ, %d are rolled up now (core.max_map_length); the other %d, "
+                "from %s on, next time",
+                len(days),
+                most,
+                len(rest),
+                rest[0],
+            )
+        return days[:most]
 
 
 class RollUpAgainOperator(BaseOperator):

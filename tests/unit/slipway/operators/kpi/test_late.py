@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from airflow.sdk.exceptions import DagRunTriggerException
@@ -18,6 +18,21 @@ def test_the_days_that_differ_are_returned(monkeypatch: pytest.MonkeyPatch) -> N
     operator = FindDifferingDaysOperator(task_id="find")
     assert inspect.unwrap(FindDifferingDaysOperator.execute)(operator, {}) == ["2026-01-30"]
     assert client.parameters[0]["window_days"] >= 1
+
+
+def test_of_more_days_than_a_mapping_holds_the_oldest_go_first_and_the_rest_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "1024")
+    days = [date(2020, 1, 1) + timedelta(days=number) for number in range(1500)]
+    client = FakeClient({"source_fingerprint": [(day, "names a forgotten user") for day in reversed(days)]})
+    use(client, "slipway.operators.kpi.late", monkeypatch)
+    operator = FindDifferingDaysOperator(task_id="find")
+    found = inspect.unwrap(FindDifferingDaysOperator.execute)(operator, {})
+    assert found == [day.isoformat() for day in days[:1024]]
+    said = capsys.readouterr().out
+    assert "1500 days differ, 1024 are rolled up now" in said
+    assert "the other 476, from 2022-10-21 on, next time" in said
 
 
 def test_a_task_that_runs_again_asks_for_the_same_run() -> None:
