@@ -9,11 +9,13 @@ Rolls back a release that is running, promoted or lost: its own run goes no furt
 | roll_back_traffic | every service back on what served when the release began |
 | roll_back_feature_flags | the flags that the policy sets on a rollback |
 | close_release | closes the release as rolled back; its services are free for the next one |
-| keep_data | tier *database*: backs production's database up as it is |
+| keep_data | tiers *database* and *restore*: backs production's database up as it is |
 | undo_migrations | tier *database*: asks a person, with the data that is lost; then runs the backward files |
+| restore_backup | tier *restore*: restores the release's backup to a new instance, which nothing uses yet |
 
 The tier *traffic* changes traffic and flags; the schema stays as it is. The tier *database* also undoes the
-release's migrations where their contract allows it; otherwise it is refused before anything moves. A promoted
+release's migrations where their contract allows it; otherwise it is refused before anything moves. The tier
+*restore* prepares the database of before the release, for a person to compare and to switch to. A promoted
 release can be rolled back within the policy's `migrations.rollback_window_seconds`. Where nothing is left to
 do, the log of `order_rollback` says so, and the run is green.
 

@@ -9,6 +9,7 @@ from slipway.analysis.verdict import Finding, Verdict
 from slipway.ledger.entries import (
     ApprovalDecided,
     BackfillProgressed,
+    BackupRestored,
     BakeAnswered,
     Brake,
     ChangeSettled,
@@ -264,6 +265,15 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         undone=("0014_tokens_saved",),
         lost={"column tokens_saved of token_usage_tracking": 1200},
         backup="1760000000001",
+    ),
+    BackupRestored(
+        backup="1750000000001",
+        source="netra-production-db",
+        instance="netra-production-db-v1-2-0-e7d5c3",
+        connection_name="netra-production:us-central1:netra-production-db-v1-2-0-e7d5c3",
+        addresses=("10.0.0.7",),
+        kept_in="1760000000001",
+        written_since={"users": 12},
     ),
     ReleaseTagged(tag="prod-v1.2.0", commit="2f4fdeefa453872731d827b19a2e37a63711f101"),
     ReleaseClosed(outcome="promoted", reason="every phase was promoted"),

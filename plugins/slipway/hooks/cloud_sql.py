@@ -88,6 +88,32 @@ class SqlOperation:
         return self.status == "DONE"
 
 
+@dataclass(frozen=True)
+class SqlInstance:
+    """A Cloud SQL instance.
+
+    :param name: short name.
+    :param state: Cloud SQL's word: ``RUNNABLE``, ``PENDING_CREATE``, ...
+    :param connection_name: ``<project>:<region>:<name>``.
+    :param addresses: its IP addresses.
+    """
+
+    name: str
+    state: str
+    connection_name: str
+    addresses: tuple[str, ...]
+
+    @classmethod
+    def of(cls, resource: dict[str, Any]) -> SqlInstance:
+        """Read an instance as the API gives it."""
+        return cls(
+            name=resource["name"],
+            state=resource.get("state", "SQL_INSTANCE_STATE_UNSPECIFIED"),
+            connection_name=resource.get("connectionName", ""),
+            addresses=tuple(found["ipAddress"] for found in resource.get("ipAddresses", ())),
+        )
+
+
 class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
     """Back up Cloud SQL instances and restore them.
 
@@ -139,6 +165,37 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         settings = self._read(request, f"instance {instance} ({project_id}): cannot read it")["settings"]
         return int(settings["dataDiskSizeGb"]) * 2**30
 
+    def find_instance(self, *, project_id: str, instance: str) -> SqlInstance | None:
+        """Read an instance; None when there is none of this name.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        request = self.get_conn().instances().get(project=project_id, instance=instance)
+        found = self._find(request, f"instance {instance} ({project_id}): cannot read it")
+        return None if found is None else SqlInstance.of(found)
+
+    def begin_create(self, *, project_id: str, instance: str, like: str) -> str | None:
+        """Ask for an empty instance with the version, region and settings of another one.
+
+        :param project_id: Google Cloud project of both.
+        :param instance: short name of the new instance.
+        :param like: short name of the other one.
+        :return: name of the operation; None when it has not begun, or no usable answer came: then the
+            instance is there all the same, or not.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        doing = f"instance {instance} ({project_id}): cannot create it like {like}"
+        instances = self.get_conn().instances()
+        model = self._read(instances.get(project=project_id, instance=like), doing)
+        # The version of the settings is the other instance's own.
+        settings = {key: value for key, value in model["settings"].items() if key != "settingsVersion"}
+        body = {key: model[key] for key in ("region", "databaseVersion")}
+        return self._ask(
+            instances.insert(project=project_id, body={**body, "name": instance, "settings": settings}), doing
+        )
+
     def read_operation(self, *, project_id: str, name: str) -> SqlOperation | None:
         """Read an operation; None when Cloud SQL no longer knows it.
 
@@ -147,12 +204,8 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
         """
         request = self.get_conn().operations().get(project=project_id, operation=name)
-        try:
-            return SqlOperation.of(self._read(request, f"operation {name} ({project_id}): cannot read it"))
-        except BackupFailed as error:
-            if isinstance(error.__cause__, HttpError) and error.__cause__.resp.status == NOT_FOUND:
-                return None
-            raise
+        found = self._find(request, f"operation {name} ({project_id}): cannot read it")
+        return None if found is None else SqlOperation.of(found)
 
     def read_operations(self, *, project_id: str, instance: str) -> list[SqlOperation]:
         """List an instance's latest operations, those that are done included.
@@ -238,6 +291,14 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         except FAILURES as error:
             self.log.info("%s: no answer (%s); checking whether the request was accepted", doing, error)
         return None
+
+    def _find(self, request: Any, doing: str) -> dict[str, Any] | None:
+        try:
+            return self._read(request, doing)
+        except BackupFailed as error:
+            if isinstance(error.__cause__, HttpError) and error.__cause__.resp.status == NOT_FOUND:
+                return None
+            raise
 
     @staticmethod
     def _read(request: Any, doing: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Operators of a rollback's tier database: keep what was written, ask a person, undo the migrations."""
+"""Operators of the tiers database and restore: keep what was written, undo migrations, restore a backup."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import DatabaseNotReady, RequestRefused, SchemaContractBroken
-from slipway.ledger.entries import DatabaseRollbackConfirmed, DatabaseRolledBack, DataKept
+from slipway.ledger.entries import BackupRestored, DatabaseRollbackConfirmed, DatabaseRolledBack, DataKept
 from slipway.operators.backup import CloudSqlOperator
 from slipway.operators.base import ReleaseOperator
 from slipway.release.asking import answer_of, withdraw
-from slipway.release.backup import Instance, Pending, back_up, require_done
+from slipway.release.backup import Instance, Pending, back_up, create_like, is_restored, require_done, restore
 from slipway.release.rollback.confirming import UNDO, ask_to_undo, undo_subject
-from slipway.release.rollback.database import backward_steps, losses, require_safe_now, undo
+from slipway.release.rollback.database import (
+    backup_to_restore,
+    backward_steps,
+    losses,
+    require_safe_now,
+    undo,
+    written_since,
+)
 from slipway.release.schema import sound_catalog
 
 if TYPE_CHECKING:
@@ -28,9 +35,10 @@ if TYPE_CHECKING:
 
 
 class KeepDataOperator(CloudSqlOperator):
-    """Back the production database up before its migrations are undone, and wait for it in the triggerer.
+    """Back the production database up as it is, and wait for it in the triggerer.
 
-    Skipped for the tier traffic, and where no migration of the release is left to undo.
+    It holds what is lost when the migrations are undone, or lacking in a backup that is restored. Skipped for
+    the tier traffic, and where nothing is left to do.
 
     :param environment: ``production``.
     :raises BackupFailed: when no backup was made in time; nothing is undone.
@@ -41,7 +49,10 @@ class KeepDataOperator(CloudSqlOperator):
         release = self.release(context)
         if context["params"]["tier"] == "traffic":
             raise AirflowSkipException("tier traffic: the schema stays")
-        if not remaining_steps(self, release) and not _is_interrupted(self, release):
+        if context["params"]["tier"] == "restore":
+            if self.ledger.get(release.release_id, BackupRestored) is not None:
+                raise AirflowSkipException("the release's backup is restored already")
+        elif not remaining_steps(self, release) and not _is_interrupted(self, release):
             raise AirflowSkipException("no migration of the release is left to undo")
         until = datetime.now(UTC) + timedelta(seconds=release.policy.backup_timeout_seconds)
         return self._go_on(context, release, until.isoformat())
@@ -87,11 +98,13 @@ class RollBackDatabaseOperator(ReleaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Return the migrations that are undone, or ask."""
+        if context["params"]["tier"] != "database":
+            raise AirflowSkipException("tier restore: the schema that serves stays")
         release = self.release(context)
         confirmed = self.ledger.get(release.release_id, DatabaseRollbackConfirmed)
         if confirmed is not None:
             return self._undo(context, release, confirmed)
-        steps, kept = self._checked(release), self._kept(context, release)
+        steps, kept = self._checked(release), kept_data(self, context, release)
         lost = losses(release, steps)
         waiting = ask_to_undo(context, release, steps, lost, kept)
         message = f"Data that is lost: {lost or 'none'}. Answer under Required Actions."
@@ -113,7 +126,7 @@ class RollBackDatabaseOperator(ReleaseOperator):
         confirmed = DatabaseRollbackConfirmed(
             migrations=tuple(step.name for step in steps),
             lost=losses(release, steps),
-            backup=self._kept(context, release).backup,
+            backup=kept_data(self, context, release).backup,
             user=answer.person,
             reason=str(answer.fields.get("reason") or "").strip(),
         )
@@ -137,14 +150,90 @@ class RollBackDatabaseOperator(ReleaseOperator):
         self.notify_once(context, release, "database_rolled_back", subject, undone.sentence)
         return list(confirmed.migrations)
 
-    def _kept(self, context: Context, release: Release) -> DataKept:
-        run = context["dag_run"].run_id
-        for kept in self.ledger.entries(release.release_id).of_kind(DataKept):
-            if kept.run == run:
-                return kept
-        raise DatabaseNotReady(
-            f"release {release.release_id}: what was written is in no backup; clear keep_data"
+
+class RestoreBackupOperator(CloudSqlOperator):
+    """Restore the release's backup to a new instance, beside the one that serves; skipped for other tiers.
+
+    Nothing uses the new instance: a person compares it and switches.
+
+    :param environment: ``production``.
+    :raises BackupFailed: when the instance cannot be created, or the backup not be restored, in time.
+    """
+
+    def execute(self, context: Context) -> str:
+        """Return the name of the new instance."""
+        if context["params"]["tier"] != "restore":
+            raise AirflowSkipException("tier database: the backup is not restored")
+        release = self.release(context)
+        seconds = release.policy.rollback_deadlines.database_seconds
+        return self._go_on(context, release, (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat())
+
+    def execute_complete(self, context: Context, event: dict[str, Any], until: str) -> str:
+        """Return the name of the new instance, or wait for the next step.
+
+        :param context: Airflow's context of the task.
+        :param event: the trigger's event.
+        :param until: ISO moment at which the wait is over.
+        :raises BackupFailed: when a step failed, or was not done in time.
+        """
+        release = self.release(context)
+        require_done(event, self._new(release), "restore the backup")
+        return self._go_on(context, release, until)
+
+    def _go_on(self, context: Context, release: Release, until: str) -> str:
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+
+        record = self.ledger.entries(release.release_id)
+        found = record.get(BackupRestored)
+        if found is not None:
+            return found.instance
+        taken, new, source = backup_to_restore(release, record), self._new(release), _instance(release)
+        operations = self.ledger.operations
+        restoring = operations.of(release.release_id, BackupRestored)
+        creating = operations.of(release.release_id, BackupRestored, service="create")
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            made = create_like(cloud_sql, new, source, creating)
+            if isinstance(made, Pending):
+                self.defer_until_done(made, new, until=until)
+            if not is_restored(cloud_sql, new, restoring):
+                self.defer_until_done(
+                    restore(cloud_sql, new, source, taken.backup, restoring), new, until=until
+                )
+        restored = BackupRestored(
+            backup=taken.backup,
+            source=source.name,
+            instance=new.name,
+            connection_name=made.connection_name,
+            addresses=made.addresses,
+            kept_in=kept_data(self, context, release).backup,
+            written_since=written_since(release, taken),
         )
+        self.record(release, restored)
+        subject = f"Release {release.version}: its backup is restored beside what serves"
+        self.notify_once(context, release, "backup_restored", subject, restored.sentence)
+        return new.name
+
+    @staticmethod
+    def _new(release: Release) -> Instance:
+        source = _instance(release)
+        return Instance(source.project_id, f"{source.name}-{release.release_id}")
+
+
+def kept_data(operator: ReleaseOperator, context: Context, release: Release) -> DataKept:
+    """Return the backup that this order made of the database as it was.
+
+    :param operator: has the ledger.
+    :param context: Airflow's context of the task.
+    :param release: the release.
+    :raises DatabaseNotReady: when none is on record.
+    """
+    run = context["dag_run"].run_id
+    for kept in operator.ledger.entries(release.release_id).of_kind(DataKept):
+        if kept.run == run:
+            return kept
+    raise DatabaseNotReady(
+        f"release {release.release_id}: no backup of this order is on record; clear the task keep_data"
+    )
 
 
 def remaining_steps(operator: ReleaseOperator, release: Release) -> tuple[BackwardStep, ...]:

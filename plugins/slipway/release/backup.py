@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from slipway.exceptions import BackupFailed
 
 if TYPE_CHECKING:
-    from slipway.hooks.cloud_sql import CloudSqlBackupHook
+    from slipway.hooks.cloud_sql import CloudSqlBackupHook, SqlInstance
     from slipway.ledger.operations import KeptOperation
 
 
@@ -94,6 +94,41 @@ def restore(
         if name is not None:
             kept.keep(name)
     return Pending(name)
+
+
+def create_like(
+    hook: CloudSqlBackupHook, instance: Instance, source: Instance, kept: KeptOperation
+) -> SqlInstance | Pending:
+    """Return an instance that is ready, or begin to create it with the settings of another one.
+
+    :param hook: Cloud SQL hook.
+    :param instance: the new instance.
+    :param source: the instance that it is like, of the same project.
+    :param kept: where the name of the operation is kept.
+    :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+    """
+    found = hook.find_instance(project_id=instance.project_id, instance=instance.name)
+    if found is not None and found.state == "RUNNABLE":
+        return found
+    name = running(hook, instance, kept)
+    if name is None and found is None:
+        name = hook.begin_create(project_id=instance.project_id, instance=instance.name, like=source.name)
+        if name is not None:
+            kept.keep(name)
+    return Pending(name)
+
+
+def is_restored(hook: CloudSqlBackupHook, instance: Instance, kept: KeptOperation) -> bool:
+    """Whether the restore that an earlier try of a step began has ended well.
+
+    :param hook: Cloud SQL hook.
+    :param instance: what was overwritten.
+    :param kept: where the name of the operation is kept.
+    :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+    """
+    name = kept.name()
+    found = None if name is None else hook.read_operation(project_id=instance.project_id, name=name)
+    return found is not None and found.done and not found.error
 
 
 def running(hook: CloudSqlBackupHook, instance: Instance, kept: KeptOperation) -> str | None:

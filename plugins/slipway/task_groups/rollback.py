@@ -10,7 +10,11 @@ from airflow.sdk import TaskGroup, TriggerRule
 from slipway.operators.closing import CloseRolledBackOperator
 from slipway.operators.configuration import RollBackFlagsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
-from slipway.operators.rollback_database import KeepDataOperator, RollBackDatabaseOperator
+from slipway.operators.rollback_database import (
+    KeepDataOperator,
+    RestoreBackupOperator,
+    RollBackDatabaseOperator,
+)
 
 
 def rollback(*, group_id: str = "rollback") -> TaskGroup:
@@ -49,7 +53,7 @@ def rollback(*, group_id: str = "rollback") -> TaskGroup:
 
 
 def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
-    """Undo the release's migrations, after a person has confirmed what is lost; skipped for the tier traffic.
+    """Undo the release's migrations, or restore its backup beside what serves; skipped for the tier traffic.
 
     :param group_id: name of the group in the graph.
     """
@@ -60,5 +64,8 @@ def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
             "execution_timeout": timedelta(minutes=15),
         }
         keep = KeepDataOperator(task_id="keep_data", environment="production", **bounds)
-        keep >> RollBackDatabaseOperator(task_id="undo_migrations", **bounds)
+        keep >> [
+            RollBackDatabaseOperator(task_id="undo_migrations", **bounds),
+            RestoreBackupOperator(task_id="restore_backup", environment="production", **bounds),
+        ]
     return group

@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,7 +54,8 @@ class CloudSql:
 
     def __init__(self, settings: Settings, instances: Mapping[str, Instance] = INSTANCES) -> None:
         self._settings = settings
-        self._instances = instances
+        self._instances = dict(instances)
+        self._creating: set[str] = set()
         self._folder = settings.data / "backups"
         self._index = self._folder / "index.json"
         self._backups: dict[str, Resource] = {}
@@ -66,6 +68,7 @@ class CloudSql:
         """Routes under both path prefixes that clients of this API use."""
         table: list[tuple[str, str, Callable[[Request], Awaitable[Resource]]]] = [
             ("GET", "/instances", self._list_instances),
+            ("POST", "/instances", self._insert_instance),
             ("GET", "/instances/{instance}", self._get_instance),
             ("POST", "/instances/{instance}/restoreBackup", self._restore_backup),
             ("POST", "/instances/{instance}/backupRuns", self._insert_backup),
@@ -86,12 +89,38 @@ class CloudSql:
         names = [name for name, instance in self._instances.items() if instance.project == project]
         return {
             "kind": "sql#instancesList",
-            "items": [sql_instances.resource(name, self._instances[name]) for name in names],
+            "items": [self._resource(name) for name in names],
         }
 
     async def _get_instance(self, request: Request) -> Resource:
-        name = self._instance(request)
-        return sql_instances.resource(name, self._instances[name])
+        return self._resource(self._instance(request))
+
+    def _resource(self, name: str) -> Resource:
+        state = "PENDING_CREATE" if name in self._creating else "RUNNABLE"
+        return sql_instances.resource(name, self._instances[name]) | {"state": state}
+
+    async def _insert_instance(self, request: Request) -> Resource:
+        body, project = await _json(request), request.path_params["project"]
+        name = str(body.get("name", ""))
+        missing = [key for key in ("name", "region", "databaseVersion", "settings") if not body.get(key)]
+        if missing or not sql_instances.is_name(name):
+            raise SqlAdminError(
+                400, "invalid", f"Instance {name!r}: missing or invalid: {missing or 'name'}."
+            )
+        if name in self._instances:
+            raise SqlAdminError(
+                409, "instanceAlreadyExists", f"The Cloud SQL instance {name} already exists."
+            )
+        database = name.replace("-", "_")
+        self._instances[name] = Instance(project, database)
+        self._creating.add(name)
+        operation = self._begin(name, "CREATE")
+
+        async def work() -> None:
+            await sql_backup.create(self._settings, database)
+            self._creating.discard(name)
+
+        return self._run(operation, work)
 
     async def _insert_backup(self, request: Request) -> Resource:
         name = self._instance(request)
@@ -243,6 +272,7 @@ class CloudSql:
             return
         stored = json.loads(self._index.read_text())
         self._backups, self._operations = stored["backups"], stored["operations"]
+        self._instances |= {name: Instance(**made) for name, made in stored.get("instances", {}).items()}
         interrupted = {"kind": "sql#operationError", "code": "INTERNAL_ERROR", "message": "server restarted"}
         for backup in self._backups.values():
             if backup["status"] == "RUNNING":
@@ -255,7 +285,9 @@ class CloudSql:
     def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._index.with_suffix(".draft")
-        draft.write_text(json.dumps({"backups": self._backups, "operations": self._operations}))
+        made = {name: asdict(found) for name, found in self._instances.items() if name not in INSTANCES}
+        kept = {"backups": self._backups, "operations": self._operations, "instances": made}
+        draft.write_text(json.dumps(kept))
         draft.replace(self._index)
 
 

@@ -6,6 +6,10 @@ import asyncio
 import os
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
+from sandbox.databases import postgres
 from sandbox.databases.postgres import SUPERUSER, client_program
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
@@ -32,6 +36,26 @@ END $$;
 
 class BackupError(RuntimeError):
     """A program of PostgreSQL failed; the message carries what it said."""
+
+
+async def create(settings: Settings, database: str) -> None:
+    """Create an empty database, unless there is one.
+
+    :param settings: where the sandbox lives, and its ports.
+    :param database: name of the database.
+    :raises BackupError: when the server refuses.
+    """
+
+    def make() -> None:
+        with psycopg.connect(postgres.uri(settings, "postgres"), autocommit=True) as connection:
+            there = connection.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone()
+            if there is None:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+
+    try:
+        await asyncio.to_thread(make)
+    except psycopg.Error as error:
+        raise BackupError(f"cannot create database {database}: {error}") from error
 
 
 async def back_up(settings: Settings, database: str, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,6 +29,15 @@ INSTANCES: Mapping[str, Instance] = {
     "netra-staging-db": Instance("sandbox-staging", "netra_staging"),
     "netra-rehearsal-db": Instance("sandbox-staging", "netra_rehearsal"),
 }
+
+
+_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_LONGEST_NAME = 98
+
+
+def is_name(name: str) -> bool:
+    """Whether an instance may be called so."""
+    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
 
 
 def resource(name: str, instance: Instance) -> dict[str, Any]:

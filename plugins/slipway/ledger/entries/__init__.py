@@ -59,6 +59,7 @@ from slipway.ledger.entries.phases import (
     TrafficVerified,
 )
 from slipway.ledger.entries.rollback import (
+    BackupRestored,
     DatabaseRollbackConfirmed,
     DatabaseRolledBack,
     DataKept,
@@ -134,6 +135,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     DataKept,
     DatabaseRollbackConfirmed,
     DatabaseRolledBack,
+    BackupRestored,
     ReleaseTagged,
     ReleaseClosed,
     PromotionRolledBack,
@@ -152,6 +154,7 @@ __all__ = [
     "KINDS",
     "ApprovalDecided",
     "BackfillProgressed",
+    "BackupRestored",
     "BakeAnswered",
     "Brake",
     "CatalogTable",

@@ -11,7 +11,7 @@ from slipway.ledger.entries.staging import changed
 from slipway.ledger.entries.values import ConfigurationChange, SplitChange, listed
 from slipway.policy.release import EnvironmentName
 
-RollbackTier = Literal["traffic", "database"]
+RollbackTier = Literal["traffic", "database", "restore"]
 
 
 class RollbackOrdered(LedgerEntry):
@@ -235,6 +235,40 @@ class DatabaseRolledBack(LedgerEntry):
         return (
             f"Schema of production as it was before the release: {listed(self.undone)} undone; lost:"
             f" {lost_words(self.lost)}; kept in backup {self.backup}"
+        )
+
+
+class BackupRestored(LedgerEntry):
+    """The release's backup is restored to a new instance, beside the one that serves; nothing uses it yet.
+
+    :param backup: id of the backup, from before the release's migrations.
+    :param source: Cloud SQL instance that it is of; it serves on.
+    :param instance: the new instance.
+    :param connection_name: of the new instance, ``<project>:<region>:<name>``.
+    :param addresses: its IP addresses.
+    :param kept_in: id of the backup that holds everything written until the restore.
+    :param written_since: rows more than at the backup, by table or part of a table.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/restored"
+    WRITER: ClassVar[str] = "RestoreBackupOperator"
+
+    backup: str
+    source: str
+    instance: str
+    connection_name: str
+    addresses: tuple[str, ...]
+    kept_in: str
+    written_since: Mapping[str, int] = {}
+
+    @property
+    def sentence(self) -> str:
+        """Where it is restored to, what it lacks, and what a person has to do."""
+        new, lacking = f"{self.instance} at {listed(self.addresses)}", lost_words(self.written_since)
+        return (
+            f"Backup {self.backup} of {self.source} is restored to {new}; nothing uses it yet. It lacks what"
+            f" was written since, which backup {self.kept_in} holds: {lacking}. Compare it, then point the"
+            " services' database secret and the Airflow connection at it"
         )
 
 

@@ -119,6 +119,38 @@ def undoable(
     return [files[name] for name in reversed(mine)]
 
 
+def backup_to_restore(release: Release, record: Record) -> DatabaseBackedUp:
+    """Return the backup that a rollback restores.
+
+    :param release: the release to roll back.
+    :param record: everything on record of it.
+    :raises RequestRefused: when there is none of the release's own, with the way out.
+    """
+    taken = record.get(DatabaseBackedUp, environment="production")
+    if taken is None or release.plan.follows is not None:
+        raise RequestRefused(
+            f"tier='restore': release {release.release_id} has made no backup of production's database;"
+            " choose the tier traffic, or name the release that made it"
+        )
+    return taken
+
+
+def written_since(release: Release, taken: DatabaseBackedUp) -> dict[str, int]:
+    """Count what production has more than it had at a backup.
+
+    :param release: the release that made the backup.
+    :param taken: the backup, with the rows at that time.
+    :return: rows by table, or by part of a table; what did not grow is left out.
+    :raises DatabaseNotReady: when the database gives no answer.
+    """
+    from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
+
+    state = DatabaseStateHook(release.policy.environments["production"].database.connection)
+    now = state.row_counts([KeyRange(**found.model_dump()) for found in taken.ranges])
+    more = {table: rows - taken.rows_after.get(table, 0) for table, rows in now.items()}
+    return {table: rows for table, rows in more.items() if rows > 0}
+
+
 def require_earlier_version(release: Release, record: Record, steps: Mapping[str, RollbackStep]) -> None:
     """Refuse to undo migrations where no earlier version serves once the traffic is back.
 
@@ -229,12 +261,12 @@ def _backward_file(release: Release, migration: Migration) -> str:
 
 def _refused(record: Record, why: str) -> RequestRefused:
     taken = record.get(DatabaseBackedUp, environment="production")
-    backup = (
+    restore = (
         ""
         if taken is None
-        else f" Backup {taken.backup} of {taken.instance} is from before the release: restore it to a new"
-        " instance to return to its data (docs/rollback.md)"
+        else f", or restore: it restores backup {taken.backup} of {taken.instance}, from before the release's"
+        " migrations, to a new instance beside the one that serves"
     )
     return RequestRefused(
-        f"{_FIELD}: the contract of the schema forbids it: {why}. Choose the tier traffic.{backup}"
+        f"{_FIELD}: the contract of the schema forbids it: {why}. Choose the tier traffic{restore}"
     )

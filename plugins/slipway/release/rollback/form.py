@@ -29,7 +29,8 @@ def rollback_form() -> Mapping[str, Param]:
             enum=tiers,
             title="Tier",
             description="traffic: every service back on what served when the release began, and the flags;"
-            " database: then the release's migrations are undone, once a person confirms what is lost",
+            " database: then the release's migrations are undone, once a person confirms what is lost;"
+            " restore: then the release's backup is restored to a new instance, which nothing uses yet",
         ),
         "reason": Param(
             type="string",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 from slipway.hooks.cloud_sql import CloudSqlBackupHook
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.ledger.entries import (
+    BackupRestored,
     DatabaseChecked,
     DatabaseRollbackConfirmed,
     DatabaseRolledBack,
@@ -21,7 +23,12 @@ from slipway.ledger.entries import (
     SchemaMigrated,
 )
 from slipway.ledger.ledger import Release
-from slipway.operators.rollback_database import KeepDataOperator, RollBackDatabaseOperator
+from slipway.operators.backup import BackUpDatabaseOperator
+from slipway.operators.rollback_database import (
+    KeepDataOperator,
+    RestoreBackupOperator,
+    RollBackDatabaseOperator,
+)
 from slipway.policy.release import load_policy
 from slipway.release import asking
 from slipway.release.rollback import database
@@ -205,6 +212,77 @@ def test_the_schema_stays_while_another_release_is_open(product: Product, releas
     with pytest.raises(AirflowFailException, match="is open and relies on the schema as it is"):
         undo(product)
     assert present() == ALL
+
+
+@pytest.fixture
+def backed_up(product: Product, release: Release, uri: str) -> Iterator[str]:
+    """The backup that the release made; the name of the database that it is restored to."""
+    task = BackUpDatabaseOperator(task_id="back_up_database", environment="production")
+    run_to_end(task, product.context)
+    product.context["params"]["tier"] = "restore"
+    database = f"{INSTANCE}-{release.release_id}".replace("-", "_")
+    yield database
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+
+def restore(product: Product) -> Any:
+    return run_to_end(
+        RestoreBackupOperator(task_id="restore_backup", environment="production"), product.context
+    )
+
+
+def test_the_backup_is_restored_beside_what_serves_and_what_it_lacks_is_named(
+    product: Product, release: Release, uri: str, backed_up: str, postgres_server: Settings
+) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("INSERT INTO users SELECT generate_series(1, 2)")
+    kept = keep(product)
+    new = restore(product)
+    assert new == f"{INSTANCE}-{release.release_id}"
+    with psycopg.connect(postgres.uri(postgres_server, backed_up)) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM user_deletion").fetchone() == (3,)
+    with psycopg.connect(uri) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (2,), "it serves on"
+    found = entry(product, release, BackupRestored)
+    assert (found.instance, found.source, found.kept_in) == (new, INSTANCE, kept)
+    assert found.written_since == {"users": 2}
+    assert found.addresses
+    with closing(CloudSqlBackupHook()) as cloud_sql:
+        operations = cloud_sql.read_operations(
+            project_id=product.web.address.project_id, instance=found.instance
+        )
+        assert sorted(operation.kind for operation in operations) == ["CREATE", "RESTORE_VOLUME"]
+    assert restore(product) == new, "done again it changes nothing"
+    with pytest.raises(AirflowSkipException, match="is restored already"):
+        keep(product)
+    with pytest.raises(AirflowSkipException, match="the schema that serves stays"):
+        undo(product)
+    assert present() == ALL
+
+
+def test_a_restore_that_was_killed_goes_on_where_it_was(
+    product: Product, release: Release, backed_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(product)
+    with monkeypatch.context() as patch:
+        patch.setattr("slipway.operators.rollback_database.written_since", Killed.now)
+        with pytest.raises(Killed):
+            restore(product)
+    assert entry(product, release, BackupRestored) is None
+    new = restore(product)
+    with closing(CloudSqlBackupHook()) as cloud_sql:
+        operations = cloud_sql.read_operations(project_id=product.web.address.project_id, instance=new)
+    assert len(operations) == 2, "neither the instance nor the restore was begun again"
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+    @classmethod
+    def now(cls, *_: Any) -> None:
+        raise cls
 
 
 def test_the_tier_traffic_leaves_the_database_alone(product: Product, release: Release) -> None:

@@ -12,7 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from slipway.exceptions import RequestRefused, SchemaContractBroken
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.ledger.entries import (
+    BackupRestored,
     ConfigurationWritten,
+    DatabaseBackedUp,
     FlagsRolledBack,
     RollbackOrdered,
     SplitChange,
@@ -148,7 +150,8 @@ def promoted_long_ago(ledger: FakeLedger) -> None:
     [
         ({"release": "v9-9-9-abcdef"}, "release='v9-9-9-abcdef': no release with this id is on record"),
         ({"reason": " "}, "reason=' ': say in a few words why"),
-        ({"tier": "everything"}, "tier='everything': must be one of traffic, database"),
+        ({"tier": "everything"}, "tier='everything': must be one of traffic, database, restore"),
+        ({"tier": "restore"}, "has made no backup of production's database; choose the tier traffic"),
         ({}, "its rollback window of 14 d ended on"),
     ],
 )
@@ -231,3 +234,29 @@ def test_migrations_that_are_left_are_undone_after_an_earlier_rollback_of_the_tr
     services.backward = ()
     order(ledger, tier="database")
     assert services.branches == [None, [], None], "all of it is undone: nothing to do"
+
+
+def test_a_backup_is_restored_after_an_earlier_rollback_of_the_traffic_and_only_once(
+    services: Services,
+) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    made = {"environment": "production", "instance": "main", "backup": "17"}
+    ledger.append(release, DatabaseBackedUp.model_validate({**made, "rows_before": {}, "rows_after": {}}))
+    ledger.close(release, outcome="rolled_back", reason="5 % errors")
+    services.serving = dict(OLD)
+    order(ledger, tier="restore")
+    assert on_record(ledger)[-1] == "rollback_ordered/restore"
+    ledger.append(
+        release,
+        BackupRestored(
+            backup="17",
+            source="main",
+            instance="new",
+            connection_name="p:r:new",
+            addresses=("10.0.0.7",),
+            kept_in="18",
+        ),
+    )
+    order(ledger, tier="restore")
+    assert services.branches == [[], None]

@@ -19,6 +19,7 @@ from slipway.hooks import cloud_sql
 from slipway.hooks.deadline import Deadline
 from slipway.hooks.postgres import state
 from slipway.ledger.entries import (
+    BackupRestored,
     ConfigurationWritten,
     DatabaseBackedUp,
     DataKept,
@@ -34,7 +35,7 @@ from slipway.operators.base import ReleaseOperator
 from slipway.operators.cloud_run import CloudRunOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
-from slipway.operators.rollback_database import KeepDataOperator
+from slipway.operators.rollback_database import KeepDataOperator, RestoreBackupOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
 from slipway.operators.warm_up import WarmUpOperator
 from slipway.policy.release import load_policy
@@ -149,6 +150,13 @@ class SlowCloudSql:
         BEGUN.append("restore")
         return "operation-2"
 
+    def find_instance(self, **_: Any) -> None:
+        return None
+
+    def begin_create(self, **_: Any) -> str:
+        BEGUN.append("create")
+        return "operation-3"
+
     def close(self) -> None:
         pass
 
@@ -181,8 +189,19 @@ CLOUD_SQL: dict[str, tuple[Make, str, type[LedgerEntry]]] = {
         "operation-1",
         DataKept,
     ),
+    "restore beside": (
+        lambda: RestoreBackupOperator(task_id="t", environment="production"),
+        "operation-3",
+        BackupRestored,
+    ),
 }
-CONTEXT: Any = {"params": {"tier": "database"}, "dag_run": SimpleNamespace(run_id="order")}
+DAG_RUN = SimpleNamespace(run_id="order")
+
+
+def context(operator: ReleaseOperator) -> Any:
+    """Return the context of an order in whose tier the operator has something to do."""
+    tier = "restore" if isinstance(operator, RestoreBackupOperator) else "database"
+    return {"params": {"tier": tier}, "dag_run": DAG_RUN}
 
 
 def prepared(monkeypatch: pytest.MonkeyPatch, make: Make) -> tuple[ReleaseOperator, SlowCloudRun]:
@@ -208,7 +227,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch, make: Make) -> tuple[ReleaseOperat
 
 def deferred(operator: ReleaseOperator, method: str = "execute", **arguments: Any) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as found:
-        getattr(operator, method)(CONTEXT, **arguments)
+        getattr(operator, method)(context(operator), **arguments)
     return found.value
 
 
@@ -235,7 +254,10 @@ def test_waiting_for_cloud_sql_goes_to_the_triggerer(monkeypatch: pytest.MonkeyP
     path, arguments = deferred(operator).trigger.serialize()
     assert path == "slipway.triggers.cloud_sql.CloudSqlOperationTrigger"
     assert arguments["operation"] == operation
-    parts = {"round": 1} if kind is DataKept else {"environment": "production"}
+    parts: dict[str, Any] = {
+        DataKept: {"round": 1},
+        BackupRestored: {"service": "create"},
+    }.get(kind, {"environment": "production"})
     assert operator.ledger.operations.of("r", kind, **parts).name() == operation
     # Killed and run again, it waits for the same operation and begins no other.
     assert deferred(operator).trigger.serialize()[1]["operation"] == operation

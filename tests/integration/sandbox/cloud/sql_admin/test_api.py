@@ -83,7 +83,7 @@ def restore(api: Any, backup: str) -> dict[str, Any]:
 
 @pytest.mark.conformance("instances.list", "instances.get")
 def test_instances_are_listed_per_project(api: Any) -> None:
-    (instance,) = api.instances().list(project=PROJECT).execute()["items"]
+    instance = api.instances().list(project=PROJECT).execute()["items"][0]
     assert (instance["name"], instance["state"], instance["databaseVersion"]) == (
         INSTANCE,
         "RUNNABLE",
@@ -177,6 +177,31 @@ def test_a_missing_resource_is_not_found(api: Any) -> None:
     ):
         with pytest.raises(HttpError, match="404"):
             request.execute()
+
+
+@pytest.mark.conformance("instances.insert", "instances.get")
+@pytest.mark.usefixtures("database")
+def test_a_new_instance_takes_a_backup_and_is_there_after_a_restart(
+    api: Any, postgres_server: Settings
+) -> None:
+    name, model = f"new-{time.time_ns()}", api.instances().get(**WHERE).execute()
+    body = {"name": name} | {key: model[key] for key in ("region", "databaseVersion", "settings")}
+    with pytest.raises(HttpError, match="400"):
+        api.instances().insert(project=PROJECT, body={"name": name}).execute()
+    operation = api.instances().insert(project=PROJECT, body=body).execute()
+    assert (operation["operationType"], operation["targetId"]) == ("CREATE", name)
+    assert "error" not in finish(api, operation)
+    assert api.instances().get(project=PROJECT, instance=name).execute()["state"] == "RUNNABLE"
+    with pytest.raises(HttpError, match="409"):
+        api.instances().insert(project=PROJECT, body=body).execute()
+    context = {"backupRunId": back_up(api), "instanceId": INSTANCE, "project": PROJECT}
+    request = api.instances().restoreBackup(
+        project=PROJECT, instance=name, body={"restoreBackupContext": context}
+    )
+    assert "error" not in finish(api, request.execute())
+    with psycopg.connect(postgres.uri(postgres_server, name.replace("-", "_"))) as connection:
+        assert connection.execute("SELECT count(*) FROM usage").fetchone() == (3,)
+    assert name in CloudSql(postgres_server)._instances
 
 
 @pytest.mark.conformance("operations.list")

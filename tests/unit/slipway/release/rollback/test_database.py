@@ -87,8 +87,8 @@ def test_what_took_data_or_changed_rows_is_refused_with_the_backup_from_before(k
     for words in (
         "tier='database': the contract of the schema forbids it: ",
         f"0003 is a {kind}",
-        "Choose the tier traffic",
-        "Backup 17 of netra-production-db",
+        "Choose the tier traffic, or restore",
+        "backup 17 of netra-production-db",
     ):
         assert words in str(refused.value)
 
