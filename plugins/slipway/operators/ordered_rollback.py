@@ -13,7 +13,7 @@ from slipway.ledger.audit import audit
 from slipway.ledger.entries import BackupRestored, FlagsRolledBack, RollbackOrdered
 from slipway.ledger.entries.values import listed
 from slipway.operators.base import ReleaseOperator
-from slipway.release.rollback.database import backup_to_restore, backward_steps, require_earlier_version
+from slipway.release.rollback.database import steps_of_tier
 from slipway.release.rollback.flags import reason_to_keep_flags
 from slipway.release.rollback.record import rollback_commands
 from slipway.release.rollback.request import (
@@ -56,31 +56,18 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
             require_in_window(release)
             steps = rollback_steps(release, self.cloud_run)
             require_not_superseded(release, steps)
-            backward = self._backward(release, tier, steps)
-            if tier == "restore":
-                backup_to_restore(release, self.ledger.entries(release.release_id))
+            backward = steps_of_tier(tier, release, self.ledger.entries(release.release_id), steps)
         except RequestRefused as refused:
             raise AirflowFailException(f"Rollback refused, nothing was changed: {refused}") from None
         self._plan(release, steps, backward)
         if params["plan_only"]:
             return self._end(context, release, "Plan only: nothing was changed")
-        left = backward or self._is_to_be_restored(release, tier)
+        left = backward or self._is_left(release, tier)
         if is_done(release, steps) and self._flags_are_back(release) and not left:
             return self._end(context, release, "Nothing to do: the release is rolled back already")
         actor = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
         self.record(release, RollbackOrdered(tier=tier, actor=actor, reason=reason, source="DAG rollback"))
         return self.do_branch(context, sorted(self.downstream_task_ids))
-
-    def _backward(
-        self, release: Release, tier: RollbackTier, steps: Mapping[str, RollbackStep]
-    ) -> Sequence[BackwardStep]:
-        if tier != "database":
-            return ()
-        record = self.ledger.entries(release.release_id)
-        backward = backward_steps(release, record)
-        if backward:
-            require_earlier_version(release, record, steps)
-        return backward
 
     def _plan(
         self, release: Release, steps: Mapping[str, RollbackStep], backward: Sequence[BackwardStep]
@@ -100,8 +87,11 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
         lines += ["by hand:", *rollback_commands(release.policy, release.stable)]
         self.log.info("Rollback of release %s:\n%s", release.release_id, "\n".join(lines))
 
-    def _is_to_be_restored(self, release: Release, tier: RollbackTier) -> bool:
-        return tier == "restore" and self.ledger.get(release.release_id, BackupRestored) is None
+    def _is_left(self, release: Release, tier: RollbackTier) -> bool:
+        if tier == "restore":
+            return self.ledger.get(release.release_id, BackupRestored) is None
+        # What serves is read anew with each order: somebody may have changed it.
+        return tier == "full"
 
     def _flags_are_back(self, release: Release) -> bool:
         if reason_to_keep_flags(release, self.ledger, "production") is not None:

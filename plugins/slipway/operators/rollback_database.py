@@ -98,7 +98,7 @@ class RollBackDatabaseOperator(ReleaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Return the migrations that are undone, or ask."""
-        if context["params"]["tier"] != "database":
+        if context["params"]["tier"] == "restore":
             raise AirflowSkipException("tier restore: the schema that serves stays")
         release = self.release(context)
         confirmed = self.ledger.get(release.release_id, DatabaseRollbackConfirmed)
@@ -163,7 +163,7 @@ class RestoreBackupOperator(CloudSqlOperator):
     def execute(self, context: Context) -> str:
         """Return the name of the new instance."""
         if context["params"]["tier"] != "restore":
-            raise AirflowSkipException("tier database: the backup is not restored")
+            raise AirflowSkipException("only the tier restore restores the backup")
         release = self.release(context)
         seconds = release.policy.rollback_deadlines.database_seconds
         return self._go_on(context, release, (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat())

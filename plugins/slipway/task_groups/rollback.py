@@ -15,6 +15,7 @@ from slipway.operators.rollback_database import (
     RestoreBackupOperator,
     RollBackDatabaseOperator,
 )
+from slipway.operators.rollback_full import RestoreWholeOperator
 
 
 def rollback(*, group_id: str = "rollback") -> TaskGroup:
@@ -52,6 +53,21 @@ def rollback(*, group_id: str = "rollback") -> TaskGroup:
     return group
 
 
+def whole(*, task_id: str = "restore_whole") -> RestoreWholeOperator:
+    """Look at the whole system once the tiers before are done; skipped with them, and for other tiers.
+
+    :param task_id: name of the task in the graph.
+    """
+    return RestoreWholeOperator(
+        task_id=task_id,
+        # The migrations are skipped when there are none to undo.
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        retries=3,
+        retry_delay=timedelta(seconds=5),
+        execution_timeout=timedelta(minutes=5),
+    )
+
+
 def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
     """Undo the release's migrations, or restore its backup beside what serves; skipped for the tier traffic.
 
@@ -64,8 +80,6 @@ def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
             "execution_timeout": timedelta(minutes=15),
         }
         keep = KeepDataOperator(task_id="keep_data", environment="production", **bounds)
-        keep >> [
-            RollBackDatabaseOperator(task_id="undo_migrations", **bounds),
-            RestoreBackupOperator(task_id="restore_backup", environment="production", **bounds),
-        ]
+        undo = RollBackDatabaseOperator(task_id="undo_migrations", **bounds)
+        keep >> [undo, RestoreBackupOperator(task_id="restore_backup", environment="production", **bounds)]
     return group

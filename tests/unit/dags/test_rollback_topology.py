@@ -31,10 +31,14 @@ def test_the_order_leads_to_the_tasks_of_a_releases_own_rollback(
 
 
 def test_the_schema_is_looked_at_once_the_traffic_is_back_and_the_release_is_closed(rollback: DAG) -> None:
-    assert rollback.get_task("rollback.close_release").downstream_task_ids == {"database.keep_data"}
+    closed = rollback.get_task("rollback.close_release").downstream_task_ids
+    assert closed == {"database.keep_data", "restore_whole"}
     last = {"database.undo_migrations", "database.restore_backup"}
     assert rollback.get_task("database.keep_data").downstream_task_ids == last
-    assert {task.task_id for task in rollback.leaves} == last
+    whole = rollback.get_task("restore_whole")
+    assert whole.upstream_task_ids == {*last, "rollback.close_release"}
+    assert whole.trigger_rule == TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, "skipped when the order is"
+    assert rollback.leaves == [whole]
 
 
 def test_every_task_is_bounded_and_tried_again(rollback: DAG) -> None:

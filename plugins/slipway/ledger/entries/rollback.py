@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry
+from slipway.ledger.entries.lifecycle import TargetRecord
 from slipway.ledger.entries.phases import Person
 from slipway.ledger.entries.staging import changed
 from slipway.ledger.entries.values import ConfigurationChange, SplitChange, listed
 from slipway.policy.release import EnvironmentName
 
-RollbackTier = Literal["traffic", "database", "restore"]
+RollbackTier = Literal["traffic", "database", "restore", "full"]
 
 
 class RollbackOrdered(LedgerEntry):
@@ -270,6 +271,34 @@ class BackupRestored(LedgerEntry):
             f" was written since, which backup {self.kept_in} holds: {lacking}. Compare it, then point the"
             " services' database secret and the Airflow connection at it"
         )
+
+
+class FullyRestored(LedgerEntry):
+    """Every service was read after the rollback, those beside the release too.
+
+    :param changes: the services beside the release, which return to what was promoted last.
+    :param serving: by service, what serves: its image, configuration versions and secrets.
+    :param wrong: what is not as it was when the release began, a line each.
+    :param round: number of the look; a later one is on record when it found something else.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/full[/{round}]"
+    WRITER: ClassVar[str] = "RestoreWholeOperator"
+
+    changes: Mapping[str, SplitChange] = {}
+    serving: Mapping[str, TargetRecord] = {}
+    wrong: tuple[str, ...] = ()
+    round: int = 1
+
+    @property
+    def sentence(self) -> str:
+        """Whether the whole is as it was, and what is not."""
+        moved = [f"{name}: {change.shown(name)}" for name, change in self.changes.items() if change.changed]
+        beside = f"; services beside the release: {'; '.join(moved)}" if moved else ""
+        if self.wrong:
+            return f"Not everything is as it was before the release: {'; '.join(self.wrong)}{beside}"
+        read = listed(self.serving)
+        return f"Revisions, images, configuration and secrets are as before the release: {read}{beside}"
 
 
 def lost_words(lost: Mapping[str, int]) -> str:

@@ -33,6 +33,7 @@ from slipway.schema.plan import AppliedMigration, require_unchanged
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
     from slipway.ledger.chain import Record
+    from slipway.ledger.entries import RollbackTier
     from slipway.ledger.ledger import Ledger, Release
     from slipway.release.rollback.traffic import RollbackStep
 
@@ -55,6 +56,32 @@ class BackwardStep:
     def drops(self) -> Sequence[Dropped]:
         """The tables and columns that it drops."""
         return dropped(self.sql)
+
+
+def steps_of_tier(
+    tier: RollbackTier, release: Release, record: Record, steps: Mapping[str, RollbackStep]
+) -> tuple[BackwardStep, ...]:
+    """Return the migrations that a tier has to undo; changes nothing.
+
+    :param tier: how far the rollback goes.
+    :param release: the release to roll back.
+    :param record: everything on record of it.
+    :param steps: what its rollback does to the traffic.
+    :raises RequestRefused: when the tier cannot be done to this release, with the way out.
+    """
+    if tier == "restore":
+        backup_to_restore(release, record)
+    if tier not in ("database", "full"):
+        return ()
+    try:
+        backward = backward_steps(release, record)
+        if backward:
+            require_earlier_version(release, record, steps)
+    except RequestRefused as refused:
+        if tier == "full":
+            raise RequestRefused(f"tier='full': it includes the tier database. {refused}") from None
+        raise
+    return backward
 
 
 def backward_steps(release: Release, record: Record) -> tuple[BackwardStep, ...]:

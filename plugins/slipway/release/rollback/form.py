@@ -30,7 +30,8 @@ def rollback_form() -> Mapping[str, Param]:
             title="Tier",
             description="traffic: every service back on what served when the release began, and the flags;"
             " database: then the release's migrations are undone, once a person confirms what is lost;"
-            " restore: then the release's backup is restored to a new instance, which nothing uses yet",
+            " restore: then the release's backup is restored to a new instance, which nothing uses yet;"
+            " full: database, and every service of the policy as it was promoted last",
         ),
         "reason": Param(
             type="string",

@@ -24,6 +24,7 @@ from slipway.ledger.timeline import is_being_undone, rollback_reason
 from slipway.operators import ordered_rollback
 from slipway.operators.ordered_rollback import OrderRollbackOperator
 from slipway.operators.rollback import RollBackTrafficOperator
+from slipway.release.rollback import database
 from slipway.release.rollback.database import BackwardStep
 from slipway.release.rollback.traffic import RollbackStep, restored_entry
 
@@ -54,8 +55,8 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
 
     monkeypatch.setattr(ordered_rollback, "rollback_steps", steps)
     monkeypatch.setattr(ordered_rollback, "require_readable_targets", lambda *_: {})
-    monkeypatch.setattr(ordered_rollback, "require_earlier_version", lambda *_: None)
-    monkeypatch.setattr(ordered_rollback, "backward_steps", lambda *_: state.backward)
+    monkeypatch.setattr(database, "require_earlier_version", lambda *_: None)
+    monkeypatch.setattr(database, "backward_steps", lambda *_: state.backward)
     monkeypatch.setattr(
         OrderRollbackOperator, "do_branch", lambda _, __, branches: state.branches.append(branches)
     )
@@ -150,7 +151,7 @@ def promoted_long_ago(ledger: FakeLedger) -> None:
     [
         ({"release": "v9-9-9-abcdef"}, "release='v9-9-9-abcdef': no release with this id is on record"),
         ({"reason": " "}, "reason=' ': say in a few words why"),
-        ({"tier": "everything"}, "tier='everything': must be one of traffic, database, restore"),
+        ({"tier": "everything"}, "tier='everything': must be one of traffic, database, restore, full"),
         ({"tier": "restore"}, "has made no backup of production's database; choose the tier traffic"),
         ({}, "its rollback window of 14 d ended on"),
     ],
@@ -208,13 +209,15 @@ def test_a_tier_that_the_contract_forbids_is_refused_before_anything_moves(
     def forbidden(*_: Any) -> None:
         raise RequestRefused("tier='database': 0003 is a contract")
 
-    monkeypatch.setattr(ordered_rollback, "backward_steps", forbidden)
+    monkeypatch.setattr(database, "backward_steps", forbidden)
     ledger = FakeLedger()
     opened(ledger)
     with pytest.raises(AirflowFailException, match="nothing was changed: tier='database': 0003 is"):
         order(ledger, tier="database")
     assert on_record(ledger) == ["opened"]
     assert services.branches == []
+    with pytest.raises(AirflowFailException, match="tier='full': it includes the tier database"):
+        order(ledger, tier="full")
     order(ledger)
     assert services.branches == [[]], "the traffic does not need the schema's consent"
 
