@@ -101,10 +101,12 @@ class RollBackDatabaseOperator(ReleaseOperator):
         if context["params"]["tier"] == "restore":
             raise AirflowSkipException("tier restore: the schema that serves stays")
         release = self.release(context)
-        confirmed = self.ledger.get(release.release_id, DatabaseRollbackConfirmed)
-        if confirmed is not None:
-            return self._undo(context, release, confirmed)
-        steps, kept = self._checked(release), kept_data(self, context, release)
+        kept = kept_data(self, context, release)
+        steps, confirmations = self._checked(release), self._confirmations(release)
+        # A confirmation holds for its order: by another one more may be lost. What is undone needs none.
+        for confirmed in reversed(confirmations):
+            if confirmed.backup == kept.backup or not steps:
+                return self._undo(context, release, confirmed)
         lost = losses(release, steps)
         waiting = ask_to_undo(context, release, steps, lost, kept)
         message = f"Data that is lost: {lost or 'none'}. Answer under Required Actions."
@@ -129,9 +131,13 @@ class RollBackDatabaseOperator(ReleaseOperator):
             backup=kept_data(self, context, release).backup,
             user=answer.person,
             reason=str(answer.fields.get("reason") or "").strip(),
+            round=len(self._confirmations(release)) + 1,
         )
         self.record(release, confirmed)
         return self._undo(context, release, confirmed)
+
+    def _confirmations(self, release: Release) -> list[DatabaseRollbackConfirmed]:
+        return list(self.ledger.entries(release.release_id).of_kind(DatabaseRollbackConfirmed))
 
     def _checked(self, release: Release) -> Sequence[BackwardStep]:
         try:

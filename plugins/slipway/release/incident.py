@@ -31,22 +31,22 @@ def incident_of(release: Release, record: Record) -> IncidentReported | None:
     :param record: everything on record of it.
     """
     steps = traffic(release, record)
-    served = {name: [step for step in found if step.new_percent] for name, found in steps.items()}
-    served = {name: found for name, found in served.items() if found}
+    numbers = {name: [n for n, step in enumerate(found) if step.new_percent] for name, found in steps.items()}
+    served = {name: found for name, found in numbers.items() if found}
     if not served:
         return None
-    began = min(found[0].at for found in served.values())
-    ended = max(steps[name][-1].at for name in served)
-    still = [name for name in served if steps[name][-1].new_percent]
+    began = min(steps[name][found[0]].at for name, found in served.items())
+    # What comes after the last split with the new revision ends it: a later step may only say so again.
+    ends = [steps[name][found[-1] + 1 :][:1] for name, found in served.items()]
     own = {s.names["production"]: s.revisions["production"] for s in release.plan.services.values()}
     revisions = {name: own[name] for name in served}
     met, uncounted = _who_met(release, list(revisions.values()), since=began)
     return IncidentReported(
         reason=release.reason or rollback_reason(record),
         revisions=revisions,
-        most_percent={name: max(step.new_percent for step in found) for name, found in served.items()},
+        most_percent={name: max(step.new_percent for step in steps[name]) for name in served},
         began_at=began,
-        ended_at=None if still else ended,
+        ended_at=max(step.at for (step,) in ends) if all(ends) else None,
         evidence=tuple(_evidence(record)),
         timeline=tuple(sorted(_timeline(release, record), key=lambda step: step.at)),
         requests=None if met is None else met.requests,

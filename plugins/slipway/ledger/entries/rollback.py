@@ -195,9 +195,10 @@ class DatabaseRollbackConfirmed(LedgerEntry):
     :param backup: id of the backup that holds them.
     :param user: who confirmed it.
     :param reason: why, in that person's words; empty when there are none.
+    :param round: number of the confirmation; each holds for one order, with its backup.
     """
 
-    KEY: ClassVar[str] = "rollback_confirmed/database"
+    KEY: ClassVar[str] = "rollback_confirmed/database[/{round}]"
     WRITER: ClassVar[str] = "RollBackDatabaseOperator"
 
     migrations: tuple[str, ...]
@@ -205,6 +206,7 @@ class DatabaseRollbackConfirmed(LedgerEntry):
     backup: str
     user: Person
     reason: str = ""
+    round: int = 1
 
     @property
     def sentence(self) -> str:

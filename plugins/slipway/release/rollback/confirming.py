@@ -41,7 +41,7 @@ def ask_to_undo(
     seconds = release.policy.decision.decision_timeout_seconds
     return ask(
         context,
-        DatabaseRollbackConfirmed.KEY,
+        DatabaseRollbackConfirmed.key_of(),
         subject=undo_subject(release),
         body=_body(steps, lost, kept, seconds),
         options=(UNDO, LEAVE_SCHEMA),

@@ -196,7 +196,13 @@ def test_a_task_that_was_killed_in_the_middle_goes_on_without_asking_again(
         with pytest.raises(KeyboardInterrupt):
             undo(product, answer(UNDO))
     assert present() == ALL[:-1]
-    assert undo(product) == MINE[::-1]
+    order, product.context["dag_run"] = product.context["dag_run"], SimpleNamespace(run_id="later", conf={})
+    product.context["task_state_store"] = FakeTaskState()
+    keep(product)
+    with pytest.raises(TaskAwaitingInput):
+        undo(product)
+    product.context["dag_run"] = order
+    assert undo(product) == MINE[::-1], "confirmed for this order alone"
     assert present() == ALL[:-2]
     assert list(entry(product, release, DatabaseRolledBack).undone) == MINE[::-1]
     with pytest.raises(AirflowSkipException, match="no migration of the release is left to undo"):

@@ -254,10 +254,11 @@ def test_waiting_for_cloud_sql_goes_to_the_triggerer(monkeypatch: pytest.MonkeyP
     path, arguments = deferred(operator).trigger.serialize()
     assert path == "slipway.triggers.cloud_sql.CloudSqlOperationTrigger"
     assert arguments["operation"] == operation
-    parts: dict[str, Any] = {
+    own: dict[type[LedgerEntry], dict[str, Any]] = {
         DataKept: {"round": 1},
         BackupRestored: {"service": "create"},
-    }.get(kind, {"environment": "production"})
+    }
+    parts = own.get(kind, {"environment": "production"})
     assert operator.ledger.operations.of("r", kind, **parts).name() == operation
     # Killed and run again, it waits for the same operation and begins no other.
     assert deferred(operator).trigger.serialize()[1]["operation"] == operation

@@ -14,6 +14,7 @@ from slipway.ledger.entries import (
     RollbackOrdered,
     SplitChange,
     TrafficRestored,
+    TrafficRestoredAgain,
     TrafficShifted,
 )
 from slipway.ledger.messages import outcome_message
@@ -48,6 +49,9 @@ def test_the_report_has_time_evidence_and_who_met_the_revision(asked: list[Any])
         TrafficShifted(phase="canary", changes={WEB: SplitChange(before={OLD: 100}, after=canary)}, at=began),
         RollbackOrdered(tier="traffic", actor="jo", reason="wrong prices", source="DAG rollback"),
         TrafficRestored(reason="x", changes={WEB: SplitChange(before=canary, after={OLD: 100})}),
+        TrafficRestoredAgain(
+            reason="x", changes={WEB: SplitChange(before={OLD: 100}, after={OLD: 100}, note="left alone")}
+        ),
     )
     incident = incident_of(release, record)
     assert incident is not None
@@ -59,6 +63,7 @@ def test_the_report_has_time_evidence_and_who_met_the_revision(asked: list[Any])
     assert [step.what.partition(":")[0] for step in incident.timeline if step.at < release.opened_at] == [
         WEB,
         "rollback",
+        WEB,
         WEB,
     ]
     assert "12 users in 15 sessions met the new revision, with 230 requests" in incident.sentence
