@@ -146,7 +146,8 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
 
         :param project_id: Google Cloud project.
         :param secret: short name.
-        :param version: number of the version.
+        :param version: number of the version; or ``latest``, the newest one whatever its state, as an
+            instance that starts takes it.
         :raises SecretUnavailable: when there is no such version.
         """
         name = _version_name(project_id, secret, version)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import ReleaseUnknown
+from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
 from slipway.ledger.audit import audit, audit_entry
 from slipway.ledger.entries import ReleaseOpened, ServicesLocked
 from slipway.ledger.messages import opened_message
 from slipway.ledger.plan import ReleasePlan
 from slipway.operators.base import PreflightOperator, ReleaseOperator
 from slipway.policy.release import Policy, load_policy
+from slipway.release.address import service_address
 from slipway.release.again import require_acknowledged
+from slipway.release.as_found import ServiceFinding, service_findings
 from slipway.release.leases import hold_services
 from slipway.release.opening import actor_of, read_opening
 from slipway.release.regions import (
@@ -104,6 +106,48 @@ class ValidateRequestOperator(ReleaseOperator):
         return plan_following(
             request, earlier, region=policy.region, run_id=run_id, known_fields=REQUEST_FIELDS
         )
+
+
+class CheckServicesOperator(PreflightOperator):
+    """Refuse a release that cannot ask its services, and name what makes its evidence weaker."""
+
+    def execute(self, context: Context) -> dict[str, list[str]]:
+        """Read the production services as they are found; changes nothing.
+
+        :param context: Airflow's context of the task.
+        :return: what was found, by service.
+        :raises RequestRefused: when verification or smoke tests cannot reach a service.
+        """
+        request, found = self.request(), dict[str, list[str]]()
+        refused: list[str] = []
+        for key, service in request.plan.services.items():
+            name = service.names["production"]
+            findings = self._findings(request.policy, key, name)
+            found[name] = [finding.text for finding in findings]
+            refused += [f"service {name}: {finding.text}" for finding in findings if finding.refuses]
+        lines = "; ".join(f"{name}: {text}" for name, texts in found.items() for text in texts)
+        audit(
+            self.log,
+            f"Services checked: {lines or 'nothing to know'}",
+            release=request.plan.release_id,
+            entry="services_checked",
+            findings=found,
+        )
+        if refused:
+            raise RequestRefused("\n".join(refused))
+        return found
+
+    def _findings(self, policy: Policy, key: str, name: str) -> list[ServiceFinding]:
+        from slipway.hooks.cloud_run.hook import serving_split
+
+        address = service_address(policy, name)
+        try:
+            live = self.cloud_run.get_service(address)
+        except ServiceNotFound:
+            return []
+        revisions = list(serving_split(live))
+        serving = self.cloud_run.get_revision(address, revisions[0]) if revisions else None
+        return service_findings(policy, key, live, serving)
 
 
 class OpenReleaseOperator(PreflightOperator):

@@ -37,6 +37,8 @@ class Environment(Section):
         it is ``location`` alone.
     :param secret_prefix: configuration document ``x`` is the secret ``<secret_prefix>-x``.
     :param tag: the traffic tag under which a new revision is reachable before it has traffic.
+    :param workers_inside: whether Airflow's workers run inside the network, where services with internal
+        ingress answer them.
     """
 
     project_id: str
@@ -45,6 +47,7 @@ class Environment(Section):
     database: Database
     secret_prefix: str
     tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")]
+    workers_inside: bool = False
 
     @model_validator(mode="before")
     @classmethod

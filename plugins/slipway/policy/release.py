@@ -42,6 +42,9 @@ class Service(Section):
     :param secrets: environment variable to configuration document, mounted by version number.
     :param requires_identity: production admits only callers with the role ``roles/run.invoker``; what a
         release asks the service goes with an identity token.
+    :param url: where a release asks who answers in production, when the service's own URL is disabled or
+        closed to the workers: its users' URL, ``https://...``. ``$location`` in it is the region. Left out,
+        it is the service's own.
     """
 
     image: str
@@ -52,6 +55,13 @@ class Service(Section):
     env: Mapping[str, str] = {}
     secrets: Mapping[str, str] = {}
     requires_identity: bool = False
+    url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+
+    @model_validator(mode="after")
+    def _sends_no_token_in_clear(self) -> Service:
+        if self.requires_identity and (self.url or "https").startswith("http:"):
+            raise ValueError(f"url={self.url}: must be https:// where requires_identity is set")
+        return self
 
     @model_validator(mode="after")
     def _instances_in_order(self) -> Service:
@@ -221,6 +231,12 @@ class Policy(Section):
                         f"metrics.{key}.{name}={expression}: production has {len(production.regions)} regions"
                         ', each judged by what it serves itself; add location="$location"'
                     )
+        for key, service in self.services.items():
+            if len(production.regions) > 1 and service.url and "$location" not in service.url:
+                raise ValueError(
+                    f"services.{key}.url={service.url}: production has {len(production.regions)} regions,"
+                    " each asked by itself; add $location"
+                )
         for key in self.load_balancer.backend_services if self.load_balancer else ():
             if key not in self.services:
                 raise ValueError(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from slipway.hooks.cloud_run.address import ServiceAddress
 
 if TYPE_CHECKING:
+    from google.cloud import run_v2
+
     from slipway.policy.release import EnvironmentName, Policy
 
 
@@ -22,3 +24,14 @@ def service_address(
     """
     place = policy.environments[environment]
     return ServiceAddress(place.project_id, region or place.location, service)
+
+
+def asked_url(policy: Policy, key: str, live: run_v2.Service) -> str:
+    """Return the URL at which a production service is asked who answers.
+
+    :param policy: may name another one than the service's own.
+    :param key: the service's key in the policy.
+    :param live: the service as read from the API.
+    """
+    elsewhere = policy.services[key].url
+    return str(live.uri) if elsewhere is None else elsewhere.replace("$location", policy.region)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import RevisionWarmedUp
 from slipway.paths import INCLUDE
-from slipway.release.address import service_address
+from slipway.release.address import asked_url, service_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,9 @@ def _environment(release: Release, hook: CloudRunTrafficHook) -> dict[str, str]:
     for key, definition in release.policy.services.items():
         live = hook.get_service(service_address(release.policy, definition.names["production"]))
         planned = release.plan.services.get(key)
-        variables[f"{key.upper()}_URL"] = live.uri if planned is None else revision_uri(live, production.tag)
+        variables[f"{key.upper()}_URL"] = (
+            asked_url(release.policy, key, live) if planned is None else revision_uri(live, production.tag)
+        )
         if planned is not None:
             variables[f"{key.upper()}_REVISION"] = planned.revisions["production"]
         token = identity.for_service(live.uri) if definition.requires_identity else None

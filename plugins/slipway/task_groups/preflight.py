@@ -9,12 +9,12 @@ from airflow.sdk import TaskGroup, XComArg
 from slipway.operators.database import CheckSchemaOperator
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
 from slipway.operators.metrics import CheckMetricsOperator
-from slipway.operators.preflight import OpenReleaseOperator, ValidateRequestOperator
+from slipway.operators.preflight import CheckServicesOperator, OpenReleaseOperator, ValidateRequestOperator
 
 
 def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
-    """Check request, metrics, schema and load balancer, changing nothing; then record what serves and lock
-    the services.
+    """Check request, services, metrics, schema and load balancer, changing nothing; then record what serves
+    and lock the services.
 
     Return the group, and the keys of the release's services for tasks that are mapped over them.
 
@@ -25,6 +25,12 @@ def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
     """
     with TaskGroup(group_id, tooltip="Check the request, record the rollback target") as group:
         validate = ValidateRequestOperator(task_id="validate_request", execution_timeout=timedelta(minutes=5))
+        services = CheckServicesOperator(
+            task_id="check_services",
+            validated=validate.output,
+            retries=0,
+            execution_timeout=timedelta(minutes=5),
+        )
         check = CheckMetricsOperator(
             task_id="check_metrics",
             validated=validate.output,
@@ -49,5 +55,5 @@ def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
             retries=0,
             execution_timeout=timedelta(minutes=5),
         )
-        validate >> [check, schema, load_balancer] >> opened
+        validate >> [services, check, schema, load_balancer] >> opened
     return group, opened.output

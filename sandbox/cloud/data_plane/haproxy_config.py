@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 SOCKET = "haproxy.sock"
 NOBODY = "nobody"
+CLOSED = -1
+"""The slot of URLs that Google's front end answers itself with 404: no container is asked."""
 LOG_FORMAT = "\\t".join(("req", "%fp", "%b", "%s", "%ST", "%ts", "%Ta"))
 """Port, backend, server, status (-1 without an answer), termination state, milliseconds."""
 QUEUE_SECONDS = 10
@@ -41,6 +43,8 @@ defaults
   timeout http-request 30s
   timeout http-keep-alive 120s
 backend {nobody}
+backend {closed}
+  http-request return status 404 content-type text/html string "Error 404 (Not Found)"
 """
 
 
@@ -70,7 +74,7 @@ def map_name(port: int) -> str:
 
 def backend_name(slot: int) -> str:
     """Name of a revision slot's backend."""
-    return f"r{slot}"
+    return "closed" if slot == CLOSED else f"r{slot}"
 
 
 def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
@@ -89,6 +93,7 @@ def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
             log_fd=log_fd,
             log_format=LOG_FORMAT,
             nobody=NOBODY,
+            closed=backend_name(CLOSED),
             queue_seconds=QUEUE_SECONDS,
         )
     ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from google.longrunning import operations_pb2
 
+from sandbox.cloud.data_plane.haproxy_config import CLOSED
 from sandbox.cloud.data_plane.haproxy_socket import DataPlaneError
 from sandbox.cloud.data_plane.proxy import DataPlane
 from sandbox.cloud.data_plane.traffic_log import TrafficLog
@@ -191,8 +192,12 @@ class Reconciler:
                 if self._plan(name) != plan:
                     continue
                 await self._apply_tags(plan)
-                self._store.routed(name, plan.statuses(lambda tag: self._urls.url(name, tag)))
+                self._store.routed(name, plan.statuses(lambda tag: self._tag_url(name, tag)))
                 return
+
+    def _tag_url(self, service: str, tag: str) -> str:
+        disabled = self._store.service(service).default_uri_disabled
+        return "" if disabled else self._urls.url(service, tag)
 
     def _plan(self, name: str) -> RoutingPlan:
         revisions = {short(revision.name): revision for revision in self._store.revisions(name)}
@@ -217,15 +222,14 @@ class Reconciler:
 
     async def _apply_split(self, plan: RoutingPlan) -> None:
         slots = {self._slot(plan, revision): percent for revision, percent in plan.split.items()}
-        if await self._data_plane.split(self._urls.port(plan.service), slots):
+        if await self._data_plane.split(self._urls.port(plan.service), slots if plan.open else {CLOSED: 100}):
             self._traffic_log.record(ServiceName.parse(plan.service), plan.split)
             _log.info("%s: traffic %s", plan.service, plan.split)
 
     async def _apply_tags(self, plan: RoutingPlan) -> None:
         for tag, revision in plan.tags.items():
-            await self._data_plane.split(
-                self._urls.port(plan.service, tag), {self._slot(plan, revision): 100}
-            )
+            slots = {self._slot(plan, revision) if plan.open else CLOSED: 100}
+            await self._data_plane.split(self._urls.port(plan.service, tag), slots)
         for tag in set(self._urls.tags(plan.service)) - set(plan.tags):
             await self._data_plane.split(self._urls.port(plan.service, tag), {})
             self._urls.release(plan.service, tag)

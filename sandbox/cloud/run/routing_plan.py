@@ -45,11 +45,13 @@ class RoutingPlan:
 
     :param routes: one per traffic target, in the order given.
     :param generation: the service's generation it was made from.
+    :param open: whether its URLs answer callers from outside Google's network.
     """
 
     service: str
     generation: int
     routes: tuple[Route, ...]
+    open: bool = True
 
     @property
     def split(self) -> dict[str, int]:
@@ -104,7 +106,13 @@ def plan(service: Any, revisions: Mapping[str, Any]) -> RoutingPlan:
         if broken is not None:
             raise UnroutableError(not_ready(name, broken.message, broken.reason))
         routes.append(Route(target, name, target.percent, target.tag))
-    return RoutingPlan(str(ServiceName.parse(service.name)), service.generation, tuple(routes))
+    outside = service.ingress == run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL
+    return RoutingPlan(
+        str(ServiceName.parse(service.name)),
+        service.generation,
+        tuple(routes),
+        open=outside and not service.default_uri_disabled,
+    )
 
 
 def not_ready(revision: str, message: str, reason: Any) -> Failure:

@@ -158,9 +158,9 @@ class ServiceStore(ServiceRecords):
         return run_v2.Revision(revision)
 
     def addressed(self, name: str, url: str) -> None:
-        """Record where a service is reached."""
+        """Record where a service is reached; nowhere when its default URL is disabled."""
         service = self._service(name)
-        service.uri, service.urls = url, [url]
+        service.uri, service.urls = ("", []) if service.default_uri_disabled else (url, [url])
 
     def revision_settled(self, name: str, failure: Failure | None) -> None:
         """Record that a new revision became ready (or, with a failure, that it did not)."""

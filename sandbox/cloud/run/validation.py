@@ -74,6 +74,8 @@ def merged(current: Any, given: Any, mask: field_mask_pb2.FieldMask) -> Any:
 
 def complete(service: Any) -> None:
     """Fill in the defaults that Cloud Run fills in."""
+    if service.ingress == run_v2.IngressTraffic.INGRESS_TRAFFIC_UNSPECIFIED:
+        service.ingress = run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL
     if not service.traffic:
         service.traffic = [run_v2.TrafficTarget(type_=LATEST, percent=100)]
     template = service.template

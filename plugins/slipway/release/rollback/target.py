@@ -158,7 +158,4 @@ def _version_state(secrets: SecretVersionHook, project_id: str, secret: str, ver
     # A secret of another project is named in full; its project is the second part of the name.
     parts = secret.split("/")
     project, name = (parts[1], parts[-1]) if len(parts) > 1 else (project_id, secret)
-    if version == "latest":
-        newest = secrets.newest_version(project_id=project, secret=name)
-        return "ENABLED" if newest is not None else "without an enabled version"
     return secrets.version_state(project_id=project, secret=name, version=version)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from slipway.exceptions import ReleaseConflict
+from google.cloud import run_v2
+from slipway.exceptions import ReleaseConflict, RequestRefused, ServiceNotFound
 from slipway.hooks import secret_manager
+from slipway.hooks.cloud_run.hook import ServiceAddress
 from slipway.ledger.entries import ReleaseOpened, ServicesLocked
 from slipway.operators import preflight
-from slipway.operators.preflight import OpenReleaseOperator
+from slipway.operators.preflight import CheckServicesOperator, OpenReleaseOperator
 from slipway.release.opening import actor_of
 
 from tests.fake_ledger import FakeLedger
@@ -61,3 +63,26 @@ def test_a_later_region_without_a_user_belongs_to_who_asked_for_the_first() -> N
     assert actor_of(later, None, ledger) == "ada"
     assert actor_of(later, "jo", ledger) == "jo"
     assert actor_of(requested("run").plan, None, ledger) == "unknown"
+
+
+class Services:
+    """Cloud Run as people have it: the backend is closed to the internet, the frontend is not there yet."""
+
+    def get_service(self, address: ServiceAddress) -> run_v2.Service:
+        if "frontend" in address.service:
+            raise ServiceNotFound(f"service {address}: there is none")
+        closed = "INGRESS_TRAFFIC_INTERNAL_ONLY" if "backend" in address.service else "INGRESS_TRAFFIC_ALL"
+        serving = run_v2.TrafficTargetStatus(revision="old", percent=100)
+        return run_v2.Service(name=address.name, ingress=closed, traffic_statuses=[serving])
+
+    def get_revision(self, address: ServiceAddress, revision: str) -> run_v2.Revision:
+        return run_v2.Revision(name=address.revision(revision), containers=[{"image": "i"}])
+
+
+def test_a_release_that_cannot_ask_its_services_is_refused_before_it_is_opened() -> None:
+    task = using(CheckServicesOperator(task_id="check", validated=requested("run").as_xcom()), FakeLedger())
+    task.__dict__["cloud_run"] = Services()
+    with pytest.raises(
+        RequestRefused, match="service netra-backend-prod: its ingress is INGRESS_TRAFFIC_INTE"
+    ):
+        task.execute(context_of())

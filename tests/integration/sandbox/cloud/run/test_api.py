@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from google.api_core import exceptions
 from google.cloud import run_v2
@@ -297,3 +298,30 @@ def test_unused_revision_is_started_once_and_stopped(clients: Clients, service_i
     # traffic can be moved to it although its instances are gone again
     shifted = clients.shift(created.name, to(f"{service_id}-new", 100))
     assert [s.revision for s in shifted.traffic_statuses] == [f"{service_id}-new"]
+
+
+def test_a_service_closed_to_the_outside_answers_404_and_keeps_its_split(
+    clients: Clients, service_id: str
+) -> None:
+    """Ingress from inside alone: what comes over the internet meets Google's front end, and no container."""
+    revision = f"{service_id}-a"
+    created = clients.create(service_id, clients.template(revision=revision), ingress="INGRESS_TRAFFIC_ALL")
+    clients.shift(created.name, to(revision, 100, "t"))
+    internal = run_v2.Service(name=created.name, ingress="INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER")
+    closed = clients.update(internal, ["ingress"])
+    (tagged,) = [status.uri for status in closed.traffic_statuses if status.tag]
+    assert [httpx.get(url).status_code for url in (closed.uri, tagged)] == [404, 404]
+    assert [(s.revision, s.percent) for s in closed.traffic_statuses] == [(revision, 100)]
+    opened = clients.update(run_v2.Service(name=created.name, ingress="INGRESS_TRAFFIC_ALL"), ["ingress"])
+    assert [httpx.get(url).status_code for url in (opened.uri, tagged)] == [200, 200]
+
+
+def test_a_disabled_default_url_takes_the_tags_urls_with_it(clients: Clients, service_id: str) -> None:
+    revision = f"{service_id}-a"
+    created = clients.create(service_id, clients.template(revision=revision))
+    tagged = clients.shift(created.name, to(revision, 100, "t"))
+    uris = [tagged.uri, tagged.traffic_statuses[0].uri]
+    disabled = run_v2.Service(name=created.name, default_uri_disabled=True)
+    after = clients.update(disabled, ["default_uri_disabled"])
+    assert (after.uri, list(after.urls), after.traffic_statuses[0].uri) == ("", [], "")
+    assert [httpx.get(url).status_code for url in uris] == [404, 404]
