@@ -100,6 +100,11 @@ def backward_steps(release: Release, record: Record) -> tuple[BackwardStep, ...]
             f"{_FIELD}: release {release.release_id} is a later region's; the schema is that of release"
             f" {release.plan.follows}, which has to be rolled back last. Choose the tier traffic"
         )
+    if release.outcome is None and record.get(SchemaMigrated, environment="production") is None:
+        raise RequestRefused(
+            f"{_FIELD}: the run of release {release.release_id} may be migrating now: choose the tier traffic"
+            " now, and this one once the run has ended"
+        )
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = release.policy

@@ -111,6 +111,11 @@ def test_a_later_regions_release_leaves_the_schema() -> None:
     assert backward_steps(release, record_of(CHECKED)) == ()
 
 
+def test_a_run_that_may_be_migrating_is_not_undone_at_the_same_time() -> None:
+    with pytest.raises(RequestRefused, match="may be migrating now: choose the tier traffic"):
+        backward_steps(opened(FakeLedger()), record_of(CHECKED, REHEARSED))
+
+
 def test_a_database_that_gives_no_answer_is_refused_and_the_traffic_does_not_need_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
