@@ -16,6 +16,8 @@ from sandbox.cloud.api_errors import InvalidArgumentError
 RESERVED_ENVIRONMENT = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")
 MAX_INSTANCES = 100
 """Of a revision that states none."""
+MAX_REVISIONS = 1000
+"""Of a service; over it the oldest that do not serve are deleted."""
 _LABELS, _VARIABLES, _VARIABLE_BYTES = 64, 1000, 32768
 _ANNOTATIONS_BYTES = 256 * 1024
 _CONCURRENCY, _TIMEOUT_SECONDS = 1000, 3600

@@ -25,6 +25,7 @@ from sandbox.cloud.api_errors import (
 from sandbox.cloud.run import revisions as run_revisions
 from sandbox.cloud.run import validation as run_validation
 from sandbox.cloud.run.conditions import Failure, condition, failed
+from sandbox.cloud.run.limits import MAX_REVISIONS
 from sandbox.cloud.run.names import ServiceName, short
 from sandbox.cloud.run.records import ServiceRecords
 
@@ -210,9 +211,20 @@ class ServiceStore(ServiceRecords):
             self._revisions[made.name] = made
             self._revisions_made[wanted.name] = self._revisions_made.get(wanted.name, 0) + 1
             wanted.latest_created_revision = revision = made.name
+            self._prune(wanted)
         self._services[wanted.name] = wanted
         self._begin(wanted)
         return Accepted(run_v2.Service(wanted), revision)
+
+    def _prune(self, service: Any) -> None:
+        """Over the limit the oldest revisions that do not serve go, as documented."""
+        prefix = f"{service.name}/revisions/"
+        made = [name for name in self._revisions if name.startswith(prefix)]
+        used = {f"{prefix}{t.revision}" for t in [*service.traffic, *service.traffic_statuses] if t.revision}
+        used |= {service.latest_created_revision, service.latest_ready_revision}
+        idle = [name for name in made if name not in used]
+        for name in idle[: max(0, len(made) - MAX_REVISIONS)]:
+            del self._revisions[name]
 
     def _begin(self, service: Any) -> None:
         self._running[service.name] = self._running.get(service.name, 0) + 1

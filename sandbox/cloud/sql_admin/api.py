@@ -112,7 +112,8 @@ class CloudSql:
                 409, "instanceAlreadyExists", f"The Cloud SQL instance {name} already exists."
             )
         database = name.replace("-", "_")
-        self._instances[name] = Instance(project, database)
+        disk = int(body["settings"].get("dataDiskSizeGb") or Instance.disk_gb)
+        self._instances[name] = Instance(project, database, disk)
         self._creating.add(name)
         operation = self._begin(name, "CREATE")
 
@@ -167,6 +168,9 @@ class CloudSql:
             )
         if backup["status"] != "SUCCESSFUL":
             raise SqlAdminError(400, "invalid", f"Backup run {identifier} is {backup['status']}.")
+        refused = sql_instances.too_small(self._instances[name], self._instances[source])
+        if refused is not None:
+            raise SqlAdminError(400, "invalid", refused)
         operation = self._begin(name, "RESTORE_VOLUME")
         database, path = self._instances[name].database, self._folder / f"{identifier}.dump"
         return self._run(operation, lambda: sql_backup.restore(self._settings, database, path))

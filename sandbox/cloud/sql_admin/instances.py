@@ -17,13 +17,14 @@ class Instance:
 
     :param project: project it belongs to.
     :param database: the database on the sandbox's PostgreSQL server that stands for it.
+    :param disk_gb: size of its disk.
     """
 
     project: str
     database: str
+    disk_gb: int = 10
 
 
-DISK_SIZE_GB = "10"
 INSTANCES: Mapping[str, Instance] = {
     "netra-production-db": Instance("sandbox-production", "netra_production"),
     "netra-staging-db": Instance("sandbox-staging", "netra_staging"),
@@ -38,6 +39,20 @@ _LONGEST_NAME = 98
 def is_name(name: str) -> bool:
     """Whether an instance may be called so."""
     return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
+def too_small(target: Instance, source: Instance) -> str | None:
+    """Return why a backup cannot be restored: the target's disk must be as large as the source's.
+
+    :param target: the instance that is restored to.
+    :param source: the instance that the backup is of.
+    """
+    if target.disk_gb >= source.disk_gb:
+        return None
+    return (
+        f"The target instance's disk ({target.disk_gb} GB) must be at least as large as the source's"
+        f" ({source.disk_gb} GB)."
+    )
 
 
 def resource(name: str, instance: Instance) -> dict[str, Any]:
@@ -56,7 +71,7 @@ def resource(name: str, instance: Instance) -> dict[str, Any]:
         "settings": {
             "kind": "sql#settings",
             "backupConfiguration": {"enabled": True},
-            "dataDiskSizeGb": DISK_SIZE_GB,
+            "dataDiskSizeGb": str(instance.disk_gb),
             "dataDiskType": "PD_SSD",
         },
     }

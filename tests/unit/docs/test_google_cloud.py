@@ -60,3 +60,18 @@ def test_every_method_has_its_permission() -> None:
 
 def _first_cells(table: str) -> list[str]:
     return [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
+
+
+def test_every_documented_behaviour_names_a_test_that_exists_or_what_protects_a_release() -> None:
+    rows = [
+        line.split("|")[1:-1] for line in section("Documented behaviours").splitlines() if line[:1] == "|"
+    ][2:]
+    assert len(rows) >= 20
+    for behaviour, page, stand_in, test in rows:
+        assert page.strip()
+        assert stand_in.strip()
+        named = re.findall(r"`([\w/]+\.py)::(\w+)`", test)
+        assert named or test.strip().startswith("none: "), behaviour
+        for path, name in named:
+            tests = (REPOSITORY / "tests" / path).read_text()
+            assert re.search(rf"^(async )?def {name}\(", tests, re.MULTILINE), f"{path}::{name}"

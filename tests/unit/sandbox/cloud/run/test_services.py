@@ -17,8 +17,10 @@ from sandbox.cloud.api_errors import (
     InvalidArgumentError,
     NotFoundError,
 )
+from sandbox.cloud.run import limits, services
 from sandbox.cloud.run.conditions import Failure, State
 from sandbox.cloud.run.services import ServiceStore
+from sandbox.cloud.run.validation import REVISION
 
 PARENT = "projects/p/locations/l"
 NAME = f"{PARENT}/services/svc"
@@ -190,3 +192,16 @@ def test_reserved_environment(store: ServiceStore) -> None:
     wrong.containers[0].env = [run_v2.EnvVar(name="PORT", value="1")]
     with pytest.raises(InvalidArgumentError, match="reserved env names were provided: PORT"):
         created(store, template=wrong)
+
+
+def test_over_the_limit_the_oldest_revisions_that_do_not_serve_go(
+    store: ServiceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert limits.MAX_REVISIONS == 1000
+    monkeypatch.setattr(services, "MAX_REVISIONS", 5)
+    created(store, template=template(revision="svc-0"))
+    update(store, "traffic", traffic=[run_v2.TrafficTarget(type_=REVISION, revision="svc-0", percent=100)])
+    for number in range(1, 8):
+        update(store, "template", template=template(f"i:{number}", revision=f"svc-{number}"))
+    kept = sorted(revision.name.rpartition("-")[2] for revision in store.revisions(NAME))
+    assert kept == ["0", "4", "5", "6", "7"]
