@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.judges.share import Judge, judge_for
@@ -45,7 +45,8 @@ class BakeAnalysis:
         self._odd: dict[str, str] = {}
         self._unanswered: dict[str, str] = {}
         self._answered = dict.fromkeys(policy.metrics, 0.0)
-        self._last_event = 0.0
+        self._at = dict.fromkeys(policy.metrics, 0.0)
+        self._last_events = dict.fromkeys(self._shares, 0.0)
         self._last_answer = 0.0
         self._judges = {
             key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline)
@@ -59,24 +60,41 @@ class BakeAnalysis:
             horizon=self._deadline,
         )
 
-    def add(self, canary: Mapping[str, Counts], stable: Mapping[str, Counts], *, at: float) -> None:
+    def add(
+        self,
+        canary: Mapping[str, Counts],
+        stable: Mapping[str, Counts],
+        *,
+        at: float,
+        read: Collection[str] | None = None,
+    ) -> None:
         """Add a check.
 
         :param canary: increments at the new revision per metric.
         :param stable: increments at the stable revision per metric.
-        :param at: seconds since the first check; never before the last one.
+        :param at: seconds since the first check; never before the last one of the same metrics.
+        :param read: the metrics that the check reads, where their sources are late by different times; None
+            for all.
         :raises ValueError: when a check comes before one that is already counted.
         """
         self._last_answer = at
-        self._odd = {key: self._oddity(key, canary, stable) for key in self._judges}
-        self._unanswered = {key: canary.get(key, Counts()).unanswered for key in self._judges}
-        self._answered |= {key: at for key, why in self._unanswered.items() if not why}
-        if any(canary[key].total for key in self._shares if key in canary):
-            self._last_event = at
-        for key, judge in self._judges.items():
-            judge.add(*self._pair(key, canary, stable), at=at)
-        if self._share:
+        keys = list(self._judges) if read is None else read
+        for key in keys:
+            self._at[key] = at
+            self._odd[key] = self._oddity(key, canary, stable)
+            self._unanswered[key] = canary.get(key, Counts()).unanswered
+            if not self._unanswered[key]:
+                self._answered[key] = at
+            if key in self._shares and canary.get(key, Counts()).total:
+                self._last_events[key] = at
+            self._judges[key].add(*self._pair(key, canary, stable), at=at)
+        if self._share and self._requests in keys:
             self._share.add(*self._pair(self._requests, canary, stable), at=at)
+
+    @property
+    def known_until(self) -> float:
+        """Every metric was read, or asked for without an answer, up to here; in seconds."""
+        return min(self._at.values(), default=0.0)
 
     def _oddity(self, key: str, canary: Mapping[str, Counts], stable: Mapping[str, Counts]) -> str:
         """Return why a metric's interval is no evidence; empty when it is."""
@@ -94,9 +112,10 @@ class BakeAnalysis:
             return Counts(), Counts()
         return canary.get(key, Counts()), stable.get(key, Counts())
 
-    def _finding(self, key: str, judge: Judge, *, at: float, is_last: bool) -> Finding:
+    def _finding(self, key: str, judge: Judge, *, at: float) -> Finding:
         """Return the judge's finding; without an answer, or with an odd one, it can promote nothing."""
-        finding, odd, why = judge.finding(is_last=is_last), self._odd.get(key), self._unanswered.get(key)
+        finding = judge.finding(is_last=at >= self._deadline)
+        odd, why = self._odd.get(key), self._unanswered.get(key)
         decides = finding.verdict is Verdict.ROLLBACK or finding.cause is Cause.FROZEN
         if decides or not (odd or why):
             return finding
@@ -126,16 +145,18 @@ class BakeAnalysis:
         :param at: seconds since the first check.
         :return: the decision.
         """
-        is_last = at >= self._deadline
-        findings = [self._finding(key, judge, at=at, is_last=is_last) for key, judge in self._judges.items()]
+        front = max(self._at.values(), default=0.0)
+        # A metric of a later source is known up to a time before.
+        known = {key: max(at, front) - (front - read) for key, read in self._at.items()}
+        findings = [self._finding(key, judge, at=known[key]) for key, judge in self._judges.items()]
         if self._share:
             findings.append(self._share.finding())
         decision = combine(findings, seconds=at)
         if decision.verdict is not Verdict.PROMOTE:
             return decision
-        if at < self._bake_seconds:
+        if min(known.values()) < self._bake_seconds:
             return Decision(Verdict.HOLD, "baking", findings, at, Cause.BAKING)
-        silent = at - self._last_event
+        silent = min((known[key] - last for key, last in self._last_events.items()), default=at)
         if silent > self._max_event_gap_seconds:
             reason = f"no evidence: no event of the new revision for {silent:.0f} s"
             return Decision(Verdict.HOLD, reason, findings, at, Cause.NO_EVIDENCE)
@@ -151,6 +172,7 @@ class BakeAnalysis:
         :param at: seconds since the first check.
         :return: the decision.
         """
+        self._at = dict.fromkeys(self._at, at)
         out = at - self._last_answer
         if out <= self._outage_seconds:
             return Decision(Verdict.HOLD, f"no evidence: {why}", [], at, Cause.NO_EVIDENCE)

@@ -7,14 +7,15 @@ As plain data (JSON), with one row per check::
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out;
 ``{"odd": "why"}`` where what arrived is no evidence, and ``{"unanswered": "why"}`` where the source did not
-answer for the metric. null is a metric without events in either; ``[at, "why"]`` is a check that the source
+answer for the metric. null is a metric without events in either, false one that this check does not read: the
+metrics of a later source have rows of their own; ``[at, "why"]`` is a check that the source
 did not answer at all. Numbers are exact, so the replay's are too; an infinite level is the text ``inf``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,15 +44,26 @@ class EvidenceRecord:
     rows: list[list[Any]] = field(default_factory=list)
     method: int = METHOD
 
-    def add(self, canary: CountsByMetric, stable: CountsByMetric, *, at: float) -> None:
+    def add(
+        self,
+        canary: CountsByMetric,
+        stable: CountsByMetric,
+        *,
+        at: float,
+        read: Collection[str] | None = None,
+    ) -> None:
         """Keep a check.
 
         :param canary: increments at the new revision per metric.
         :param stable: increments at the stable revision per metric.
         :param at: seconds since the first check.
+        :param read: the metrics that this check reads; None for all.
         """
-        pairs = ([_packed(arm.get(key, Counts())) for arm in (canary, stable)] for key in self.metrics)
-        self.rows.append([at, *(pair if any(pair) else None for pair in pairs)])
+        row: list[Any] = [at]
+        for key in self.metrics:
+            pair = [_packed(arm.get(key, Counts())) for arm in (canary, stable)]
+            row.append(False if read is not None and key not in read else pair if any(pair) else None)
+        self.rows.append(row)
 
     def add_unanswered(self, why: str, *, at: float) -> None:
         """Keep a check that the metrics source did not answer.
@@ -62,7 +74,7 @@ class EvidenceRecord:
         self.rows.append([at, why])
 
     def checks(self) -> Iterator[tuple[float, CountsByMetric | str, CountsByMetric]]:
-        """Yield moment, canary and stable of each check.
+        """Yield moment, canary and stable of each check, without the metrics that it does not read.
 
         Where the source did not answer, the reason stands in the canary's place.
         """
@@ -70,9 +82,12 @@ class EvidenceRecord:
             if isinstance(pairs[0], str):
                 yield at, pairs[0], {}
                 continue
-            found: list[Sequence[Any]] = [pair or ([], []) for pair in pairs]
-            canary = {key: _unpacked(pair[0]) for key, pair in zip(self.metrics, found, strict=True)}
-            stable = {key: _unpacked(pair[1]) for key, pair in zip(self.metrics, found, strict=True)}
+            found: dict[str, Sequence[Any]] = {
+                key: pair or ([], [])
+                for key, pair in zip(self.metrics, pairs, strict=True)
+                if pair is not False
+            }
+            canary, stable = ({key: _unpacked(pair[arm]) for key, pair in found.items()} for arm in (0, 1))
             yield at, canary, stable
 
     def as_payload(self) -> dict[str, Any]:

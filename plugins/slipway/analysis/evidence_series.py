@@ -71,9 +71,9 @@ def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
             continue
         checks: tuple[list[_Check], list[_Check]] = ([], [])
         for at, canary, stable in record.checks():
-            if not isinstance(canary, str):
-                checks[0].append((at, canary.get(key, Counts())))
-                checks[1].append((at, stable.get(key, Counts())))
+            if not isinstance(canary, str) and key in canary:
+                checks[0].append((at, canary[key]))
+                checks[1].append((at, stable[key]))
         series = _empty(key, metric, window)
         series.canary, series.stable = (_points(metric, arm, window) for arm in checks)
         made.append(series)

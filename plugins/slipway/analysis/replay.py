@@ -78,14 +78,17 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         phase=record.phase,
     )
     missing = [key for key in policy.metrics if key not in record.metrics]
-    decision, is_over = analysis.decision(at=0.0), False
+    decision, is_over, front = analysis.decision(at=0.0), False, 0.0
     for at, canary, stable in record.checks():
         if isinstance(canary, str):
             decision = analysis.unanswered(canary, at=at)
         else:
-            analysis.add(canary, stable, at=at)
+            # A metric without a record is read with the source that is the soonest.
+            front, is_front = max(front, at), at >= front
+            read = [key for key in policy.metrics if key in canary or (is_front and key in missing)]
+            analysis.add(canary, stable, at=at, read=read)
             decision = analysis.decision(at=at)
-        is_over = decision.ends_the_bake or at > deadline
+        is_over = decision.ends_the_bake or analysis.known_until > deadline
         if is_over:
             break
     return Replay(decision, is_over, missing)

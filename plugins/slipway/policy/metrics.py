@@ -13,7 +13,8 @@ class DecisionRules(Section):
     """How evidence becomes a verdict.
 
     :param poll_seconds: time between two checks of the metrics.
-    :param ingestion_seconds: the metrics source has all of a moment's data this long after it.
+    :param ingestion_seconds: the metrics source has all of a moment's data this long after it; a metric whose
+        source is later or sooner says so itself.
     :param false_rollback_probability: bound on rolling back a release whose every metric stays at or under
         the guard (the geometric mean of target and trigger), over all metrics, phases and checks.
     :param promotion_evidence: e-value that a promotion needs against "as bad as the trigger".
@@ -93,6 +94,8 @@ class MetricRules(Section):
         finding is shown and holds nothing.
     :param on_source_outage: what an outage of the metrics source longer than ``outage_seconds`` does:
         ``rollback``, ``hold``, or ``report`` where the metric only warns. None of them is a promotion.
+    :param ingestion_seconds: its source has all of a moment's data this long after it; left out, the
+        decision's. A rollback waits for the metrics that prove it, a promotion for all.
     """
 
     title: str
@@ -101,6 +104,7 @@ class MetricRules(Section):
     severity: Literal["critical", "warning"] = "critical"
     on_no_data: Literal["hold", "report"] = "hold"
     on_source_outage: Literal["rollback", "hold", "report"] = "hold"
+    ingestion_seconds: Annotated[float, Field(ge=0)] | None = None
 
     @property
     def may_be_missing(self) -> bool:

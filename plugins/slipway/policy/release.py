@@ -149,6 +149,20 @@ class Policy(Section):
     rollback_deadlines: RollbackDeadlines
     watchdog: Watchdog = Watchdog()
 
+    @property
+    def metrics_by_delay(self) -> dict[float, list[str]]:
+        """Keys of the metrics by how many seconds their source is late, the soonest first."""
+        delays: dict[float, list[str]] = {}
+        for key, metric in self.metrics.items():
+            own = metric.ingestion_seconds
+            delays.setdefault(self.decision.ingestion_seconds if own is None else own, []).append(key)
+        return dict(sorted(delays.items()))
+
+    @property
+    def slowest_ingestion_seconds(self) -> float:
+        """The metrics sources have all of a moment's data this long after it."""
+        return max(self.metrics_by_delay)
+
     @model_validator(mode="after")
     def _can_ask(self) -> Policy:
         if self.on_foreign_template == "ask" and self.approval is None:
@@ -171,7 +185,7 @@ class Policy(Section):
             deploy += self.warm_up.instances_timeout_seconds + self.warm_up.suite_timeout_seconds
         if self.verification is not None:
             deploy += self.verification.settle_seconds
-        bake = self.decision.ingestion_seconds + self.decision.decision_timeout_seconds
+        bake = self.slowest_ingestion_seconds + self.decision.decision_timeout_seconds
         longest = {
             "staging_validation": self.staging_validation.timeout_seconds,
             "preparation": self.backup_timeout_seconds + self.migrations.rehearsal.restore_timeout_seconds,

@@ -58,7 +58,12 @@ class BakeOperator(ReleaseOperator):
                 promql_conn_id=self.promql_conn_id,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=phase.bake_seconds + phase.extension_seconds + _MARGIN_SECONDS),
+            timeout=timedelta(
+                seconds=phase.bake_seconds
+                + phase.extension_seconds
+                + release.policy.slowest_ingestion_seconds
+                + _MARGIN_SECONDS
+            ),
         )
 
     def call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from slipway.analysis.counts import Counts
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger.audit import audit, duration
@@ -124,16 +126,17 @@ class BakeTrigger(BaseTrigger):
                 location=policy.region,
                 revisions=[service.revisions["production"], stable_revision(release, service) or NO_REVISION],
             )
-            at = 0.0
-            while True:
-                await _until(started + at + policy.decision.ingestion_seconds)
-                decision = await self._check(reader, analysis, record, started=started, at=at)
+            for reading in readings(policy.metrics_by_delay, every=policy.decision.poll_seconds):
+                await _until(started + reading.due)
+                decision = await self._check(reader, analysis, record, started=started, reading=reading)
+                if not (decision.ends_the_bake or reading.is_last_of_check):
+                    continue
                 if not decision.ends_the_bake:
                     decision = await changes.weigh(decision)
-                self._audit(decision, at)
-                if decision.ends_the_bake or at > deadline:
-                    return decision, record
-                at += policy.decision.poll_seconds
+                self._audit(decision, reading.at)
+                if decision.ends_the_bake or analysis.known_until > deadline:
+                    break
+        return decision, record
 
     async def _check(
         self,
@@ -142,15 +145,19 @@ class BakeTrigger(BaseTrigger):
         record: EvidenceRecord,
         *,
         started: float,
-        at: float,
+        reading: Reading,
     ) -> Decision:
+        at, keys = reading.at, reading.metrics
         try:
-            canary, stable = await reader.read(at=started + at)
+            canary, stable = await reader.read(at=started + at, keys=keys)
         except MetricsUnavailable as error:
-            record.add_unanswered(str(error), at=at)
-            return analysis.unanswered(str(error), at=at)
-        record.add(canary, stable, at=at)
-        analysis.add(canary, stable, at=at)
+            if len(keys) == len(record.metrics):
+                record.add_unanswered(str(error), at=at)
+                return analysis.unanswered(str(error), at=at)
+            # Of one source among several.
+            canary, stable = dict.fromkeys(keys, Counts(unanswered=str(error))), {}
+        record.add(canary, stable, at=at, read=keys)
+        analysis.add(canary, stable, at=at, read=keys)
         return analysis.decision(at=at)
 
     def _audit(self, decision: Decision, at: float) -> None:
@@ -183,6 +190,37 @@ class BakeTrigger(BaseTrigger):
             return {"error": str(error)}
         moved = {name: change.model_dump(mode="json", exclude_none=True) for name, change in changes.items()}
         return {"changes": moved, "at": datetime.now(UTC).isoformat()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Metrics of one source, read as of one moment.
+
+    :param at: the moment, seconds since the first check.
+    :param due: when the source has all of its data, seconds since the first check.
+    :param metrics: keys of the metrics.
+    :param is_last_of_check: False when metrics of another source are due at the same time.
+    """
+
+    at: float
+    due: float
+    metrics: Sequence[str]
+    is_last_of_check: bool
+
+
+def readings(by_delay: Mapping[float, Sequence[str]], *, every: float) -> Iterator[Reading]:
+    """Yield what is read when: each source at every check, as soon as it has the data.
+
+    :param by_delay: the metrics by how many seconds their source is late.
+    :param every: seconds between two checks.
+    """
+    number = dict.fromkeys(by_delay, 0)
+    while True:
+        due = {delay: number[delay] * every + delay for delay in number}
+        delay = min(due, key=lambda found: (due[found], found))
+        at, others = number[delay] * every, (when for other, when in due.items() if other != delay)
+        number[delay] += 1
+        yield Reading(at, at + delay, by_delay[delay], at + delay not in others)
 
 
 async def _until(moment: float) -> None:

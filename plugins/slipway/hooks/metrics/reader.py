@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import string
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from slipway.analysis.counts import Counts, Reading
 from slipway.analysis.doubled_series import DoubledSeries, Labelled
@@ -74,31 +74,35 @@ class MetricReader:
             (revision, key): MetricCounts(metric) for revision in revisions for key, metric in metrics.items()
         }
 
-    async def read(self, *, at: float) -> list[dict[str, Counts]]:
+    async def read(self, *, at: float, keys: Collection[str] | None = None) -> list[dict[str, Counts]]:
         """Return, per revision, the events of each metric between the last reading and this one.
 
         The first reading is the starting point: it gives no events. Each reading is of a stated moment, so
         the same moments give the same counts whenever they are read. A metric for which one of its queries
         gives no usable answer has counts that are ``unanswered``; its next reading covers the gap.
 
-        :param at: moment, seconds since the epoch.
+        :param at: moment, seconds since the epoch; never before that of the metrics' last reading.
+        :param keys: the metrics to read; None reads all.
         :raises MetricsUnavailable: when the source gives no usable answer to any query.
         """
-        answers = await self._answers(at)
+        texts = {key: parts for key, parts in self._texts.items() if keys is None or key in keys}
+        answers = await self._answers(texts, at)
         refused = [answer for answer in answers.values() if isinstance(answer, SlipwayError)]
         if refused and len(refused) == len(answers):
             raise MetricsUnavailable(str(refused[0])) from refused[0]
         counts: list[dict[str, Counts]] = [{} for _ in self._revisions]
-        for key, parts in self._texts.items():
+        for key, parts in texts.items():
             found = {part: answers[text] for part, text in parts.items()}
             # Stable first: a new revision's first events are possible at its pace.
             for revision, of_metric in reversed(list(zip(self._revisions, counts, strict=True))):
                 of_metric[key] = self._count(key, revision, found, at)
         return counts
 
-    async def _answers(self, at: float) -> dict[str, list[Sample] | SlipwayError]:
+    async def _answers(
+        self, by_metric: Mapping[str, Mapping[str, str]], at: float
+    ) -> dict[str, list[Sample] | SlipwayError]:
         """Ask every query once; an error stands in the place of its answer."""
-        texts = sorted({text for parts in self._texts.values() for text in parts.values()})
+        texts = sorted({text for parts in by_metric.values() for text in parts.values()})
         return dict(
             zip(texts, await asyncio.gather(*(self._answer(text, at) for text in texts)), strict=True)
         )

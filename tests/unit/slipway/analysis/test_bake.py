@@ -257,3 +257,29 @@ def test_what_is_proven_bad_rolls_back_whatever_gets_no_answer(policy: Policy) -
         canary = check(policy, error_rate=Counts(100, 10, 10), latency_p95=Counts(unanswered="503"))
         analysis.add(canary, check(policy), at=at)
     assert analysis.decision(at=285).verdict is Verdict.ROLLBACK
+
+
+def test_a_metric_of_a_soon_source_rolls_back_before_a_late_one_is_known(policy: Policy) -> None:
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=0, phase="canary")
+    soon = [key for key in policy.metrics if key != "error_rate"]
+    canary = check(policy, latency_p95=Counts(100, 30, 30))
+    for at in range(0, 90, 15):
+        analysis.add(canary, check(policy), at=at, read=soon)
+        decision = analysis.decision(at=at)
+    assert (decision.verdict, decision.findings[0].cause) == (Verdict.ROLLBACK, Cause.NO_EVIDENCE)
+    assert decision.reason.startswith("Latency P95 over the trigger")
+
+
+def test_a_promotion_waits_for_the_latest_source(policy: Policy) -> None:
+    analysis = BakeAnalysis(policy, bake_seconds=600, extension_seconds=0, phase="canary")
+    soon, late = [key for key in policy.metrics if key != "error_rate"], ["error_rate"]
+    verdicts = {}
+    for at in range(0, 841, 15):
+        analysis.add(check(policy), check(policy), at=at, read=soon)
+        assert analysis.decision(at=at).verdict is Verdict.HOLD or at - 180 >= 600
+        if at >= 180:
+            analysis.add(check(policy), check(policy), at=at - 180, read=late)
+            verdicts[at - 180] = analysis.decision(at=at - 180).verdict
+            assert analysis.known_until == at - 180
+    assert verdicts[585] is Verdict.HOLD
+    assert verdicts[600] is Verdict.PROMOTE

@@ -11,12 +11,14 @@ import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import METHOD, EvidenceRecord
+from slipway.analysis.evidence_series import series_of
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
 from slipway.commands.replay import report
 from slipway.ledger.chain import Record
 from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.policy.release import Policy, load_policy
+from slipway.triggers.bake import readings
 
 from tests.fake_ledger import record_of
 
@@ -209,3 +211,32 @@ def test_a_level_without_a_limit_is_a_verdict_that_the_ledger_can_keep(policy: P
     )
     json.dumps(decision.as_payload(), allow_nan=False)
     assert replay(record, policy).differences(decision.as_payload()) == []
+
+
+@pytest.mark.parametrize(("errors", "verdict"), [(0.0, "promote"), (0.03, "rollback"), (0.004, "hold")])
+def test_sources_that_are_late_by_different_times_replay_the_same(
+    policy: Policy, errors: float, verdict: str
+) -> None:
+    rng, record = np.random.default_rng(5), EvidenceRecord("canary", list(policy.metrics))
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
+    for reading in readings(policy.metrics_by_delay, every=15):
+        canary = {key: Counts(30) for key in policy.metrics} | {"cost_reduction": Counts(1 / 3, 0.8 / 3)}
+        bad = int(rng.binomial(150, errors))
+        canary["error_rate"] = Counts(150, bad, bad)
+        stable = {key: Counts(270) for key in policy.metrics}
+        record.add(canary, stable, at=reading.at, read=reading.metrics)
+        analysis.add(canary, stable, at=reading.at, read=reading.metrics)
+        decision = analysis.decision(at=reading.at)
+        if decision.ends_the_bake or analysis.known_until > 5400:
+            break
+    assert decision.verdict == verdict
+    payload = json.loads(json.dumps(record.as_payload()))
+    made = replay(EvidenceRecord.of(payload), policy)
+    assert made.differences(decision.as_payload()) == []
+    assert made.is_complete
+    less = policy.model_copy(update={"metrics": {**policy.metrics, "new": policy.metrics["latency_p95"]}})
+    assert replay(EvidenceRecord.of(payload), less).missing == ["new"]
+    drawn = {series.key: series for series in series_of(record, policy)}
+    assert [point.at for point in drawn["error_rate"].canary] == sorted(
+        point.at for point in drawn["error_rate"].canary
+    )
