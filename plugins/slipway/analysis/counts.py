@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slipway.analysis.counter_series import FEW, CounterSeries, fits_better
+from slipway.analysis.counter_series import CounterSeries, fits_better
 
 #: One reading of a query: label set of a series to its cumulative value.
 Reading = Mapping[str, float]
@@ -52,10 +52,15 @@ class Increments:
     A series that is gone for a while keeps its last value, and goes on under another name when one that comes
     fits better as its continuation. So neither a restarted instance nor a new one is counted twice or
     backwards.
+
+    :param series: by name.
+    :param at: moment of the last reading, in seconds.
+    :param rises: events of each known series between the last two readings.
     """
 
     series: dict[str, CounterSeries] = field(default_factory=dict)
     at: float = 0.0
+    rises: dict[str, float] = field(default_factory=dict)
     _reading: int = 0
     _seen: dict[str, int] = field(default_factory=dict)
 
@@ -81,7 +86,8 @@ class Increments:
             self._rename(name, reading, seconds)
         known = [name for name in reading if name in self.series]
         self._seen |= dict.fromkeys(known, self._reading)
-        return sum(self.series[name].since(reading[name], at=at) for name in known)
+        self.rises = {name: self.series[name].since(reading[name], at=at) for name in known}
+        return sum(self.rises.values())
 
     def begin(self, reading: Reading, *, within: float | None = None) -> float:
         """Take the unknown series of a reading into account.
@@ -134,7 +140,7 @@ class Increments:
             for old, series in self.series.items()
             if old not in reading
             and self._reading - self._seen[old] <= 2
-            and FEW < series.value <= value
+            and series.value <= value
             and fits_better(value - series.value, value, series.pace * seconds)
         ]
         if gone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Mapping
 from statistics import median
@@ -16,6 +17,9 @@ _TORN = 3
 #: So many events of new series are possible where no pace is known.
 _UNKNOWN_PACE = 100.0
 _PACES = 8
+#: When so many requests of an instance are slow and none is fast, the next reading must confirm it.
+_ALL_SLOW = 5.0
+_LABEL = re.compile(r'(\w+)="[^"]*"')
 _WITHIN = ("within_target", "within_trigger")
 
 
@@ -37,7 +41,7 @@ class MetricCounts:
         self._paces: deque[float] = deque(maxlen=_PACES)
 
     def since(self, readings: Mapping[str, Reading], *, at: float, pace: float = 0.0) -> Counts:
-        """Return the events since the reading before; the first reading is the starting point.
+        """Return the events since the reading before; the first reading is the starting point of a share.
 
         :param readings: of every part of the metric, such as ``total`` and ``within_target``.
         :param at: moment of the readings, in seconds.
@@ -55,6 +59,11 @@ class MetricCounts:
         if impossible:
             name, value = next(iter(impossible.items()))
             return Counts(odd=f"{name} is {value:g}, which no counter can be")
+        if isinstance(self._metric, ZeroMetric):
+            # By value too: a breach may be all that a collector has of a counter, or older than the bake.
+            breaches = self._parts.setdefault("over_trigger", Increments())
+            reading = readings["over_trigger"]
+            return Counts(len(reading), 0, breaches.since(reading, at=at))
         if readings.get("total") and not all(readings.get(part, True) for part in _WITHIN):
             # Without the bucket every request would count as slow: it is no evidence instead.
             return Counts()
@@ -68,8 +77,6 @@ class MetricCounts:
         odd = [name for part, reading in readings.items() for name in self._parts[part].oddities(reading)]
         if odd:
             return Counts(odd=_no_counter(dict.fromkeys(odd)))
-        if isinstance(self._metric, ZeroMetric):
-            return Counts(len(readings["over_trigger"]), 0, increments["over_trigger"])
         return self._settled(self._carried + _counts(increments), readings)
 
     @property
@@ -120,12 +127,28 @@ class MetricCounts:
         if isinstance(self._metric, QuantileMetric) and len(set(missing.values())) > 1:
             part = max(missing, key=missing.__getitem__)
             return f"{missing[part]} series of {part} are missing, and not of every part"
+        if self._torn == 0 and self._has_stalled_bucket(readings):
+            return "a bucket does not rise with its count"
         if isinstance(self._metric, BandMetric) or counts.is_possible:
             return ""
         return (
             f"the counters contradict each other: of {counts.total:g} events {counts.over_target:g} are over "
             f"the target and {counts.over_trigger:g} over the trigger"
         )
+
+    def _has_stalled_bucket(self, readings: Mapping[str, Reading]) -> bool:
+        """Tell whether no request of an instance was fast: either all are slow, or its bucket is late."""
+        total = {_instance(name): rise for name, rise in self._parts["total"].rises.items()}
+        return any(
+            rise == 0 and total.get(_instance(name), 0.0) >= _ALL_SLOW
+            for part in readings.keys() & set(_WITHIN)
+            for name, rise in self._parts[part].rises.items()
+        )
+
+
+def _instance(name: str) -> tuple[str, ...]:
+    """Leave out of a series' name what differs between the count and the buckets of one histogram."""
+    return tuple(label[0] for label in _LABEL.finditer(name) if label[1] != "le")
 
 
 def _level(metric: LevelMetric, reading: Reading) -> Counts:

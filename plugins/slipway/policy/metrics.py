@@ -259,7 +259,10 @@ class LevelMetric(MetricRules):
 
 
 class ZeroMetric(MetricRules):
-    """A count that must stay zero: one event rolls back."""
+    """A count that must stay zero: one event of the new revision rolls back, whenever it happened.
+
+    The revision must export the counter at 0 from its start.
+    """
 
     kind: Literal["zero"]
     direction: Literal["lower"] = "lower"

@@ -61,6 +61,11 @@ def _found(hook: PromQLHook, metric: Metric, text: str) -> Iterator[str]:
     yield from _impossible(samples)
     if not isinstance(metric, ZeroMetric):
         yield from _doubled(hook, text, samples)
+    elif not samples:
+        yield (
+            f"{text}: no series at the revisions that serve; a counter that must stay zero must be exported"
+            " at 0 from the start of every instance"
+        )
 
 
 def _impossible(samples: Sequence[Sample]) -> Iterator[str]:

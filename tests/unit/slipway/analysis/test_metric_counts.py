@@ -114,3 +114,49 @@ def test_a_bucket_of_one_instance_that_is_away_makes_no_slow_requests() -> None:
     assert all(count.over_target == 0 for count in found)
     gone = [counts.since(arrives(check, away=True), at=15 * check) for check in range(8, 12)]
     assert "series of within_target are missing" in gone[2].odd
+
+
+def test_a_bucket_that_does_not_rise_waits_for_one_reading() -> None:
+    def arrives(total: float, within: float) -> dict[str, dict[str, float]]:
+        bucket = {'bucket{instance="a",le="2"}': within}
+        return {"total": {'count{instance="a"}': total}, "within_target": bucket, "within_trigger": bucket}
+
+    counts = MetricCounts(METRICS["latency_p95"])
+    readings = [(100, 100), (175, 100), (250, 250), (325, 250), (400, 250), (475, 250)]
+    found = [counts.since(arrives(*reading), at=15 * number) for number, reading in enumerate(readings)]
+    assert found[1:3] == [Counts(), Counts(150, 0, 0)], "it was late"
+    assert found[3:5] == [Counts(), Counts(150, 150, 150)], "all are slow"
+    assert found[5] == Counts(), "one check later than it is"
+
+
+def test_errors_under_a_new_name_are_not_counted_again() -> None:
+    counts = MetricCounts(METRICS["error_rate"])
+    for check in range(3):
+        counts.since(errors({"a": 75 * check}, {"a5": 3}), at=15 * check)
+    assert counts.since(errors({"a,zone=z": 225}, {"a5,zone=z": 3}), at=45) == Counts(75, 0, 0)
+
+
+def test_a_breach_is_seen_whenever_it_happened() -> None:
+    def seen(*values: float | None) -> list[float]:
+        counts = MetricCounts(METRICS["session_isolation"])
+        readings: list[dict[str, float]] = [{} if value is None else {"a": value} for value in values]
+        return [
+            counts.since({"over_trigger": reading}, at=15 * number).over_trigger
+            for number, reading in enumerate(readings)
+        ]
+
+    assert seen(0, 0, 1) == [0, 0, 1]
+    assert seen(1, 1) == [1, 0], "it is older than the bake"
+    assert seen(None, None, 1, 1) == [0, 0, 1, 0], "the collector dropped the first value"
+    assert seen(0, 1, 0, 0) == [0, 1, 0, 0], "the instance began again"
+    assert seen(None, 5000) == [0, 5000], "however many"
+
+
+def test_breaches_of_counters_that_are_none_still_count() -> None:
+    counts = MetricCounts(METRICS["session_isolation"])
+    found = [
+        counts.since({"over_trigger": {"a": 3000 if check % 2 else 1000}}, at=15 * check)
+        for check in range(9)
+    ]
+    assert sum(count.over_trigger for count in found) >= 3000
+    assert not any(count.odd for count in found)

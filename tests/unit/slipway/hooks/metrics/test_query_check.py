@@ -25,6 +25,8 @@ class Door:
         answer = next((answer for text, answer in self.answers.items() if text in expr), 0.0)
         if isinstance(answer, SlipwayError):
             raise answer
+        if math.isnan(answer):
+            return []
         return [Sample({"__name__": "n", "revision_name": "web-1", "instance": "a"}, answer, 0.0)]
 
 
@@ -63,6 +65,12 @@ def test_a_metric_that_only_warns_refuses_nothing() -> None:
 def test_a_source_that_is_down_is_not_blamed_on_the_policy() -> None:
     with pytest.raises(MetricsUnavailable, match="no answer"):
         check(session_isolation_breaches_total=MetricsUnavailable("no answer"))
+
+
+def test_a_counter_that_must_stay_zero_must_be_there_at_zero() -> None:
+    with pytest.raises(EvidenceUnusable, match=r"metrics\.session_isolation: .*must be exported at 0"):
+        check(session_isolation_breaches_total=math.nan)
+    assert check(websocket_connections_total=math.nan)[0] == [], "others may come with an event"
 
 
 class Replicated(Door):
