@@ -1,7 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
 # compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
-.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill bench-analysis bench-traffic bench-schema bench-kpi
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill bench-analysis bench-evidence bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -53,6 +53,9 @@ chaos: setup ## Kill tasks at every outside call, break every call, print how ea
 
 bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
 	@$(PY) -m bench.analysis
+
+bench-evidence: setup ## Bake releases whose metrics arrive oddly: how they end, how much later, what is named
+	@$(PY) -m bench.evidence
 
 bench-traffic: setup ## Move traffic to and fro under load: what fails, what closes, what the data plane adds
 	@$(PY) -m bench.traffic_shift

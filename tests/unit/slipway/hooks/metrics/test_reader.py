@@ -237,3 +237,15 @@ async def test_series_of_two_replicas_are_no_evidence_and_a_breach_among_them_st
     assert canary["session_isolation"].over_trigger > 0
     assert canary["memory"] == Counts(2, 0.5, 0)
     assert not stable["error_rate"].odd
+
+
+@pytest.mark.asyncio
+async def test_a_check_asks_only_the_queries_of_its_metrics() -> None:
+    found = metrics("error_rate", "session_isolation")
+    door = Door()
+    under_test = reader(door, found)
+    canary, _ = await under_test.read(at=60, keys=["session_isolation"])
+    assert list(canary) == ["session_isolation"]
+    await under_test.read(at=0, keys=["error_rate"])
+    asked = {(text, at) for text, at in door.asked if "request_count" not in text}
+    assert asked == {(texts(found["session_isolation"])["over_trigger"], 60)}

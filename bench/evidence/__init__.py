@@ -1,0 +1,1 @@
+"""Releases whose evidence arrives oddly, over a truth that is known."""
