@@ -126,7 +126,8 @@ class BakeTrigger(BaseTrigger):
                 location=policy.region,
                 revisions=[service.revisions["production"], stable_revision(release, service) or NO_REVISION],
             )
-            for reading in readings(policy.metrics_by_delay, every=policy.decision.poll_seconds):
+            every = policy.decision.poll_seconds
+            for reading in readings(policy.metrics_by_delay, every=every, until=deadline):
                 await _until(started + reading.due)
                 decision = await self._check(reader, analysis, record, started=started, reading=reading)
                 if not (decision.ends_the_bake or reading.is_last_of_check):
@@ -134,7 +135,7 @@ class BakeTrigger(BaseTrigger):
                 if not decision.ends_the_bake:
                     decision = await changes.weigh(decision)
                 self._audit(decision, reading.at)
-                if decision.ends_the_bake or analysis.known_until > deadline:
+                if decision.ends_the_bake:
                     break
         return decision, record
 
@@ -208,15 +209,17 @@ class Reading:
     is_last_of_check: bool
 
 
-def readings(by_delay: Mapping[float, Sequence[str]], *, every: float) -> Iterator[Reading]:
+def readings(by_delay: Mapping[float, Sequence[str]], *, every: float, until: float) -> Iterator[Reading]:
     """Yield what is read when: each source at every check, as soon as it has the data.
 
     :param by_delay: the metrics by how many seconds their source is late.
     :param every: seconds between two checks.
+    :param until: seconds since the first check; the first one after it is the last.
     """
     number = dict.fromkeys(by_delay, 0)
-    while True:
-        due = {delay: number[delay] * every + delay for delay in number}
+    while due := {
+        delay: checks * every + delay for delay, checks in number.items() if (checks - 1) * every <= until
+    }:
         delay = min(due, key=lambda found: (due[found], found))
         at, others = number[delay] * every, (when for other, when in due.items() if other != delay)
         number[delay] += 1

@@ -56,6 +56,9 @@ def _problems(hook: PromQLHook, metric: Metric, text: str) -> list[str]:
 
 def _found(hook: PromQLHook, metric: Metric, text: str) -> Iterator[str]:
     samples = hook.query(text)
+    nobodys = [sample for sample in samples if sample.value and "revision_name" not in sample.labels]
+    if nobodys:
+        yield f"{text}: {len(nobodys)} series without the label revision_name, so that no revision has them"
     if isinstance(metric, LevelMetric):
         return
     yield from _impossible(samples)

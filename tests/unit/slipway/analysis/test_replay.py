@@ -219,7 +219,7 @@ def test_sources_that_are_late_by_different_times_replay_the_same(
 ) -> None:
     rng, record = np.random.default_rng(5), EvidenceRecord("canary", list(policy.metrics))
     analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
-    for reading in readings(policy.metrics_by_delay, every=15):
+    for reading in readings(policy.metrics_by_delay, every=15, until=5400):
         canary = {key: Counts(30) for key in policy.metrics} | {"cost_reduction": Counts(1 / 3, 0.8 / 3)}
         bad = int(rng.binomial(150, errors))
         canary["error_rate"] = Counts(150, bad, bad)

@@ -14,7 +14,7 @@ from slipway.triggers.bake import BakeTrigger, Reading, readings
 
 
 def test_each_source_is_read_at_every_check_as_soon_as_it_has_the_data() -> None:
-    found = list(islice(readings({30: ["a"], 60: ["b", "c"]}, every=15), 6))
+    found = list(islice(readings({30: ["a"], 60: ["b", "c"]}, every=15, until=60), 6))
     assert found == [
         Reading(0, 30, ["a"], True),
         Reading(15, 45, ["a"], True),
@@ -23,6 +23,13 @@ def test_each_source_is_read_at_every_check_as_soon_as_it_has_the_data() -> None
         Reading(45, 75, ["a"], False),
         Reading(15, 75, ["b", "c"], True),
     ]
+
+
+def test_no_source_is_read_after_the_first_check_past_the_end() -> None:
+    found = list(readings({30: ["a"], 60: ["b"]}, every=15, until=30))
+    assert [reading.at for reading in found if reading.metrics == ["a"]] == [0, 15, 30, 45]
+    assert [reading.at for reading in found if reading.metrics == ["b"]] == [0, 15, 30, 45]
+    assert found[-1].metrics == ["b"]
 
 
 def test_the_products_own_metrics_do_not_wait_for_cloud_monitoring() -> None:

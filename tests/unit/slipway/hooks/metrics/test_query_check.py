@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,19 @@ def test_a_counter_that_must_stay_zero_must_be_there_at_zero() -> None:
     with pytest.raises(EvidenceUnusable, match=r"metrics\.session_isolation: .*must be exported at 0"):
         check(session_isolation_breaches_total=math.nan)
     assert check(websocket_connections_total=math.nan)[0] == [], "others may come with an event"
+
+
+def test_series_of_no_revision_are_refused_and_a_zero_in_place_of_none_is_not() -> None:
+    class Summed(Door):
+        def query(self, expr: str, time: float | None = None) -> list[Sample]:
+            return [replace(sample, labels={}) for sample in super().query(expr, time)]
+
+    metrics = {"error_rate": load_policy("release.yaml").metrics["error_rate"]}
+    door: Any = Summed({"request_count": 7.0})
+    with pytest.raises(EvidenceUnusable, match="1 series without the label revision_name"):
+        check_queries(door, metrics, service="web", location="here", revisions=["web-1"])
+    door = Summed({})
+    assert check_queries(door, metrics, service="web", location="here", revisions=["web-1"]) == []
 
 
 class Replicated(Door):
