@@ -37,7 +37,7 @@ class Door(PromQLHook):
     async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
         """Answer as the metrics source does: what a query selects, with the dirt of this check."""
         answers = self._true[expr]
-        answers.append([sample for sample in self._world.samples(time or 0.0) if _selects(expr, sample)])
+        answers.append([sample for sample in self.served(time or 0.0) if _selects(expr, sample)])
         arrived = list(answers[-1])
         for dirt in self._dirts:
             found = dirt.arrive([*answers[:-1], arrived], self._rng)
@@ -45,6 +45,13 @@ class Door(PromQLHook):
                 raise found
             arrived = found
         return arrived
+
+    def served(self, time: float) -> list[Sample]:
+        """Return every series as it is.
+
+        :param time: the moment, in seconds.
+        """
+        return self._world.samples(time)
 
 
 @dataclass(frozen=True)

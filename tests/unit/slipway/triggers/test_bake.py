@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.analysis.replay import replay
+from slipway.analysis.verdict import Decision
 from slipway.exceptions import MetricsUnavailable
+from slipway.hooks.metrics import promql
+from slipway.hooks.metrics.promql import Sample
 from slipway.policy.release import load_policy
+from slipway.triggers import bake
 from slipway.triggers.bake import BakeTrigger, Reading, readings
+from slipway.triggers.foreign_changes import ForeignChanges
+
+from bench.evidence.bake import Door
+from bench.evidence.dirt import KINDS, Dirt
+from bench.evidence.world import CANARY, CHECK_SECONDS, GOOD, STABLE, Release, World
 
 
 def test_each_source_is_read_at_every_check_as_soon_as_it_has_the_data() -> None:
@@ -37,6 +49,70 @@ def test_the_products_own_metrics_do_not_wait_for_cloud_monitoring() -> None:
     assert policy.metrics_by_delay[240] == ["error_rate", "memory"]
     assert {"latency_p95", "session_isolation", "optimization_success"} <= set(policy.metrics_by_delay[60])
     assert policy.slowest_ingestion_seconds == 240
+
+
+class Served(Door):
+    """Answers as of any moment, as a source that keeps its past does."""
+
+    def __init__(self, truth: Release, dirts: Sequence[Dirt]) -> None:
+        super().__init__(World(truth, 1), dirts, seed=1)
+        self._past: list[list[Sample]] = [self._world.samples(0)]
+
+    def served(self, time: float) -> list[Sample]:
+        check = round(time / CHECK_SECONDS)
+        while len(self._past) <= check:
+            self._world.serve()
+            self._past.append(self._world.samples(len(self._past) * CHECK_SECONDS))
+        return self._past[check]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("truth", "dirts", "verdict", "ended_after"),
+    [
+        (Release("slow", slow=0.2), [], "rollback", (60, 150)),
+        (Release("errors", errors=0.1), [], "rollback", (240, 330)),
+        (GOOD, [], "promote", (3600 + 240, 3600 + 255)),
+        (Release("slow", slow=0.2), ["refused"], "rollback", (60, 180)),
+    ],
+    ids=["slow", "errors", "good", "refused"],
+)
+async def test_a_bake_ends_as_soon_as_the_sources_that_prove_it_have_the_data(
+    truth: Release,
+    dirts: list[str],
+    verdict: str,
+    ended_after: tuple[float, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments: list[float] = []
+
+    async def until(moment: float) -> None:
+        moments.append(moment)
+
+    async def weigh(_: Any, decision: Decision) -> Decision:
+        return decision
+
+    policy = load_policy("release.yaml")
+    metrics = {key: policy.metrics[key] for key in ("error_rate", "latency_p95")}
+    names = ("release_id", "ledger_conn_id", "gcp_conn_id", "promql_conn_id")
+    trigger = BakeTrigger(
+        phase="canary", bake_round=1, started_at="1970-01-01T00:00:00+00:00", **dict.fromkeys(names, "x")
+    )
+    service = SimpleNamespace(names={"production": "web"}, revisions={"production": CANARY})
+    release: Any = SimpleNamespace(
+        policy=policy.model_copy(update={"metrics": metrics}), plan=SimpleNamespace(progressive=service)
+    )
+    door = Served(truth, [KINDS[name] for name in dirts])
+    monkeypatch.setattr(promql, "PromQLHook", lambda **_: door)
+    monkeypatch.setattr(bake, "_until", until)
+    monkeypatch.setattr(bake, "stable_revision", lambda *_: STABLE)
+    monkeypatch.setattr(ForeignChanges, "weigh", weigh)
+
+    decision, record = await trigger._bake(release)
+    assert decision.verdict == verdict, decision.reason
+    soonest, latest = ended_after
+    assert soonest <= moments[-1] <= latest
+    assert replay(record, release.policy).differences(decision.as_payload()) == []
 
 
 class Down:
