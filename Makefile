@@ -1,7 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
 # compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
-.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill bench-analysis bench-evidence bench-traffic bench-schema bench-kpi
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-kpi
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -50,6 +50,9 @@ drill: setup ## Act on releases as people and bad luck do, take them back, print
 
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
 	@$(PY) -m pytest tests/chaos --quiet -m ""
+
+probe-google: setup ## Ask PROJECT=... in REGION=... what it does differently, with a service made for it
+	@$(PY) -m slipway probe-google $(PROJECT) $(REGION)
 
 bench-analysis: setup ## Compare the analysis with its peers' on the same simulated traffic
 	@$(PY) -m bench.analysis

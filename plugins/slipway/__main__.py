@@ -31,6 +31,7 @@ COMMANDS = (
     "define-collections",
     "describe-ledger",
     "lint-migrations",
+    "probe-google",
 )
 
 
