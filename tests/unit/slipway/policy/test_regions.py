@@ -92,6 +92,25 @@ def test_with_several_regions_every_query_is_of_one() -> None:
     assert parse_policy(one, source="x.yaml").regions == ("us-central1",)
 
 
+def test_with_several_regions_each_is_asked_at_a_url_of_its_own() -> None:
+    made = document(REGIONS)
+    made["services"]["backend"]["url"] = "https://app.example.com"
+    refused(
+        made, "services.backend.url=https://app.example.com: production has 3 regions, each asked by itself"
+    )
+    made["services"]["backend"]["url"] = "https://$location.example.com"
+    assert parse_policy(made, source="x.yaml").services["backend"].url is not None
+    one = document(["us-central1"])
+    one["services"]["backend"]["url"] = "https://app.example.com"
+    assert parse_policy(one, source="x.yaml").region == "us-central1"
+
+
+def test_an_identity_token_goes_to_no_url_in_clear() -> None:
+    made = document(["us-central1"])
+    made["services"]["backend"] |= {"url": "http://app.example.com", "requires_identity": True}
+    refused(made, "services.backend: url=http://app.example.com: must be https:// where requires_identity is")
+
+
 def test_the_load_balancer_names_services_of_the_policy() -> None:
     made = document() | {"load_balancer": {"backend_services": {"bakend": "netra-backend"}}}
     refused(made, "load_balancer.backend_services: bakend is not one of backend, auth, frontend")
