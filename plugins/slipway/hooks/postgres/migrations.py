@@ -22,6 +22,7 @@ from yoyo import read_migrations as read_files
 
 from slipway.exceptions import MigrationFailed, MigrationInvalid
 from slipway.hooks.postgres.backfill import Backfill, BackfillProgress
+from slipway.hooks.postgres.pooler import require_own_session
 from slipway.hooks.postgres.session import (
     DatabaseIdentity,
     MigrationSession,
@@ -61,6 +62,19 @@ class SchemaHook(BaseHook):
                 if identity is not None:
                     require_identity(connection, identity)
                 return read_applied(connection)
+        except psycopg.Error as error:
+            raise MigrationFailed(f"connection {self.postgres_conn_id}: {_in_one_line(error)}") from error
+
+    def require_own_session(self) -> None:
+        """Refuse a connection through a pooler that gives each transaction another session.
+
+        :raises MigrationFailed: naming the pooler's address, or when the database cannot be read.
+        """
+        try:
+            connection: Any = self._postgres.get_conn()
+            connection.autocommit = True
+            with closing(connection):
+                require_own_session(self._postgres, connection)
         except psycopg.Error as error:
             raise MigrationFailed(f"connection {self.postgres_conn_id}: {_in_one_line(error)}") from error
 

@@ -16,6 +16,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
 from slipway.exceptions import MigrationFailed, WrongDatabase
+from slipway.hooks.postgres.pooler import require_own_session
 from slipway.policy.migrations import Pace
 from slipway.schema.contract import Migration, Versions
 from slipway.schema.plan import AppliedMigration
@@ -141,12 +142,14 @@ def migration_session(
     :param pace: how much the session may stand in the way.
     :param identity: whose database it has to be.
     :return: the session.
-    :raises MigrationFailed: when another migration holds the lock for too long.
+    :raises MigrationFailed: when another migration holds the lock for too long, or a pooler gives each
+        transaction another session.
     :raises WrongDatabase: when the database is another one's.
     """
     backend = Backend(hook)
     try:
         session = MigrationSession(backend, pace)
+        require_own_session(hook, session.connection)
         session.set(application_name=APPLICATION)
         if session.connection.info.server_version >= _NOTICES_A_GONE_CLIENT:
             session.set(client_connection_check_interval="1s")

@@ -1,0 +1,1 @@
+SELECT set_config('slipway.session', %(token)s, false)
