@@ -19,11 +19,16 @@ from slipway.release.schema import (
     due_now,
     identity_of,
     migrations_directory,
+    names_in,
+    recorded,
+    require_free,
+    require_migratable,
     require_rehearsed_catalog,
     sound_catalog,
     touched,
 )
 from slipway.release.serving_versions import stable_versions
+from slipway.schema.contract import read_migrations
 from slipway.schema.lint import lint_commands
 
 if TYPE_CHECKING:
@@ -47,6 +52,7 @@ class CheckSchemaOperator(PreflightOperator):
     :raises MigrationInvalid: when a migration may not be applied as written.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
     :raises WrongDatabase: when the connection leads to another database.
+    :raises MigrationFailed: when the connection goes through a pooler in transaction mode.
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the way forward.
     """
 
@@ -57,6 +63,7 @@ class CheckSchemaOperator(PreflightOperator):
         request = self.request()
         plan, policy = request.plan, request.policy
         hook = SchemaHook(policy.environments["production"].database.connection)
+        hook.require_own_session()
         stable = stable_versions(policy, self.cloud_run, self.ledger)
         schema = due_now(
             policy,
@@ -110,14 +117,7 @@ class CheckDatabaseOperator(SchemaOperator):
         state = DatabaseStateHook(environment.database.connection)
         due = self.due(release, self.schema_hook(release).applied()).due
         tables = touched(sorted(state.catalog()), due)
-        holders = state.long_transactions(
-            tables, older_than_seconds=release.policy.migrations.long_transaction_seconds
-        )
-        if holders:
-            raise DatabaseNotReady(
-                f"database of {self.environment}: {'; '.join(map(str, holders))}; a migration would wait for "
-                "it: let it end, or end it, then try again"
-            )
+        require_free(release.policy, self.environment, state, tables)
         found = {
             "due": [migration.name for migration in due],
             "tables": tables,
@@ -169,6 +169,8 @@ class MigrateSchemaOperator(SchemaOperator):
         policy, hook = release.policy, self.schema_hook(release)
         identity = identity_of(policy, self.environment)
         plan = self.due(release, hook.applied(identity))
+        for line in require_migratable(policy, self.environment, plan.due, self._rehearsed(release)):
+            self.log.warning("Production was changed since the backup, and not by a release: %s", line)
         applied = hook.migrate(
             migrations_directory(policy),
             pace=policy.migrations.pace,
@@ -189,17 +191,24 @@ class MigrateSchemaOperator(SchemaOperator):
     def _verify(self, release: Release) -> None:
         """Compare what production's migrations left with their rehearsal; staging's are not rehearsed."""
         connection = release.policy.environments[self.environment].database.connection
-        catalog = sound_catalog(connection)
-        if self.environment == "production":
-            rehearsed = self.ledger.get(release.release_id, MigrationsRehearsed, environment="production")
-            if rehearsed is None or rehearsed.catalog is None:
-                raise DatabaseNotReady(
-                    f"release {release.release_id}: no rehearsal is on record to compare production with; "
-                    "rehearse the migrations first"
-                )
-            require_rehearsed_catalog(
-                {name: table.model_dump() for name, table in rehearsed.catalog.items()}, catalog
+        rehearsed = self._rehearsed(release)
+        if self.environment == "production" and (rehearsed is None or rehearsed.catalog is None):
+            raise DatabaseNotReady(
+                f"release {release.release_id}: no rehearsal is on record to compare production with; "
+                "rehearse the migrations first"
             )
+        before = None if rehearsed is None else rehearsed.before
+        named = names_in(read_migrations(migrations_directory(release.policy)))
+        catalog = sound_catalog(connection, None if before is None else named)
+        if rehearsed is not None:
+            require_rehearsed_catalog(
+                recorded(rehearsed.catalog), catalog, None if before is None else recorded(before)
+            )
+
+    def _rehearsed(self, release: Release) -> MigrationsRehearsed | None:
+        if self.environment != "production":
+            return None
+        return self.ledger.get(release.release_id, MigrationsRehearsed, environment="production")
 
     def _report(self, release: Release, progress: BackfillProgress) -> None:
         passed = max((percent for percent in REPORT_PERCENTS if percent <= progress.percent), default=0)

@@ -8,10 +8,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from slipway.ledger.entries import CatalogTable, DatabaseBackedUp, MigrationsRehearsed
-from slipway.release.schema import identity_of, migrations_directory, require_same, sound_catalog
+from slipway.release.schema import (
+    identity_of,
+    migrations_directory,
+    names_in,
+    require_same,
+    sound_catalog,
+)
+from slipway.schema.contract import read_migrations
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
+    from slipway.schema.catalog import Catalog
     from slipway.schema.plan import AppliedMigration
 
 
@@ -39,6 +47,7 @@ def rehearse(
     require_same(
         restored, backup.rows_before, backup.rows_after, tolerance_percent=rehearsal.row_tolerance_percent
     )
+    before = DatabaseStateHook(rehearsal.connection).catalog()
     hook = SchemaHook(rehearsal.connection)
     names = due(hook.applied())
     began = time.monotonic()
@@ -49,7 +58,8 @@ def rehearse(
         only=names,
     )
     seconds = round(time.monotonic() - began, 3)
-    catalog = sound_catalog(rehearsal.connection)
+    named = names_in(read_migrations(migrations_directory(release.policy)))
+    catalog = sound_catalog(rehearsal.connection, named)
     return MigrationsRehearsed(
         environment=backup.environment,
         backup=backup.backup,
@@ -57,5 +67,10 @@ def rehearse(
         rows=restored,
         rehearsed=tuple(rehearsed),
         seconds=seconds,
-        catalog={name: CatalogTable.model_validate(asdict(table)) for name, table in catalog.items()},
+        before=_recorded(before),
+        catalog=_recorded(catalog),
     )
+
+
+def _recorded(catalog: Catalog) -> dict[str, CatalogTable]:
+    return {name: CatalogTable.model_validate(asdict(table)) for name, table in catalog.items()}

@@ -118,6 +118,7 @@ class MigrationsRehearsed(DatabaseEntry):
     :param rehearsed: names of the migrations.
     :param seconds: how long the migrations took.
     :param catalog: by table, what the migrations left; None for what was recorded before it was kept.
+    :param before: by table, what the backup had before them; None likewise.
     """
 
     KEY: ClassVar[str] = "rehearsed/{environment}"
@@ -129,6 +130,7 @@ class MigrationsRehearsed(DatabaseEntry):
     rehearsed: tuple[str, ...]
     seconds: float
     catalog: Mapping[str, CatalogTable] | None = None
+    before: Mapping[str, CatalogTable] | None = None
 
     @property
     def sentence(self) -> str:

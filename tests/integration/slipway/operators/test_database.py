@@ -154,3 +154,30 @@ def test_a_connection_to_another_database_is_refused(product: Product, release: 
         check_schema(product, release)
     with pytest.raises(WrongDatabase, match="has no table users"):
         run(product, MigrateSchemaOperator)
+
+
+def test_what_other_people_made_since_the_backup_fails_nothing_after_production_was_migrated(
+    product: Product, release: Release, uri: str
+) -> None:
+    run(product, BackUpDatabaseOperator)
+    run(product, RehearseMigrationsOperator)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE INDEX idx_of_somebody ON users (id)")
+        connection.execute("CREATE TABLE table_of_somebody (id int)")
+    assert run(product, MigrateSchemaOperator) == ALL
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE INDEX another_of_somebody ON token_usage_tracking (cost_usd)")
+    assert run(product, MigrateSchemaOperator) == []
+
+
+def test_what_somebody_made_under_a_name_of_the_migrations_is_refused_before_production_is_migrated(
+    product: Product, release: Release, uri: str
+) -> None:
+    run(product, BackUpDatabaseOperator)
+    run(product, RehearseMigrationsOperator)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE TABLE token_price (id int)")
+    with pytest.raises(SchemaUnexpected, match="was not migrated: table token_price: is there"):
+        run(product, MigrateSchemaOperator)
+    with psycopg.connect(uri) as connection:
+        assert connection.execute("SELECT to_regclass('token_usage_tracking')").fetchone() == (None,)

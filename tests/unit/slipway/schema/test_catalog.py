@@ -6,7 +6,12 @@ from dataclasses import asdict
 
 import pytest
 from slipway.exceptions import SchemaUnexpected
-from slipway.release.schema import require_rehearsed_catalog, require_sound_catalog
+from slipway.release.schema import (
+    RecordedCatalog,
+    require_rehearsed_catalog,
+    require_sound_catalog,
+    require_unclaimed_catalog,
+)
 from slipway.schema.catalog import Table, differences, invalid_indexes
 
 
@@ -49,3 +54,66 @@ def test_a_catalog_on_record_is_compared_as_it_was() -> None:
     require_rehearsed_catalog(rehearsed, {"usage": table()})
     with pytest.raises(SchemaUnexpected, match=r"table usage: is missing; undo what was changed beside"):
         require_rehearsed_catalog(rehearsed, {})
+
+
+def migrated() -> Table:
+    """The table after migrations that add a column and an index."""
+    left = table()
+    left.columns["saved"] = "integer"
+    left.indexes["idx_saved"] = "btree (saved)"
+    return left
+
+
+BEFORE: RecordedCatalog = {"usage": asdict(table())}
+AFTER: RecordedCatalog = {"usage": asdict(migrated()), "price": asdict(Table(columns={"model": "text"}))}
+
+
+def test_what_other_people_changed_is_noted_before_and_fails_nothing_after() -> None:
+    found = table()
+    found.indexes["idx_of_somebody"] = "btree (id) invalid"
+    del found.constraints["positive"]
+    noted = require_unclaimed_catalog(BEFORE, AFTER, {"usage": found, "view_of_somebody": Table()})
+    assert len(noted) == 2
+    assert "idx_of_somebody" in noted[0]
+    after = migrated()
+    after.indexes["idx_of_somebody"] = "btree (id) invalid"
+    del after.constraints["positive"]
+    there = {"usage": after, "price": Table(columns={"model": "text"})}
+    require_rehearsed_catalog(AFTER, there, BEFORE)
+    require_sound_catalog(there, {"idx_saved"})
+    with pytest.raises(SchemaUnexpected, match=r"usage\.indexes\.idx_of_somebody"):
+        require_rehearsed_catalog(AFTER, there)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "definition"),
+    [("columns", "saved", "text"), ("indexes", "idx_saved", "hash (saved)")],
+)
+def test_what_somebody_made_under_a_name_of_the_migrations_is_refused_before(
+    part: str, name: str, definition: str
+) -> None:
+    found = table()
+    getattr(found, part)[name] = definition
+    with pytest.raises(SchemaUnexpected, match=rf"was not migrated: usage\.{part}\.{name}: is '"):
+        require_unclaimed_catalog(BEFORE, AFTER, {"usage": found})
+
+
+def test_a_table_that_the_migrations_create_must_not_be_there() -> None:
+    with pytest.raises(SchemaUnexpected, match="table price: is there"):
+        require_unclaimed_catalog(BEFORE, AFTER, {"usage": table(), "price": Table()})
+
+
+def test_an_index_that_an_earlier_try_left_half_built_is_no_reason_to_refuse() -> None:
+    found = table()
+    found.indexes["idx_saved"] = "btree (saved) invalid"
+    require_unclaimed_catalog(BEFORE, AFTER, {"usage": found})
+
+
+def test_what_the_migrations_change_must_be_as_in_the_rehearsal() -> None:
+    there = {"usage": table(), "price": Table(columns={"model": "text"})}
+    with pytest.raises(SchemaUnexpected, match=r"usage\.columns\.saved: is missing"):
+        require_rehearsed_catalog(AFTER, there, BEFORE)
+    with pytest.raises(SchemaUnexpected, match="table price: is missing"):
+        require_rehearsed_catalog(AFTER, {"usage": migrated()}, BEFORE)
+    with pytest.raises(SchemaUnexpected, match=r"idx_saved: btree \(saved\) invalid"):
+        require_sound_catalog({"usage": Table(indexes={"idx_saved": "btree (saved) invalid"})}, {"idx_saved"})
