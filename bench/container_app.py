@@ -13,6 +13,7 @@ import uvicorn
 
 REVISION = os.environ.get("K_REVISION", "")
 REGISTRY = prometheus_client.CollectorRegistry()
+prometheus_client.ProcessCollector(registry=REGISTRY)
 REQUESTS = prometheus_client.Counter("app_requests", "Requests served.", ["path"], registry=REGISTRY)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import tempfile
@@ -141,7 +142,12 @@ def _download(downloads: Path) -> None:
         package = next(work.glob("prometheus_*.deb"))
         _run(["dpkg", "-x", str(package), str(work / "prometheus")], work)
         # The rename comes last: what is in place is complete.
-        (work / "prometheus").replace(downloads / "prometheus")
+        try:
+            (work / "prometheus").rename(downloads / "prometheus")
+        except OSError as error:
+            # Another process has been faster.
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -97,6 +97,27 @@ def test_download_works_without_the_system_s_package_lists(
     assert [entry.name for entry in tmp_path.iterdir()] == ["prometheus"]
 
 
+def test_two_downloads_at_once_are_both_content_with_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Path("prometheus", "usr", "bin", "prometheus")
+
+    def unpack(command: list[str], folder: Path) -> None:
+        """Do what the commands do, a moment after another process has done it."""
+        if "download" in command:
+            (folder / "prometheus_2.deb").touch()
+        if command[0] == "dpkg":
+            for place, text in ((tmp_path, "the other's"), (folder, "own")):
+                (place / kept).parent.mkdir(parents=True)
+                (place / kept).write_text(text)
+
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "prometheus" else name)
+    monkeypatch.setattr(prometheus, "_run", unpack)
+    assert prometheus.executable(tmp_path) == tmp_path / kept
+    assert (tmp_path / kept).read_text() == "the other's"
+    assert list(tmp_path.iterdir()) == [tmp_path / "prometheus"]
+
+
 def test_a_machine_without_package_tools_gets_the_names_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
