@@ -106,8 +106,11 @@ class CounterSeries:
         if fall is None:
             return self._rise(value, at) if value >= self._counted_to else self._fallen(value, at)
         fall.readings += 1
-        if value >= fall.high and (fall.is_dip or self._is_back(fall, value, at)):
-            return self._back(fall, value, at)
+        if value >= fall.high:
+            if fall.is_dip or self._is_back(fall, value, at):
+                return self._back(fall, value, at)
+            self._fall = None
+            return self._rise(value, at)
         if fall.is_dip and value >= _KEPT * fall.high:
             return self._stay_below(fall, value, at)
         if value < self._counted_to:

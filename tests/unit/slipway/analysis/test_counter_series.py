@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from slipway.analysis.counter_series import CounterSeries, is_possible
 
 SECONDS = 15
@@ -71,3 +73,14 @@ def test_what_is_possible_follows_from_the_pace() -> None:
     assert is_possible(300, 15, 5)
     assert not is_possible(36_000, 15, 5)
     assert is_possible(5, 15, 0)
+
+
+def test_a_restart_that_rose_over_its_old_value_may_dip() -> None:
+    assert since_start(30, 70, 5, 75, 74, 150)[0] == [40, 5, 70, 0, 75]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(values=st.lists(st.one_of(st.integers(0, 200), st.integers(0, 10**6)), min_size=1, max_size=40))
+def test_no_readings_at_all_make_events_of_nothing(values: list[int]) -> None:
+    events, _ = since_start(*values)
+    assert all(0 <= count <= 2 * max(values) for count in events)

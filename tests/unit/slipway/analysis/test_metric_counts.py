@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from slipway.analysis.counts import Counts
 from slipway.analysis.metric_counts import MetricCounts
+from slipway.hooks.metrics.reader import queries
 from slipway.policy.release import load_policy
 
 METRICS = load_policy("release.yaml").metrics
+#: Up to three parts of a metric: a reading each.
+Parts = tuple[dict[str, float], dict[str, float], dict[str, float]]
 
 
 def slow(total: float, within: float) -> dict[str, dict[str, float]]:
@@ -160,3 +167,25 @@ def test_breaches_of_counters_that_are_none_still_count() -> None:
     ]
     assert sum(count.over_trigger for count in found) >= 3000
     assert not any(count.odd for count in found)
+
+
+part = st.dictionaries(
+    st.sampled_from(['n{instance="a"}', 'n{instance="b"}', 'n{instance="b",zone="z"}']),
+    st.one_of(st.integers(0, 300), st.sampled_from([10.0**6, math.inf, -1.0])),
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    arrived=st.lists(st.tuples(part, part, part), min_size=1, max_size=30),
+    key=st.sampled_from(sorted(METRICS)),
+)
+def test_whatever_arrives_becomes_counts_that_are_possible(arrived: list[Parts], key: str) -> None:
+    counts = MetricCounts(METRICS[key])
+    names = list(queries(METRICS[key]))
+    for number, parts in enumerate(arrived):
+        found = counts.since(dict(zip(names, parts, strict=False)), at=15 * number, pace=1)
+        if METRICS[key].kind != "level":
+            assert min(found.total, found.over_target, found.over_trigger) >= 0
+        if METRICS[key].kind in ("share", "quantile"):
+            assert found.is_possible
