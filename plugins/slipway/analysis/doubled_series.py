@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 #: A series of an answer: its labels and its value.
@@ -16,6 +17,8 @@ _COLLECTOR = re.compile(r"replica|collector|scraper|^(exported_)?prometheus|^mon
 _PROCESS = re.compile(r"instance|pod|container|host|node|^(job|task|pid|process|worker)$")
 #: A value that two counters have at the same time only by chance, and at how many readings in a row.
 _MANY, _READINGS = 50.0, 3
+#: So many series with one value are no pairs; comparing each with each would take the time of a check.
+_ALIKE = 50
 
 
 class DoubledSeries:
@@ -34,11 +37,13 @@ class DoubledSeries:
 
         :param series: the labels and the value of every series of one query and one revision.
         """
-        collected: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+        collected: dict[tuple[str, ...], list[Mapping[str, str]]] = defaultdict(list)
         for labels, _ in series:
-            collected[_written(_without_collector(labels))].append(labels)
-        for name, twice in collected.items():
+            kept = _without_collector(frozenset(labels))
+            collected[*kept, *(labels[name] for name in kept)].append(labels)
+        for twice in collected.values():
             if len(twice) > 1:
+                name = _written({name: twice[0][name] for name in _without_collector(frozenset(twice[0]))})
                 return f"{name} is counted {len(twice)} times, with {_differing(twice)}"
         same = {(_written(one), _written(two)): (one, two, value) for one, two, value in _same(series)}
         for pair in list(self._same):
@@ -55,25 +60,35 @@ class DoubledSeries:
 
 def _same(series: Sequence[Labelled]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str], float]]:
     """Yield the pairs of series that have the same value and differ in one label that is no process's."""
-    by_value: dict[float, list[Mapping[str, str]]] = defaultdict(list)
+    by_value: dict[tuple[float | str, ...], list[Mapping[str, str]]] = defaultdict(list)
     for labels, value in series:
         if value >= _MANY:
-            by_value[value].append(labels)
-    for value, alike in by_value.items():
+            process = _process_labels(frozenset(labels))
+            by_value[value, *process, *(labels[name] for name in process)].append(labels)
+    for (same, *_), alike in by_value.items():
+        if len(alike) > _ALIKE:
+            continue
         for one, two in combinations(alike, 2):
             differing = {name for name in one.keys() | two.keys() if one.get(name) != two.get(name)}
-            if len(differing) == 1 and not _PROCESS.search(differing.pop()):
-                yield one, two, value
+            if len(differing) == 1:
+                yield one, two, float(same)
 
 
-def _without_collector(labels: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the labels that name who collected a series."""
-    collector = {name for name in labels if _COLLECTOR.search(name)}
-    if "exported_instance" in labels:
+@lru_cache
+def _process_labels(names: frozenset[str]) -> tuple[str, ...]:
+    """Return the names of labels that say which process a series is of."""
+    return tuple(sorted(name for name in names if _PROCESS.search(name)))
+
+
+@lru_cache
+def _without_collector(names: frozenset[str]) -> tuple[str, ...]:
+    """Leave out the names of labels that say who collected a series."""
+    collector = {name for name in names if _COLLECTOR.search(name)}
+    if "exported_instance" in names:
         collector |= {"instance", "job"}
-    elif "instance" in labels:
+    elif "instance" in names:
         collector.add("job")
-    return {name: value for name, value in labels.items() if name not in collector}
+    return tuple(sorted(names - collector))
 
 
 def _written(labels: Mapping[str, str]) -> str:

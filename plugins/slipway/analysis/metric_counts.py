@@ -6,6 +6,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
 from statistics import median
 
 from slipway.analysis.counter_series import FEW, is_possible
@@ -146,6 +147,7 @@ class MetricCounts:
         )
 
 
+@lru_cache(maxsize=10_000)
 def _instance(name: str) -> tuple[str, ...]:
     """Leave out of a series' name what differs between the count and the buckets of one histogram."""
     return tuple(label[0] for label in _LABEL.finditer(name) if label[1] != "le")

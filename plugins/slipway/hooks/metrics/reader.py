@@ -6,6 +6,7 @@ import asyncio
 import string
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from slipway.analysis.counts import Counts, Reading
 from slipway.analysis.doubled_series import DoubledSeries, Labelled
@@ -40,6 +41,24 @@ def queries(metric: Metric) -> dict[str, str]:
     return {"over_trigger": metric.count}
 
 
+@dataclass(frozen=True)
+class _Arrived:
+    """What a query answers about one revision.
+
+    :param reading: value by the name of the series.
+    :param twice: how many series answer twice under the same labels.
+    :param doubled: what is counted twice; empty when nothing is.
+    """
+
+    reading: Reading
+    twice: int
+    doubled: str
+
+
+#: What a query answers about each revision, or why it does not.
+_Answer = dict[str, _Arrived] | SlipwayError
+
+
 class MetricReader:
     """Reads every metric of a policy for one service, and keeps the last reading.
 
@@ -69,7 +88,7 @@ class MetricReader:
             }
             for key, metric in metrics.items()
         }
-        self._doubled: dict[tuple[str, str, str], DoubledSeries] = defaultdict(DoubledSeries)
+        self._doubled: dict[tuple[str, str], DoubledSeries] = defaultdict(DoubledSeries)
         self._counts = {
             (revision, key): MetricCounts(metric) for revision in revisions for key, metric in metrics.items()
         }
@@ -98,49 +117,37 @@ class MetricReader:
                 of_metric[key] = self._count(key, revision, found, at)
         return counts
 
-    async def _answers(
-        self, by_metric: Mapping[str, Mapping[str, str]], at: float
-    ) -> dict[str, list[Sample] | SlipwayError]:
+    async def _answers(self, by_metric: Mapping[str, Mapping[str, str]], at: float) -> dict[str, _Answer]:
         """Ask every query once; an error stands in the place of its answer."""
         texts = sorted({text for parts in by_metric.values() for text in parts.values()})
-        return dict(
-            zip(texts, await asyncio.gather(*(self._answer(text, at) for text in texts)), strict=True)
-        )
+        answers = await asyncio.gather(*(self._answer(text, at) for text in texts))
+        return dict(zip(texts, answers, strict=True))
 
-    async def _answer(self, text: str, at: float) -> list[Sample] | SlipwayError:
+    async def _answer(self, text: str, at: float) -> _Answer:
         try:
-            return await self._hook.aquery(text, time=at)
+            samples = await self._hook.aquery(text, time=at)
         except (MetricsUnavailable, MetricsQueryInvalid) as error:
             return error
+        return {revision: self._arrived(text, revision, samples) for revision in self._revisions}
 
-    def _count(
-        self, key: str, revision: str, found: Mapping[str, list[Sample] | SlipwayError], at: float
-    ) -> Counts:
+    def _arrived(self, text: str, revision: str, samples: Sequence[Sample]) -> _Arrived:
+        series = labelled(samples, revision)
+        reading = {series_name(labels): value for labels, value in series}
+        return _Arrived(reading, len(series) - len(reading), self._doubled[revision, text].found(series))
+
+    def _count(self, key: str, revision: str, found: Mapping[str, _Answer], at: float) -> Counts:
         readings: dict[str, Reading] = {}
         for part, answer in found.items():
             if isinstance(answer, SlipwayError):
                 return Counts(unanswered=str(answer)[:_REASON])
-            readings[part] = reading = readings_of(answer, revision)
-            if (twice := len(_samples_of(answer, revision)) - len(reading)) > 0:
-                return Counts(unanswered=f"{twice} series of {key} answer twice under the same labels")
-            doubled = self._doubled[revision, key, part].found(labelled(answer, revision))
-            if doubled and isinstance(self._metrics[key], ShareMetric | QuantileMetric | BandMetric):
-                return Counts(odd=doubled)
+            arrived = answer[revision]
+            if arrived.twice:
+                return Counts(unanswered=f"{arrived.twice} series answer twice under the same labels")
+            if arrived.doubled and isinstance(self._metrics[key], ShareMetric | QuantileMetric | BandMetric):
+                return Counts(odd=arrived.doubled)
+            readings[part] = arrived.reading
         pace = max(self._counts[other, key].pace for other in self._revisions)
         return self._counts[revision, key].since(readings, at=at, pace=pace)
-
-
-def _samples_of(samples: Sequence[Sample], revision: str) -> list[Sample]:
-    return [sample for sample in samples if sample.labels.get("revision_name") == revision]
-
-
-def readings_of(samples: Sequence[Sample], revision: str) -> Reading:
-    """Return the value of each series of a revision, by the name of the series.
-
-    :param samples: the answer to a query.
-    :param revision: name of the revision.
-    """
-    return {series_name(sample.labels): sample.value for sample in _samples_of(samples, revision)}
 
 
 def labelled(samples: Sequence[Sample], revision: str) -> list[Labelled]:
@@ -149,7 +156,9 @@ def labelled(samples: Sequence[Sample], revision: str) -> list[Labelled]:
     :param samples: the answer to a query.
     :param revision: name of the revision.
     """
-    return [(sample.labels, sample.value) for sample in _samples_of(samples, revision)]
+    return [
+        (sample.labels, sample.value) for sample in samples if sample.labels.get("revision_name") == revision
+    ]
 
 
 def series_name(labels: Mapping[str, str]) -> str:

@@ -212,7 +212,7 @@ async def test_one_series_twice_in_an_answer_is_no_answer() -> None:
     found, door = metrics("memory"), Doubled()
     door.values[texts(found["memory"])["level"]] = {(CANARY, "a"): 0.5}
     canary, _ = await reader(door, found).read(at=0)
-    assert canary["memory"].unanswered == "1 series of memory answer twice under the same labels"
+    assert canary["memory"].unanswered == "1 series answer twice under the same labels"
 
 
 @pytest.mark.asyncio
