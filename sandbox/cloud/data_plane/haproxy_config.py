@@ -67,9 +67,24 @@ _TURNED_AWAY = """\
 """
 
 
+#: With session affinity a user's next request goes to the revision of the one before while that one has
+#: traffic, whatever the split ("Session affinity").
+_AFFINITY = """\
+  http-request set-var(txn.kept) req.cook(GAESA),map({map})
+  use_backend %[var(txn.kept)] if {{ var(txn.kept) -m found }}
+  http-after-response add-header Set-Cookie "GAESA=%[be_name]; Max-Age=2592000; Path=/; HttpOnly" \
+if !{{ var(txn.kept) -m found }} {{ be_name,map({map}) -m found }}
+"""
+
+
 def map_name(port: int) -> str:
     """File name of a port's map, which is also its name on the runtime socket."""
     return f"p{port}.map"
+
+
+def affinity_map_name(port: int) -> str:
+    """File name of a port's second map: revisions whose users stay on them, by the value of their cookie."""
+    return f"a{port}.map"
 
 
 def backend_name(slot: int) -> str:
@@ -102,6 +117,7 @@ def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
     )
     parts.extend(
         f"frontend p{port}\n  bind {host}:{port}\n{_RESERVED}"
+        f"{_AFFINITY.format(map=affinity_map_name(port))}"
         f"  use_backend %[rand(100),map({map_name(port)},{NOBODY})]\n"
         for port in ports
     )

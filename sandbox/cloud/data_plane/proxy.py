@@ -43,6 +43,7 @@ class DataPlane:
         self._slots: dict[str, int] = {}
         self._owners: dict[int, str] = {}
         self._splits: dict[int, dict[int, int]] = {}
+        self._kept: dict[int, frozenset[int]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def start(self, request_log: IO[bytes]) -> None:
@@ -53,7 +54,8 @@ class DataPlane:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         for port in self._ports:
-            (self._folder / haproxy_config.map_name(port)).write_text("")
+            for name in (haproxy_config.map_name(port), haproxy_config.affinity_map_name(port)):
+                (self._folder / name).write_text("")
         text = haproxy_config.render(HOST, self._ports, SLOTS, request_log.fileno())
         (self._folder / "haproxy.cfg").write_text(text)
         with self._log_path.open("ab") as log:
@@ -163,15 +165,28 @@ class DataPlane:
         """
         if self._splits.get(port, {}) == split:
             return False
-        name = haproxy_config.map_name(port)
+        await self._exchange(haproxy_config.map_name(port), haproxy_config.map_entries(split))
+        self._splits[port] = dict(split)
+        return True
+
+    async def keep_users(self, port: int, slots: frozenset[int]) -> None:
+        """Let a port's users stay on the slot that answered them before.
+
+        :param port: port on loopback.
+        :param slots: slots whose revision has session affinity, and traffic.
+        """
+        if self._kept.get(port, frozenset()) == slots:
+            return
+        names = [haproxy_config.backend_name(slot) for slot in sorted(slots)]
+        await self._exchange(haproxy_config.affinity_map_name(port), [f"{name} {name}" for name in names])
+        self._kept[port] = slots
+
+    async def _exchange(self, name: str, entries: list[str]) -> None:
         answer = await self._socket.run(f"prepare map {name}", expected=r"New version created: \d+")
         version = answer.rpartition(" ")[2]
-        entries = haproxy_config.map_entries(split)
         if entries:
             await self._socket.run(f"add map @{version} {name} <<\n" + "\n".join(entries) + "\n")
         await self._socket.run(f"commit map @{version} {name}")
-        self._splits[port] = dict(split)
-        return True
 
     async def lost_log_lines(self) -> int:
         """Request log lines that HAProxy had to drop since it started."""

@@ -222,6 +222,10 @@ class Reconciler:
 
     async def _apply_split(self, plan: RoutingPlan) -> None:
         slots = {self._slot(plan, revision): percent for revision, percent in plan.split.items()}
+        kept = plan.split.keys() & plan.keeping if plan.open else ()
+        await self._data_plane.keep_users(
+            self._urls.port(plan.service), frozenset(self._slot(plan, name) for name in kept)
+        )
         if await self._data_plane.split(self._urls.port(plan.service), slots if plan.open else {CLOSED: 100}):
             self._traffic_log.record(ServiceName.parse(plan.service), plan.split)
             _log.info("%s: traffic %s", plan.service, plan.split)
@@ -260,6 +264,7 @@ class Reconciler:
 
     async def _take_away(self, name: str) -> Failure | None:
         async with self._routing[name]:
+            await self._data_plane.keep_users(self._urls.port(name), frozenset())
             for tag in ["", *self._urls.tags(name)]:
                 await self._data_plane.split(self._urls.port(name, tag), {})
                 self._urls.release(name, tag)

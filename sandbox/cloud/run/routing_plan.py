@@ -45,6 +45,7 @@ class RoutingPlan:
 
     :param routes: one per traffic target, in the order given.
     :param generation: the service's generation it was made from.
+    :param keeping: revisions with session affinity.
     :param open: whether its URLs answer callers from outside Google's network.
     """
 
@@ -52,6 +53,7 @@ class RoutingPlan:
     generation: int
     routes: tuple[Route, ...]
     open: bool = True
+    keeping: frozenset[str] = frozenset()
 
     @property
     def split(self) -> dict[str, int]:
@@ -112,6 +114,7 @@ def plan(service: Any, revisions: Mapping[str, Any]) -> RoutingPlan:
         service.generation,
         tuple(routes),
         open=outside and not service.default_uri_disabled,
+        keeping=frozenset(route.revision for route in routes if revisions[route.revision].session_affinity),
     )
 
 

@@ -183,3 +183,25 @@ async def test_traffic_returns_to_a_stopped_revision(
         await asyncio.to_thread(clients.shift, service.name, to(a, 100))
         await asyncio.to_thread(wait_for, lambda: load.seen.by_revision[a] > 0, "requests to it")
     assert load.seen.errors == []
+
+
+def test_session_affinity_comes_before_the_split(clients: Clients, service_id: str) -> None:
+    """Users stay on their revision while it has traffic; who brings no cookie is drawn by the split."""
+    a, b = f"{service_id}-a", f"{service_id}-b"
+    template = clients.template(revision=a)
+    template.session_affinity = True
+    service = clients.create(service_id, template)
+    template.revision = b
+    template.containers[0].env = [run_v2.EnvVar(name="OTHER", value="1")]
+    clients.update(run_v2.Service(name=service.name, template=template, traffic=[to(a, 100)]))
+
+    def seen(client: httpx.Client) -> set[str]:
+        return {client.get("/").headers["x-slipway-revision"] for _ in range(30)}
+
+    with httpx.Client(base_url=service.uri) as user:
+        assert seen(user) == {a}
+        clients.shift(service.name, to(a, 10), to(b, 90))
+        assert seen(user) == {a}, "the user stays although nine of ten requests go elsewhere"
+        assert b in {httpx.get(service.uri).headers["x-slipway-revision"] for _ in range(30)}
+        clients.shift(service.name, to(b, 100))
+        assert seen(user) == {b}, "a revision without traffic keeps nobody"
