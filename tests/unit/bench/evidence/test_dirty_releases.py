@@ -33,7 +33,7 @@ def ended(release: Release, dirts: tuple[str, ...], seed: int) -> Ended:
     return asyncio.run(bake(short(), release, [KINDS[name] for name in dirts], seed=seed))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(dirts=kinds, seed=seeds)
 def test_a_good_release_is_promoted_or_the_reason_is_named(dirts: list[str], seed: int) -> None:
     made = ended(GOOD, tuple(dirts), seed)
@@ -41,7 +41,7 @@ def test_a_good_release_is_promoted_or_the_reason_is_named(dirts: list[str], see
     assert made.verdict is Verdict.PROMOTE or made.named
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(dirts=kinds, seed=seeds, release=st.sampled_from(BAD))
 def test_a_bad_release_is_rolled_back_in_time_or_the_reason_is_named(
     dirts: list[str], seed: int, release: Release
