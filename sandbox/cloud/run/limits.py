@@ -31,6 +31,7 @@ def check_labels(field: str, labels: Mapping[str, str]) -> None:
     """Check labels as Google's billing takes them.
 
     :param field: where they stand.
+    :param labels: the labels of a service or a template.
     :raises InvalidArgumentError: naming the first that is wrong.
     """
     if len(labels) > _LABELS:
@@ -48,6 +49,7 @@ def check_annotations(field: str, annotations: Mapping[str, str]) -> None:
     """Check annotations by Kubernetes' rules.
 
     :param field: where they stand.
+    :param annotations: the annotations of a service or a template.
     :raises InvalidArgumentError: naming the first that is wrong.
     """
     for key in annotations:
@@ -65,6 +67,7 @@ def check_annotations(field: str, annotations: Mapping[str, str]) -> None:
 def check_environment(variables: Iterable[Any]) -> None:
     """Check a container's environment.
 
+    :param variables: the variables of the container, as Google's messages.
     :raises InvalidArgumentError: naming the first variable that is wrong.
     """
     names = [variable.name for variable in variables]
@@ -92,6 +95,7 @@ def check_environment(variables: Iterable[Any]) -> None:
 def check_scaling(template: Any) -> None:
     """Check a template's instances, concurrency and request time-out.
 
+    :param template: the template of a revision.
     :raises InvalidArgumentError: naming the first that is wrong.
     """
     least, most = template.scaling.min_instance_count, template.scaling.max_instance_count
