@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.verdict import Decision, Verdict
-from slipway.exceptions import MetricsUnavailable, SlipwayError
+from slipway.exceptions import MetricsUnavailable
 from slipway.ledger.audit import audit, duration
 from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger, Release
@@ -184,11 +184,11 @@ class BakeTrigger(BaseTrigger):
             hook = CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
             ledger = Ledger(self.ledger_conn_id)
             changes = await asyncio.to_thread(restore_stable_traffic, release, hook, ledger)
-        except SlipwayError as error:
+        except Exception as error:
             self.log.exception(
                 "the emergency brake failed; the rollback group restores the traffic", release=self.release_id
             )
-            return {"error": str(error)}
+            return {"error": f"{type(error).__name__}: {error}"}
         moved = {name: change.model_dump(mode="json", exclude_none=True) for name, change in changes.items()}
         return {"changes": moved, "at": datetime.now(UTC).isoformat()}
 

@@ -142,3 +142,20 @@ async def test_a_source_that_is_down_is_no_answer_of_its_metrics(
     )
     assert record.rows[0][: len(row)] == row
     assert "503" in decision.reason
+
+
+@pytest.mark.asyncio
+async def test_a_brake_without_its_connection_is_reported_and_the_verdict_gets_through() -> None:
+    trigger = BakeTrigger(
+        release_id="v1-1-0-abcdef",
+        phase="canary",
+        bake_round=1,
+        started_at="2026-01-01T00:00:00+00:00",
+        ledger_conn_id="no_such_ledger",
+        gcp_conn_id="no_such_cloud",
+        promql_conn_id="no_such_metrics",
+    )
+    release: Any = SimpleNamespace(release_id="v1-1-0-abcdef", stable={"web": {"web-old": 100}})
+    braked = await trigger._brake(release)
+    assert list(braked) == ["error"]
+    assert "no_such" in braked["error"]
