@@ -21,6 +21,10 @@ OLDEST_PYTHON = (3, 11)
 _EXPECTED = (StartError, PrometheusMissingError, TimeoutError)
 
 
+class StartInterrupted(BaseException):
+    """SIGINT or SIGTERM came: no KeyboardInterrupt, by which an interpreter may end itself."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
@@ -69,7 +73,7 @@ def _up(settings: Settings, console: Console, *, airflow: bool) -> int:
     try:
         with display.shown():
             startup.up(settings, display, airflow=airflow)
-    except KeyboardInterrupt:
+    except StartInterrupted:
         _ignore_interrupts()
         console.print("Interrupted: ending what was started.")
         shutdown.down(settings)
@@ -109,7 +113,7 @@ def _down(settings: Settings, console: Console) -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise StartInterrupted
 
 
 def _ignore_interrupts() -> None:

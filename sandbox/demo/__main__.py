@@ -7,7 +7,7 @@ import time
 
 from rich.console import Console
 
-from sandbox.__main__ import INTERRUPTED
+from sandbox.__main__ import INTERRUPTED, StartInterrupted
 from sandbox.__main__ import main as sandbox
 from sandbox.demo import checks, story, summary
 from sandbox.demo.airflow_client import AirflowClient, RunTimeout
@@ -68,7 +68,7 @@ def main() -> int:
         summary.print_address(console, settings)
         with MemoryWatch(settings) as peak, AirflowClient(settings) as client:
             held = tell(console, settings, client, peak)
-    except KeyboardInterrupt:
+    except StartInterrupted:
         console.print("Interrupted: ending what was started.")
         sandbox(["down"])
         return INTERRUPTED
