@@ -1,8 +1,9 @@
-"""What every test may use: the shared servers, and a folder for the rollback records of the session."""
+"""What every test may use: the shared servers, a folder for rollback records, the questions to a person."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,3 +16,13 @@ def rollback_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLIPWAY_ROLLBACK_RECORDS", str(tmp_path_factory.mktemp("rollback_records")))
         yield
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a person is asked; who answers is Airflow's, so its form goes no further here."""
+    from slipway.release import asking
+
+    questions: list[dict[str, Any]] = []
+    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
+    return questions

@@ -43,9 +43,9 @@ class DoubledSeries:
             collected[*kept, *(labels[name] for name in kept)].append(labels)
         for twice in collected.values():
             if len(twice) > 1:
-                name = _written({name: twice[0][name] for name in _without_collector(frozenset(twice[0]))})
+                name = written({name: twice[0][name] for name in _without_collector(frozenset(twice[0]))})
                 return f"{name} is counted {len(twice)} times, with {_differing(twice)}"
-        same = {(_written(one), _written(two)): (one, two, value) for one, two, value in _same(series)}
+        same = {(written(one), written(two)): (one, two, value) for one, two, value in _same(series)}
         for pair in list(self._same):
             if pair not in same:
                 del self._same[pair]
@@ -54,7 +54,7 @@ class DoubledSeries:
             if not values or value > values[-1]:
                 values.append(value)
             if len(values) >= _READINGS:
-                return f"{_written(one)} is counted twice, with {_differing([one, two])}"
+                return f"{written(one)} is counted twice, with {_differing([one, two])}"
         return ""
 
 
@@ -91,7 +91,11 @@ def _without_collector(names: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(names - collector))
 
 
-def _written(labels: Mapping[str, str]) -> str:
+def written(labels: Mapping[str, str]) -> str:
+    """Write a series as PromQL does.
+
+    :param labels: of the series.
+    """
     shown = ",".join(f'{name}="{labels[name]}"' for name in sorted(labels) if name != "__name__")
     return f"{labels.get('__name__', '')}{{{shown}}}"
 

@@ -30,6 +30,14 @@ _MARGIN_SECONDS = 300
 class CloudSqlOperator(EnvironmentOperator):
     """Base of the operators that begin an operation of Cloud SQL and wait for it in the triggerer."""
 
+    def instance(self, release: Release) -> Instance:
+        """Return the instance of the environment.
+
+        :param release: whose policy names it.
+        """
+        environment = release.policy.environments[self.environment]
+        return Instance(environment.project_id, environment.database.instance)
+
     def defer_until_done(self, pending: Pending, instance: Instance, *, until: str, **kept: Any) -> NoReturn:
         """Wait for an operation, then go on with ``execute_complete``, which gets what is ``kept``.
 
@@ -84,14 +92,14 @@ class BackUpDatabaseOperator(CloudSqlOperator):
         :raises BackupFailed: when the backup failed, or was not made in time.
         """
         release = self.release(context)
-        require_done(event, self._instance(release), "back up")
+        require_done(event, self.instance(release), "back up")
         return self._go_on(release, until, counted)
 
     def _go_on(self, release: Release, until: str, counted: dict[str, Any]) -> str:
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
         from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
 
-        instance = self._instance(release)
+        instance = self.instance(release)
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
             backup = back_up(
                 cloud_sql,
@@ -114,10 +122,6 @@ class BackUpDatabaseOperator(CloudSqlOperator):
             ),
         )
         return backup
-
-    def _instance(self, release: Release) -> Instance:
-        environment = release.policy.environments[self.environment]
-        return Instance(environment.project_id, environment.database.instance)
 
 
 class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
@@ -144,7 +148,7 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
         :raises BackupFailed: when the restore failed, or was not done in time.
         """
         release = self.release(context)
-        require_done(event, self._instance(release), "restore the backup")
+        require_done(event, self._rehearsal(release), "restore the backup")
         if event["operation"] is None:
             self._restore(release, until)
         return self._rehearse(release)
@@ -152,18 +156,17 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
     def _restore(self, release: Release, until: str) -> NoReturn:
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
 
-        source = release.policy.environments[self.environment]
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
             pending = restore(
                 cloud_sql,
-                self._instance(release),
-                Instance(source.project_id, source.database.instance),
+                self._rehearsal(release),
+                self.instance(release),
                 self._taken(release).backup,
                 self.ledger.operations.of(
                     release.release_id, MigrationsRehearsed, environment=self.environment
                 ),
             )
-        self.defer_until_done(pending, self._instance(release), until=until)
+        self.defer_until_done(pending, self._rehearsal(release), until=until)
 
     def _rehearse(self, release: Release) -> list[str]:
         entry = rehearse(
@@ -181,6 +184,6 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
         return taken
 
     @staticmethod
-    def _instance(release: Release) -> Instance:
+    def _rehearsal(release: Release) -> Instance:
         staging = release.policy.environments["staging"]
         return Instance(staging.project_id, release.policy.migrations.rehearsal.instance)

@@ -66,13 +66,13 @@ class KeepDataOperator(CloudSqlOperator):
         :raises BackupFailed: when the backup failed, or was not made in time.
         """
         release = self.release(context)
-        require_done(event, _instance(release), "back up")
+        require_done(event, self.instance(release), "back up")
         return self._go_on(context, release, until)
 
     def _go_on(self, context: Context, release: Release, until: str) -> str:
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
 
-        run, instance = context["dag_run"].run_id, _instance(release)
+        run, instance = context["dag_run"].run_id, self.instance(release)
         orders = list(self.ledger.entries(release.release_id).of_kind(DataKept))
         kept = next((order for order in orders if order.run == run), None)
         if kept is not None:
@@ -193,7 +193,7 @@ class RestoreBackupOperator(CloudSqlOperator):
         found = record.get(BackupRestored)
         if found is not None:
             return found.instance
-        taken, new, source = backup_to_restore(release, record), self._new(release), _instance(release)
+        taken, new, source = backup_to_restore(release, record), self._new(release), self.instance(release)
         operations = self.ledger.operations
         restoring = operations.of(release.release_id, BackupRestored)
         creating = operations.of(release.release_id, BackupRestored, service="create")
@@ -219,9 +219,8 @@ class RestoreBackupOperator(CloudSqlOperator):
         self.notify_once(context, release, "backup_restored", subject, restored.sentence)
         return new.name
 
-    @staticmethod
-    def _new(release: Release) -> Instance:
-        source = _instance(release)
+    def _new(self, release: Release) -> Instance:
+        source = self.instance(release)
         return Instance(source.project_id, f"{source.name}-{release.release_id}")
 
 
@@ -256,8 +255,3 @@ def _is_interrupted(operator: ReleaseOperator, release: Release) -> bool:
     """Whether an earlier run was stopped between the last backward file and its record."""
     record = operator.ledger.entries(release.release_id)
     return record.get(DatabaseRollbackConfirmed) is not None and record.get(DatabaseRolledBack) is None
-
-
-def _instance(release: Release) -> Instance:
-    production = release.policy.environments["production"]
-    return Instance(production.project_id, production.database.instance)

@@ -188,16 +188,17 @@ def require_unclaimed_catalog(
     :raises SchemaUnexpected: with everything that others changed and the migrations change too.
     """
     was, ours = _tables(before), changes(_tables(before), _tables(rehearsed))
+    others, claimed = differences(was, catalog), differences(was, catalog, ours)
     clashes = [f"table {name}: is there" for name in sorted((rehearsed.keys() - was.keys()) & catalog.keys())]
     # A half-built index of an earlier try is dropped and built anew.
-    clashes += [line for line in differences(was, catalog, ours) if " invalid'" not in line]
+    clashes += [line for line in claimed if " invalid'" not in line]
     if clashes:
         raise SchemaUnexpected(
             "production was changed since the backup where its migrations change it, and was not migrated: "
             f"{'; '.join(clashes)} (the rehearsal: as it was in the backup); undo that, or start a release "
             "that rehearses it"
         )
-    return [line for line in differences(was, catalog) if line not in differences(was, catalog, ours)]
+    return [line for line in others if line not in claimed]
 
 
 def require_rehearsed_catalog(

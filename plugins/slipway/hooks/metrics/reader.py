@@ -9,14 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.analysis.counts import Counts, Reading
-from slipway.analysis.doubled_series import DoubledSeries, Labelled
+from slipway.analysis.doubled_series import DoubledSeries, Labelled, written
 from slipway.analysis.metric_counts import MetricCounts
 from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable, SlipwayError
 from slipway.hooks.metrics.bucket_edges import bucket_query
 from slipway.hooks.metrics.promql import PromQLHook, Sample
 from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
 
-_ASKED_FOR = frozenset({"__name__", "monitored_resource", "revision_name", "service_name"})
+_ASKED_FOR = frozenset({"monitored_resource", "revision_name", "service_name"})
 #: Longest reason that is kept of a query that was not answered.
 _REASON = 300
 
@@ -166,5 +166,4 @@ def series_name(labels: Mapping[str, str]) -> str:
 
     :param labels: of the series.
     """
-    shown = ",".join(f'{name}="{labels[name]}"' for name in sorted(labels.keys() - _ASKED_FOR))
-    return f"{labels.get('__name__', '')}{{{shown}}}"
+    return written({name: value for name, value in labels.items() if name not in _ASKED_FOR})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from slipway.exceptions import RequestRefused, ServiceNotFound, SlipwayError
+from slipway.exceptions import ServiceNotFound, SlipwayError
 from slipway.ledger.entries import ReleaseOpened, SplitChange, TargetRecord
 from slipway.release.address import service_address
 from slipway.release.rollback.target import read_target
@@ -88,7 +88,7 @@ def read_whole(
         address = service_address(release.policy, name)
         try:
             found[name] = read_target(hook, secrets, address, release=release.release_id).as_record()
-        except (RequestRefused, SlipwayError) as error:
+        except SlipwayError as error:
             wrong.append(str(error))
             continue
         wrong += found[name].findings

@@ -17,7 +17,6 @@ from slipway.ledger.entries import ReleaseOpened, RollbackOverridden, RollbackRe
 from slipway.operators.reconcile import ReconcileReleaseOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.policy.release import load_policy
-from slipway.release import asking
 from slipway.release.rollback.refused import ALL_THE_SAME, LEAVE
 from slipway.release.schema import identity_of
 from slipway.triggers.bake import BakeTrigger
@@ -46,14 +45,6 @@ def uri(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         connection.execute("CREATE TABLE users (id int, old int)")
     return found
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What a person is asked; who answers is Airflow's, so its form goes no further here."""
-    questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
-    return questions
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ from slipway.operators.rollback_database import (
     RollBackDatabaseOperator,
 )
 from slipway.policy.release import load_policy
-from slipway.release import asking
 from slipway.release.rollback import database
 from slipway.release.rollback.confirming import LEAVE_SCHEMA, UNDO
 from slipway.release.rollback.database import BackwardStep
@@ -60,14 +59,6 @@ def uri(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     with psycopg.connect(found, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id int)")
     return found
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What a person is asked."""
-    questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
-    return questions
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ from slipway.operators.approval import APPROVE, REJECT, ApproveProductionOperato
 from slipway.operators.gates import PreparationGateOperator
 from slipway.policy.checklist import CHECKED_FIRST, ITEMS
 from slipway.policy.release import Policy, load_policy
-from slipway.release import asking
 
 from tests.fake_ledger import BEGAN, FakeLedger
 from tests.fake_task_state import FakeTaskState
@@ -82,14 +81,6 @@ def context() -> Any:
     """The context of the task, in all of its tries."""
     CONTEXT.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
     return CONTEXT
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What a person is asked."""
-    questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
-    return questions
 
 
 def operator(policy: Policy = ASKING, **items: ChecklistItemChecked) -> Asking:

@@ -15,7 +15,7 @@ from slipway.ledger.entries import BakeAnswered, ChangeSettled, GateDecided, Tra
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
 from slipway.policy.release import load_policy
-from slipway.release import asking, bake, undecided
+from slipway.release import bake, undecided
 from slipway.release.undecided import ADOPT, BAKE_ON, RESTORE, ROLL_BACK
 from slipway.sensors.bake import BakeSensor
 
@@ -47,12 +47,10 @@ class Frozen(BakeSensor):
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What a person is asked."""
-    questions: list[dict[str, Any]] = []
-    monkeypatch.setattr(asking, "upsert_hitl_detail", lambda **question: questions.append(question))
+def asked(asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a person is asked, of a service that has a stable revision."""
     monkeypatch.setattr(bake, "stable_revision", lambda *_: "stable")
-    return questions
+    return asked
 
 
 @pytest.fixture
