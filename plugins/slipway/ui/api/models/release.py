@@ -1,0 +1,158 @@
+"""A release in one answer: how it stands, where the traffic is, why, and what can be done now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from slipway.ui.api.models.base import Answer, State, StepName, StepState, VerdictName
+from slipway.ui.api.models.evidence import BakeEvidence
+from slipway.ui.api.models.traffic import ServiceTraffic
+
+
+class Waiting(Answer):
+    """A person that the release waits for.
+
+    :param subject: the question in one line.
+    :param body: Markdown: the evidence, and what each answer does.
+    :param options: the answers.
+    :param for_whom: names of who may answer; empty for whoever may edit the run in Airflow.
+    :param since: when it was asked.
+    :param until: when the safe answer applies by itself; None where that is not known.
+    :param safe_option: the answer that applies then.
+    :param task_id: Airflow task that asks.
+    """
+
+    subject: str
+    body: str
+    options: tuple[str, ...]
+    for_whom: tuple[str, ...]
+    since: datetime | None
+    until: datetime | None
+    safe_option: str | None
+    task_id: str
+
+
+class Standing(Answer):
+    """How it stands.
+
+    :param state: the state.
+    :param summary: one line: how it stands, or how it ended and why.
+    :param reason: why it is so: the reason of the last decision; empty while nothing is decided.
+    :param asked_by: who asked for the release.
+    :param asked_because: why, in the words of who asked.
+    :param opened_at: when the release was opened.
+    :param ended_at: when it ended; None while it is open.
+    :param phase: the phase that it is in, or ended in; None before the first one.
+    :param phase_ends_at: when the bake of the phase may be promoted at the earliest, or the question times
+        out; None when no time runs.
+    :param phase_deadline: when the bake ends at the latest; None when no bake runs.
+    :param seconds_left: seconds until ``phase_ends_at`` at ``now``, at least 0; None when no time runs.
+    :param waiting: the question that is open; None when nobody is waited for.
+    """
+
+    state: State
+    summary: str
+    reason: str
+    asked_by: str
+    asked_because: str | None
+    opened_at: datetime
+    ended_at: datetime | None
+    phase: StepName | None
+    phase_ends_at: datetime | None
+    phase_deadline: datetime | None
+    seconds_left: float | None
+    waiting: Waiting | None
+
+
+class StepGate(Answer):
+    """The gate at the end of a phase.
+
+    :param verdict: what it decided.
+    :param reason: one line: why.
+    :param decided_at: when.
+    :param decided_by: the person, or ``evidence``.
+    """
+
+    verdict: VerdictName
+    reason: str
+    decided_at: datetime
+    decided_by: str
+
+
+class Step(Answer):
+    """A phase of the release, for the stepper.
+
+    :param phase: the phase.
+    :param title: as people read it.
+    :param state: how it stands.
+    :param traffic_percent: share of the traffic that the phase gives the new revision, in percent; None for a
+        phase before production.
+    :param began_at: when it began; None when it did not.
+    :param ended_at: when its gate decided; None while it runs.
+    :param gate: what its gate decided; None while it has not.
+    :param group_url: the phase's task group in Airflow, from the root of the web server.
+    """
+
+    phase: StepName
+    title: str
+    state: StepState
+    traffic_percent: int | None
+    began_at: datetime | None
+    ended_at: datetime | None
+    gate: StepGate | None
+    group_url: str
+
+
+class Action(Answer):
+    """Something that the signed-in user may do now, in Airflow's own form.
+
+    :param name: for machines: ``answer``, ``roll_back``, ``release_again``, ``open_run``, ``open_release``.
+    :param label: on the button.
+    :param does: one sentence: what it will do.
+    :param url: Airflow's page with its form filled in, from the root of the web server.
+    :param weight: ``primary`` is the next thing to do, ``danger`` changes production's traffic back.
+    """
+
+    name: str
+    label: str
+    does: str
+    url: str
+    weight: Literal["primary", "danger", "plain"]
+
+
+class ReleaseNow(Answer):
+    """Everything for the four questions. Its ETag leaves ``now`` and ``seconds_left`` out of account.
+
+    :param now: moment of the answer by the server's clock.
+    :param live: whether it may still change by itself, so that it is worth asking again.
+    :param poll_seconds: how long to wait before asking again, in seconds.
+    :param id: the release.
+    :param version: the version that is released.
+    :param region: production region; None where it is not known.
+    :param services: Cloud Run services of production that are released.
+    :param policy: name of the product's policy.
+    :param run_id: Airflow run that carries it out.
+    :param run_url: the run in Airflow, from the root of the web server.
+    :param standing: how it stands.
+    :param steps: the phases in their order.
+    :param traffic: per production service; the one whose evidence decides comes first.
+    :param evidence: of the bake that runs or was the last; None before the first check.
+    :param actions: what the signed-in user may do now, the next thing first.
+    """
+
+    now: datetime
+    live: bool
+    poll_seconds: float
+    id: str
+    version: str
+    region: str | None
+    services: tuple[str, ...]
+    policy: str
+    run_id: str
+    run_url: str
+    standing: Standing
+    steps: tuple[Step, ...]
+    traffic: tuple[ServiceTraffic, ...]
+    evidence: BakeEvidence | None
+    actions: tuple[Action, ...]
