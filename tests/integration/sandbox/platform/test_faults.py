@@ -142,7 +142,7 @@ def test_late_events(start_backend: StartBackend, new_user: NewUser) -> None:
     before = service.metric("websocket_event_latency_seconds_count")
     events = _watch(new_user(service), requests=2)
     assert [event["type"] for event in events] == KINDS * 2
-    # The delay runs on the event loop's clock, the events' times on the wall clock: they differ by milliseconds.
+    # The delay runs on the event loop's clock, the times on the wall clock: they differ by milliseconds.
     slow_seconds = 0.2
     assert all(event["latency"] > slow_seconds for event in events)
     assert service.metric("websocket_event_latency_seconds_bucket", le=str(slow_seconds)) == 0
