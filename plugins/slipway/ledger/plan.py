@@ -39,6 +39,7 @@ class ReleasePlan(BaseModel):
     :param stable_is_broken: the version that serves is the broken one; this release is judged on its own.
     :param leave_out_newest: release although somebody deployed something else after what serves.
     :param release_again: release the version although it was rolled back before.
+    :param outside_windows: begin production outside the release windows, once somebody else approves it.
     :param follows: release of the same version to the region before, whose evidence this one inherits; None
         for the first region.
     """
@@ -52,6 +53,7 @@ class ReleasePlan(BaseModel):
     stable_is_broken: bool = False
     leave_out_newest: bool = False
     release_again: bool = False
+    outside_windows: bool = False
     follows: str | None = None
     services: Mapping[str, PlannedService]
 

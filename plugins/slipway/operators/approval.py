@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -21,12 +22,14 @@ from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import CHECKED_FIRST
 from slipway.release.asking import answer_of, ask, withdraw
 from slipway.release.configuration import table
+from slipway.release.windows import closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Context
 
+    from slipway.analysis.verdict import Finding
     from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
     from slipway.policy.checklist import Approval
@@ -40,7 +43,9 @@ class ApproveProductionOperator(ReleaseOperator):
 
     Nothing of production has changed yet. The form shows what will: revisions, configuration and migrations,
     with the checklist. Whoever asked for the release does not approve it, unless the policy lets them. No
-    answer in time is a no. After a no this task and those that change production are skipped.
+    answer in time is a no, and so is a moment outside the release windows, before the question and after the
+    answer, unless somebody else approves the request's override. After a no this task and those that change
+    production are skipped.
     """
 
     def execute(self, context: Context) -> bool:
@@ -56,7 +61,10 @@ class ApproveProductionOperator(ReleaseOperator):
         approval = release.policy.approval
         opened = self.ledger.get(release.release_id, ReleaseOpened)
         foreign = {} if opened is None or release.plan.leave_out_newest else opened.foreign
-        if approval is None or not (approval.required or foreign):
+        outside = release.plan.outside_windows
+        if not outside and closed(release.policy, datetime.now(UTC)) is not None:
+            return self._answer(release, True, "nobody was asked")
+        if approval is None or not (approval.required or foreign or outside):
             return self._answer(release, True, "the policy asks for nobody's approval")
         record = self.ledger.entries(release.release_id)
         checklist = go_or_no_go(
@@ -66,9 +74,7 @@ class ApproveProductionOperator(ReleaseOperator):
         )
         if checklist.verdict != "promote":
             return self._answer(release, False, "nobody was asked: the checklist is no go")
-        return self._ask(
-            context, release, approval, _body(record, [finding.reason for finding in checklist.findings])
-        )
+        return self._ask(context, release, approval, _body(release, record, checklist.findings))
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
         """Record who answered what, and return true when production may be changed.
@@ -82,18 +88,19 @@ class ApproveProductionOperator(ReleaseOperator):
         if answer.user is None:
             return self._answer(release, False, str(answer))
         approval, own = release.policy.approval, release.actor in (answer.user["id"], answer.user["name"])
-        approved = answer.option == APPROVE
-        if approved and own and approval is not None and approval.by_another_person:
-            self.log.warning(
-                "%s asked for this release: somebody else has to approve it", answer.user["name"]
-            )
+        approved, outside = answer.option == APPROVE, release.plan.outside_windows
+        if approved and own and approval is not None and (approval.by_another_person or outside):
+            self.log.warning("%s and asked for the release: somebody else has to approve it", answer)
             # Airflow keeps the form, and takes the answer off it.
             withdraw(context)
             return self._ask(context, release, approval, "Somebody else has to approve it.")
         return self._answer(release, approved, str(answer), answer.person)
 
     def _answer(self, release: Release, approved: bool, reason: str, person: Person | None = None) -> bool:
-        decided = ApprovalDecided(approved=approved, reason=reason, user=person)
+        why = closed(release.policy, datetime.now(UTC))
+        if approved and why is not None and not release.plan.outside_windows:
+            approved, reason = False, f"{reason}; production is not begun now: {why}"
+        decided = ApprovalDecided(approved=approved, reason=reason, user=person, outside_windows=why)
         self.record(release, decided)
         return _true_or_skip(decided)
 
@@ -114,14 +121,15 @@ class ApproveProductionOperator(ReleaseOperator):
 
 def _head(release: Release, approval: Approval) -> str:
     """Say who asks, who may answer, and what happens without an answer."""
-    another = f" {release.actor} cannot approve it." if approval.by_another_person else ""
+    outside = release.plan.outside_windows
+    another = f" {release.actor} cannot approve it." if approval.by_another_person or outside else ""
     return (
         f"Asked for by {release.actor}.{another} Nothing of production has changed yet. Without an answer"
         f" within {duration(approval.answer_timeout_seconds)} nothing will, and the release ends."
     )
 
 
-def _body(record: Record, checklist: list[str]) -> str:
+def _body(release: Release, record: Record, checklist: Sequence[Finding]) -> str:
     """Say in Markdown what the release is going to change in production."""
     planned = record.get(ChangesPlanned, environment="production")
     if planned is None:
@@ -129,7 +137,7 @@ def _body(record: Record, checklist: list[str]) -> str:
     held = [f"{name}: {why}" for name, why in planned.held.items()]
     return "\n\n".join(
         (
-            *_exceptions(record.get(ReleaseOpened)),
+            *_exceptions(release, record.get(ReleaseOpened)),
             *(_revision(service, found) for service, found in planned.revisions.items()),
             "**Configuration**",
             table(planned.configuration),
@@ -137,7 +145,7 @@ def _body(record: Record, checklist: list[str]) -> str:
             f"migrations due: {', '.join(planned.migrations) or 'none'}",
             *(["held:\n\n" + "\n".join(f"- {line}" for line in held)] if held else []),
             "**Checklist**",
-            "\n".join(f"- {line}" for line in checklist),
+            "\n".join(f"- {finding.reason}" for finding in checklist),
         )
     )
 
@@ -157,8 +165,15 @@ def _revision(service: str, changes: Sequence[TemplateChange]) -> str:
     return f"**New revision of {service}**\n\n{lines}"
 
 
-def _exceptions(opened: ReleaseOpened | None) -> Iterator[str]:
-    """Say why the version was rolled back before, and what was deployed after the revisions that serve."""
+def _exceptions(release: Release, opened: ReleaseOpened | None) -> Iterator[str]:
+    """Say what is out of the ordinary.
+
+    Which release windows it overrides and why, why the version was rolled back before, and what was deployed
+    after the revisions that serve.
+    """
+    if opened is not None and release.plan.outside_windows:
+        why = closed(release.policy, datetime.now(UTC)) or "a release window is open at this moment"
+        yield f"**Overrides the release windows**: {why}\n\n{release.actor}: {opened.reason}"
     if opened is not None and opened.rolled_back_before is not None:
         yield f"**This version was rolled back before**: {opened.rolled_back_before}"
     if opened is not None and opened.left_out:

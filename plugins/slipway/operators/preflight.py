@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
@@ -25,6 +26,7 @@ from slipway.release.regions import (
 )
 from slipway.release.request import ValidatedRequest, plan_release, requested_version
 from slipway.release.rollback.record import write_record
+from slipway.release.windows import require_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +45,7 @@ REQUEST_FIELDS = (
     "stable_is_broken",
     "leave_out_newest",
     "release_again",
+    "outside_windows",
     "region",
     "follows",
 )
@@ -57,8 +60,8 @@ class ValidateRequestOperator(ReleaseOperator):
         :param context: Airflow's context of the task.
         :return: the plan and the policy, as plain data.
         :raises RequestRefused: naming the field, its value and what is allowed; also for a later region when
-            the one before it does not serve the version, and for a version that was rolled back before when
-            the request does not say to release it again.
+            the one before it does not serve the version, for a version that was rolled back before when the
+            request does not say to release it again, and when no release window opens in time.
         :raises PolicyError: when the policy cannot be used as written.
         """
         request = {key: value for key, value in context["params"].items() if value is not None}
@@ -68,6 +71,7 @@ class ValidateRequestOperator(ReleaseOperator):
         first = policy.region_before is None
         plan, policy = (self._first if first else self._later)(request, policy, context["dag_run"].run_id)
         require_acknowledged(plan, policy, self.ledger)
+        require_window(plan, policy, self.ledger, at=datetime.now(UTC))
         images = {key: service.image for key, service in plan.services.items()}
         audit(
             self.log,

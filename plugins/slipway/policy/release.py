@@ -26,6 +26,7 @@ from slipway.policy.section import Seconds, Section
 from slipway.policy.serving import Verification, WarmUp
 from slipway.policy.staging import StagingValidation
 from slipway.policy.traffic import TrafficShare
+from slipway.policy.windows import ReleaseWindows
 
 #: What the fields of a policy are called; see :mod:`slipway.policy.formats`.
 FORMAT: Final = 3
@@ -113,6 +114,7 @@ class Policy(Section):
     :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
         and end of every phase; no shorter than the longest phase.
     :param approval: left out, no approval is needed.
+    :param release_windows: when production may be begun; left out, at any time.
     :param on_foreign_template: what happens when somebody, and no release on record, deployed something else
         after what serves: the release is refused, or its approval asks, required or not.
     :param load_balancer: left out, no load balancer is checked.
@@ -132,6 +134,7 @@ class Policy(Section):
     configuration: Mapping[str, Document]
     checklist: Checklist
     approval: Approval | None = None
+    release_windows: ReleaseWindows | None = None
     on_foreign_template: Literal["refuse", "ask"] = "refuse"
     migrations: Migrations
     backup_timeout_seconds: Seconds

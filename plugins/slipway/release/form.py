@@ -96,6 +96,16 @@ def release_form() -> Mapping[str, Param]:
             ),
             section="Exceptions",
         ),
+        "outside_windows": Param(
+            False,
+            type="boolean",
+            title="Begin outside the release windows",
+            description=(
+                "Begin production although no release window is open, or in a freeze; Reason must say why it"
+                " cannot wait, and somebody else has to approve it"
+            ),
+            section="Exceptions",
+        ),
         "canary_percent": _exception(
             type=["null", "integer"],
             minimum=1,

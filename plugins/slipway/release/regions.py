@@ -11,7 +11,12 @@ from slipway.ledger.plan import ReleasePlan, release_id
 from slipway.policy.release import Policy
 from slipway.release.address import service_address
 from slipway.release.inheritance import inherited, judge_inherited
-from slipway.release.request import requested_flag, requested_over_broken_stable, requested_version
+from slipway.release.request import (
+    requested_flag,
+    requested_outside_windows,
+    requested_over_broken_stable,
+    requested_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +65,7 @@ def conf_of_region(request: Mapping[str, Any], region: str, previous: Release | 
     """
     if previous is None:
         return {**request, "region": region}
-    passed_on = ("version", "policy", "reason")
+    passed_on = ("version", "policy", "reason", "outside_windows")
     return {
         **{key: request[key] for key in passed_on if key in request},
         "region": region,
@@ -169,6 +174,7 @@ def plan_following(
             # What somebody deployed in another region is another change; a version goes again everywhere.
             "leave_out_newest": requested_flag(request, "leave_out_newest"),
             "release_again": requested_flag(request, "release_again") or earlier.plan.release_again,
+            "outside_windows": requested_outside_windows(request),
             "follows": earlier.release_id,
             "services": services,
         }

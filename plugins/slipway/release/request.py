@@ -63,6 +63,7 @@ def plan_release(
     """
     version = requested_version(request, known_fields)
     broken = requested_over_broken_stable(request)
+    outside = requested_outside_windows(request)
     leave_out = requested_flag(request, "leave_out_newest")
     chosen = _chosen_services(request.get("services"), policy)
     images = _chosen_images(request.get("images"), chosen)
@@ -90,6 +91,7 @@ def plan_release(
         stable_is_broken=broken,
         leave_out_newest=leave_out,
         release_again=requested_flag(request, "release_again"),
+        outside_windows=outside,
         services=services,
     )
 
@@ -114,14 +116,30 @@ def requested_over_broken_stable(request: Mapping[str, Any]) -> bool:
     :param request: what the form or the command holds, by field.
     :raises RequestRefused: when it does not say why.
     """
-    broken = requested_flag(request, "stable_is_broken")
-    reason = str(request.get("reason") or "").strip()
-    if broken and len(reason) < FEWEST_REASON_LETTERS:
+    return _with_a_reason(
+        request, "stable_is_broken", "a release over a broken stable must say what is broken"
+    )
+
+
+def requested_outside_windows(request: Mapping[str, Any]) -> bool:
+    """Return whether a request begins production outside the release windows, and why.
+
+    :param request: what the form or the command holds, by field.
+    :raises RequestRefused: when it does not say why.
+    """
+    return _with_a_reason(
+        request, "outside_windows", "a release outside the release windows must say why it cannot wait"
+    )
+
+
+def _with_a_reason(request: Mapping[str, Any], field: str, demand: str) -> bool:
+    asked, reason = requested_flag(request, field), str(request.get("reason") or "").strip()
+    if asked and len(reason) < FEWEST_REASON_LETTERS:
         raise RequestRefused(
-            f"reason={reason!r}: a release over a broken stable must say what is broken,"
-            f" in at least {FEWEST_REASON_LETTERS} characters; it is kept on record"
+            f"reason={reason!r}: {demand}, in at least {FEWEST_REASON_LETTERS} characters; it is kept on"
+            " record"
         )
-    return broken
+    return asked
 
 
 def requested_flag(request: Mapping[str, Any], field: str) -> bool:

@@ -33,6 +33,7 @@ class ApprovalDecided(LedgerEntry):
     :param approved: whether it may.
     :param reason: one line: the answer, or why nobody was asked.
     :param user: who answered; None when nobody was asked or answered.
+    :param outside_windows: why production is not begun then without an override; None when it may be.
     """
 
     KEY: ClassVar[str] = "approval/production"
@@ -41,11 +42,13 @@ class ApprovalDecided(LedgerEntry):
     approved: bool
     reason: str
     user: Person | None = None
+    outside_windows: str | None = None
 
     @property
     def sentence(self) -> str:
         """The answer."""
-        return f"Production {'approved' if self.approved else 'not approved'}: {self.reason}"
+        overrides = f", overriding {self.outside_windows}" if self.approved and self.outside_windows else ""
+        return f"Production {'approved' if self.approved else 'not approved'}: {self.reason}{overrides}"
 
 
 class MetricPower(EntryPart):

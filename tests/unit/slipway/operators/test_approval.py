@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +30,7 @@ from slipway.operators.approval import APPROVE, REJECT, ApproveProductionOperato
 from slipway.operators.gates import PreparationGateOperator
 from slipway.policy.checklist import CHECKED_FIRST, ITEMS
 from slipway.policy.release import Policy, load_policy
+from slipway.policy.windows import Freeze, ReleaseWindows
 
 from tests.fake_ledger import BEGAN, FakeLedger
 from tests.fake_task_state import FakeTaskState
@@ -65,6 +66,7 @@ class Asking(ApproveProductionOperator):
     """The operator of a release that nothing but a ledger knows."""
 
     policy: Policy = ASKING
+    outside: bool = False
 
     def release(self, context: Any) -> Any:
         return SimpleNamespace(
@@ -72,7 +74,7 @@ class Asking(ApproveProductionOperator):
             version="1.2.0",
             actor="ada",
             policy=self.policy,
-            plan=SimpleNamespace(follows=None, leave_out_newest=False),
+            plan=SimpleNamespace(follows=None, leave_out_newest=False, outside_windows=self.outside),
         )
 
 
@@ -211,3 +213,61 @@ def test_what_can_only_be_said_after_the_writing_is_not_asked_before_it(asked: l
     with pytest.raises(AirflowSkipException):
         task.on_answer(CONTEXT, answer(REJECT, "jo"))
     assert gate(task).reason == "not approved: jo answered 'Reject'", "and not what was never written"
+
+
+def frozen(policy: Policy) -> Policy:
+    """A policy with a freeze at this moment."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    freeze = Freeze(
+        name="Year end", begins=now - timedelta(days=1), ends=now + timedelta(days=1), reason="few people"
+    )
+    return policy.model_copy(update={"release_windows": ReleaseWindows(freezes=(freeze,))})
+
+
+@pytest.mark.parametrize("policy", [POLICY, ASKING])
+def test_production_is_not_begun_in_a_freeze_and_nobody_is_asked(
+    asked: list[dict[str, Any]], policy: Policy
+) -> None:
+    task = operator(frozen(policy))
+    with pytest.raises(AirflowSkipException, match=r"not begun now: freeze Year end until .*: few people"):
+        task.execute(CONTEXT)
+    assert asked == []
+    assert gate(task).verdict == "rollback"
+    assert "not approved: nobody was asked; production is not begun now: freeze Year end" in gate(task).reason
+
+
+def test_an_approval_that_comes_after_the_window_has_closed_begins_nothing(
+    asked: list[dict[str, Any]],
+) -> None:
+    task = operator()
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(CONTEXT)
+    task.policy = frozen(ASKING)
+    with pytest.raises(AirflowSkipException, match="jo answered 'Approve'; production is not begun now"):
+        task.on_answer(CONTEXT, answer(APPROVE, "jo"))
+    decided = task.ledger.get("r", ApprovalDecided)
+    assert decided is not None
+    assert (decided.approved, decided.user and decided.user.name) == (False, "jo")
+
+
+@pytest.mark.parametrize("by_another_person", [True, False])
+def test_an_override_of_the_windows_is_always_approved_by_somebody_else(
+    asked: list[dict[str, Any]], by_another_person: bool
+) -> None:
+    assert POLICY.approval is not None
+    alone = POLICY.approval.model_copy(update={"by_another_person": by_another_person})
+    task = operator(frozen(POLICY.model_copy(update={"approval": alone})))
+    task.outside = True
+    task.ledger.append("r", ReleaseOpened(actor="ada", reason="customers cannot sign in"))
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(CONTEXT)
+    body = asked[0]["body"]
+    assert "ada cannot approve it." in body
+    assert "**Overrides the release windows**: freeze Year end until" in body
+    assert "ada: customers cannot sign in" in body
+    with pytest.raises(TaskAwaitingInput):
+        task.on_answer(CONTEXT, answer(APPROVE, "ada"))
+    assert task.on_answer(CONTEXT, answer(APPROVE, "jo")) is True
+    decided = task.ledger.get("r", ApprovalDecided)
+    assert decided is not None
+    assert "jo answered 'Approve', overriding freeze Year end until" in decided.sentence

@@ -10,7 +10,7 @@ from slipway.ledger.plan import ReleasePlan, release_id
 from slipway.policy.release import Policy, load_policy
 from slipway.release.request import plan_release
 
-FIELDS = ("version", "services", "images", "reason", "stable_is_broken")
+FIELDS = ("version", "services", "images", "reason", "stable_is_broken", "outside_windows")
 RUN = "manual__2026-11-23T10:00:00+00:00"
 
 
@@ -66,6 +66,10 @@ def test_a_plan_pins_digests_and_names_revisions_by_run(policy: Policy) -> None:
             "reason='': a release over a broken stable must say",
         ),
         ({"version": "1.1.0", "stable_is_broken": True, "reason": " bad "}, "reason='bad'"),
+        (
+            {"version": "1.1.0", "outside_windows": True, "reason": "now"},
+            "reason='now': a release outside the release windows must say why it cannot wait",
+        ),
         ({"version": "1.1.0", "stable_is_broken": "yes"}, "stable_is_broken='yes': must be true or false"),
     ],
 )
