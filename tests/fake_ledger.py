@@ -22,6 +22,7 @@ from slipway.ledger.ledger import Ledger, Outcome, Release
 from slipway.ledger.listing import OpenRelease, ReleaseLine
 from slipway.ledger.operations import step_of
 from slipway.ledger.plan import ReleasePlan
+from slipway.ledger.refused import RefusedRequest
 from slipway.policy.release import Policy
 
 BEGAN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -110,6 +111,29 @@ class FakeDrawings:
         return self.svg.get((release_id, bake))
 
 
+class FakeRefusedRequests:
+    """The refused requests, by run."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self._ledger = ledger
+        self.kept: dict[str, RefusedRequest] = {}
+
+    def keep(self, *, run_id: str, task: str, reason: str, **request: Any) -> None:
+        before = self.kept.get(run_id)
+        self.kept[run_id] = RefusedRequest(
+            **request,
+            run_id=run_id,
+            reasons=(dict(before.reasons) if before else {}) | {task: reason},
+            refused_at=before.refused_at if before else datetime.now(UTC),
+        )
+
+    def of_run(self, run_id: str) -> RefusedRequest | None:
+        return None if self._ledger.listing.release_of_run(run_id) else self.kept.get(run_id)
+
+    def notified(self, run_id: str, how: str) -> None:
+        self.kept[run_id] = replace(self.kept[run_id], notified=how)
+
+
 class FakeListing:
     """The releases as a list."""
 
@@ -171,6 +195,7 @@ class FakeLedger(Ledger):
         self.leases = self.locks  # type: ignore[assignment]
         self.operations = FakeOperations()  # type: ignore[assignment]
         self.listing = FakeListing(self)  # type: ignore[assignment]
+        self.refused = FakeRefusedRequests(self)  # type: ignore[assignment]
         self.drawn = FakeDrawings()
         self.drawings = self.drawn  # type: ignore[assignment]
 

@@ -26,6 +26,7 @@ from slipway.ledger.leases import LedgerLeases, leased
 from slipway.ledger.listing import LedgerListing
 from slipway.ledger.operations import LedgerOperations
 from slipway.ledger.plan import ReleasePlan
+from slipway.ledger.refused import LedgerRefusedRequests
 from slipway.ledger.store import LEDGER_CONNECTION, LedgerStore
 from slipway.policy.formats import parse_recorded_policy
 from slipway.policy.release import Policy
@@ -71,6 +72,7 @@ class Ledger:
         self.operations = LedgerOperations(self._store)
         self.listing = LedgerListing(self._store)
         self.drawings = LedgerDrawings(self._store)
+        self.refused = LedgerRefusedRequests(self._store)
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
         """Open a release and lock its services, all or nothing; done again it changes nothing.

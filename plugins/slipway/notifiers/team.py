@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, BaseNotifier
 
-from slipway.exceptions import NotificationFailed
+from slipway.exceptions import NotificationFailed, PolicyError
 from slipway.ledger.entries import TeamNotified
+from slipway.policy.release import load_policy
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
     from slipway.ledger.ledger import Ledger, Release
+    from slipway.ledger.refused import RefusedRequest
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,30 @@ def notify_once(
         return None
     connection = release.policy.checklist.notification.connection
     return TeamNotified(event=event, subject=subject, connection=connection)
+
+
+def notify_refused(ledger: Ledger, context: Context, refused: RefusedRequest) -> None:
+    """Notify the team of a refused request, unless it has been notified; never fails.
+
+    :param ledger: keeps how the team was notified, or why it was not.
+    :param context: of the task that notifies.
+    :param refused: names the policy that has the connection.
+    """
+    if refused.notified is not None:
+        return
+    try:
+        connection = load_policy(str(refused.request.get("policy"))).checklist.notification.connection
+        TeamNotifier(
+            message=f"Requested by {refused.actor}. Nothing was changed.\n{refused.reason}\n"
+            f"({refused.release_id}, refused)",
+            subject=f"Release {refused.version}: refused",
+            conn_id=connection,
+        ).notify(context)
+        how = f"via {connection}"
+    except (NotificationFailed, PolicyError) as error:
+        log.warning("The team was not notified: %s", error)
+        how = f"not notified: {error}"
+    ledger.refused.notified(refused.run_id, how)
 
 
 class TeamNotifier(BaseNotifier):

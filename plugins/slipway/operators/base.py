@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from slipway.exceptions import ReleaseUnknown
+from slipway.exceptions import ReleaseUnknown, SlipwayError
 from slipway.ledger.audit import audit_entry
 from slipway.ledger.entries import LedgerEntry
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
@@ -105,7 +105,51 @@ class ReleaseOperator(BaseOperator):
             self.record(release, notified)
 
 
-class PreflightOperator(ReleaseOperator):
+class RefusingOperator(ReleaseOperator):
+    """Base of the operators that may refuse a request, before the release is open.
+
+    A refusal is kept in the ledger as soon as it is raised, so that the list of the releases has it.
+    """
+
+    def execute(self, context: Context) -> Any:
+        """Check the request.
+
+        :param context: Airflow's context of the task.
+        :return: what :meth:`check` returns.
+        :raises SlipwayError: why the request is refused.
+        """
+        try:
+            return self.check(context)
+        except SlipwayError as refusal:
+            self._keep(context, str(refusal))
+            raise
+
+    def check(self, context: Context) -> Any:
+        """Check one thing; what it raises on purpose refuses the request.
+
+        :param context: Airflow's context of the task.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must check something")
+
+    def _keep(self, context: Context, reason: str) -> None:
+        try:
+            run = context["dag_run"]
+            request = {name: value for name, value in context["params"].items() if value is not None}
+            self.ledger.refused.keep(
+                release_id=self.release_id(context),
+                version=str(request["version"]),
+                run_id=run.run_id,
+                actor=getattr(run, "triggering_user_name", None) or "unknown",
+                request=request,
+                task=self.task_id,
+                reason=reason,
+            )
+        except Exception:
+            # The refusal stands; the verdict names the task that has it in its log.
+            self.log.exception("The refusal is not in the ledger")
+
+
+class PreflightOperator(RefusingOperator):
     """Base of the operators that work on a validated request, before the release is open.
 
     :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)

@@ -27,7 +27,9 @@ from slipway.ledger.entries import (
 from slipway.ledger.ledger import Outcome
 from slipway.ledger.messages import outcome_message
 from slipway.ledger.timeline import outcome_of, rollback_reason, summary_line
+from slipway.notifiers.team import notify_refused
 from slipway.operators.base import ReleaseOperator
+from slipway.operators.unopened import unopened_line
 from slipway.paths import INCLUDE
 from slipway.release.acts import read_acts
 from slipway.release.address import service_address
@@ -222,8 +224,11 @@ class VerdictOperator(ReleaseOperator):
         """Return the reason of the promotion."""
         try:
             release = self.release(context)
-        except ReleaseUnknown as error:
-            raise AirflowFailException(f"release refused: {error}; see the preflight tasks") from None
+        except ReleaseUnknown:
+            refused = self.ledger.refused.of_run(context["dag_run"].run_id)
+            if refused is not None:
+                notify_refused(self.ledger, context, refused)
+            raise AirflowFailException(unopened_line(context, refused)) from None
         word = summary_line(release, self.ledger.entries(release.release_id))
         if release.outcome != "promoted":
             raise AirflowFailException(word)

@@ -56,7 +56,7 @@ class CheckSchemaOperator(PreflightOperator):
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the way forward.
     """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def check(self, context: Context) -> dict[str, Any]:
         """Read what production's database has, and plan."""
         from slipway.hooks.postgres.migrations import SchemaHook
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class CheckLoadBalancerOperator(PreflightOperator):
     """Refuse a release whose traffic would not arrive; changes nothing."""
 
-    def execute(self, context: Context) -> list[str]:
+    def check(self, context: Context) -> list[str]:
         """Check what the policy names.
 
         :param context: Airflow's context of the task.

@@ -36,7 +36,7 @@ class CheckMetricsOperator(PreflightOperator):
         super().__init__(**kwargs)
         self.promql_conn_id = promql_conn_id
 
-    def execute(self, context: Context) -> dict[str, list[float]]:
+    def check(self, context: Context) -> dict[str, list[float]]:
         """Check the histograms of the revisions that serve now."""
         from slipway.hooks.cloud_run.hook import serving_split
         from slipway.hooks.metrics.bucket_edges import check_bucket_edges

@@ -10,7 +10,7 @@ from slipway.ledger.audit import audit, audit_entry
 from slipway.ledger.entries import ReleaseOpened, ServicesLocked
 from slipway.ledger.messages import opened_message
 from slipway.ledger.plan import ReleasePlan
-from slipway.operators.base import PreflightOperator, ReleaseOperator
+from slipway.operators.base import PreflightOperator, RefusingOperator
 from slipway.policy.release import Policy, load_policy
 from slipway.release.address import service_address
 from slipway.release.again import require_acknowledged
@@ -51,10 +51,10 @@ REQUEST_FIELDS = (
 )
 
 
-class ValidateRequestOperator(ReleaseOperator):
+class ValidateRequestOperator(RefusingOperator):
     """Check the request against the policy and resolve the images; changes nothing."""
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def check(self, context: Context) -> dict[str, Any]:
         """Check the request and plan the release.
 
         :param context: Airflow's context of the task.
@@ -115,7 +115,7 @@ class ValidateRequestOperator(ReleaseOperator):
 class CheckServicesOperator(PreflightOperator):
     """Refuse a release that cannot ask its services, and name what makes its evidence weaker."""
 
-    def execute(self, context: Context) -> dict[str, list[str]]:
+    def check(self, context: Context) -> dict[str, list[str]]:
         """Read the production services as they are found; changes nothing.
 
         :param context: Airflow's context of the task.
@@ -160,7 +160,7 @@ class OpenReleaseOperator(PreflightOperator):
     The tasks that work on one service each are mapped over what it returns.
     """
 
-    def execute(self, context: Context) -> list[str]:
+    def check(self, context: Context) -> list[str]:
         """Open the release, unless a try before has.
 
         :param context: Airflow's context of the task.

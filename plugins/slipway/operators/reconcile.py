@@ -11,6 +11,7 @@ from slipway.ledger.audit import audit
 from slipway.ledger.entries import ServicesReleased
 from slipway.ledger.timeline import outcome_of, summary_line
 from slipway.operators.closing import CloseReleaseOperator
+from slipway.operators.unopened import unopened_line
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -41,9 +42,10 @@ class ReconcileReleaseOperator(CloseReleaseOperator):
         """Return how the release ended."""
         try:
             release = self.release(context)
-        except ReleaseUnknown as error:
+        except ReleaseUnknown:
             audit(self.log, "Nothing to reconcile: this run opened no release", entry="reconciled")
-            self._require_red(context, f"release refused: {error}; see the preflight tasks")
+            refused = self.ledger.refused.of_run(context["dag_run"].run_id)
+            self._require_red(context, unopened_line(context, refused))
             return "never opened"
         if release.outcome != "promoted":
             self.roll_back(release)

@@ -24,7 +24,9 @@ def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
     :param group_id: name of the group in the graph.
     """
     with TaskGroup(group_id, tooltip="Check the request, record the rollback target") as group:
-        validate = ValidateRequestOperator(task_id="validate_request", execution_timeout=timedelta(minutes=5))
+        validate = ValidateRequestOperator(
+            task_id="validate_request", retries=0, execution_timeout=timedelta(minutes=5)
+        )
         services = CheckServicesOperator(
             task_id="check_services",
             validated=validate.output,

@@ -63,14 +63,17 @@ def context_of(run_id: str = "run", **params: Any) -> Any:
     return {"params": {"version": VERSION} | params, "dag_run": run, "run_id": run_id} | run_with()
 
 
-def run_with(verdict: str | None = None) -> dict[str, Any]:
+def run_with(verdict: str | None = None, *, failed: str | None = None) -> dict[str, Any]:
     """Return what a task's context says about the other tasks of its run.
 
     :param verdict: state of the task that gives the verdict.
+    :param failed: another task, which failed.
     """
+    others = {} if failed is None else {failed: "failed"}
 
-    def states(_: str, *, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
-        return {} if verdict is None else {run_ids[0]: dict.fromkeys(task_ids, verdict)}
+    def states(_: str, *, task_ids: list[str] | None = None, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        asked = {} if verdict is None else dict.fromkeys(task_ids or ["verdict"], verdict)
+        return {run_ids[0]: asked | others}
 
     return {"ti": SimpleNamespace(get_task_states=states), "dag": SimpleNamespace(dag_id="release")}
 

@@ -259,3 +259,29 @@ def test_nothing_is_written_for_a_release_that_was_never_opened(ledger: Ledger) 
 
 def test_the_schema_is_applied_once(ledger: Ledger) -> None:
     assert migrate_ledger() == []
+
+
+def test_a_refused_request_is_listed_with_every_reason_until_its_run_opens_a_release(
+    ledger: Ledger, policy: Policy
+) -> None:
+    plan = a_plan(policy, "refused")
+    asked = {"version": "1.1.0", "reason": "the spring sale"}
+    for task, reason in [("check_schema", "a"), ("check_metrics", "b"), ("check_schema", "c")]:
+        ledger.refused.keep(
+            release_id=plan.release_id,
+            version=plan.version,
+            run_id=plan.run_id,
+            actor="ada",
+            request=asked,
+            task=task,
+            reason=reason,
+        )
+    ledger.refused.notified(plan.run_id, "via slipway_team")
+    refused = ledger.refused.of_run(plan.run_id)
+    assert refused is not None
+    assert (refused.actor, refused.request, refused.notified) == ("ada", asked, "via slipway_team")
+    assert refused.reasons == {"check_schema": "c", "check_metrics": "b"}
+    assert ledger.refused.newest(limit=1) == [refused]
+    ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable={}))
+    assert ledger.refused.of_run(plan.run_id) is None
+    assert refused not in ledger.refused.newest(limit=10)

@@ -58,7 +58,7 @@ def check_schema(product: Product, release: Release) -> dict[str, Any]:
     plan, policy = release.plan.model_dump(mode="json"), release.policy.model_dump(mode="json")
     operator = CheckSchemaOperator(task_id="check_schema", validated={"plan": plan, "policy": policy})
     with closing(operator.cloud_run):
-        return operator.execute(product.context)
+        return operator.check(product.context)
 
 
 def run(product: Product, operator: type) -> Any:

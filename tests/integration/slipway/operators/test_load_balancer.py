@@ -48,7 +48,7 @@ def check(judged_by: Policy) -> list[str]:
         resolve_digest=lambda image: f"{image}@sha256:{'0' * 64}",
     )
     validated = {"plan": plan.model_dump(mode="json"), "policy": judged_by.model_dump(mode="json")}
-    return CheckLoadBalancerOperator(task_id="check_load_balancer", validated=validated).execute(CONTEXT)
+    return CheckLoadBalancerOperator(task_id="check_load_balancer", validated=validated).check(CONTEXT)
 
 
 def test_a_region_that_it_does_not_lead_to_is_refused() -> None:

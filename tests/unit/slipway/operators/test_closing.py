@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from slipway.analysis.verdict import Verdict
+from slipway.exceptions import NotificationFailed
 from slipway.ledger.entries import (
     GateDecided,
     RollbackOrdered,
     TeamNotified,
     TrafficRestored,
 )
+from slipway.notifiers.team import TeamNotifier
 from slipway.operators import closing
 from slipway.operators.closing import CloseRolledBackOperator, VerdictOperator
 
@@ -82,3 +84,51 @@ def test_the_verdict_is_green_for_a_promoted_release_alone() -> None:
         verdict.execute(context_of())
     ledger.close(release.release_id, outcome="promoted", reason="every phase was promoted")
     assert verdict.execute(context_of()) == "release 1.2.0: promoted: every phase was promoted"
+
+
+def refused(ledger: FakeLedger, **reasons: str) -> None:
+    """Keep that these tasks refused the request of the run."""
+    for task, reason in reasons.items():
+        ledger.refused.keep(
+            release_id="v1-2-0-aaaaaa",
+            version="1.2.0",
+            run_id="run",
+            actor="ada",
+            request={"version": "1.2.0", "policy": "release.yaml"},
+            task=task,
+            reason=reason,
+        )
+
+
+def test_the_last_line_of_a_refused_request_is_the_refusal_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, sent = FakeLedger(), list[str]()
+    monkeypatch.setattr(
+        TeamNotifier, "notify", lambda self, _: sent.append(f"{self.subject}: {self.message}")
+    )
+    refused(ledger, check_schema="1.1.0 cannot\nrun on 0007", check_metrics="memory: no answer")
+    verdict = using(VerdictOperator(task_id="verdict"), ledger)
+    for _ in range(2):
+        with pytest.raises(
+            AirflowFailException,
+            match=r"^release 1\.2\.0: refused: 1\.1\.0 cannot run on 0007; memory: no answer$",
+        ):
+            verdict.execute(context_of())
+    (message,) = sent
+    assert message.startswith("Release 1.2.0: refused: Requested by ada. Nothing was changed.")
+    kept = ledger.refused.of_run("run")
+    assert kept is not None
+    assert kept.notified == "via slipway_team"
+
+
+def test_a_refusal_that_nobody_could_be_notified_of_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise NotificationFailed("connection slipway_team: nobody answers")
+
+    ledger = FakeLedger()
+    monkeypatch.setattr(TeamNotifier, "notify", fails)
+    refused(ledger, check_schema="no")
+    with pytest.raises(AirflowFailException, match="refused: no"):
+        using(VerdictOperator(task_id="verdict"), ledger).execute(context_of())
+    kept = ledger.refused.of_run("run")
+    assert kept is not None
+    assert kept.notified == "not notified: connection slipway_team: nobody answers"

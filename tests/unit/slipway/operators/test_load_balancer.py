@@ -44,7 +44,7 @@ def check(*regions: str, load_balancer: dict[str, Any] | None) -> list[str]:
     document["load_balancer"] = load_balancer
     policy: Policy = parse_policy(document, source="of the test")
     validated = requested("run", policy).as_xcom()
-    return CheckLoadBalancerOperator(task_id="check", validated=validated).execute(context_of())
+    return CheckLoadBalancerOperator(task_id="check", validated=validated).check(context_of())
 
 
 def test_every_region_must_be_reached_and_the_hook_is_closed() -> None:

@@ -56,6 +56,32 @@ def test_a_second_release_of_a_service_is_refused() -> None:
         operator(ledger, "other").execute(context_of("other"))
 
 
+def test_a_refusal_is_kept_with_who_asked_for_what_and_the_reason_itself() -> None:
+    ledger = FakeLedger()
+    holder = opened(ledger).release_id
+    for _ in range(2):
+        with pytest.raises(ReleaseConflict):
+            operator(ledger, "other").execute(context_of("other", reason="a fix", region=None))
+    refused = ledger.refused.of_run("other")
+    assert refused is not None
+    assert (refused.version, refused.actor, refused.run_id) == ("1.2.0", "ada", "other")
+    assert refused.request == {"version": "1.2.0", "reason": "a fix"}
+    assert refused.reasons == {"open_release": f"service netra-backend-prod: release {holder} holds it"}
+    assert ledger.refused.of_run("run") is None
+
+
+def test_a_refusal_stands_although_it_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = FakeLedger()
+    opened(ledger)
+
+    def fails(**_: Any) -> None:
+        raise OSError("the ledger's database is down")
+
+    monkeypatch.setattr(ledger.refused, "keep", fails)
+    with pytest.raises(ReleaseConflict, match="netra-backend-prod"):
+        operator(ledger, "other").execute(context_of("other"))
+
+
 def test_a_later_region_without_a_user_belongs_to_who_asked_for_the_first() -> None:
     ledger = FakeLedger()
     first = opened(ledger)

@@ -49,7 +49,7 @@ def test_a_run_without_a_release_needs_no_reconciliation(done: list[str]) -> Non
 @pytest.mark.parametrize("verdict", ["skipped", "success", "removed"])
 def test_a_run_that_a_person_ended_is_red_after_everything_is_done(done: list[str], verdict: str) -> None:
     ledger = FakeLedger()
-    with pytest.raises(AirflowFailException, match=r"release refused: .*; a person ended the run"):
+    with pytest.raises(AirflowFailException, match=r"not opened: .*; a person ended the run"):
         teardown(ledger).execute(context_of() | run_with(verdict))
     release = opened(ledger)
     with pytest.raises(AirflowFailException, match=r"rolled back: .*; a person ended the run"):
