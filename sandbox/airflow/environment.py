@@ -15,6 +15,9 @@ from sandbox.supervisor.credentials import Credentials
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 USER = "admin"
+#: Airflow's users and their roles: ``user`` may trigger and answer, ``viewer`` only reads. Who may answer
+#: which question is the release policy's.
+ROLES = {USER: "admin", "manager": "user", "approver": "user", "viewer": "viewer"}
 CLICKHOUSE_USER = "slipway"
 CLICKHOUSE_DATABASE = "kpi"
 PROJECT = "sandbox-production"
@@ -62,11 +65,21 @@ def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[st
 
 
 def write_passwords(settings: Settings) -> None:
-    """Give Airflow's one user its password, in a file only its owner can read."""
+    """Give each of Airflow's users a password, in a file only its owner can read."""
     path = passwords_file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({USER: credentials.load(settings).airflow_password}, file)
+        json.dump({user: password(settings, user) for user in ROLES}, file)
+
+
+def password(settings: Settings, user: str) -> str:
+    """Return the password of one of Airflow's users.
+
+    :param settings: the sandbox.
+    :param user: one of :data:`ROLES`.
+    """
+    keys = credentials.load(settings)
+    return keys.airflow_password if user == USER else keys.password_of(user)
 
 
 def install_local_settings(settings: Settings) -> None:
@@ -89,7 +102,7 @@ def _options(settings: Settings, keys: Credentials, dags: Path) -> Mapping[str, 
             "load_examples": "False",
             "dags_are_paused_at_creation": "False",
             "fernet_key": keys.airflow_fernet_key,
-            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
             "simple_auth_manager_passwords_file": str(passwords_file(settings)),
             "execution_api_server_url": f"{url}/execution/",
             # Airflow finds a worker's log server by this name; the function answers 127.0.0.1.

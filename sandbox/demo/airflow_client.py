@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from sandbox.airflow.environment import USER
-from sandbox.supervisor import credentials
+from sandbox.airflow.environment import USER, password
 from sandbox.supervisor.settings import HOST, Settings
 
 _TIMEOUT_SECONDS = 30.0
@@ -40,14 +39,15 @@ class RunState:
 
 
 class AirflowClient:
-    """Signs in as the sandbox's user and starts, follows and reads runs.
+    """Signs in as one of the sandbox's users and starts, follows and reads runs.
 
     :param settings: the sandbox.
+    :param user: who signs in.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, user: str = USER) -> None:
         self.url = f"http://{HOST}:{settings.airflow_port}"
-        self._password = credentials.load(settings).airflow_password
+        self._sign_in_as = {"username": user, "password": password(settings, user)}
         self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS, trust_env=False)
         self._sign_in()
 
@@ -58,7 +58,7 @@ class AirflowClient:
         self._http.close()
 
     def _sign_in(self) -> None:
-        answer = self._http.post("/auth/token", json={"username": USER, "password": self._password})
+        answer = self._http.post("/auth/token", json=self._sign_in_as)
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 

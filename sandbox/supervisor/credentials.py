@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hmac
 import json
 import os
 import secrets
@@ -32,6 +33,16 @@ class Credentials:
     auth_signing_key: str
     airflow_secret_key: str
     airflow_fernet_key: str
+
+    def password_of(self, user: str) -> str:
+        """Return the password of one of Airflow's users besides ``admin``.
+
+        It is made of the secret key, so that a sandbox from before there were several users has them too.
+
+        :param user: name of the user.
+        """
+        made = hmac.digest(self.airflow_secret_key.encode(), f"password of {user}".encode(), "sha256")
+        return base64.urlsafe_b64encode(made[:12]).decode()
 
 
 def _file(settings: Settings) -> Path:

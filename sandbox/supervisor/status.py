@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.airflow import components
-from sandbox.airflow.environment import USER, passwords_file
+from sandbox.airflow.environment import ROLES, passwords_file
 from sandbox.supervisor import records
 from sandbox.supervisor.records import Record
 from sandbox.supervisor.settings import HOST, Settings
@@ -60,7 +60,7 @@ def show_addresses(settings: Settings, console: Console, *, airflow: bool) -> No
         lines += [
             ("Airflow", f"http://{HOST}:{settings.airflow_port}"),
             ("  its releases", f"http://{HOST}:{settings.airflow_port}/plugin/releases"),
-            ("  sign in as", f"{USER}, password in {passwords_file(settings)}"),
+            ("  sign in as", f"{', '.join(ROLES)}; passwords in {passwords_file(settings)}"),
             ("simulated users", f"http://{HOST}:{settings.users_port}"),
         ]
     endpoints = settings.run / "endpoints.json"

@@ -99,10 +99,20 @@ def test_nothing_is_reported_to_anybody(variables: dict[str, str]) -> None:
     assert variables["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
 
 
+def test_every_role_has_a_user(variables: dict[str, str]) -> None:
+    users = variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"]
+    assert users == "admin:admin,manager:user,approver:user,viewer:viewer"
+
+
 def test_passwords_are_private(settings: Settings) -> None:
     write_passwords(settings)
     path = passwords_file(settings)
-    assert json.loads(path.read_text()) == {"admin": credentials.load(settings).airflow_password}
+    passwords = json.loads(path.read_text())
+    assert list(passwords) == ["admin", "manager", "approver", "viewer"]
+    assert passwords["admin"] == credentials.load(settings).airflow_password
+    assert len(set(passwords.values())) == len(passwords)
+    write_passwords(settings)
+    assert json.loads(path.read_text()) == passwords, "started again, everybody keeps theirs"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
