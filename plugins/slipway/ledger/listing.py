@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 
 from slipway.ledger.store import LedgerStore
 from slipway.sql import statement
@@ -29,6 +30,46 @@ class ReleaseLine:
     opened_at: datetime
     closed_at: datetime | None
     last_key: str | None
+
+
+@dataclass(frozen=True)
+class ReleaseFilter:
+    """Which releases a list has; None leaves all of them.
+
+    :param service: name of a production service that is released.
+    :param person: who asked for the release.
+    :param since: opened at this moment or later.
+    :param until: opened before this moment.
+    :param outcome: how it ended, or ``open``.
+    """
+
+    service: str | None = None
+    person: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    outcome: Literal["open", "promoted", "rolled_back"] | None = None
+
+
+@dataclass(frozen=True)
+class FoundRelease:
+    """A release that a filter has found.
+
+    :param region: production region that it was for.
+    :param services: the production services.
+    :param gates: by phase, the verdict of its gate.
+    """
+
+    release_id: str
+    version: str
+    run_id: str
+    actor: str
+    region: str | None
+    outcome: str | None
+    reason: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    services: Sequence[str]
+    gates: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +103,29 @@ class LedgerListing:
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_releases"), {"limit": limit, "offset": offset})
             return [ReleaseLine(*row) for row in cursor.fetchall()]
+
+    def find(
+        self, sought: ReleaseFilter, *, limit: int | None, offset: int = 0
+    ) -> tuple[Sequence[FoundRelease], int]:
+        """Return a page of what a filter leaves, the newest first, and how many releases it leaves in all.
+
+        :param sought: the filter.
+        :param limit: the most that are returned; None for all.
+        :param offset: how many of the newest are left out.
+        """
+        with self._store.transaction() as cursor:
+            cursor.execute(
+                statement("ledger/find_releases"), {**asdict(sought), "limit": limit, "offset": offset}
+            )
+            rows = cursor.fetchall()
+        return [FoundRelease(*row[1:]) for row in rows if row[1] is not None], rows[0][0]
+
+    def filters(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Return every service that was ever released, and everybody who asked for a release."""
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_filters"))
+            services, people = cursor.fetchone()
+        return services, people
 
     def open_releases(self) -> Sequence[OpenRelease]:
         """Return the releases that have not ended, the oldest first."""

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from slipway.exceptions import ReleaseUnknown, SlipwayError
 from slipway.ui.access import readers_only
+from slipway.ui.api.routes import router as api
 from slipway.ui.headers import SafeHeaders
 from slipway.ui.sources import LedgerUnreadable
 from slipway.ui.templates import respond
@@ -32,6 +33,7 @@ def make_app() -> FastAPI:
         title="Slipway", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[readers_only()]
     )
     app.include_router(router)
+    app.include_router(api)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

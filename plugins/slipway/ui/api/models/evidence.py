@@ -12,7 +12,7 @@ from slipway.ui.api.models.base import Answer, VerdictName
 class SeriesPoint(Answer):
     """A metric over the interval that ends at this moment.
 
-    :param seconds: since the bake began.
+    :param seconds: since the first check of the bake.
     :param canary: value of the new revision, in the unit of the metric; None without events.
     :param stable: value of the stable revision, likewise.
     """
@@ -22,19 +22,42 @@ class SeriesPoint(Answer):
     stable: float | None
 
 
+class TriggerSeries(Answer):
+    """A quantile at its trigger, where that is another limit than its target.
+
+    :param unit: of the values and the limit.
+    :param canary: latest value of the new revision; None without events.
+    :param stable: latest value of the stable revision; None without events.
+    :param trigger: the limit that rolls back.
+    :param series: at most 60 points.
+    """
+
+    unit: str
+    canary: float | None
+    stable: float | None
+    trigger: float
+    series: tuple[SeriesPoint, ...]
+
+
 class MetricEvidence(Answer):
     """A metric of a bake.
 
+    Shares are of the policy's ``comparison_seconds`` up to each check; a level and a count are what they are
+    at it. A quantile is shown as the share of events over its limit.
+
     :param metric: key in the policy.
     :param title: as people read it.
-    :param unit: of the values and the limits: ``%``, ``ms``, or another.
-    :param canary: value of the new revision over the bake; None without events.
-    :param stable: value of the stable revision over the bake; None without events, or where it is not read.
-    :param events: events of the new revision behind it.
+    :param unit: of the values and the limits.
+    :param canary: latest value of the new revision; None without events.
+    :param stable: latest value of the stable revision; None without events.
+    :param events: events of the new revision behind the verdict.
     :param direction: ``lower`` and ``higher`` are better, ``within`` the band is good.
     :param target: the limit that a promotion must keep; for a band the nearer edge.
-    :param trigger: the limit that rolls back; None where none does.
+    :param trigger: the limit that rolls back, in ``unit``; None where none does, or another limit does.
+    :param at_trigger: the values at the trigger, where that is another limit than the target; None otherwise.
     :param band: lower and upper edge of the band; None for a metric without one.
+    :param target_words: the target as the policy has it, such as ``P95 at most 0.5 s``.
+    :param trigger_words: what rolls back, such as ``P95 over 2 s``; empty where nothing does.
     :param verdict: the verdict on this metric.
     :param cause: why, for machines; None where there is none.
     :param reason: one line for people, with values, units and limits.
@@ -52,7 +75,10 @@ class MetricEvidence(Answer):
     direction: Literal["lower", "higher", "within"]
     target: float | None
     trigger: float | None
+    at_trigger: TriggerSeries | None
     band: tuple[float, float] | None
+    target_words: str
+    trigger_words: str
     verdict: VerdictName
     cause: str | None
     reason: str

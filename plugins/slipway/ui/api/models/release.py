@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from slipway.ui.api.models.base import Answer, State, StepName, StepState, VerdictName
 from slipway.ui.api.models.evidence import BakeEvidence
@@ -104,21 +104,61 @@ class Step(Answer):
     group_url: str
 
 
-class Action(Answer):
-    """Something that the signed-in user may do now, in Airflow's own form.
+class FormField(Answer):
+    """A field of Airflow's form.
 
-    :param name: for machines: ``answer``, ``roll_back``, ``release_again``, ``open_run``, ``open_release``.
-    :param label: on the button.
-    :param does: one sentence: what it will do.
-    :param url: Airflow's page with its form filled in, from the root of the web server.
-    :param weight: ``primary`` is the next thing to do, ``danger`` changes production's traffic back.
+    :param name: of the field.
+    :param title: as people read it.
+    :param description: what it is for.
+    :param value: what it is filled in with; None where the person fills it in.
+    :param options: what may be chosen; empty for free text, or yes and no.
+    :param required: whether it must be filled in.
     """
 
     name: str
+    title: str
+    description: str
+    value: str | bool | None
+    options: tuple[str, ...]
+    required: bool
+
+
+class AirflowForm(Answer):
+    """Airflow's own call that carries an action out, for who wants to send it with the form filled in here.
+
+    Airflow's trigger form takes no values from an address, so that a link alone cannot fill it in.
+
+    :param method: HTTP method.
+    :param path: address in Airflow's public API, from the root of the web server.
+    :param body: what is sent, as JSON; the fields go into its object ``fields_in``.
+    :param fields_in: name of that object.
+    :param fields: the fields; those with a value are filled in already.
+    """
+
+    method: Literal["POST", "PATCH"]
+    path: str
+    body: dict[str, Any]
+    fields_in: str
+    fields: tuple[FormField, ...]
+
+
+class Action(Answer):
+    """Something that the signed-in user may do now, by Airflow's own means.
+
+    :param name: for machines: ``answer``, ``roll_back``, ``release``, ``open_run``.
+    :param label: on the button.
+    :param does: one sentence: what it will do.
+    :param url: Airflow's page for it, from the root of the web server.
+    :param weight: ``primary`` is the next thing to do, ``danger`` changes production's traffic back.
+    :param form: Airflow's call behind it; None where the page behind ``url`` is all there is.
+    """
+
+    name: Literal["answer", "roll_back", "release", "open_run"]
     label: str
     does: str
     url: str
     weight: Literal["primary", "danger", "plain"]
+    form: AirflowForm | None
 
 
 class ReleaseNow(Answer):

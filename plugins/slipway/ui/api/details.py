@@ -1,0 +1,281 @@
+"""What is loaded when it is opened, from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from slipway.ledger.chain import Record, RecordedEntry, canonical, first_broken
+from slipway.ledger.entries import (
+    ApprovalDecided,
+    BakeAnswered,
+    ChangesPlanned,
+    ChecklistItemChecked,
+    DeploymentChecked,
+    IncidentReported,
+    ReleaseOpened,
+    TeamNotified,
+)
+from slipway.ledger.timeline import phases
+from slipway.policy.checklist import ITEMS, TITLES
+from slipway.ui.api.links import Links
+from slipway.ui.api.models.details import (
+    BusinessTarget,
+    BusinessValue,
+    ChangeGroup,
+    Changes,
+    Checklist,
+    ChecklistLine,
+    FieldChange,
+    GateAnswer,
+    Gates,
+    Incident,
+    IncidentMoment,
+    LedgerLine,
+    LedgerRecord,
+    Notification,
+    Notifications,
+    PlannedMigration,
+)
+from slipway.ui.api.steps import EVIDENCE, PHASES
+
+if TYPE_CHECKING:
+    from slipway.ui.sources import ReviewedTargets
+
+TIME_OUT = "time-out"
+#: Longest payload, in characters of JSON, that is in an answer; a longer one is in the export.
+SHOWN_PAYLOAD = 12_000
+
+
+def changes(record: Record) -> Changes:
+    """Return what a release changes.
+
+    :param record: everything on record of it.
+    """
+    opened, planned = record.get(ReleaseOpened), record.get(ChangesPlanned, environment="production")
+    left_out = {} if opened is None else opened.left_out
+    before = None if opened is None else opened.rolled_back_before
+    notes = [f"This version was rolled back before: {before}"] if before else []
+    if planned is None:
+        notes.append("The changes are not planned yet: phase 2 does that before production is touched")
+    return Changes(
+        known=planned is not None,
+        note=". ".join(notes),
+        template=()
+        if planned is None
+        else tuple(
+            ChangeGroup(
+                name=service,
+                changes=tuple(FieldChange(name=c.field, before=c.before, after=c.after) for c in found),
+            )
+            for service, found in planned.revisions.items()
+        ),
+        configuration=() if planned is None else tuple(_documents(planned)),
+        schema_changes=() if planned is None else tuple(_migrations(planned)),
+        left_out=tuple(f"{service}: {found.described()}" for service, found in left_out.items()),
+    )
+
+
+def checklist(record: Record) -> Checklist:
+    """Return the three checklists, with what is not checked yet.
+
+    :param record: everything on record of the release.
+    """
+    return Checklist(lines=(*_before(record), *_during_and_after(record)))
+
+
+def gates(record: Record) -> Gates:
+    """Return every decision of a release, and every answer of a person, the oldest first.
+
+    :param record: everything on record of it.
+    """
+    answers = [found for entry in record if (found := _answer(entry)) is not None]
+    decided = [
+        GateAnswer(
+            phase=found.phase,
+            title=_title(found.phase),
+            verdict=found.verdict,
+            reason="; ".join(found.lines),
+            decided_at=found.at,
+            decided_by=EVIDENCE
+            if found.inherited_from is None
+            else f"{EVIDENCE} of release {found.inherited_from}",
+            lines=found.others,
+        )
+        for found in phases(record)
+    ]
+    return Gates(gates=tuple(sorted([*answers, *decided], key=lambda found: found.decided_at)))
+
+
+def notifications(record: Record) -> Notifications:
+    """Return every message to the team about a release.
+
+    :param record: everything on record of it.
+    """
+    sent = [(entry.at, entry.content) for entry in record]
+    return Notifications(
+        notifications=tuple(
+            Notification(at=at, event=one.event, subject=one.subject, via=one.connection, delivered=True)
+            for at, one in sent
+            if isinstance(one, TeamNotified)
+        )
+    )
+
+
+def incident(record: Record) -> Incident:
+    """Return the incident report of a release.
+
+    :param record: everything on record of it.
+    """
+    found = record.get(IncidentReported)
+    if found is None:
+        return Incident(reported=False, summary="", affected="", evidence=(), timeline=())
+    return Incident(
+        reported=True,
+        summary=found.sentence,
+        affected=found.met_words,
+        evidence=found.evidence,
+        timeline=tuple(IncidentMoment(at=step.at, what=step.what) for step in found.timeline),
+    )
+
+
+def business(reviewed: ReviewedTargets) -> BusinessValue:
+    """Return the business targets of the newest reviewed day.
+
+    :param reviewed: what ClickHouse has.
+    """
+    first = reviewed.rows[0] if reviewed.rows else None
+    return BusinessValue(
+        as_of=None if first is None else first.as_of,
+        since_release=None if first is None else first.release_id,
+        since_version=None if first is None else first.version,
+        promoted_on=None if first is None else first.promoted_on,
+        targets=tuple(
+            BusinessTarget.model_validate(
+                {
+                    "horizon": row.horizon_title,
+                    "title": row.title,
+                    "status": row.status,
+                    "unit": row.unit,
+                    "value": row.value,
+                    "at_least": row.at_least,
+                    "at_most": row.at_most,
+                    "required": row.required,
+                    "expected": row.expected,
+                    "due": row.due,
+                    "reason": row.reason,
+                }
+            )
+            for row in reviewed.rows
+        ),
+        trouble=reviewed.trouble or "",
+    )
+
+
+def ledger_page(release_id: str, record: Record, links: Links, *, page: int, per_page: int) -> LedgerRecord:
+    """Return a page of the record, and what the verification of all of it found.
+
+    :param release_id: the release.
+    :param record: everything on record of it.
+    :param links: addresses.
+    :param page: number of the page, from 1 on.
+    :param per_page: entries of a page.
+    """
+    broken = first_broken(release_id, record)
+    words = (
+        f"The chain holds: each of the {len(record)} entries carries its hash and the one before"
+        if broken is None
+        else f"The chain is broken at entry {broken}: it, or one before it, was changed, removed or added"
+    )
+    return LedgerRecord(
+        entries=tuple(_line(entry) for entry in record[(page - 1) * per_page : page * per_page]),
+        total=len(record),
+        first_broken=broken,
+        verified=words,
+        export_url=links.api(f"releases/{release_id}/ledger/export"),
+    )
+
+
+def _documents(planned: ChangesPlanned) -> Iterator[ChangeGroup]:
+    for document, found in groupby(planned.configuration, key=lambda change: change.document):
+        yield ChangeGroup(
+            name=document,
+            changes=tuple(
+                FieldChange(name=c.key, before=c.before, after=c.after, unit=c.unit) for c in found
+            ),
+        )
+
+
+def _migrations(planned: ChangesPlanned) -> Iterator[PlannedMigration]:
+    for name in planned.migrations:
+        yield PlannedMigration(name=name, note="is due: this release applies it")
+    for name, why in planned.held.items():
+        yield PlannedMigration(name=name, note=f"is held: {why}")
+
+
+def _before(record: Record) -> Iterator[ChecklistLine]:
+    checked = {
+        entry.content.item: (entry.at, entry.content)
+        for entry in record
+        if isinstance(entry.content, ChecklistItemChecked)
+    }
+    for item in ITEMS:
+        at, found = checked.get(item, (None, None))
+        yield ChecklistLine(
+            part="pre",
+            title=TITLES[item],
+            passed=None if found is None else found.passed,
+            evidence="not checked yet" if found is None else found.reason,
+            checked_at=at,
+        )
+
+
+def _during_and_after(record: Record) -> Iterator[ChecklistLine]:
+    for entry in record:
+        if isinstance(entry.content, DeploymentChecked):
+            for line in entry.content.lines:
+                yield ChecklistLine.model_validate(
+                    {
+                        "part": line.part,
+                        "title": line.title,
+                        "passed": line.passed,
+                        "evidence": line.reason,
+                        "checked_at": entry.at,
+                    }
+                )
+
+
+def _answer(entry: RecordedEntry) -> GateAnswer | None:
+    found = entry.content
+    if isinstance(found, ApprovalDecided):
+        phase, title = "preparation", "Approval for production"
+    elif isinstance(found, BakeAnswered):
+        phase, title = found.phase, f"Decision on {_title(found.phase)}"
+    else:
+        return None
+    return GateAnswer(
+        phase=phase,
+        title=title,
+        verdict=None,
+        reason=found.reason,
+        decided_at=entry.at,
+        decided_by=TIME_OUT if found.user is None else found.user.name,
+        lines=(),
+    )
+
+
+def _title(phase: str) -> str:
+    found = {str(name): shown.title for name, shown in PHASES.items()}.get(phase)
+    return found or phase.replace("_", " ").capitalize()
+
+
+def _line(entry: RecordedEntry) -> LedgerLine:
+    return LedgerLine(
+        sequence=entry.sequence,
+        key=entry.key,
+        at=entry.at,
+        sentence=entry.content.sentence,
+        hash=entry.hash,
+        payload=dict(entry.payload) if len(canonical(entry.payload)) <= SHOWN_PAYLOAD else None,
+    )

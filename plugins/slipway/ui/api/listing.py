@@ -1,0 +1,79 @@
+"""The list of releases: filtered, by pages, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, cast
+
+from slipway.analysis.verdict import Verdict
+from slipway.ledger.listing import FoundRelease, ReleaseFilter
+from slipway.ui.api.links import Links
+from slipway.ui.api.models.base import State
+from slipway.ui.api.models.listing import ListedRelease, ReleaseList
+from slipway.ui.api.standing import progress_at, state_of, summary
+from slipway.ui.api.steps import current_phase, phase_of
+
+if TYPE_CHECKING:
+    from slipway.ledger.ledger import Ledger
+
+PER_PAGE = 25
+SoughtState = State | Literal["open"]
+
+
+def releases(
+    ledger: Ledger, sought: ReleaseFilter, state: SoughtState | None, links: Links, *, page: int
+) -> ReleaseList:
+    """Return a page of the list.
+
+    :param ledger: the record of releases.
+    :param sought: the filter without the state.
+    :param state: how the releases must stand; None for all.
+    :param links: addresses.
+    :param page: number of the page, from 1 on.
+    """
+    offset = (page - 1) * PER_PAGE
+    if state in ("promoted", "rolled_back", "open", None):
+        sought = replace(sought, outcome=state)
+        found, total = ledger.listing.find(sought, limit=PER_PAGE, offset=offset)
+        lines: Sequence[ListedRelease] = [_line(ledger, row, links) for row in found]
+    else:
+        # A few releases are open at a time; how one stands is in its record.
+        found, _ = ledger.listing.find(replace(sought, outcome="open"), limit=None)
+        standing = [line for row in found if (line := _line(ledger, row, links)).state == state]
+        lines, total = standing[offset : offset + PER_PAGE], len(standing)
+    services, people = ledger.listing.filters()
+    return ReleaseList(
+        releases=tuple(lines),
+        page=page,
+        per_page=PER_PAGE,
+        total=total,
+        services=tuple(services),
+        people=tuple(people),
+    )
+
+
+def _line(ledger: Ledger, row: FoundRelease, links: Links) -> ListedRelease:
+    if row.outcome is not None:
+        state = cast("State", row.outcome)
+        words = f"{row.outcome.replace('_', ' ').capitalize()}: {row.reason}"
+        phase = current_phase({gate: Verdict(verdict) for gate, verdict in (row.gates or {}).items()})
+    else:
+        release, record = ledger.release(row.release_id), ledger.entries(row.release_id)
+        state = state_of(release, record, None)
+        words = summary(release, record, state)
+        phase = phase_of(record)
+    return ListedRelease(
+        id=row.release_id,
+        run_id=row.run_id,
+        run_url=links.run(row.run_id),
+        version=row.version,
+        region=row.region,
+        services=tuple(row.services),
+        state=state,
+        progress=progress_at(phase),
+        summary=words,
+        asked_by=row.actor,
+        opened_at=row.opened_at,
+        ended_at=row.closed_at,
+    )

@@ -1,0 +1,194 @@
+"""The routes of the API. They only read, and run in threads: the API server's event loop is not theirs."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BeforeValidator
+
+from slipway.ledger.bakes import Bake
+from slipway.ledger.chain import first_broken
+from slipway.ledger.listing import ReleaseFilter
+from slipway.ledger.plan import RELEASE_DAG
+from slipway.policy.release import PhaseName
+from slipway.ui.api import details, listing
+from slipway.ui.api.evidence import bakes
+from slipway.ui.api.links import Links
+from slipway.ui.api.models.details import (
+    BusinessValue,
+    Changes,
+    Checklist,
+    Gates,
+    Incident,
+    LedgerRecord,
+    Notifications,
+)
+from slipway.ui.api.models.evidence import Bakes
+from slipway.ui.api.models.listing import ReleaseList, RunRelease
+from slipway.ui.api.models.release import ReleaseNow
+from slipway.ui.api.now import release_now
+from slipway.ui.headers import DRAWING_POLICY
+from slipway.ui.sources import read_targets, reading_ledger
+
+ENTRIES_PER_PAGE = 50
+
+router = APIRouter(prefix="/api")
+
+ReleaseId = Annotated[str, Path(pattern=r"^v[0-9a-z-]{1,100}$", description="id of the release")]
+AirflowId = Annotated[str, Path(pattern=r"^[\w.~:+-]+$", max_length=250)]
+PageNumber = Annotated[int, Query(ge=1, le=10_000, description="number of the page, from 1 on")]
+
+
+Text = Annotated[str | None, BeforeValidator(lambda found: found or None)]
+Day = Annotated[date | None, BeforeValidator(lambda found: found or None)]
+Sought = Annotated[listing.SoughtState | None, BeforeValidator(lambda found: found or None)]
+
+
+def _midnight(day: date | None, *, days: int = 0) -> datetime | None:
+    """Return the beginning of a UTC day, or of one some days later."""
+    return None if day is None else datetime.combine(day, time(), tzinfo=UTC) + timedelta(days=days)
+
+
+def _links(request: Request) -> Links:
+    return Links(request.scope["root_path"])
+
+
+LinksDep = Annotated[Links, Depends(_links)]
+
+
+@router.get("/releases")
+def releases(
+    links: LinksDep,
+    service: Annotated[Text, Query(description="name of a production service that is released")] = None,
+    state: Annotated[Sought, Query(description="how it stands; `open`: it has not ended")] = None,
+    person: Annotated[Text, Query(description="who asked for it")] = None,
+    since: Annotated[Day, Query(description="opened on this UTC day or later, `YYYY-MM-DD`")] = None,
+    until: Annotated[Day, Query(description="opened on this UTC day or before, `YYYY-MM-DD`")] = None,
+    page: PageNumber = 1,
+) -> ReleaseList:
+    """The releases and the refused requests, the newest first."""
+    sought = ReleaseFilter(service, person, _midnight(since), _midnight(until, days=1))
+    with reading_ledger() as ledger:
+        return listing.releases(ledger, sought, state, links, page=page)
+
+
+@router.get("/runs/{dag_id}/{run_id}")
+def run(dag_id: AirflowId, run_id: AirflowId) -> RunRelease:
+    """The release of an Airflow run, or why it has none."""
+    if dag_id != RELEASE_DAG:
+        words = f"A run of the DAG {dag_id} releases nothing. Releases are runs of the DAG {RELEASE_DAG}."
+        return RunRelease(release=None, refused=None, detail=words)
+    with reading_ledger() as ledger:
+        found = ledger.listing.release_of_run(run_id)
+    words = (
+        ""
+        if found
+        else "This run has opened no release: it was refused, or has not come that far yet."
+        " Its preflight tasks say which."
+    )
+    return RunRelease(release=found, refused=None, detail=words)
+
+
+@router.get("/releases/{release_id}")
+def release(release_id: ReleaseId, links: LinksDep) -> ReleaseNow:
+    """How it stands, where the traffic is, why, and what can be done now."""
+    with reading_ledger() as ledger:
+        return release_now(ledger, release_id, links, now=datetime.now(UTC))
+
+
+@router.get("/releases/{release_id}/evidence")
+def evidence(release_id: ReleaseId, links: LinksDep) -> Bakes:
+    """Every bake that has a verdict, with its metrics."""
+    with reading_ledger() as ledger:
+        found, record = ledger.release(release_id), ledger.entries(release_id)
+        return Bakes(bakes=bakes(found, record, ledger.drawings.kept(release_id), links))
+
+
+@router.get(
+    "/releases/{release_id}/evidence/{phase}/{number}.svg",
+    response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {}}}},
+)
+def drawing(release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]) -> Response:
+    """The evidence of a bake as it was drawn at its verdict."""
+    with reading_ledger() as ledger:
+        svg = ledger.drawings.read(ledger.release(release_id).release_id, Bake(phase, number))
+    if svg is None:
+        raise HTTPException(404)
+    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
+
+
+@router.get("/releases/{release_id}/changes")
+def changes(release_id: ReleaseId) -> Changes:
+    """What the release changes: templates, configuration, schema."""
+    with reading_ledger() as ledger:
+        return details.changes(ledger.entries(ledger.release(release_id).release_id))
+
+
+@router.get("/releases/{release_id}/checklist")
+def checklist(release_id: ReleaseId) -> Checklist:
+    """The checklists before, during and after the deployment."""
+    with reading_ledger() as ledger:
+        return details.checklist(ledger.entries(ledger.release(release_id).release_id))
+
+
+@router.get("/releases/{release_id}/gates")
+def gates(release_id: ReleaseId) -> Gates:
+    """Every decision, and who answered."""
+    with reading_ledger() as ledger:
+        return details.gates(ledger.entries(ledger.release(release_id).release_id))
+
+
+@router.get("/releases/{release_id}/business")
+def business(release_id: ReleaseId) -> BusinessValue:
+    """The business targets of the newest reviewed day, whichever release they are dated from."""
+    with reading_ledger() as ledger:
+        ledger.release(release_id)
+    return details.business(read_targets())
+
+
+@router.get("/releases/{release_id}/notifications")
+def notifications(release_id: ReleaseId) -> Notifications:
+    """Every message to the team."""
+    with reading_ledger() as ledger:
+        return details.notifications(ledger.entries(ledger.release(release_id).release_id))
+
+
+@router.get("/releases/{release_id}/incident")
+def incident(release_id: ReleaseId) -> Incident:
+    """The incident report, where there is one."""
+    with reading_ledger() as ledger:
+        return details.incident(ledger.entries(ledger.release(release_id).release_id))
+
+
+@router.get("/releases/{release_id}/ledger")
+def ledger_record(release_id: ReleaseId, links: LinksDep, page: PageNumber = 1) -> LedgerRecord:
+    """A page of the record, and what the verification of all of it found."""
+    with reading_ledger() as ledger:
+        record = ledger.entries(ledger.release(release_id).release_id)
+    return details.ledger_page(release_id, record, links, page=page, per_page=ENTRIES_PER_PAGE)
+
+
+@router.get("/releases/{release_id}/ledger/export")
+def ledger_export(release_id: ReleaseId) -> JSONResponse:
+    """Everything on record with its hashes, for an auditor who computes the chain himself."""
+    with reading_ledger() as ledger:
+        entries = ledger.entries(ledger.release(release_id).release_id)
+    listed = [
+        {
+            "sequence": entry.sequence,
+            "key": entry.key,
+            "at": entry.at.isoformat(),
+            "payload": entry.payload,
+            "previous_hash": entry.previous_hash,
+            "hash": entry.hash,
+        }
+        for entry in entries
+    ]
+    return JSONResponse(
+        {"release": release_id, "first_broken_entry": first_broken(release_id, entries), "entries": listed},
+        headers={"Content-Disposition": f'attachment; filename="{release_id}-ledger.json"'},
+    )
