@@ -25,6 +25,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG
+from slipway.operators.failures import record_failure
 from slipway.release.form import release_form
 from slipway.task_groups.end import end
 from slipway.task_groups.phases import (
@@ -50,6 +51,7 @@ with DAG(
         "retries": 1,
         "retry_delay": timedelta(seconds=5),
         "execution_timeout": timedelta(minutes=15),
+        "on_failure_callback": record_failure,
     },
     tags=["slipway", "release"],
 ):

@@ -69,6 +69,7 @@ from slipway.ledger.entries import (
     StagingStableRecorded,
     SuiteRun,
     TargetRecord,
+    TaskFailed,
     TeamNotified,
     TemplateChange,
     TrafficRestored,
@@ -312,6 +313,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         notified="not needed",
     ),
     NextRegionStarted(region="europe-west1", run="run--europe-west1", conf={"version": "1.2.0"}),
+    TaskFailed(failed="phase_3_canary.warm_up", reason="revision web-new: not ready in 300 s"),
     RunChangedByHand(acts=(RunActed(at=AT, user="ada", what="marked the run as failed"),)),
     ReleaseLost(reason="its run is gone", action="roll_back"),
     ServiceChangedAfterEnd(

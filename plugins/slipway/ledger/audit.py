@@ -74,14 +74,20 @@ def moment(at: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as people say it: ``3.8 s``, ``12 min 30 s``, ``8 h``.
+    """Return a duration as people say it: ``3.8 s``, ``12 min 30 s``, ``8 h``, ``1 day``.
 
     :param seconds: the duration in seconds.
     """
     if seconds < 59.5:
         return f"{seconds:.3g} s"
     whole = round(seconds)
-    parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    days = whole // 86400
+    parts = [
+        (days, "day" if days == 1 else "days"),
+        (whole // 3600 % 24, "h"),
+        (whole // 60 % 60, "min"),
+        (whole % 60, "s"),
+    ]
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 

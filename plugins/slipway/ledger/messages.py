@@ -47,7 +47,9 @@ def _served(service: str, steps: Sequence[TrafficStep]) -> str:
         return f"{service}: the new revision had no traffic."
     began, last = served[0].at, steps[-1]
     if last.new_percent:
-        return f"{service}: {last.new_percent} % on the new revision, which serves since {began:%H:%M} UTC."
+        return (
+            f"{service}: {last.new_percent} % on the new revision, which serves since {began:%H:%M:%S} UTC."
+        )
     most = max(step.new_percent for step in served)
     return (
         f"{service}: the new revision had up to {most} % of the traffic from {began:%H:%M:%S} to"

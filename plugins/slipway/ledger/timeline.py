@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.chain import Record, RecordedEntry
 from slipway.ledger.entries import (
+    DeploymentChecked,
     DetectionPowerForecast,
     DriftFound,
     FlagsRolledBack,
@@ -21,6 +22,7 @@ from slipway.ledger.entries import (
     RollbackOrdered,
     RunChangedByHand,
     SplitChange,
+    TaskFailed,
     TrafficRestoration,
     TrafficShifted,
     TrafficVerified,
@@ -79,7 +81,12 @@ def summary_line(release: Release, record: Record) -> str:
     """
     words = f"{_name(release)}: {outcome_of(release)}: {release.reason or rollback_reason(record)}"
     flags = record.get(FlagsRolledBack, environment="production")
-    return f"{words}; flags {flags.switched_off_words}" if flags is not None and flags.switched_off else words
+    if flags is not None and flags.switched_off:
+        words += f"; flags {flags.switched_off_words}"
+    checked = record.get(DeploymentChecked)
+    if release.outcome == "promoted" and checked is not None and checked.missed:
+        words += f"; missed: {'; '.join(checked.missed)}"
+    return words
 
 
 def headline(release: Release, record: Record) -> str:
@@ -90,7 +97,7 @@ def headline(release: Release, record: Record) -> str:
     """
     if release.outcome is not None or is_rollback_started(record):
         return summary_line(release, record)
-    return f"{_name(release)}: {outcome_of(release)}: the last thing on record is {record[-1].key}"
+    return f"{_name(release)}: {outcome_of(release)}: {record[-1].content.sentence}"
 
 
 def rollback_reason(record: Record) -> str:
@@ -108,8 +115,10 @@ def rollback_reason(record: Record) -> str:
     by_hand = record.get(RunChangedByHand)
     if by_hand is not None:
         return by_hand.sentence
-    last = record[-1].key if record else "nothing"
-    return f"a task failed or was stopped; the last thing on record is {last}"
+    for failed in record.of_kind(TaskFailed):
+        return failed.sentence
+    last = record[-1].content.sentence if record else "nothing"
+    return f"a task failed or was stopped; the last thing on record is: {last}"
 
 
 def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.verdict import Cause
+from slipway.ledger.audit import duration
 from slipway.ledger.entries import BakeAnswered, ChangeSettled, PhaseBaked
 from slipway.release.asking import answer_of, ask, stands
 from slipway.release.foreign_change import Action, serves_new_revision, settle_change
@@ -85,7 +86,7 @@ class UndecidedPhase:
             subject=self.subject,
             body=f"{self.reason}.\n\nThe traffic stays as it is.\n\n"
             + "".join(f"- **{option}** {_FOLLOWS[option]}\n" for option in self.options)
-            + f"\nWithout an answer within {self.seconds / 60:g} minutes the release is rolled back.",
+            + f"\nWithout an answer within {duration(self.seconds)} the release is rolled back.",
             options=self.options,
             safe=ROLL_BACK,
             seconds=self.seconds,

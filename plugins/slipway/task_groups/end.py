@@ -22,9 +22,11 @@ def end(*, rollback: TaskGroup, group_id: str = "end") -> TaskGroup:
     with TaskGroup(group_id, prefix_group_id=False, tooltip="The end: tag, record and verdict") as group:
         tag = TagReleaseOperator(task_id="tag_release", retries=2)
         close = ClosePromotedOperator(task_id="close_promoted", retries=3, outlets=[RELEASE_PROMOTED])
-        verdict = VerdictOperator(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0)
+        verdict = VerdictOperator(
+            task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, retries=0, on_failure_callback=None
+        )
         reconcile = ReconcileReleaseOperator(
-            task_id="reconcile", verdict=verdict.task_id, retries=5
+            task_id="reconcile", verdict=verdict.task_id, retries=5, on_failure_callback=None
         ).as_teardown(on_failure_fail_dagrun=True)
         tag >> close
         [close, rollback] >> verdict

@@ -17,6 +17,7 @@ from slipway.ledger.entries.changes import (
     RunActed,
     RunChangedByHand,
     ServiceChangedAfterEnd,
+    TaskFailed,
     TeamNotified,
 )
 from slipway.ledger.entries.database import (
@@ -146,6 +147,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     HealthVerified,
     RegionsReported,
     NextRegionStarted,
+    TaskFailed,
     RunChangedByHand,
     ReleaseLost,
     ServiceChangedAfterEnd,
@@ -222,6 +224,7 @@ __all__ = [
     "StagingStableRecorded",
     "SuiteRun",
     "TargetRecord",
+    "TaskFailed",
     "TeamNotified",
     "TemplateChange",
     "TrafficRestoration",

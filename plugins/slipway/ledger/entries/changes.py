@@ -68,6 +68,25 @@ class RunChangedByHand(LedgerEntry):
         return "; ".join(f"{act.user} {act.what} at {act.at:%Y-%m-%d %H:%M:%S} UTC" for act in self.acts)
 
 
+class TaskFailed(LedgerEntry):
+    """A task of the open release failed for good.
+
+    :param failed: id of the task.
+    :param reason: its error, in one line.
+    """
+
+    KEY: ClassVar[str] = "failed/{failed}"
+    WRITER: ClassVar[str] = "the failure callback of every task of the DAG release"
+
+    failed: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The task and its error."""
+        return f"{self.failed} failed: {self.reason}"
+
+
 class ReleaseLost(LedgerEntry):
     """An open release has nothing any more that carries it out.
 

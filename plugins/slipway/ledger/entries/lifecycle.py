@@ -243,12 +243,16 @@ class DeploymentChecked(LedgerEntry):
     lines: tuple[DeploymentLine, ...]
 
     @property
+    def missed(self) -> list[str]:
+        """The lines that do not hold, and why."""
+        return [f"{line.title}: {line.reason}" for line in self.lines if line.passed is False]
+
+    @property
     def sentence(self) -> str:
         """How many lines hold, and which do not."""
-        failed = [f"{line.title}: {line.reason}" for line in self.lines if line.passed is False]
         held = sum(line.passed is True for line in self.lines)
         return f"Deployment checklist: {held} of {len(self.lines)} lines hold" + (
-            f"; not: {'; '.join(failed)}" if failed else ""
+            f"; not: {'; '.join(self.missed)}" if self.missed else ""
         )
 
 

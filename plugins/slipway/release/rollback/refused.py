@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Param
 
+from slipway.ledger.audit import duration
 from slipway.ledger.entries import RollbackRefused
 from slipway.release.asking import ask
 
@@ -36,7 +37,7 @@ def ask_to_override(context: Context, release: Release, refused: str) -> TaskAwa
         subject=f"Release {release.version}: the rollback is refused",
         body=f"{refused}.\n\nNo traffic was moved. **{ALL_THE_SAME}** gives it to the version that "
         f"cannot run on the schema, and needs a reason. With **{LEAVE}**, or without an answer within "
-        f"{seconds / 60:g} minutes, the traffic stays and the release stays open.",
+        f"{duration(seconds)}, the traffic stays and the release stays open.",
         options=(ALL_THE_SAME, LEAVE),
         safe=LEAVE,
         seconds=seconds,

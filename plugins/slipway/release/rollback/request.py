@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast, get_args
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
-from slipway.ledger.audit import duration
+from slipway.ledger.audit import duration, moment
 from slipway.ledger.entries import RollbackTier
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def require_in_window(release: Release, *, now: datetime | None = None) -> None:
     end = release.closed_at + timedelta(seconds=window)
     if (now or datetime.now(UTC)) > end:
         raise RequestRefused(
-            f"release={release.release_id!r}: was promoted on {release.closed_at:%Y-%m-%d %H:%M} UTC; its"
-            f" rollback window of {duration(window)} ended on {end:%Y-%m-%d %H:%M} UTC"
+            f"release={release.release_id!r}: was promoted on {moment(release.closed_at)}; its"
+            f" rollback window of {duration(window)} ended on {moment(end)}"
             " (migrations.rollback_window_seconds), and the schema may have moved on since. Release a version"
             " that fixes it"
         )

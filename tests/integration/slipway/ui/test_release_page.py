@@ -327,7 +327,7 @@ def test_before_the_first_rollup_there_are_no_targets(reader: TestClient, ledger
     release = open_release(ledger, "1.1.0")
     words = text_of(reader.get(f"/slipway/releases/{release.release_id}").text)
     assert "No KPI rollup has run yet. Trigger kpi_rollup for a day." in words
-    assert "release 1.1.0: open: the last thing on record is opened" in words
+    assert "release 1.1.0: open: Release opened, requested by" in words
 
 
 def test_the_traffic_of_a_service_that_never_moved_is_where_it_was(

@@ -122,7 +122,7 @@ def test_the_headline_is_how_far_it_has_come_until_it_is_called_off(release: Rel
     under_way = entries(
         ("opened", {"actor": "ada"}), ("shifted/canary", {"at": BEGAN.isoformat(), "changes": {}})
     )
-    assert headline(release, under_way) == "release 1.2.0: open: the last thing on record is shifted/canary"
+    assert headline(release, under_way) == "release 1.2.0: open: " + under_way[-1].content.sentence
     gate = {"phase": "canary", "verdict": "rollback", "reason": "5 % errors"}
     called_off = entries(("opened", {"actor": "ada"}), ("gate/canary", gate))
     assert headline(release, called_off) == "release 1.2.0: open: canary: 5 % errors"

@@ -153,7 +153,7 @@ def promoted_long_ago(ledger: FakeLedger) -> None:
         ({"reason": " "}, "reason=' ': say in a few words why"),
         ({"tier": "everything"}, "tier='everything': must be one of traffic, database, restore, full"),
         ({"tier": "restore"}, "has made no backup of production's database; choose the tier traffic"),
-        ({}, "its rollback window of 14 d ended on"),
+        ({}, "its rollback window of 14 days ended on"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_moves(

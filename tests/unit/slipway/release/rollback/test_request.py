@@ -60,7 +60,7 @@ def test_a_promoted_release_is_rolled_back_within_its_window_alone() -> None:
     assert release.closed_at is not None
     end = release.closed_at + timedelta(seconds=release.policy.migrations.rollback_window_seconds)
     require_in_window(release, now=end - timedelta(seconds=1))
-    with pytest.raises(RequestRefused, match=r"its rollback window of 14 d ended on .*fixes it"):
+    with pytest.raises(RequestRefused, match=r"its rollback window of 14 days ended on .*fixes it"):
         require_in_window(release, now=end + timedelta(seconds=1))
     later = datetime.now(UTC) + timedelta(days=365)
     require_in_window(closed("rolled_back"), now=later)
