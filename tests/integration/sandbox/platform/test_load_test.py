@@ -16,8 +16,10 @@ from sandbox.supervisor.settings import REPOSITORY
 from tests.integration.sandbox.platform.services import PRICING, Service
 
 pytestmark = pytest.mark.sandbox
-RUN_SECONDS = 4
+#: A busy machine gets a longer run, until the load was enough to say something.
+RUN_SECONDS = (4, 12, 36)
 RATE = 40
+ENOUGH_REQUESTS = 3 * RATE
 
 Ran = tuple["subprocess.CompletedProcess[str]", dict[str, Any]]
 LoadTest = Callable[..., Ran]
@@ -25,9 +27,16 @@ LoadTest = Callable[..., Ran]
 
 @pytest.fixture
 def load_test(tmp_path: Path, auth: Service, frontend: Service) -> LoadTest:
-    """Run the load test; return the process and its report."""
+    """Run the load test until it made enough requests; return the process and its report."""
 
     def run(backend_url: str, users: int = 20, **changes: str) -> Ran:
+        for seconds in RUN_SECONDS:
+            done, report = run_for(seconds, backend_url, users, changes)
+            if report["requests"] >= ENOUGH_REQUESTS:
+                break
+        return done, report
+
+    def run_for(seconds: int, backend_url: str, users: int, changes: dict[str, str]) -> Ran:
         report = tmp_path / "report.json"
         environment = {
             "PATH": os.environ["PATH"],
@@ -42,13 +51,13 @@ def load_test(tmp_path: Path, auth: Service, frontend: Service) -> LoadTest:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "locust", "--headless", "-f", "include/load_test/locustfile.py"),
-                *("--users", str(users), "--spawn-rate", "20", "--run-time", f"{RUN_SECONDS}s"),
+                *("--users", str(users), "--spawn-rate", "20", "--run-time", f"{seconds}s"),
             ],
             cwd=REPOSITORY,
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds + 116,
             check=False,
         )
         assert report.exists(), done.stderr
@@ -61,8 +70,8 @@ def test_the_good_version_stands_the_load(load_test: LoadTest, backend: Service)
     done, report = load_test(backend.url)
     assert done.returncode == 0, done.stderr
     assert report["users"] == 20
-    assert RUN_SECONDS - 1 < report["duration_seconds"] < RUN_SECONDS + 60
-    assert RATE < report["requests"] < RATE * report["duration_seconds"]
+    assert 0 < report["duration_seconds"] < RUN_SECONDS[-1] + 60
+    assert ENOUGH_REQUESTS <= report["requests"] < RATE * report["duration_seconds"]
     assert (report["failures"], report["failure_rate"]) == (0, 0.0)
     assert 0 < report["latency_p50_ms"] <= report["latency_p95_ms"]
     assert 15 < report["cost_reduction_percent"] < 25
