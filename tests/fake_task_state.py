@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -19,3 +20,8 @@ class FakeTaskState:
 
     def delete(self, key: str) -> None:
         self.kept.pop(key, None)
+
+
+def asking_task() -> Any:
+    """Return what ``context["ti"]`` is to a task that asks a person."""
+    return SimpleNamespace(id="0", dag_id="release", run_id="run", task_id="asks")

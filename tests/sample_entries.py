@@ -71,6 +71,7 @@ from slipway.ledger.entries import (
     TargetRecord,
     TaskFailed,
     TeamNotified,
+    TeamNotReached,
     TemplateChange,
     TrafficRestored,
     TrafficRestoredAgain,
@@ -325,6 +326,13 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         restored=True,
     ),
     TeamNotified(event="outcome", subject="Release 1.2.0: rolled back", connection="slipway_team"),
+    TeamNotReached(
+        event="outcome",
+        subject="Release 1.2.0: rolled back",
+        message="Requested by ada. 5 % errors.",
+        connection="slipway_team",
+        reason="a channel did not take the message",
+    ),
 )
 
 

@@ -77,6 +77,6 @@ def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
     answers = [record.entry(settings, row["release_id"], BakeAnswered, **parts) for parts in which]
     assert [answer.bake_on if answer else None for answer in answers] == [True, False]
     assert "admin answered 'Roll back'" in row["reason"]
-    calls = [message["text"] for message in messages(settings) if "called/canary" in message["text"]]
+    calls = [message["text"] for message in messages(settings) if "decision-canary" in message["text"]]
     assert len(calls) == 2
     assert "needs a decision, because the stable revision itself has exceeded the trigger" in calls[0]

@@ -31,6 +31,10 @@ def outcome_message(release: Release, record: Record) -> str:
     :param record: everything on record of it.
     """
     lines = [f"Requested by {release.actor}. {release.reason or rollback_reason(record)}."]
+    if release.closed_at is not None:
+        lines.append(
+            f"Ended {duration((release.closed_at - release.opened_at).total_seconds())} after it began."
+        )
     lines += [_served(name, steps) for name, steps in traffic(release, record).items()]
     incident = record.get(IncidentReported)
     if incident is not None:

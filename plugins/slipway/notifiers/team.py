@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, BaseNotifier
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from slipway.exceptions import NotificationFailed, PolicyError
-from slipway.ledger.entries import TeamNotified
+from slipway.ledger.entries import TeamNotified, TeamNotReached
+from slipway.ledger.links import release_link
 from slipway.policy.release import load_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.sdk import Connection, Context
+    from apprise import NotifyBase
 
     from slipway.ledger.ledger import Ledger, Release
     from slipway.ledger.refused import RefusedRequest
 
 log = logging.getLogger(__name__)
+#: Messages that are sent again after the end of their release: the others are out of date by then.
+OUTCOMES = ("outcome", "promotion_rolled_back", "health")
+#: How often a channel gets a message that it does not take; after that the watchdog sends it again.
+TRIES, SECONDS_BETWEEN_TRIES = 3, 1.0
 
 
 def notify_team(context: Context, release: Release, event: str, subject: str, message: str) -> str | None:
@@ -31,7 +41,7 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
     :return: why the team was not notified, for the record; None when every channel took the message.
     """
     notifier = TeamNotifier(
-        message=f"{message}\n({release.release_id}, {event})",
+        message=f"{message}\n{release_link(release.run_id)}\n({release.release_id}, {event})",
         subject=subject,
         conn_id=release.policy.checklist.notification.connection,
     )
@@ -45,7 +55,7 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
 
 def notify_once(
     ledger: Ledger, context: Context, release: Release, event: str, subject: str, message: str
-) -> TeamNotified | None:
+) -> TeamNotified | TeamNotReached | None:
     """Notify the team of an event, unless it has been notified.
 
     :param ledger: the record of the releases.
@@ -54,14 +64,40 @@ def notify_once(
     :param event: what it is about, unique in the release.
     :param subject: the message in one line.
     :param message: what happened and what to do.
-    :return: what goes on record; None when it is there, or the message could not be sent, which is logged.
+    :return: what goes on record; None when it is there. A message that no channel took is sent again by the
+        watchdog.
     """
     if ledger.get(release.release_id, TeamNotified, event=event) is not None:
         return None
-    if notify_team(context, release, event, subject, message) is not None:
-        return None
+    error = notify_team(context, release, event, subject, message)
     connection = release.policy.checklist.notification.connection
+    if error is not None:
+        return TeamNotReached(
+            event=event, subject=subject, message=message, connection=connection, reason=error
+        )
     return TeamNotified(event=event, subject=subject, connection=connection)
+
+
+def notify_again(
+    ledger: Ledger,
+    record: Callable[[Release, TeamNotified], None],
+    context: Context,
+    release: Release,
+) -> list[str]:
+    """Send what could not be sent; after the end of the release only how it ended.
+
+    :param ledger: the record of the releases.
+    :param record: puts on record that the team was notified.
+    :param context: of the task that notifies.
+    :param release: the release.
+    :return: nothing that was found.
+    """
+    for missed in ledger.entries(release.release_id).of_kind(TeamNotReached):
+        if release.outcome is None or missed.event in OUTCOMES:
+            done = notify_once(ledger, context, release, missed.event, missed.subject, missed.message)
+            if isinstance(done, TeamNotified):
+                record(release, done)
+    return []
 
 
 def notify_refused(ledger: Ledger, context: Context, refused: RefusedRequest) -> None:
@@ -77,7 +113,7 @@ def notify_refused(ledger: Ledger, context: Context, refused: RefusedRequest) ->
         connection = load_policy(str(refused.request.get("policy"))).checklist.notification.connection
         TeamNotifier(
             message=f"Requested by {refused.actor}. Nothing was changed.\n{refused.reason}\n"
-            f"({refused.release_id}, refused)",
+            f"{release_link(refused.run_id)}\n({refused.release_id}, refused)",
             subject=f"Release {refused.version}: refused",
             conn_id=connection,
         ).notify(context)
@@ -93,8 +129,8 @@ class TeamNotifier(BaseNotifier):
 
     The connection is of type ``apprise``; its extra ``config`` holds one or more channels, each a ``path``
     that is an Apprise URL, such as ``slack://...``, ``mailtos://...`` or ``json://...``. Every channel waits
-    4 s to connect and 4 s for an answer, all at the same time. Apprise's own notifier is not used: it drops
-    whether a channel took the message.
+    4 s to connect and 4 s for an answer, all at the same time; one that does not take the message gets it
+    again, the others do not. The provider's own notifier is not used: it drops whether a channel took it.
 
     :param message: what to say, in one or more lines. (templated)
     :param subject: the message in one line, for channels that have one. (templated)
@@ -143,12 +179,34 @@ class TeamNotifier(BaseNotifier):
                 " 'path' of the others is no URL that Apprise knows"
             )
         logging.getLogger("apprise").setLevel(logging.INFO)
-        if not channels.notify(body=self.message, title=self.subject, body_format=apprise.NotifyFormat.TEXT):
-            names = ", ".join(str(channel.service_name) for channel in channels)
+        left = self._send(list(channels))
+        if left:
             raise NotificationFailed(
-                f"connection {self.conn_id}: a channel did not take the message (of {names}); "
+                f"connection {self.conn_id}: a channel did not take the message (of {', '.join(left)}); "
                 "see the task's log"
             )
+
+    def _send(self, channels: list[NotifyBase]) -> list[str]:
+        """Send to all channels at the same time, to each until it takes the message; return who did not.
+
+        A channel that has taken it does not get it again.
+        """
+        again = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=wait_fixed(SECONDS_BETWEEN_TRIES),
+            retry=retry_if_result(lambda taken: not taken),
+            retry_error_callback=lambda _: False,
+        )
+        with ThreadPoolExecutor(len(channels)) as pool:
+            taken = list(pool.map(lambda channel: again.copy()(self._send_to, channel), channels))
+        return [str(channel.service_name) for channel, took in zip(channels, taken, strict=True) if not took]
+
+    def _send_to(self, channel: NotifyBase) -> bool:
+        import apprise
+
+        one = apprise.Apprise()
+        one.add(channel)
+        return bool(one.notify(body=self.message, title=self.subject, body_format=apprise.NotifyFormat.TEXT))
 
     def _connection(self) -> Connection:
         from airflow.sdk.exceptions import AirflowNotFoundException

@@ -18,6 +18,7 @@ from slipway.ledger.entries import (
     ReleaseOpened,
     TemplateChange,
 )
+from slipway.ledger.links import question_link
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import CHECKED_FIRST
 from slipway.release.asking import answer_of, ask, withdraw
@@ -115,7 +116,7 @@ class ApproveProductionOperator(ReleaseOperator):
             safe=REJECT,
             seconds=approval.answer_timeout_seconds,
         )
-        self.notify_once(context, release, "approval", subject, f"{head} Answer under Required Actions.")
+        self.notify_once(context, release, "approval", subject, f"{head}\nAnswer: {question_link(context)}")
         raise waiting
 
 

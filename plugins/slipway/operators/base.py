@@ -100,9 +100,9 @@ class ReleaseOperator(BaseOperator):
         """Notify the team of an event, unless it has been: see :func:`slipway.notifiers.team.notify_once`."""
         from slipway.notifiers.team import notify_once
 
-        notified = notify_once(self.ledger, context, release, event, subject, message)
-        if notified is not None:
-            self.record(release, notified)
+        done = notify_once(self.ledger, context, release, event, subject, message)
+        if done is not None:
+            self.record(release, done)
 
 
 class RefusingOperator(ReleaseOperator):

@@ -10,7 +10,7 @@ from slipway.exceptions import SchemaContractBroken, TrafficNotSettled
 from slipway.ledger.entries import RollbackOverridden, RollbackRefused, SplitChange
 from slipway.operators.cloud_run import CloudRunOperator
 from slipway.release.asking import answer_of, withdraw
-from slipway.release.rollback.refused import ALL_THE_SAME, ask_to_override
+from slipway.release.rollback.refused import ALL_THE_SAME, ask_to_override, refused_message
 from slipway.release.rollback.traffic import restore_stable_traffic, restored_entry
 from slipway.triggers.cloud_run import TrafficSettledTrigger
 
@@ -100,4 +100,5 @@ class RollBackTrafficOperator(CloudRunOperator):
         seconds = release.policy.decision.decision_timeout_seconds
         waiting = ask_to_override(context, release, refused)
         self.record(release, RollbackRefused(reason=refused, seconds=seconds))
+        self.notify_once(context, release, "rollback", *refused_message(context, release, refused))
         raise waiting

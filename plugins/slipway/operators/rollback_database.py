@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import DatabaseNotReady, RequestRefused, SchemaContractBroken
 from slipway.ledger.entries import BackupRestored, DatabaseRollbackConfirmed, DatabaseRolledBack, DataKept
+from slipway.ledger.links import question_link
 from slipway.operators.backup import CloudSqlOperator
 from slipway.operators.base import ReleaseOperator
 from slipway.release.asking import answer_of, withdraw
@@ -109,7 +110,7 @@ class RollBackDatabaseOperator(ReleaseOperator):
                 return self._undo(context, release, confirmed)
         lost = losses(release, steps)
         waiting = ask_to_undo(context, release, steps, lost, kept)
-        message = f"Data that is lost: {lost or 'none'}. Answer under Required Actions."
+        message = f"Data that is lost: {lost or 'none'}.\nAnswer: {question_link(context)}"
         self.notify_once(context, release, "database_rollback", undo_subject(release), message)
         raise waiting
 

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from slipway.exceptions import MetricsUnavailable, SlipwayError
 from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
 from slipway.ledger.plan import RELEASE_DAG
+from slipway.notifiers.team import notify_again
 from slipway.operators.closing import CloseReleaseOperator
 from slipway.release.health import due_check, verify_health
 from slipway.release.rollback.traffic import restore_stable_traffic
@@ -32,7 +33,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
     An open release whose run is gone or has ended, or whose lock ran out, is ended the safe way, or the team
     is notified, by its policy. Of each product's newest release that has ended, the live splits are compared
     with those that it ended with; after its rollback, what serves again is checked by the policy's metrics.
-    Done again it does nothing and notifies nobody twice.
+    What the team did not get is sent again. Done again it does nothing and notifies nobody twice.
 
     :param promql_conn_id: connection to the PromQL API.
     :raises AirflowFailException: naming each release that could not be looked after; the next run does.
@@ -58,6 +59,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
 
     def _due(self, context: Context) -> Iterator[tuple[Callable[[Context, Release], list[str]], str]]:
         for found in self.ledger.listing.open_releases():
+            yield partial(notify_again, self.ledger, self.record), found.release_id
             active = context["ti"].get_dr_count(RELEASE_DAG, run_ids=[found.run_id], states=ACTIVE)
             reason = lost_reason(found, run_is_active=active > 0, now=datetime.now(UTC))
             if reason is not None:
@@ -65,6 +67,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
         for release_id in self.ledger.listing.newest_ended():
             yield self._compare, release_id
             yield self._verify_health, release_id
+            yield partial(notify_again, self.ledger, self.record), release_id
 
     def _end_lost(self, context: Context, release: Release, *, reason: str) -> list[str]:
         lost = ReleaseLost(reason=reason, action=release.policy.watchdog.on_lost_release)

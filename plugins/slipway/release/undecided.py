@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.analysis.verdict import Cause
 from slipway.ledger.audit import duration
 from slipway.ledger.entries import BakeAnswered, ChangeSettled, PhaseBaked
-from slipway.release.asking import answer_of, ask, stands
+from slipway.release.asking import answer_of, ask
 from slipway.release.foreign_change import Action, serves_new_revision, settle_change
 
 if TYPE_CHECKING:
@@ -63,16 +63,8 @@ class UndecidedPhase:
     @property
     def message(self) -> str:
         """The message to the team."""
-        return (
-            f"{self.subject}.\n{self.reason}.\nAnswer under Required Actions: {', or '.join(self.options)}."
-        )
-
-    def asked(self, context: Context) -> bool:
-        """Tell whether an earlier try put the question, and its answer is not on record yet.
-
-        :param context: Airflow's context of the task.
-        """
-        return stands(context, self._question)
+        options = ", or ".join(self.options)
+        return f"{self.subject}.\n{self.reason}.\nAnswer within {duration(self.seconds)}: {options}."
 
     def ask(self, context: Context) -> TaskAwaitingInput:
         """Put the question before a person.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake, current_bake
 from slipway.ledger.entries import BakeAnswered, PhaseBaked
-from slipway.notifiers.team import notify_team
+from slipway.ledger.links import question_link
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
 from slipway.release.asking import answer_of
@@ -67,23 +67,19 @@ class BakeOperator(ReleaseOperator):
         )
 
     def call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:
-        """Put the decision before a person, notify the team when the question is new, draw the evidence.
+        """Put the decision before a person, notify the team of the question once, draw the evidence.
 
         :param context: Airflow's context of the task.
         :param undecided: the phase.
         """
-        asked, waiting, key = undecided.asked(context), undecided.ask(context), f"called/{self.phase}"
-        team = "notified when the question was put"
-        if not asked:
-            # The question stands in Airflow either way.
-            error = notify_team(context, undecided.release, key, undecided.subject, undecided.message)
-            connection = undecided.release.policy.checklist.notification.connection
-            team = f"notified via {connection}" if error is None else f"not notified: {error}"
+        waiting, event = undecided.ask(context), f"decision-{self.phase}-{undecided.bake.number}"
+        message = f"{undecided.message}\n{question_link(context)}"
+        self.notify_once(context, undecided.release, event, undecided.subject, message)
         sentence = (
             f"Phase {self.phase} needs a decision within {duration(undecided.seconds)}: {undecided.reason}"
         )
-        about = {"reason": undecided.reason, "seconds": undecided.seconds, "team": team}
-        audit(self.log, sentence, release=undecided.release.release_id, entry=key, **about)
+        about = {"reason": undecided.reason, "seconds": undecided.seconds}
+        audit(self.log, sentence, release=undecided.release.release_id, entry=f"called/{self.phase}", **about)
         keep_drawings(undecided.release, self.ledger)
         raise waiting
 

@@ -19,6 +19,7 @@ from slipway.ledger.entries.changes import (
     ServiceChangedAfterEnd,
     TaskFailed,
     TeamNotified,
+    TeamNotReached,
 )
 from slipway.ledger.entries.database import (
     BackfillProgressed,
@@ -152,6 +153,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     ReleaseLost,
     ServiceChangedAfterEnd,
     TeamNotified,
+    TeamNotReached,
 )
 
 __all__ = [
@@ -225,6 +227,7 @@ __all__ = [
     "SuiteRun",
     "TargetRecord",
     "TaskFailed",
+    "TeamNotReached",
     "TeamNotified",
     "TemplateChange",
     "TrafficRestoration",

@@ -157,3 +157,28 @@ class TeamNotified(LedgerEntry):
     def sentence(self) -> str:
         """The subject, and the connection."""
         return f"Team notified via {self.connection}: {self.subject}"
+
+
+class TeamNotReached(LedgerEntry):
+    """A message to the team could not be sent; the watchdog sends it again.
+
+    :param event: what it is about.
+    :param subject: the message in one line.
+    :param message: what happened and what to do.
+    :param connection: the Airflow connection that did not take it.
+    :param reason: why, in one line.
+    """
+
+    KEY: ClassVar[str] = "not_notified/{event}"
+    WRITER: ClassVar[str] = "every operator that notifies the team"
+
+    event: str
+    subject: str
+    message: str
+    connection: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The subject, and why."""
+        return f"Team not notified of {self.subject!r}: {self.reason}"

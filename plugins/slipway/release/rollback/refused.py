@@ -8,6 +8,7 @@ from airflow.sdk import Param
 
 from slipway.ledger.audit import duration
 from slipway.ledger.entries import RollbackRefused
+from slipway.ledger.links import question_link
 from slipway.release.asking import ask
 
 if TYPE_CHECKING:
@@ -43,3 +44,14 @@ def ask_to_override(context: Context, release: Release, refused: str) -> TaskAwa
         seconds=seconds,
         fields={"reason": REASON},
     )
+
+
+def refused_message(context: Context, release: Release, refused: str) -> tuple[str, str]:
+    """Return what the team reads while the question stands: the subject, and the message.
+
+    :param context: of the task that asks.
+    :param release: the release.
+    :param refused: why the rollback is refused.
+    """
+    subject = f"Release {release.version}: the rollback needs a decision"
+    return subject, f"{refused}.\nNo traffic was moved. Answer: {question_link(context)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -23,7 +22,7 @@ from slipway.triggers.bake import BakeTrigger
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
-from tests.fake_task_state import FakeTaskState
+from tests.fake_task_state import FakeTaskState, asking_task
 from tests.integration.slipway.hooks.postgres.migrating import QUICK, write
 from tests.integration.slipway.operators.steps import Steps
 
@@ -64,7 +63,7 @@ def stranded(steps: Steps, uri: str, tmp_path: Path, asked: list[dict[str, Any]]
     )
     (tmp_path / f"{CONTRACT}.rollback.sql").write_text("ALTER TABLE users ADD COLUMN old int;")
     SchemaHook(CONNECTION).migrate(tmp_path, pace=QUICK, identity=IDENTITY)
-    steps.product.context.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    steps.product.context.update(ti=asking_task(), task_state_store=FakeTaskState())
     return steps
 
 

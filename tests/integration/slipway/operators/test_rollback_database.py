@@ -38,7 +38,7 @@ from slipway.schema.contract import read_migrations
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
-from tests.fake_task_state import FakeTaskState
+from tests.fake_task_state import FakeTaskState, asking_task
 from tests.integration.slipway.operators.conftest import Product
 from tests.integration.slipway.operators.deferrals import run_to_end
 
@@ -92,7 +92,7 @@ def release(product: Product, uri: str, asked: list[dict[str, Any]]) -> Release:
         product.ledger.append(found.release_id, entry)
     product.ledger.close(found.release_id, outcome="rolled_back", reason="the tests")
     product.context["params"] = {"release": found.release_id, "tier": "database"}
-    product.context.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    product.context.update(ti=asking_task(), task_state_store=FakeTaskState())
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO user_deletion SELECT gen_random_uuid(), now() FROM generate_series(1, 3)"

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import NotificationFailed
-from slipway.notifiers.team import TeamNotifier, notify_team
+from slipway.ledger.entries import TeamNotified, TeamNotReached
+from slipway.notifiers import team
+from slipway.notifiers.team import TeamNotifier, notify_again, notify_once, notify_team
+
+from tests.fake_ledger import FakeLedger
+from tests.unit.slipway.on_record import opened
 
 
 class _Server:
@@ -26,15 +31,22 @@ class _Server:
         self.received: list[Any] = server.received  # type: ignore[attr-defined]
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again without a pause."""
+    monkeypatch.setattr(team, "SECONDS_BETWEEN_TRIES", 0)
+
+
 @pytest.fixture
 def webhook() -> Iterator[_Server]:
-    """A chat's webhook at /hook/secret; every other path is refused."""
+    """A chat's webhook at /hook/secret, and one that takes the second message only; others are refused."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             self.server.received.append(json.loads(body))  # type: ignore[attr-defined]
-            self.send_response(200 if self.path == "/hook/secret" else 403)
+            awake = self.path == "/hook/tired" and len(self.server.received) > 1  # type: ignore[attr-defined]
+            self.send_response(200 if self.path == "/hook/secret" or awake else 403)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -156,7 +168,7 @@ def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing
 ) -> None:
     notification = SimpleNamespace(connection="test_team")
     policy = SimpleNamespace(checklist=SimpleNamespace(notification=notification))
-    release: Any = SimpleNamespace(release_id="v1-2-0-r", policy=policy)
+    release: Any = SimpleNamespace(release_id="v1-2-0-r", run_id="a run", policy=policy)
     for path, fails in (("/hook/secret", False), ("/hook", True)):
         config = {"path": f"json://127.0.0.1:{webhook.port}{path}"}
         monkeypatch.setenv(
@@ -164,4 +176,54 @@ def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing
         )
         error = notify_team({}, release, "called/canary", "Frozen", "The canary is frozen.")
         assert (error is not None) is fails
-    assert webhook.received[0]["message"] == "The canary is frozen.\n(v1-2-0-r, called/canary)"
+    assert webhook.received[0]["message"] == (
+        "The canary is frozen.\nhttp://localhost:8080/dags/release/runs/a%20run/plugin/release"
+        "\n(v1-2-0-r, called/canary)"
+    )
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:
+    """Let the policy's connection lead to these channels."""
+    extra = {"config": [{"path": path} for path in paths]}
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_TEAM", json.dumps({"conn_type": "apprise", "extra": extra}))
+
+
+def test_a_channel_that_takes_nothing_at_first_gets_it_again_and_the_other_does_not(
+    webhook: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = f"json://127.0.0.1:{webhook.port}/hook"
+    tell(monkeypatch, f"{here}/tired?:from=tired")
+    assert len(webhook.received) == 2
+    with pytest.raises(NotificationFailed, match=r"of JSON\)"):
+        tell(monkeypatch, f"{here}/secret?:from=awake", f"{here}?:from=nobody")
+    assert [got.get("from") for got in webhook.received[2:]].count("awake") == 1
+    assert len(webhook.received) == 2 + 1 + team.TRIES
+
+
+def test_what_could_not_be_sent_is_on_record_and_sent_again_once(
+    webhook: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger)
+
+    def record(_: Any, entry: Any) -> None:
+        ledger.append(release.release_id, entry)
+
+    connect(monkeypatch, "json://127.0.0.1:9/hook")
+    for event in ("outcome", "decision-canary-1"):
+        missed = notify_once(ledger, {}, release, event, "Release 1.2.0", "5 % errors.")
+        assert isinstance(missed, TeamNotReached)
+        assert missed.reason.startswith("connection slipway_team: a channel did not take the message")
+        record(release, missed)
+    ledger.close(release.release_id, outcome="rolled_back", reason="5 % errors")
+    release = ledger.release(release.release_id)
+    notify_again(ledger, record, {}, release)
+    assert ledger.get(release.release_id, TeamNotified, event="outcome") is None
+    connect(monkeypatch, f"json://127.0.0.1:{webhook.port}/hook/secret")
+    for _ in range(2):
+        notify_again(ledger, record, {}, release)
+    (got,) = webhook.received
+    assert got["message"].startswith(
+        "5 % errors.\nhttp://localhost:8080/dags/release/runs/run/plugin/release"
+    )
+    assert ledger.get(release.release_id, TeamNotified, event="outcome") is not None

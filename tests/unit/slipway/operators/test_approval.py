@@ -33,7 +33,7 @@ from slipway.policy.release import Policy, load_policy
 from slipway.policy.windows import Freeze, ReleaseWindows
 
 from tests.fake_ledger import BEGAN, FakeLedger
-from tests.fake_task_state import FakeTaskState
+from tests.fake_task_state import FakeTaskState, asking_task
 
 CHANGE = ConfigurationChange(document="pricing-config", key="markup", before="1.2", after="1.3", unit="x")
 RECORD: Sequence[LedgerEntry] = (
@@ -70,6 +70,7 @@ class Asking(ApproveProductionOperator):
 
     def release(self, context: Any) -> Any:
         return SimpleNamespace(
+            run_id="run",
             release_id="r",
             version="1.2.0",
             actor="ada",
@@ -81,7 +82,7 @@ class Asking(ApproveProductionOperator):
 @pytest.fixture(autouse=True)
 def context() -> Any:
     """The context of the task, in all of its tries."""
-    CONTEXT.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    CONTEXT.update(ti=asking_task(), task_state_store=FakeTaskState())
     return CONTEXT
 
 

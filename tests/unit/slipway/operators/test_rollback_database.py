@@ -17,7 +17,7 @@ from slipway.release.rollback.confirming import LEAVE_SCHEMA, UNDO
 from slipway.release.rollback.database import BackwardStep
 
 from tests.fake_ledger import FakeLedger
-from tests.fake_task_state import FakeTaskState
+from tests.fake_task_state import FakeTaskState, asking_task
 from tests.unit.slipway.on_record import opened
 
 STEPS = [BackwardStep("0003", "DROP TABLE b;"), BackwardStep("0002", "DROP TABLE a;")]
@@ -55,7 +55,7 @@ class Order:
         self.context: Any = {
             "params": {"tier": tier, "release": self.release.release_id},
             "dag_run": SimpleNamespace(run_id=run),
-            "ti": SimpleNamespace(id="0"),
+            "ti": asking_task(),
             "task_state_store": FakeTaskState(),
         }
 

@@ -20,7 +20,7 @@ from slipway.release.undecided import ADOPT, BAKE_ON, RESTORE, ROLL_BACK
 from slipway.sensors.bake import BakeSensor
 
 from tests.fake_ledger import FakeLedger
-from tests.fake_task_state import FakeTaskState
+from tests.fake_task_state import FakeTaskState, asking_task
 
 FROZEN = {"verdict": "hold", "reason": "Error rate frozen", "findings": [], "needs_a_person": True}
 CHANGED = {**FROZEN, "reason": "service web: changed by eve", "cause": "changed_by_another_party"}
@@ -98,7 +98,7 @@ CONTEXT: Any = {}
 @pytest.fixture(autouse=True)
 def context() -> Any:
     """The context of the task, in all of its tries."""
-    CONTEXT.update(ti=SimpleNamespace(id="0"), task_state_store=FakeTaskState())
+    CONTEXT.update(ti=asking_task(), task_state_store=FakeTaskState())
     return CONTEXT
 
 
