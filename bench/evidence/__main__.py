@@ -18,9 +18,9 @@ from slipway.analysis.verdict import Verdict
 
 from bench.evidence.bake import Ended, bake, bench_policy
 from bench.evidence.dirt import KINDS
-from bench.evidence.world import BAD, CHECK_SECONDS, GOOD, Release
+from bench.evidence.world import BAD, CHECK_SECONDS, GOOD, LOST, Release
 
-RELEASES = (GOOD, *BAD)
+RELEASES = (GOOD, *BAD, *LOST)
 #: Events are carried over for two checks before that is named.
 GRACE_SECONDS = 2 * CHECK_SECONDS
 

@@ -124,7 +124,7 @@ def _selects(expr: str, sample: Sample) -> bool:
     labels = sample.labels
     if "request_count" in expr:
         is_bad = labels.get("response_code_class") == "5xx"
-        return labels["__name__"] == "request_count" and (is_bad or "response_code" not in expr)
+        return labels["__name__"] == "request_count" and (is_bad or "response_code=~" not in expr)
     edges = re.search(r'le=~"(.*)"', expr)
     if edges is None:
         return labels["__name__"] == "seconds_count"

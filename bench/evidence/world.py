@@ -21,20 +21,24 @@ class Release:
     :param name: for the table.
     :param errors: share of its requests that fail, 0..1.
     :param slow: share of its requests that take longer than 2 s.
+    :param lost: share of its requests that the platform turns away and counts nowhere, 0..1.
     """
 
     name: str
     errors: float = ERRORS
     slow: float = SLOW
+    lost: float = 0.0
 
     @property
     def is_good(self) -> bool:
         """True when it is no worse than what serves."""
-        return self.errors <= ERRORS and self.slow <= SLOW
+        return self.errors <= ERRORS and self.slow <= SLOW and not self.lost
 
 
 GOOD = Release("good")
 BAD = (Release("3 % errors", errors=0.03), Release("20 % slow", slow=0.2))
+#: Only its share of the answers shows it: it is held, and rolled back at its deadline.
+LOST = (Release("40 % lost", lost=0.4), Release("20 % lost", lost=0.2))
 
 
 @dataclass
@@ -92,7 +96,8 @@ class World:
             is_new = instance.revision == CANARY
             of = self.release if is_new else GOOD
             alike = sum(other.revision == instance.revision for other in self.instances)
-            requests = self._rng.poisson(self.rates[instance.revision] * CHECK_SECONDS / alike)
+            answered = self.rates[instance.revision] * (1 - of.lost)
+            requests = self._rng.poisson(answered * CHECK_SECONDS / alike)
             bad = self._rng.binomial(requests, of.errors)
             instance.good += requests - bad
             instance.bad += bad

@@ -2,7 +2,7 @@
 
 As plain data (JSON), with one row per check::
 
-    {"format": 1, "method": 2, "phase": "canary", "metrics": ["error_rate", ...],
+    {"format": 1, "method": 3, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out;
@@ -24,7 +24,7 @@ from slipway.policy.release import PhaseName
 
 FORMAT = 1
 #: Raised whenever the same evidence under the same policy may be decided otherwise than before.
-METHOD = 2
+METHOD = 3
 
 #: Counts per metric at one revision.
 CountsByMetric = Mapping[str, Counts]

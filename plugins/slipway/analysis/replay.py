@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.analysis.evidence_record import METHOD, EvidenceRecord
 from slipway.analysis.verdict import Cause, Decision
 from slipway.policy.release import Policy
 
@@ -22,14 +22,18 @@ class Replay:
     :param decision: the first verdict that ends the bake, or the last check's.
     :param is_complete: False when the policy would have baked on after the record ends: the verdict is open.
     :param missing: metrics of the policy that the record does not have; they are no evidence.
+    :param same_method: whether the analysis is the one that decided; another one has e-values of its own.
     """
 
     decision: Decision
     is_complete: bool
     missing: Sequence[str]
+    same_method: bool = True
 
     def differences(self, recorded: Mapping[str, Any]) -> list[str]:
         """Compare with the recorded verdict: decision, causes and numbers, not their wording.
+
+        The e-values are compared where the same method decided.
 
         :param recorded: the decision's payload as it was recorded.
         :return: one line per difference; none when the verdict is the same. Of a bake that ended because
@@ -38,17 +42,20 @@ class Replay:
         replayed = self.decision.as_payload()
         if recorded.get("cause") == Cause.CHANGED and not self.is_complete:
             replayed |= {part: recorded.get(part) for part in _DECISION}
-        return list(_differences(recorded, replayed))
+        compared = [part for part in _FINDING if part != "log_e" or self.same_method]
+        return list(_differences(recorded, replayed, compared))
 
 
-def _differences(recorded: Mapping[str, Any], replayed: Mapping[str, Any]) -> Iterator[str]:
+def _differences(
+    recorded: Mapping[str, Any], replayed: Mapping[str, Any], compared: Sequence[str]
+) -> Iterator[str]:
     yield from _parts("", _DECISION, recorded, replayed)
     before, now = ({finding["metric"]: finding for finding in of["findings"]} for of in (recorded, replayed))
     for metric in sorted(before.keys() | now.keys()):
         if metric not in before or metric not in now:
             yield f"{metric}: only {'replayed' if metric in now else 'recorded'}"
         else:
-            yield from _parts(f"{metric} ", _FINDING, before[metric], now[metric])
+            yield from _parts(f"{metric} ", compared, before[metric], now[metric])
 
 
 def _parts(
@@ -91,7 +98,7 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         is_over = decision.ends_the_bake or analysis.known_until > deadline
         if is_over:
             break
-    return Replay(decision, is_over, missing)
+    return Replay(decision, is_over, missing, record.method == METHOD)
 
 
 def _in_order_of(record: EvidenceRecord, policy: Policy) -> Policy:

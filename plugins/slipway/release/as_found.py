@@ -104,7 +104,8 @@ def _serving(serving: run_v2.Revision) -> Iterator[ServiceFinding]:
         yield ServiceFinding(
             "session_affinity",
             "session affinity comes before the split: users stay on the revision that they have, so a canary"
-            " gets new users first and its share may be smaller than declared",
+            " gets new users first; where its share stays smaller than declared it is held, unless"
+            " traffic_share.tolerance_percent allows for it",
         )
     unpinned = sorted(name for name, mount in secrets_of(serving).items() if mount.endswith(":latest"))
     if unpinned:

@@ -13,6 +13,9 @@ NO_ANSWER = 503
 CUT_SHORT = 502
 CLIENT_LEFT = 499
 SWITCHED = 101
+TURNED_AWAY = 429
+
+_NOBODY = "<NOSRV>"
 
 # The largest a pipe may be without privileges; it holds about 25,000 lines, so bursts are not lost while the
 # reader is busy.
@@ -28,12 +31,14 @@ class LoggedRequest:
     :param backend: the revision's slot, or another name when none was reached.
     :param status: HTTP status; without an answer 503, with one cut short 502, when the client left 499.
     :param milliseconds: from the first byte of the request to the last of the answer.
+    :param reached: whether it reached an instance of the revision.
     """
 
     port: int
     backend: str
     status: int
     milliseconds: int
+    reached: bool = True
 
 
 def parse(line: str) -> LoggedRequest | None:
@@ -41,8 +46,10 @@ def parse(line: str) -> LoggedRequest | None:
     parts = line.split("\t")
     if parts[0] != "req" or len(parts) != 7:
         return None
-    _, port, backend, _, status, termination, milliseconds = parts
-    return LoggedRequest(int(port), backend, _status(int(status), termination), max(0, int(milliseconds)))
+    _, port, backend, server, status, termination, milliseconds = parts
+    return LoggedRequest(
+        int(port), backend, _status(int(status), termination), max(0, int(milliseconds)), server != _NOBODY
+    )
 
 
 def _status(status: int, termination: str) -> int:

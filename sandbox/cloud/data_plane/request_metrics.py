@@ -1,4 +1,8 @@
-"""Cloud Run's request metrics, under the names and labels that Cloud Monitoring's PromQL gives them."""
+"""Cloud Run's request metrics, under the names and labels that Cloud Monitoring's PromQL gives them.
+
+A request that reaches no instance is in no metric of Cloud Run ("Google Cloud metrics", run: excludes requests
+that do not reach an instance). It is in the request log, and so in a metric that counts the log's entries.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,25 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.cloud.data_plane.request_log import SWITCHED, LoggedRequest
+from sandbox.cloud.data_plane.request_log import SWITCHED, TURNED_AWAY, LoggedRequest
 from sandbox.cloud.run.names import ServiceName, short
 
 EDGES_MS = (5, 10, 25, 50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10000)
 COUNT = "run_googleapis_com:request_count"
+LOGGED = "logging_googleapis_com:user_slipway_requests"
 LATENCIES = "run_googleapis_com:request_latencies"
 # Series exist from the start, because a rate cannot see the step from no series to its first value.
 _FROM_THE_START = (200, 429, 500, 502, 503)
 
 
+def _zeros() -> dict[int, int]:
+    return dict.fromkeys(_FROM_THE_START, 0)
+
+
 @dataclass
 class _Revision:
-    codes: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_FROM_THE_START, 0))
+    codes: dict[int, int] = field(default_factory=_zeros)
+    logged: dict[int, int] = field(default_factory=_zeros)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(EDGES_MS) + 1))
     milliseconds: int = 0
 
@@ -51,6 +61,9 @@ class RequestMetrics:
                 return
             owner = f"{service}/revisions/"
         counted = self._revisions.setdefault(owner, _Revision())
+        counted.logged[request.status] = counted.logged.get(request.status, 0) + 1
+        if not request.reached and request.status == TURNED_AWAY:
+            return
         counted.codes[request.status] = counted.codes.get(request.status, 0) + 1
         if request.status != SWITCHED:
             counted.buckets[bisect_left(EDGES_MS, request.milliseconds)] += 1
@@ -66,6 +79,11 @@ class RequestMetrics:
                     revision, response_code=str(code), response_code_class=f"{code // 100}xx"
                 )
                 yield f"{COUNT}{labels} {count}"
+        yield f"# HELP {LOGGED} Entries of the request log, by the status of the answer."
+        yield f"# TYPE {LOGGED} counter"
+        for revision, counted in self._revisions.items():
+            for code, count in sorted(counted.logged.items()):
+                yield f"{LOGGED}{labels_text(revision, status=str(code))} {count}"
         yield f"# HELP {LATENCIES} Distribution of request latency in milliseconds reaching the revision."
         yield f"# TYPE {LATENCIES} histogram"
         for revision, counted in self._revisions.items():

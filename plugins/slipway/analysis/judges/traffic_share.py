@@ -1,4 +1,7 @@
-"""Whether the new revision gets its declared share of the traffic: evidence on less is weak."""
+"""Whether the new revision gets its declared share of the requests.
+
+A request that the platform turns away may be in no count of the new revision: it shows in its share alone.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from slipway.policy.traffic import TrafficShare
 
 KEY = "traffic_share"
 
-#: Parts of the smallest share allowed that are bet on; the first is a revision that gets nothing.
-_LESS = (0.001, 0.25, 0.5, 0.75)
+#: Odds ratios to the smallest share allowed that are bet on; the first is a revision that gets nothing.
+_LESS = (0.001, 0.25, 0.5, 0.7, 0.85, 0.92)
 
 
 class LessThan(FreshStarts):
@@ -32,7 +35,8 @@ class LessThan(FreshStarts):
     def __init__(
         self, p0: float, *, log_threshold: float, restart_every: float, burst: float, horizon: float
     ) -> None:
-        alternatives = p0 * np.array(_LESS)
+        odds = p0 / (1 - p0) * np.array(_LESS)
+        alternatives = odds / (1 + odds)
         self._hit: Vector = np.log(alternatives / p0)
         self._miss: Vector = np.log((1 - alternatives) / (1 - p0))
         super().__init__(
@@ -54,10 +58,22 @@ class LessThan(FreshStarts):
         self.bet(counted * self._hit + (total - counted) * self._miss, at=at)
 
 
+def smallest_share(declared: float, lost: float) -> float:
+    """Return the share of all requests that a revision is seen with which loses a part of its own.
+
+    Where the revision has all the traffic a loss changes no share: there it bounds what others may still get.
+
+    :param declared: its share of the requests, 0..1.
+    :param lost: part of its requests that are turned away and not counted, 0..1.
+    """
+    return min(declared * (1 - lost) / (1 - declared * lost), 1 - lost)
+
+
 class TrafficShareJudge:
     """Holds a phase whose new revision demonstrably gets less than its declared share of the requests.
 
-    An anytime-valid test, like those of the metrics: a phase whose share is within the tolerance is held with
+    The split of the traffic is drawn per request, so that the new revision's number is binomial, and a loss of a
+    few percent shows in some thousand of them. An anytime-valid test, like those of the metrics: a phase whose share is within the tolerance is held with
     at most the policy's probability, however often it is checked.
 
     :param rule: the policy's.
@@ -71,7 +87,7 @@ class TrafficShareJudge:
     ) -> None:
         self._declared = declared_percent
         self._test = LessThan(
-            declared_percent / 100 * (1 - rule.tolerance_percent / 100),
+            smallest_share(declared_percent / 100, rule.tolerance_percent / 100),
             log_threshold=math.log(1 / rule.false_hold_probability),
             restart_every=decision.test_restart_seconds,
             burst=decision.burst_seconds,

@@ -8,13 +8,13 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from slipway.analysis.verdict import Verdict
+from slipway.analysis.verdict import Cause, Verdict
 from slipway.policy.release import Policy
 
 from bench.evidence.__main__ import GRACE_SECONDS, Row, failures
 from bench.evidence.bake import Ended, bake, bench_policy
 from bench.evidence.dirt import KINDS
-from bench.evidence.world import BAD, GOOD, Release
+from bench.evidence.world import BAD, GOOD, LOST, Release
 
 kinds = st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2, unique=True)
 seeds = st.integers(0, 1000)
@@ -59,6 +59,11 @@ def test_what_no_count_can_rest_on_decides_nothing_and_is_named(name: str) -> No
         made = ended(release, (name,), 1)
         assert made.verdict is Verdict.HOLD
         assert "no evidence: new revision: " in made.decision.reason
+
+
+def test_a_release_that_loses_requests_is_not_promoted() -> None:
+    made = ended(LOST[0], (), 1)
+    assert (made.verdict, made.decision.cause) == (Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC)
 
 
 def test_the_bench_says_what_must_not_happen() -> None:

@@ -163,7 +163,7 @@ def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
 def test_whoever_changes_what_is_decided_raises_the_methods_number(policy: Policy) -> None:
     decisions = [watch(policy, errors=errors, seed=7)[1] for errors in (0.006, 0.012, 0.02, 0.05)]
     made = [(str(decision.verdict), decision.seconds) for decision in decisions]
-    expected = {2: [("hold", 5415), ("rollback", 120), ("rollback", 75), ("rollback", 30)]}
+    expected = {3: [("hold", 5415), ("rollback", 120), ("rollback", 75), ("rollback", 30)]}
     assert made == expected[METHOD]
 
 

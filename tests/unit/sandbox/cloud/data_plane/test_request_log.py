@@ -13,6 +13,8 @@ def line(status: int, termination: str = "--", milliseconds: int = 7) -> str:
 
 def test_request() -> None:
     assert parse(line(200)) == LoggedRequest(21020, "r3", 200, 7)
+    nowhere = line(429, "sQ").replace("i9", "<NOSRV>")
+    assert parse(nowhere) == LoggedRequest(21020, "r3", 429, 7, reached=False)
 
 
 @pytest.mark.parametrize(

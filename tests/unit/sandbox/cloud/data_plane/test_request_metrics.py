@@ -7,7 +7,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.cloud.data_plane.request_log import LoggedRequest
-from sandbox.cloud.data_plane.request_metrics import COUNT, LATENCIES, RequestMetrics
+from sandbox.cloud.data_plane.request_metrics import COUNT, LATENCIES, LOGGED, RequestMetrics
 
 SERVICE = "projects/p/locations/l/services/svc"
 
@@ -32,6 +32,15 @@ def test_counts_by_code(metrics: RequestMetrics) -> None:
     seen = {"200": ("2xx", 2), "404": ("4xx", 1), "500": ("5xx", 1)}
     from_the_start = {"429": ("4xx", 0), "502": ("5xx", 0), "503": ("5xx", 0)}
     assert counts == seen | from_the_start
+
+
+def test_a_request_that_reached_no_instance_is_in_the_log_alone(metrics: RequestMetrics) -> None:
+    metrics.record(LoggedRequest(21020, "r1", 429, 10_000, reached=False))
+    metrics.record(LoggedRequest(21020, "r1", 429, 1))
+    found = families(metrics)
+    counted = {s.labels["response_code"]: s.value for s in found[COUNT].samples}
+    logged = {s.labels["status"]: s.value for s in found[LOGGED].samples}
+    assert (counted["429"], logged["429"]) == (1, 2)
 
 
 def test_buckets_are_cumulative_and_include_their_edge(metrics: RequestMetrics) -> None:

@@ -18,8 +18,8 @@ def policy() -> Policy:
     return load_policy("release.yaml")
 
 
-def judge(policy: Policy) -> TrafficShareJudge:
-    return TrafficShareJudge(policy.traffic_share, policy.decision, declared_percent=10, horizon=5400)
+def judge(policy: Policy, declared: float = 10) -> TrafficShareJudge:
+    return TrafficShareJudge(policy.traffic_share, policy.decision, declared_percent=declared, horizon=5400)
 
 
 def after(policy: Policy, *parts: tuple[int, int, int]) -> Finding:
@@ -49,8 +49,32 @@ def test_a_revision_without_traffic_is_told_within_minutes(policy: Policy) -> No
 
 
 def test_a_share_under_the_tolerance_is_told_and_one_within_it_is_not(policy: Policy) -> None:
-    assert after(policy, (100, 3, 147)).cause is Cause.TOO_LITTLE_TRAFFIC
-    assert after(policy, (100, 8, 142)).cause is Cause.WITHIN_TARGET
+    assert after(policy, (100, 30, 470)).cause is Cause.TOO_LITTLE_TRAFFIC
+    assert after(policy, (100, 46, 454)).cause is Cause.WITHIN_TARGET
+
+
+@pytest.mark.parametrize(("declared", "seconds"), [(10, 1200), (50, 600)])
+def test_a_revision_that_loses_two_of_five_requests_is_held_and_a_good_one_never(
+    policy: Policy, declared: int, seconds: int
+) -> None:
+    """At 5 requests/s of both revisions; requests that are turned away are in no count."""
+    rng, held = np.random.default_rng(14), {0.0: 0, 0.4: 0}
+    for lost in held:
+        for _ in range(20):
+            under_test = judge(policy, declared)
+            for at in range(0, seconds, POLL):
+                canary, stable = rng.poisson([0.75 * declared * (1 - lost), 0.75 * (100 - declared)])
+                under_test.add(Counts(int(canary)), Counts(int(stable)), at=at)
+            held[lost] += under_test.finding().verdict is Verdict.HOLD
+    assert held == {0.0: 0, 0.4: 20}
+
+
+def test_a_revision_with_all_the_traffic_is_held_when_others_answer(policy: Policy) -> None:
+    for stable, cause in ((5, Cause.WITHIN_TARGET), (30, Cause.TOO_LITTLE_TRAFFIC)):
+        under_test = judge(policy, declared=100)
+        for at in range(0, 100 * POLL, POLL):
+            under_test.add(Counts(100), Counts(stable), at=at)
+        assert under_test.finding().cause is cause
 
 
 def test_traffic_lost_late_is_told_with_the_last_minutes_numbers(policy: Policy) -> None:
@@ -73,7 +97,7 @@ def test_a_share_at_the_edge_of_the_tolerance_is_rarely_held(policy: Policy) -> 
     for _ in range(runs):
         under_test = judge(loose)
         for check in range(60):
-            canary = int(rng.binomial(100, 0.05))
+            canary = int(rng.binomial(100, 0.09 / 0.99))
             under_test.add(Counts(canary), Counts(100 - canary), at=check * POLL)
             if under_test.finding().verdict is Verdict.HOLD:
                 held += 1
