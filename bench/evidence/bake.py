@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable, SlipwayError
-from slipway.hooks.metrics.promql import PromQLHook, Sample
+from slipway.hooks.metrics.promql import PromQLHook, Sample, without_replicas
 from slipway.hooks.metrics.reader import MetricReader
 from slipway.policy.release import Policy, load_policy
 
@@ -25,10 +25,13 @@ class Door(PromQLHook):
     :param world: the truth.
     :param dirts: what happens to it on its way, one after another.
     :param seed: of chance.
+    :param replica_labels: labels of the replicas that collect.
     """
 
-    def __init__(self, world: World, dirts: Sequence[Dirt], *, seed: int) -> None:
-        super().__init__()
+    def __init__(
+        self, world: World, dirts: Sequence[Dirt], *, seed: int, replica_labels: Collection[str] = ()
+    ) -> None:
+        super().__init__(replica_labels=replica_labels)
         self._world = world
         self._dirts = dirts
         self._rng = np.random.default_rng([seed, 1])
@@ -44,7 +47,7 @@ class Door(PromQLHook):
             if isinstance(found, SlipwayError):
                 raise found
             arrived = found
-        return arrived
+        return without_replicas(arrived, self.replica_labels)
 
     def served(self, time: float) -> list[Sample]:
         """Return every series as it is.
@@ -95,7 +98,7 @@ async def bake(policy: Policy, release: Release, dirts: Sequence[Dirt], *, seed:
         policy, bake_seconds=phase.bake_seconds, extension_seconds=phase.extension_seconds, phase="canary"
     )
     reader = MetricReader(
-        Door(world, dirts, seed=seed),
+        Door(world, dirts, seed=seed, replica_labels=policy.decision.replica_labels),
         policy.metrics,
         service="web",
         location="here",

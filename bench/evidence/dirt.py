@@ -161,6 +161,7 @@ KINDS: Mapping[str, Dirt] = {
         Dirt("histograms", _answers(MetricsAnswerOdd("is a native histogram"), 0.05)),
         Dirt("no answer", _answers(MetricsUnavailable("503"), 0.05)),
         Dirt("replicas", _doubled("prometheus_replica")),
+        Dirt("receivers", _doubled("receive")),
         Dirt("two jobs", _doubled("job")),
         Dirt("balanced", _balanced),
     )

@@ -49,6 +49,8 @@ class DecisionRules(Section):
         holds the bake and asks a person (adopt, restore or roll back) for ``decision_timeout_seconds``;
         ``roll_back`` rolls back at once.
     :param detection_power_percent: a phase detects what it rolls back with at least this probability.
+    :param replica_labels: labels by which the replicas of a collector mark their series. Series that differ in
+        nothing else are counted once; any others that count the same events are no evidence.
     """
 
     poll_seconds: Seconds
@@ -70,6 +72,7 @@ class DecisionRules(Section):
     when_underpowered: Literal["extend", "hold"] = "extend"
     on_foreign_change: Literal["ask", "roll_back"] = "ask"
     detection_power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
+    replica_labels: tuple[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], ...] = ()
 
     @model_validator(mode="after")
     def _windows_in_order(self) -> DecisionRules:

@@ -107,7 +107,7 @@ async def _count(release: Release, check: HealthCheck, conn_id: str) -> Mapping[
     from slipway.hooks.metrics.promql import PromQLHook
     from slipway.hooks.metrics.reader import MetricReader
 
-    async with PromQLHook(conn_id=conn_id) as hook:
+    async with PromQLHook(conn_id=conn_id, replica_labels=release.policy.decision.replica_labels) as hook:
         reader = MetricReader(
             hook,
             release.policy.metrics,

@@ -92,6 +92,6 @@ async def forecast_traffic(
     """
     from slipway.hooks.metrics.promql import PromQLHook
 
-    async with PromQLHook(conn_id=conn_id) as hook:
+    async with PromQLHook(conn_id=conn_id, replica_labels=release.policy.decision.replica_labels) as hook:
         served = await read_traffic(hook, release, until=now - release.policy.slowest_ingestion_seconds)
     return served.expected(release.policy.phases[phase].traffic_percent), served.healthy

@@ -118,7 +118,9 @@ class BakeTrigger(BaseTrigger):
         started = datetime.fromisoformat(self.started_at).timestamp()
         deadline = phase.bake_seconds + phase.extension_seconds
         changes = ForeignChanges(release, self.ledger_conn_id, self.gcp_conn_id, log=self.log)
-        async with PromQLHook(conn_id=self.promql_conn_id) as hook:
+        async with PromQLHook(
+            conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels
+        ) as hook:
             reader = MetricReader(
                 hook,
                 policy.metrics,

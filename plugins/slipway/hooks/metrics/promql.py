@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,10 +45,19 @@ class PromQLHook(BaseHook):
         Google's; to no other address is a token sent.
     :param timeout: bound of one attempt, in seconds.
     :param attempts: how often a query is asked when the answer is a transient failure.
+    :param replica_labels: labels that name which of several replicas collected a series. Series that differ
+        in nothing else are one, with the highest value: that of the replica that has seen the most of it.
     """
 
-    def __init__(self, conn_id: str = "slipway_promql", timeout: float = 5.0, attempts: int = 3) -> None:
+    def __init__(
+        self,
+        conn_id: str = "slipway_promql",
+        timeout: float = 5.0,
+        attempts: int = 3,
+        replica_labels: Collection[str] = (),
+    ) -> None:
         super().__init__()
+        self.replica_labels = frozenset(replica_labels)
         self.conn_id = conn_id
         self._timeout = timeout
         self._attempts = attempts
@@ -75,7 +85,7 @@ class PromQLHook(BaseHook):
                         samples = _samples(expr, answer)
         except httpx.HTTPError as error:
             raise self._unavailable(base, error) from error
-        return samples
+        return without_replicas(samples, self.replica_labels)
 
     async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
         """Do :meth:`query` without blocking, over connections that are kept until :meth:`aclose`.
@@ -99,7 +109,7 @@ class PromQLHook(BaseHook):
                     samples = _samples(expr, answer)
         except httpx.HTTPError as error:
             raise self._unavailable(base, error) from error
-        return samples
+        return without_replicas(samples, self.replica_labels)
 
     async def aclose(self) -> None:
         """Close the connections of :meth:`aquery`."""
@@ -134,6 +144,26 @@ class PromQLHook(BaseHook):
             f"connection {self.conn_id}: {base} gives no usable answer after {self._attempts} attempts:"
             f" {reason}"
         )
+
+
+def without_replicas(samples: Sequence[Sample], replica_labels: Collection[str]) -> list[Sample]:
+    """Return each series once that several replicas collected.
+
+    :param samples: an answer.
+    :param replica_labels: labels that name the replica; they are left out of what is returned.
+    """
+    if not replica_labels:
+        return list(samples)
+    series: dict[frozenset[tuple[str, str]], list[Sample]] = {}
+    found: list[Sample] = []
+    for sample in samples:
+        kept = {name: value for name, value in sample.labels.items() if name not in replica_labels}
+        if len(kept) == len(sample.labels):
+            found.append(sample)
+        else:
+            series.setdefault(frozenset(kept.items()), []).append(replace(sample, labels=kept))
+    found += [max(replicas, key=lambda sample: sample.value) for replicas in series.values()]
+    return found
 
 
 def base_url(connection: Connection) -> str:

@@ -53,12 +53,19 @@ def test_a_bad_release_is_rolled_back_in_time_or_the_reason_is_named(
     assert made.named or (made.verdict is Verdict.ROLLBACK and in_time)
 
 
-@pytest.mark.parametrize("name", ["replicas", "two jobs", "balanced"])
+@pytest.mark.parametrize("name", ["receivers", "two jobs", "balanced"])
 def test_what_no_count_can_rest_on_decides_nothing_and_is_named(name: str) -> None:
     for release in (GOOD, *BAD):
         made = ended(release, (name,), 1)
         assert made.verdict is Verdict.HOLD
         assert "no evidence: new revision: " in made.decision.reason
+
+
+def test_a_pair_of_collectors_counts_once() -> None:
+    made = [(ended(release, (name,), 1)) for release in (GOOD, BAD[0]) for name in ("clean", "replicas")]
+    assert [(m.verdict, m.decision.seconds) for m in made[::2]] == [
+        (m.verdict, m.decision.seconds) for m in made[1::2]
+    ]
 
 
 def test_a_release_that_loses_requests_is_not_promoted() -> None:

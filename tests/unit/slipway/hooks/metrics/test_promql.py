@@ -11,7 +11,7 @@ import httpx
 import pytest
 from airflow.sdk import Connection
 from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
-from slipway.hooks.metrics.promql import PromQLHook, Sample, base_url, parse_result
+from slipway.hooks.metrics.promql import PromQLHook, Sample, base_url, parse_result, without_replicas
 
 
 def test_a_vector_gives_a_sample_per_series_and_nan_gives_none() -> None:
@@ -35,6 +35,24 @@ def test_a_scalar_is_one_sample_without_labels() -> None:
 
 def test_an_empty_vector_is_no_evidence_and_no_error() -> None:
     assert parse_result("up", {"resultType": "vector", "result": []}) == []
+
+
+def test_series_of_a_pair_of_collectors_are_one_and_no_others_are() -> None:
+    def sample(value: float, **labels: str) -> Sample:
+        return Sample(labels, value, 5.0)
+
+    answer = [
+        sample(7, instance="a", replica="0"),
+        sample(9, instance="a", replica="1"),
+        sample(9, instance="b", replica="1"),
+        sample(9, instance="b", job="x"),
+    ]
+    assert without_replicas(answer, ["replica"]) == [
+        sample(9, instance="b", job="x"),
+        sample(9, instance="a"),
+        sample(9, instance="b"),
+    ]
+    assert without_replicas(answer, ["zone"]) == answer
 
 
 @pytest.mark.parametrize("kind", ["matrix", "string", None])
