@@ -52,9 +52,7 @@ class CheckMetricsOperator(PreflightOperator):
             sentence = f"Metrics not checked: {name} does not exist yet"
             audit(self.log, sentence, release=plan.release_id, entry="metrics_checked", service=name)
             return {}
-        hook = PromQLHook(
-            conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels
-        )
+        hook = PromQLHook(conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels)
         revisions = list(serving_split(live))
         warnings = check_queries(
             hook, policy.metrics, service=name, location=policy.region, revisions=revisions

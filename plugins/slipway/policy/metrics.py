@@ -49,8 +49,8 @@ class DecisionRules(Section):
         holds the bake and asks a person (adopt, restore or roll back) for ``decision_timeout_seconds``;
         ``roll_back`` rolls back at once.
     :param detection_power_percent: a phase detects what it rolls back with at least this probability.
-    :param replica_labels: labels by which the replicas of a collector mark their series. Series that differ in
-        nothing else are counted once; any others that count the same events are no evidence.
+    :param replica_labels: labels by which the replicas of a collector mark their series. Series that differ
+        in nothing else are counted once; any others that count the same events are no evidence.
     """
 
     poll_seconds: Seconds

@@ -1,7 +1,7 @@
 """Cloud Run's request metrics, under the names and labels that Cloud Monitoring's PromQL gives them.
 
-A request that reaches no instance is in no metric of Cloud Run ("Google Cloud metrics", run: excludes requests
-that do not reach an instance). It is in the request log, and so in a metric that counts the log's entries.
+A request that reaches no instance is in no metric of Cloud Run ("Google Cloud metrics", run: excludes
+requests that do not reach an instance). It is in the request log, and so in a metric that counts its entries.
 """
 
 from __future__ import annotations

@@ -72,9 +72,10 @@ def smallest_share(declared: float, lost: float) -> float:
 class TrafficShareJudge:
     """Holds a phase whose new revision demonstrably gets less than its declared share of the requests.
 
-    The split of the traffic is drawn per request, so that the new revision's number is binomial, and a loss of a
-    few percent shows in some thousand of them. An anytime-valid test, like those of the metrics: a phase whose share is within the tolerance is held with
-    at most the policy's probability, however often it is checked.
+    The split of the traffic is drawn per request, so that the new revision's number is binomial, and a loss
+    of a few percent shows in some thousand of them. An anytime-valid test, like those of the metrics: a phase
+    whose share is within the tolerance is held with at most the policy's probability, however often it is
+    checked.
 
     :param rule: the policy's.
     :param decision: the policy's rules of a decision.
