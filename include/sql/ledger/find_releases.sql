@@ -1,5 +1,5 @@
--- A page of the releases that the filters leave, the newest first, with how many they leave in all; one row without
--- a release where the page is behind the last one.
+-- A page of the releases and refused requests that the filters leave, the newest first, with how many they leave in
+-- all; one row without a release where the page is behind the last one. A refused request names no service.
 WITH found AS (
     SELECT release_id, opened_at FROM release
     WHERE (%(service)s::text IS NULL OR jsonb_exists(stable, %(service)s))
@@ -7,14 +7,30 @@ WITH found AS (
       AND (%(since)s::timestamptz IS NULL OR opened_at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR opened_at < %(until)s)
       AND (%(outcome)s::text IS NULL OR coalesce(outcome, 'open') = %(outcome)s)
+    UNION ALL
+    SELECT release_id, refused_at FROM refused_request
+    WHERE %(service)s::text IS NULL
+      AND (%(person)s::text IS NULL OR actor = %(person)s)
+      AND (%(since)s::timestamptz IS NULL OR refused_at >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR refused_at < %(until)s)
+      AND coalesce(%(outcome)s::text, 'refused') = 'refused'
+      AND NOT EXISTS (SELECT FROM release WHERE release.run_id = refused_request.run_id)
 ), page AS (
     SELECT release_id FROM found ORDER BY opened_at DESC, release_id LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT (SELECT count(*) FROM found), release_id, version, run_id, actor,
-       policy #>> '{environments,production,location}', outcome, reason, opened_at, closed_at,
-       ARRAY(SELECT jsonb_object_keys(stable) ORDER BY 1),
-       (SELECT jsonb_object_agg(substr(key, 6), payload ->> 'verdict') FROM ledger_entry
-        WHERE ledger_entry.release_id = release.release_id
-          AND key IN ('gate/staging', 'gate/preparation', 'gate/canary', 'gate/half', 'gate/full'))
-FROM (SELECT 1) AS always LEFT JOIN (page JOIN release USING (release_id)) ON true
-ORDER BY opened_at DESC, release_id
+SELECT (SELECT count(*) FROM found), page.release_id, coalesce(opened.version, refused.version),
+       coalesce(opened.run_id, refused.run_id), coalesce(opened.actor, refused.actor),
+       coalesce(opened.policy #>> '{environments,production,location}', refused.request ->> 'region'),
+       CASE WHEN opened.release_id IS NULL THEN 'refused' ELSE opened.outcome END,
+       coalesce(opened.reason, (SELECT string_agg(regexp_replace(value, '\s+', ' ', 'g'), '; ')
+                                FROM jsonb_each_text(refused.reasons))),
+       coalesce(opened.opened_at, refused.refused_at) AS began_at, coalesce(opened.closed_at, refused.refused_at),
+       ARRAY(SELECT jsonb_object_keys(opened.stable) ORDER BY 1),
+       (SELECT jsonb_object_agg(payload ->> 'phase', payload ->> 'verdict') FROM ledger_entry
+        WHERE ledger_entry.release_id = opened.release_id AND key = ANY(%(gates)s))
+FROM (SELECT 1) AS always
+LEFT JOIN page ON true
+LEFT JOIN release AS opened ON opened.release_id = page.release_id
+LEFT JOIN refused_request AS refused
+       ON refused.release_id = page.release_id AND opened.release_id IS NULL
+ORDER BY began_at DESC, page.release_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
@@ -80,6 +80,18 @@ def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
         if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
             made.append(_over_trigger(key, metric, checks, window))
     return made
+
+
+def thinned(series: Series, moments: int) -> Series:
+    """Return a series at fewer moments, evenly chosen, the newest always among them.
+
+    :param series: the series.
+    :param moments: the most that are kept.
+    """
+    found = sorted({point.at for point in (*series.canary, *series.stable)}, reverse=True)
+    kept = set(found[:: max(1, -(-len(found) // moments))])
+    canary, stable = ([point for point in arm if point.at in kept] for arm in (series.canary, series.stable))
+    return replace(series, canary=canary, stable=stable)
 
 
 def _empty(key: str, metric: Metric, window: float) -> Series:

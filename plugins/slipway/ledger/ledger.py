@@ -7,13 +7,14 @@ key: a task that runs again finds its entry and writes none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from slipway.exceptions import ReleaseUnknown
 from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash, first_broken
+from slipway.ledger.checks import LedgerChecks
 from slipway.ledger.drawings import LedgerDrawings
 from slipway.ledger.entries import (
     LedgerEntry,
@@ -72,6 +73,7 @@ class Ledger:
         self.operations = LedgerOperations(self._store)
         self.listing = LedgerListing(self._store)
         self.drawings = LedgerDrawings(self._store)
+        self.checks = LedgerChecks(self._store)
         self.refused = LedgerRefusedRequests(self._store)
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
@@ -117,6 +119,19 @@ class Ledger:
         values["plan"] = ReleasePlan.model_validate(values["plan"])
         values["policy"] = parse_recorded_policy(values["policy"], source=f"of release {release_id}")
         return Release(**values)
+
+    def version(self, release_id: str) -> Hashable:
+        """Return what is equal for as long as nothing about a release has changed that is shown of it.
+
+        :param release_id: the release.
+        :raises ReleaseUnknown: when it was never opened.
+        """
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_version"), {"release_id": release_id})
+            row = cursor.fetchone()
+        if row is None:
+            raise ReleaseUnknown(f"release {release_id}: was never opened")
+        return tuple(row)
 
     def launch(self, version: str | None) -> Release | None:
         """Find the promoted release that began it all.

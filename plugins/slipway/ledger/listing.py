@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
+from slipway.ledger.entries import GateDecided
 from slipway.ledger.store import LedgerStore
 from slipway.sql import statement
+
+#: The phases that end in a gate, in their order.
+PHASES = ("staging", "preparation", "canary", "half", "full")
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,23 @@ class ReleaseFilter:
     :param person: who asked for the release.
     :param since: opened at this moment or later.
     :param until: opened before this moment.
-    :param outcome: how it ended, or ``open``.
+    :param outcome: how it ended, ``open``, or ``refused`` for a request that opened none.
     """
 
     service: str | None = None
     person: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    outcome: Literal["open", "promoted", "rolled_back"] | None = None
+    outcome: Literal["open", "promoted", "rolled_back", "refused"] | None = None
 
 
 @dataclass(frozen=True)
 class FoundRelease:
-    """A release that a filter has found.
+    """A release, or a refused request, that a filter has found.
 
-    :param region: production region that it was for.
+    :param release_id: id of the release, or the one that it would have had.
+    :param region: production region that it was for; None where a refused request names none.
+    :param outcome: ``promoted``, ``rolled_back``, ``refused``, or None while it is open.
     :param services: the production services.
     :param gates: by phase, the verdict of its gate.
     """
@@ -113,9 +119,11 @@ class LedgerListing:
         :param limit: the most that are returned; None for all.
         :param offset: how many of the newest are left out.
         """
+        gates = [GateDecided.key_of(phase=phase) for phase in PHASES]
         with self._store.transaction() as cursor:
             cursor.execute(
-                statement("ledger/find_releases"), {**asdict(sought), "limit": limit, "offset": offset}
+                statement("ledger/find_releases"),
+                {**asdict(sought), "gates": gates, "limit": limit, "offset": offset},
             )
             rows = cursor.fetchall()
         return [FoundRelease(*row[1:]) for row in rows if row[1] is not None], rows[0][0]

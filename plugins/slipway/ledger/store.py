@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -28,3 +29,28 @@ class LedgerStore:
         """
         with closing(self.hook.get_conn()) as connection, connection, connection.cursor() as cursor:
             yield cursor
+
+
+class BoundedStore(LedgerStore):
+    """The same tables, in sessions that wait for seconds only: for who must not be held up by them.
+
+    :param conn_id: Airflow connection to the PostgreSQL database that holds them.
+    :param connect_seconds: how long it may take to connect.
+    :param statement_seconds: how long a statement may take.
+    :param read_only: whether the sessions can write nothing.
+    """
+
+    def __init__(
+        self,
+        conn_id: str = LEDGER_CONNECTION,
+        *,
+        connect_seconds: int,
+        statement_seconds: int,
+        read_only: bool,
+    ) -> None:
+        super().__init__(conn_id)
+        self.hook.options = f"-c statement_timeout={statement_seconds}s" + (
+            " -c default_transaction_read_only=on" if read_only else ""
+        )
+        connection = self.hook.connection
+        connection.extra = json.dumps({"connect_timeout": connect_seconds, **connection.extra_dejson})

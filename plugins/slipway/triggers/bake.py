@@ -15,12 +15,14 @@ from slipway.analysis.counts import Counts
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable
 from slipway.ledger.audit import audit, duration
+from slipway.ledger.bakes import Bake
 from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger, Release
 from slipway.policy.release import PhaseName
 from slipway.release.drift import stable_revision
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.triggers.foreign_changes import ForeignChanges
+from slipway.triggers.kept_checks import KeptChecks
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
@@ -118,6 +120,7 @@ class BakeTrigger(BaseTrigger):
         started = datetime.fromisoformat(self.started_at).timestamp()
         deadline = phase.bake_seconds + phase.extension_seconds
         changes = ForeignChanges(release, self.ledger_conn_id, self.gcp_conn_id, log=self.log)
+        kept = KeptChecks(release, Bake(self.phase, self.bake_round), self.ledger_conn_id, log=self.log)
         async with PromQLHook(
             conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels
         ) as hook:
@@ -139,6 +142,7 @@ class BakeTrigger(BaseTrigger):
                 self._audit(decision, reading.at)
                 if decision.ends_the_bake:
                     break
+                kept.keep(decision, record)
         return decision, record
 
     async def _check(

@@ -8,10 +8,12 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from slipway.exceptions import ReleaseUnknown, SlipwayError
 from slipway.ui.access import readers_only
+from slipway.ui.api.models.base import Problem
 from slipway.ui.api.routes import router as api
 from slipway.ui.headers import SafeHeaders
 from slipway.ui.sources import LedgerUnreadable
@@ -49,24 +51,20 @@ def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     status = HTTPStatus(error.status_code)
-    answer = respond(
-        request,
-        "message.html",
-        status=status,
-        title=status.phrase,
-        sentence=_REFUSED.get(status, status.description),
-    )
+    answer = _say(request, status, status.phrase, _REFUSED.get(status, status.description))
     answer.headers.update(error.headers or {})
     return answer
 
 
-def _malformed(request: Request, _error: Exception) -> Response:
-    return respond(
+def _malformed(request: Request, error: Exception) -> Response:
+    wrong = error.errors() if isinstance(error, RequestValidationError) else ()
+    return _say(
         request,
-        "message.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        title="Not an address of a release",
-        sentence="The address has a part that no release, run, phase or page number can have.",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Not an address of a release",
+        "The address has a part that no release, run, phase or page number can have"
+        + "".join(f"; {one['loc'][-1]}: {one['msg']}" for one in wrong)
+        + ".",
     )
 
 
@@ -74,6 +72,13 @@ def _told(status: HTTPStatus, title: str) -> Callable[[Request, Exception], Resp
     def handler(request: Request, error: Exception) -> Response:
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("the page cannot be shown", exc_info=error)
-        return respond(request, "message.html", status=status, title=title, sentence=str(error))
+        return _say(request, status, title, str(error))
 
     return handler
+
+
+def _say(request: Request, status: HTTPStatus, title: str, sentence: str) -> Response:
+    """Say what is wrong: to a program as JSON, to a person as a page."""
+    if request.url.path.startswith(f"{request.scope['root_path']}{api.prefix}/"):
+        return JSONResponse(Problem(title=title, detail=sentence).model_dump(), status_code=status)
+    return respond(request, "message.html", status=status, title=title, sentence=sentence)

@@ -5,20 +5,30 @@ A page runs in the API server, which every task needs as well: it must not wait 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from slipway.exceptions import SlipwayError
 from slipway.kpi.targets.report import ReviewedTarget
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse
 from slipway.ledger.ledger import Ledger
-from slipway.ledger.store import LEDGER_CONNECTION, LedgerStore
+from slipway.ledger.store import LEDGER_CONNECTION, BoundedStore
+
+if TYPE_CHECKING:
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from sqlalchemy import Engine
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
+#: Connections to the ledger's database that stay open, and how many more may be open for a moment.
+POOL_SIZE, OVERFLOW = 4, 12
 _NOT_THERE_YET = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
 
 log = logging.getLogger(__name__)
@@ -28,14 +38,45 @@ class LedgerUnreadable(SlipwayError):  # noqa: N818 - named for the state it rep
     """The ledger cannot be read."""
 
 
-class _ReadOnlyStore(LedgerStore):
-    """The ledger's tables, in sessions that cannot write and wait for seconds only."""
+class _PooledStore(BoundedStore):
+    """The ledger's tables in sessions that can write nothing, on connections that stay open."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.hook.options = f"-c default_transaction_read_only=on -c statement_timeout={READ_SECONDS}s"
-        connection = self.hook.connection
-        connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS, **connection.extra_dejson})
+        super().__init__(connect_seconds=CONNECT_SECONDS, statement_seconds=READ_SECONDS, read_only=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Open a transaction for the block, which is undone at its end: nothing is written.
+
+        :return: its cursor.
+        """
+        pool = _pool(_Door(self.hook))
+        with closing(pool.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            yield cursor
+
+
+@dataclass(frozen=True)
+class _Door:
+    """A hook that is the same as another one to the same database."""
+
+    hook: PostgresHook = field(compare=False)
+    uri: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uri", self.hook.connection.get_uri())
+
+
+@lru_cache(maxsize=4)
+def _pool(door: _Door) -> Engine:
+    """Return the connections to a database; one that the server has closed is replaced when it is needed."""
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=door.hook.get_conn,
+        pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        max_overflow=OVERFLOW,
+        pool_timeout=CONNECT_SECONDS,
+    )
 
 
 @contextmanager
@@ -48,8 +89,8 @@ def reading_ledger() -> Iterator[Ledger]:
     from airflow.sdk.exceptions import AirflowException
 
     try:
-        yield Ledger(store=_ReadOnlyStore())
-    except (psycopg.Error, AirflowException) as error:
+        yield Ledger(store=_PooledStore())
+    except (psycopg.Error, SQLAlchemyError, AirflowException) as error:
         log.exception("the ledger cannot be read")
         raise LedgerUnreadable(
             f"Check that the connection {LEDGER_CONNECTION} of the API server leads to the ledger's database,"

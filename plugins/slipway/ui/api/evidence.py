@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 
-from slipway.analysis.evidence_series import EvidencePoint, Series, series_of
+from slipway.analysis.evidence_series import EvidencePoint, Series, series_of, thinned
 from slipway.analysis.verdict import Finding, Verdict
 from slipway.ledger.bakes import Bake, recorded_bakes
 from slipway.ledger.chain import Record
@@ -19,6 +19,7 @@ from slipway.ui.api.models.evidence import BakeEvidence, MetricEvidence, SeriesP
 if TYPE_CHECKING:
     from collections.abc import Set
 
+    from slipway.ledger.checks import BakeCheck
     from slipway.ledger.ledger import Release
 
 #: Points of a sparkline.
@@ -41,7 +42,25 @@ def bakes(release: Release, record: Record, drawn: Set[Bake], links: Links) -> t
     )
 
 
-def bake_evidence(
+def running_bake(release: Release, bake: Bake, check: BakeCheck) -> BakeEvidence:
+    """Return a bake that goes on, as of its newest check.
+
+    :param release: the release.
+    :param bake: the bake.
+    :param check: its newest check.
+    """
+    return _bake_evidence(
+        release.policy,
+        bake,
+        check.judged,
+        check.series,
+        running=True,
+        checked_at=check.checked_at,
+        drawing_url=None,
+    )
+
+
+def _bake_evidence(
     policy: Policy,
     bake: Bake,
     judged: Judged,
@@ -51,16 +70,7 @@ def bake_evidence(
     checked_at: datetime | None,
     drawing_url: str | None,
 ) -> BakeEvidence:
-    """Return a bake as people read it, its metrics sorted by concern.
-
-    :param policy: the policy of the release.
-    :param bake: the bake.
-    :param judged: the verdict, so far or in the end.
-    :param series: the metrics over time.
-    :param running: whether the bake goes on.
-    :param checked_at: moment of the last check.
-    :param drawing_url: of its drawing.
-    """
+    """Return a bake as people read it, its metrics sorted by concern."""
     by_key = {found.key: found for found in series}
     return BakeEvidence(
         phase=bake.phase,
@@ -84,7 +94,7 @@ def _baked(
     ended = verdict.decided_at
     if ended is None and shifted is not None and verdict.seconds is not None:
         ended = shifted.at + timedelta(seconds=verdict.seconds)
-    return bake_evidence(
+    return _bake_evidence(
         release.policy,
         bake,
         verdict,
@@ -184,15 +194,11 @@ def _limits_in_words(metric: Metric) -> tuple[str, str]:
 
 
 def _points(series: Series) -> tuple[SeriesPoint, ...]:
-    canary = {point.at: point.value for point in series.canary}
-    stable = {point.at: point.value for point in series.stable}
-    moments = sorted(canary.keys() | stable.keys())
-    step = max(1, -(-len(moments) // POINTS))
-    # The last one is always among them.
-    thinned = moments[::-1][::step][::-1]
+    shown = thinned(series, POINTS)
+    canary, stable = ({point.at: point.value for point in arm} for arm in (shown.canary, shown.stable))
     return tuple(
         SeriesPoint(seconds=at, canary=_rounded(canary.get(at)), stable=_rounded(stable.get(at)))
-        for at in thinned
+        for at in sorted(canary.keys() | stable.keys())
     )
 
 

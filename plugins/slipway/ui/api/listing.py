@@ -11,11 +11,12 @@ from slipway.ledger.listing import FoundRelease, ReleaseFilter
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.base import State
 from slipway.ui.api.models.listing import ListedRelease, ReleaseList
-from slipway.ui.api.standing import progress_at, state_of, summary
+from slipway.ui.api.standing import NOT_BEGUN, progress_at, state_of, summary
 from slipway.ui.api.steps import current_phase, phase_of
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Ledger
+    from slipway.ledger.refused import RefusedRequest
 
 PER_PAGE = 25
 SoughtState = State | Literal["open"]
@@ -33,7 +34,7 @@ def releases(
     :param page: number of the page, from 1 on.
     """
     offset = (page - 1) * PER_PAGE
-    if state in ("promoted", "rolled_back", "open", None):
+    if state in ("promoted", "rolled_back", "refused", "open", None):
         sought = replace(sought, outcome=state)
         found, total = ledger.listing.find(sought, limit=PER_PAGE, offset=offset)
         lines: Sequence[ListedRelease] = [_line(ledger, row, links) for row in found]
@@ -53,10 +54,32 @@ def releases(
     )
 
 
+def refused_line(request: RefusedRequest, links: Links) -> ListedRelease:
+    """Return a refused request as a line of the list.
+
+    :param request: the request.
+    :param links: addresses.
+    """
+    return ListedRelease(
+        id=None,
+        run_id=request.run_id,
+        run_url=links.run(request.run_id),
+        version=request.version,
+        region=request.request.get("region"),
+        services=(),
+        state="refused",
+        progress=NOT_BEGUN,
+        summary=request.reason,
+        asked_by=request.actor,
+        opened_at=request.refused_at,
+        ended_at=request.refused_at,
+    )
+
+
 def _line(ledger: Ledger, row: FoundRelease, links: Links) -> ListedRelease:
     if row.outcome is not None:
         state = cast("State", row.outcome)
-        words = f"{row.outcome.replace('_', ' ').capitalize()}: {row.reason}"
+        words = row.reason or ""
         phase = current_phase({gate: Verdict(verdict) for gate, verdict in (row.gates or {}).items()})
     else:
         release, record = ledger.release(row.release_id), ledger.entries(row.release_id)
@@ -64,14 +87,14 @@ def _line(ledger: Ledger, row: FoundRelease, links: Links) -> ListedRelease:
         words = summary(release, record, state)
         phase = phase_of(record)
     return ListedRelease(
-        id=row.release_id,
+        id=None if row.outcome == "refused" else row.release_id,
         run_id=row.run_id,
         run_url=links.run(row.run_id),
         version=row.version,
         region=row.region,
         services=tuple(row.services),
         state=state,
-        progress=progress_at(phase),
+        progress=NOT_BEGUN if row.outcome == "refused" else progress_at(phase),
         summary=words,
         asked_by=row.actor,
         opened_at=row.opened_at,

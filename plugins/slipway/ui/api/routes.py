@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator
 
@@ -17,6 +20,7 @@ from slipway.policy.release import PhaseName
 from slipway.ui.api import details, listing
 from slipway.ui.api.evidence import bakes
 from slipway.ui.api.links import Links
+from slipway.ui.api.models.base import Problem
 from slipway.ui.api.models.details import (
     BusinessValue,
     Changes,
@@ -29,13 +33,22 @@ from slipway.ui.api.models.details import (
 from slipway.ui.api.models.evidence import Bakes
 from slipway.ui.api.models.listing import ReleaseList, RunRelease
 from slipway.ui.api.models.release import ReleaseNow
-from slipway.ui.api.now import release_now
+from slipway.ui.api.now import ReleasesNow, etag
+from slipway.ui.api.permits import Permits, signed_in_user
 from slipway.ui.headers import DRAWING_POLICY
 from slipway.ui.sources import read_targets, reading_ledger
 
 ENTRIES_PER_PAGE = 50
 
-router = APIRouter(prefix="/api")
+_PROBLEMS: Mapping[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "Nobody is signed in to Airflow."},
+    403: {"model": Problem, "description": "The user may not read the DAG of the releases."},
+    404: {"model": Problem, "description": "There is no such release, or nothing of that kind of it."},
+    422: {"model": Problem, "description": "A part of the address that it cannot have."},
+    503: {"model": Problem, "description": "The ledger cannot be read."},
+}
+
+router = APIRouter(prefix="/api", responses=dict(_PROBLEMS))
 
 ReleaseId = Annotated[str, Path(pattern=r"^v[0-9a-z-]{1,100}$", description="id of the release")]
 AirflowId = Annotated[str, Path(pattern=r"^[\w.~:+-]+$", max_length=250)]
@@ -56,7 +69,26 @@ def _links(request: Request) -> Links:
     return Links(request.scope["root_path"])
 
 
+@cache
+def _now() -> ReleasesNow:
+    return ReleasesNow()
+
+
 LinksDep = Annotated[Links, Depends(_links)]
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi(links: LinksDep) -> JSONResponse:
+    """The API as OpenAPI."""
+    return JSONResponse(
+        get_openapi(
+            title="Slipway",
+            version="1",
+            summary="Releases: how they stand, where the traffic is, why, and what can be done now.",
+            routes=router.routes,
+            servers=[{"url": links.page or "/"}],
+        )
+    )
 
 
 @router.get("/releases")
@@ -76,27 +108,42 @@ def releases(
 
 
 @router.get("/runs/{dag_id}/{run_id}")
-def run(dag_id: AirflowId, run_id: AirflowId) -> RunRelease:
+def run(dag_id: AirflowId, run_id: AirflowId, links: LinksDep) -> RunRelease:
     """The release of an Airflow run, or why it has none."""
     if dag_id != RELEASE_DAG:
         words = f"A run of the DAG {dag_id} releases nothing. Releases are runs of the DAG {RELEASE_DAG}."
         return RunRelease(release=None, refused=None, detail=words)
     with reading_ledger() as ledger:
-        found = ledger.listing.release_of_run(run_id)
-    words = (
-        ""
-        if found
-        else "This run has opened no release: it was refused, or has not come that far yet."
-        " Its preflight tasks say which."
+        found, refused = ledger.listing.release_of_run(run_id), ledger.refused.of_run(run_id)
+    if found is not None:
+        return RunRelease(release=found, refused=None, detail="")
+    return RunRelease(
+        release=None,
+        refused=None if refused is None else listing.refused_line(refused, links),
+        detail="This run has opened no release yet. Its preflight tasks say how far it is."
+        if refused is None
+        else f"Refused: {refused.reason}",
     )
-    return RunRelease(release=found, refused=None, detail=words)
 
 
-@router.get("/releases/{release_id}")
-def release(release_id: ReleaseId, links: LinksDep) -> ReleaseNow:
+@router.get(
+    "/releases/{release_id}",
+    response_model=ReleaseNow,
+    responses={304: {"description": "Nothing but the time has changed since the answer with this `ETag`."}},
+)
+def release(
+    release_id: ReleaseId,
+    links: LinksDep,
+    user: Annotated[Any, signed_in_user()],
+    if_none_match: Annotated[str | None, Header(description="`ETag` of the answer that is known")] = None,
+) -> Response:
     """How it stands, where the traffic is, why, and what can be done now."""
     with reading_ledger() as ledger:
-        return release_now(ledger, release_id, links, now=datetime.now(UTC))
+        answer = _now().answer(ledger, release_id, Permits(user), links)
+    tag = etag(answer)
+    if if_none_match is not None and tag in if_none_match:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(answer.model_dump_json(), media_type="application/json", headers={"ETag": tag})
 
 
 @router.get("/releases/{release_id}/evidence")

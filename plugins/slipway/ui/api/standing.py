@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
 _BAKE_TASK = "bake"
+#: Progress of a request that was refused before the first phase.
+NOT_BEGUN = Progress(phase=None, number=0, of=len(PHASES), title="Preflight")
 
 
 def state_of(release: Release, record: Record, waiting: Waiting | None) -> State:

@@ -13,6 +13,7 @@ from slipway.ui.api.models.traffic import ServiceTraffic, Share, SplitStep
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
+    from slipway.ui.api.live import LiveSplit
 
 
 def recorded_traffic(release: Release, record: Record) -> tuple[ServiceTraffic, ...]:
@@ -26,6 +27,30 @@ def recorded_traffic(release: Release, record: Record) -> tuple[ServiceTraffic, 
     return tuple(
         _service(release, name, found[name], decides=name == progressive)
         for name in sorted(found, key=lambda name: (name != progressive, name))
+    )
+
+
+def with_live_split(release: Release, recorded: ServiceTraffic, live: LiveSplit) -> ServiceTraffic:
+    """Return a service's traffic as Cloud Run has it; as the record has it, and why, where it cannot be read.
+
+    :param release: the release.
+    :param recorded: as the record has it.
+    :param live: what Cloud Run says.
+    """
+    if live.split is None:
+        return recorded.model_copy(update={"note": f"{live.trouble}. This is what the record has"})
+    found = shares(release, recorded.service, live.split)
+    differs = {one.revision: one.percent for one in found} != {
+        one.revision: one.percent for one in recorded.shares
+    }
+    on_record = ", ".join(f"{one.version} {one.percent} %" for one in recorded.shares) or "none"
+    return recorded.model_copy(
+        update={
+            "shares": found,
+            "source": "cloud_run",
+            "read_at": live.read_at,
+            "note": f"The record has another split: {on_record}" if differs else "",
+        }
     )
 
 

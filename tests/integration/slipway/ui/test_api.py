@@ -33,7 +33,13 @@ def test_a_running_release_answers_the_four_questions(reader: TestClient, ledger
     assert answer["standing"]["state"] == "running"
     assert answer["standing"]["asked_by"] == "ada"
     assert answer["live"]
-    assert [step["state"] for step in answer["steps"]] == ["running", *["pending"] * 4]
+    assert [step["state"] for step in answer["steps"]] == [
+        "passed",
+        "passed",
+        "running",
+        "pending",
+        "pending",
+    ]
     (backend,) = answer["traffic"]
     assert backend["service"] == BACKEND
     assert [(share["percent"], share["is_new"]) for share in backend["shares"]] == [(90, False), (10, True)]
@@ -67,7 +73,7 @@ def test_the_list_is_filtered_and_names_what_it_can_be_filtered_by(
 
     def found(**sought: str) -> list[str]:
         answer = reader.get("/slipway/api/releases", params=sought).json()
-        assert answer["total"] == len(answer["releases"])
+        assert sought.get("page") or answer["total"] == len(answer["releases"])
         assert (answer["services"], answer["people"]) == ([BACKEND], ["ada"])
         return [line["version"] for line in answer["releases"]]
 
@@ -79,3 +85,24 @@ def test_the_list_is_filtered_and_names_what_it_can_be_filtered_by(
     )
     run = reader.get(f"/slipway/api/runs/release/{running.run_id}").json()
     assert run["release"] == running.release_id
+
+
+def test_a_refused_request_is_on_the_list_with_its_reason(reader: TestClient, ledger: Ledger) -> None:
+    open_release(ledger, "1.2.0")
+    ledger.refused.keep(
+        release_id="v1-3-0-abcdef",
+        version="1.3.0",
+        run_id="manual__refused",
+        actor="bob",
+        request={"version": "1.3.0"},
+        task="preflight.open_release",
+        reason="service netra-backend-prod: release v1-2-0 has\nlocked it",
+    )
+    answer = reader.get("/slipway/api/releases").json()
+    assert (answer["total"], answer["people"]) == (2, ["ada", "bob"])
+    line = answer["releases"][0]
+    assert (line["id"], line["state"], line["progress"]["number"]) == (None, "refused", 0)
+    assert line["summary"] == "service netra-backend-prod: release v1-2-0 has locked it"
+    assert reader.get("/slipway/api/releases", params={"state": "refused"}).json()["releases"] == [line]
+    run = reader.get("/slipway/api/runs/release/manual__refused").json()
+    assert (run["release"], run["refused"]) == (None, line)

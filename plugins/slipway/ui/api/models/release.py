@@ -16,21 +16,25 @@ class Waiting(Answer):
     :param subject: the question in one line.
     :param body: Markdown: the evidence, and what each answer does.
     :param options: the answers.
-    :param for_whom: names of who may answer; empty for whoever may edit the run in Airflow.
+    :param for_whom: names of who may answer; empty for whoever may answer in Airflow.
+    :param assigned_ids: their ids in Airflow.
     :param since: when it was asked.
     :param until: when the safe answer applies by itself; None where that is not known.
     :param safe_option: the answer that applies then.
     :param task_id: Airflow task that asks.
+    :param map_index: its map index; -1 for a task that is not mapped.
     """
 
     subject: str
     body: str
     options: tuple[str, ...]
     for_whom: tuple[str, ...]
+    assigned_ids: tuple[str, ...]
     since: datetime | None
     until: datetime | None
     safe_option: str | None
     task_id: str
+    map_index: int
 
 
 class Standing(Answer):
