@@ -70,7 +70,8 @@ def _links(request: Request) -> Links:
 
 
 @cache
-def _now() -> ReleasesNow:
+def releases_now() -> ReleasesNow:
+    """Return what all viewers of this process share."""
     return ReleasesNow()
 
 
@@ -139,7 +140,7 @@ def release(
 ) -> Response:
     """How it stands, where the traffic is, why, and what can be done now."""
     with reading_ledger() as ledger:
-        answer = _now().answer(ledger, release_id, Permits(user), links)
+        answer = releases_now().answer(ledger, release_id, Permits(user), links)
     tag = etag(answer)
     if if_none_match is not None and tag in if_none_match:
         return Response(status_code=304, headers={"ETag": tag})

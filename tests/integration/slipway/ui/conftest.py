@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from slipway.kpi import migrations
@@ -78,8 +80,10 @@ def signed_in(airflow_users: None, ledger: object) -> Iterator[SignedIn]:
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi import FastAPI
+    from slipway.ui.api.routes import releases_now
     from starlette.testclient import TestClient
 
+    releases_now.cache_clear()  # What another test's ledger had.
     root = FastAPI()
     for app in slipway_plugin.SlipwayPlugin.fastapi_apps:
         root.mount(app["url_prefix"], app["app"])
@@ -101,3 +105,47 @@ def signed_in(airflow_users: None, ledger: object) -> Iterator[SignedIn]:
 def reader(signed_in: SignedIn) -> TestClient:
     """A client that may read."""
     return signed_in("viewer")
+
+
+@pytest.fixture
+def airflow_question(airflow_users: None) -> Iterator[Callable[[str, str], None]]:
+    """Puts a question of a task into Airflow's tables, as Airflow keeps it."""
+    from airflow.models.hitl import HITLDetail  # noqa: TID251 - the tables are Airflow's own
+    from airflow.models.taskinstance import TaskInstance  # noqa: TID251
+    from airflow.settings import engine
+    from sqlalchemy import delete, insert, text
+
+    assert engine is not None
+    asked = uuid4()
+
+    def put(run_id: str, task_id: str) -> None:
+        with engine.begin() as connection:
+            # There is no DAG and no run behind the task.
+            connection.execute(text("PRAGMA foreign_keys=OFF"))
+            connection.execute(
+                insert(TaskInstance).values(
+                    id=asked,
+                    dag_id="release",
+                    run_id=run_id,
+                    task_id=task_id,
+                    state="awaiting_input",
+                    pool="default_pool",
+                    trigger_timeout=datetime.now(UTC) + timedelta(hours=1),
+                )
+            )
+            connection.execute(
+                insert(HITLDetail).values(
+                    ti_id=asked,
+                    subject="May it go to production?",
+                    body="Asked for by ada.",
+                    options=["Approve", "Reject"],
+                    defaults=["Reject"],
+                    params={},
+                    params_input={},
+                )
+            )
+
+    yield put
+    with engine.begin() as connection:
+        connection.execute(delete(HITLDetail).where(HITLDetail.ti_id == asked))
+        connection.execute(delete(TaskInstance).where(TaskInstance.id == asked))

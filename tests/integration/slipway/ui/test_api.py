@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from slipway.analysis.evidence_series import series_of
+from slipway.ledger.bakes import Bake
 from slipway.ledger.ledger import Ledger
 
-from tests.integration.slipway.releases import BACKEND, open_release, roll_back_from_canary, shift
+from tests.integration.slipway.releases import (
+    BACKEND,
+    failing_bake,
+    open_release,
+    roll_back_from_canary,
+    shift,
+)
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
+
+    from tests.integration.slipway.ui.conftest import SignedIn
 
 pytestmark = pytest.mark.sandbox
 
@@ -106,3 +118,63 @@ def test_a_refused_request_is_on_the_list_with_its_reason(reader: TestClient, le
     assert reader.get("/slipway/api/releases", params={"state": "refused"}).json()["releases"] == [line]
     run = reader.get("/slipway/api/runs/release/manual__refused").json()
     assert (run["release"], run["refused"]) == (None, line)
+
+
+def test_an_answer_that_has_not_changed_is_a_304(reader: TestClient, ledger: Ledger) -> None:
+    release = open_release(ledger, "1.2.0")
+    path = f"/slipway/api/releases/{release.release_id}"
+    first = reader.get(path)
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = reader.get(path, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    roll_back_from_canary(ledger, release)
+    until(lambda: reader.get(path, headers=known).status_code == 200, "the answer is new", 30)
+
+
+def test_a_bake_that_runs_is_shown_as_of_its_newest_check(reader: TestClient, ledger: Ledger) -> None:
+    release = open_release(ledger, "1.2.0")
+    shift(ledger, release, "canary", 10)
+    record, decision = failing_bake(release.policy)
+    for _ in range(2):
+        ledger.checks.keep(release.release_id, Bake("canary"), decision, series_of(record, release.policy))
+    evidence = reader.get(f"/slipway/api/releases/{release.release_id}").json()["evidence"]
+    assert (evidence["running"], evidence["phase"], evidence["seconds"]) == (True, "canary", 30.0)
+    assert (evidence["metrics"][0]["metric"], evidence["metrics"][0]["canary"]) == ("error_rate", 20.0)
+
+
+def test_the_api_writes_nothing_and_says_what_is_wrong_as_json(signed_in: SignedIn, ledger: Ledger) -> None:
+    release = open_release(ledger, "1.2.0")
+    path = f"/slipway/api/releases/{release.release_id}"
+    for role, status in ((None, 401), ("", 403)):
+        for of in (path, "/slipway/api/openapi.json"):
+            refused = signed_in(role).get(of)
+            assert (refused.status_code, refused.json().keys()) == (status, {"title", "detail"})
+    reader = signed_in("viewer")
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert reader.request(method, path).status_code == 405
+    assert reader.get("/slipway/api/releases/v9-9-9-aaaaaa").status_code == 404
+    malformed = reader.get("/slipway/api/releases", params={"page": "0"})
+    assert malformed.status_code == 422
+    assert "page: Input should be greater than or equal to 1" in malformed.json()["detail"]
+
+
+def test_only_what_the_user_may_do_is_offered(signed_in: SignedIn, ledger: Ledger) -> None:
+    path = f"/slipway/api/releases/{open_release(ledger, '1.2.0').release_id}"
+    offered = {
+        role: [action["name"] for action in signed_in(role).get(path).json()["actions"]]
+        for role in ("viewer", "user")
+    }
+    assert offered == {"viewer": ["open_run"], "user": ["roll_back", "open_run"]}
+
+
+def test_an_open_question_is_shown_until_it_is_answered(
+    signed_in: SignedIn, ledger: Ledger, airflow_question: Callable[[str, str], None]
+) -> None:
+    release = open_release(ledger, "1.2.0")
+    airflow_question(release.run_id, "phase_2_production_preparation.approve")
+    answer = signed_in("user").get(f"/slipway/api/releases/{release.release_id}").json()
+    standing = answer["standing"]
+    assert (standing["state"], standing["waiting"]["options"]) == ("waiting", ["Approve", "Reject"])
+    assert standing["waiting"]["for_whom"] == []
+    assert answer["steps"][0]["state"] == "waiting"
+    assert answer["actions"][0]["label"] == "Approve"

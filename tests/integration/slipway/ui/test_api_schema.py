@@ -1,0 +1,57 @@
+"""Whatever is asked of the API, it answers as its OpenAPI document says, without an error of the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+from slipway.ledger.ledger import Ledger
+
+from tests.integration.slipway.releases import open_release, roll_back_from_canary
+
+if TYPE_CHECKING:
+    from tests.integration.slipway.ui.conftest import SignedIn
+
+pytestmark = pytest.mark.sandbox
+
+EXAMPLES = 6
+
+
+@pytest.mark.usefixtures("empty_warehouse")
+def test_no_request_finds_an_error_of_the_server(signed_in: SignedIn, ledger: Ledger) -> None:
+    release = open_release(ledger, "1.2.0")
+    roll_back_from_canary(ledger, release)
+    client = signed_in("user")
+    headers = dict(client.headers)
+    schema = schemathesis.openapi.from_asgi("/slipway/api/openapi.json", client.app, headers=headers)
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    assert len(operations) > 10
+    statuses: dict[str, set[int]] = {}
+    for operation in operations:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(), of_a_release=st.booleans())
+        def ask(case: schemathesis.Case[Any], of_a_release: bool) -> None:
+            if of_a_release and "release_id" in case.path_parameters:
+                case.path_parameters["release_id"] = release.release_id
+            answer = case.call(headers=headers)
+            case.validate_response(
+                answer, checks=[not_a_server_error, status_code_conformance, response_schema_conformance]
+            )
+            statuses.setdefault(case.path, set()).add(answer.status_code)
+
+        ask()
+    assert all(200 in found for found in statuses.values()), statuses
