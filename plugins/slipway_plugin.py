@@ -42,6 +42,19 @@ class ReleasePage:
         await page(scope, receive, send)
 
 
+class QuestionsAsAsked:
+    """The middleware of :mod:`slipway.ui.asked_again`, imported by the API server alone."""
+
+    def __new__(cls, app: Callable[..., Any]) -> Any:
+        """Make the middleware.
+
+        :param app: the API server.
+        """
+        from slipway.ui.asked_again import QuestionsAsAsked as Middleware
+
+        return Middleware(app)
+
+
 def _under_airflow(path: str) -> str:
     """Return a path of the page as a browser must ask for it, also where Airflow is not at the root."""
     return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX + path
@@ -52,6 +65,9 @@ class SlipwayPlugin(AirflowPlugin):
 
     name = "slipway"
     fastapi_apps = [{"name": "slipway", "app": ReleasePage(), "url_prefix": PREFIX}]  # noqa: RUF012
+    fastapi_root_middlewares = [  # noqa: RUF012
+        {"name": "slipway questions", "middleware": QuestionsAsAsked, "args": [], "kwargs": {}}
+    ]
     external_views = [  # noqa: RUF012
         {
             "name": "Releases",
