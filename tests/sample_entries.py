@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from slipway.analysis.staging import MemoryReport, WebSocketReport
 from slipway.analysis.verdict import Finding, Verdict
 from slipway.ledger.entries import (
+    AnswerRefused,
     ApprovalDecided,
     BackfillProgressed,
     BackupRestored,
@@ -208,6 +209,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         reason="3",
         evidence={"n": 3},
     ),
+    AnswerRefused(question="production", reason="ada answered 'Approve', which does not count", user=JO),
     ApprovalDecided(approved=True, reason="jo answered 'Approve'", user=JO),
     DetectionPowerForecast(
         phase="canary",

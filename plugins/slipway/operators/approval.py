@@ -11,6 +11,7 @@ from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.exceptions import ReleaseConflict
 from slipway.ledger.audit import duration
 from slipway.ledger.entries import (
+    AnswerRefused,
     ApprovalDecided,
     ChangesPlanned,
     ChecklistItemChecked,
@@ -21,7 +22,7 @@ from slipway.ledger.entries import (
 from slipway.ledger.links import question_link
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import CHECKED_FIRST
-from slipway.release.asking import answer_of, ask, withdraw
+from slipway.release.asking import answer_of, ask, put_again, refusal
 from slipway.release.configuration import table
 from slipway.release.windows import closed
 
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from slipway.analysis.verdict import Finding
+    from slipway.analysis.verdict import Decision
     from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
     from slipway.policy.checklist import Approval
+    from slipway.release.asking import Answer
 
 APPROVE = "Approve"
 REJECT = "Reject"
@@ -67,15 +69,9 @@ class ApproveProductionOperator(ReleaseOperator):
             return self._answer(release, True, "nobody was asked")
         if approval is None or not (approval.required or foreign or outside):
             return self._answer(release, True, "the policy asks for nobody's approval")
-        record = self.ledger.entries(release.release_id)
-        checklist = go_or_no_go(
-            release.policy.checklist,
-            {name: record.get(ChecklistItemChecked, item=name) for name in CHECKED_FIRST},
-            CHECKED_FIRST,
-        )
-        if checklist.verdict != "promote":
+        if _checklist(release, self.ledger.entries(release.release_id)).verdict != "promote":
             return self._answer(release, False, "nobody was asked: the checklist is no go")
-        return self._ask(context, release, approval, _body(release, record, checklist.findings))
+        return self._ask(context, release, approval)
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
         """Record who answered what, and return true when production may be changed.
@@ -86,16 +82,15 @@ class ApproveProductionOperator(ReleaseOperator):
         """
         release = self.release(context)
         answer = answer_of(event)
-        if answer.user is None:
+        if (person := answer.person) is None:
             return self._answer(release, False, str(answer))
-        approval, own = release.policy.approval, release.actor in (answer.user["id"], answer.user["name"])
-        approved, outside = answer.option == APPROVE, release.plan.outside_windows
-        if approved and own and approval is not None and (approval.by_another_person or outside):
-            self.log.warning("%s and asked for the release: somebody else has to approve it", answer)
-            # Airflow keeps the form, and takes the answer off it.
-            withdraw(context)
-            return self._ask(context, release, approval, "Somebody else has to approve it.")
-        return self._answer(release, approved, str(answer), answer.person)
+        approval, approved = release.policy.approval, answer.option == APPROVE
+        if approval is not None and (why := _refusal(release, approval, answer)) is not None:
+            number = len(list(self.ledger.entries(release.release_id).of_kind(AnswerRefused))) + 1
+            self.record(release, AnswerRefused(question="production", round=number, reason=why, user=person))
+            put_again(context)
+            return self._ask(context, release, approval, note=f"**{why}.**\n\n")
+        return self._answer(release, approved, str(answer), person)
 
     def _answer(self, release: Release, approved: bool, reason: str, person: Person | None = None) -> bool:
         why = closed(release.policy, datetime.now(UTC))
@@ -105,16 +100,18 @@ class ApproveProductionOperator(ReleaseOperator):
         self.record(release, decided)
         return _true_or_skip(decided)
 
-    def _ask(self, context: Context, release: Release, approval: Approval, body: str) -> NoReturn:
+    def _ask(self, context: Context, release: Release, approval: Approval, *, note: str = "") -> NoReturn:
         subject, head = f"Release {release.version}: may it go to production?", _head(release, approval)
+        body = _body(release, self.ledger.entries(release.release_id))
         waiting = ask(
             context,
             ApprovalDecided.key_of(),
             subject=subject,
-            body=f"{head}\n\n{body}",
+            body=f"{note}{head}\n\n{body}",
             options=(APPROVE, REJECT),
             safe=REJECT,
             seconds=approval.answer_timeout_seconds,
+            respondents=release.policy.respondents(approval.answered_by),
         )
         self.notify_once(context, release, "approval", subject, f"{head}\nAnswer: {question_link(context)}")
         raise waiting
@@ -130,7 +127,19 @@ def _head(release: Release, approval: Approval) -> str:
     )
 
 
-def _body(release: Release, record: Record, checklist: Sequence[Finding]) -> str:
+def _checklist(release: Release, record: Record) -> Decision:
+    items = {name: record.get(ChecklistItemChecked, item=name) for name in CHECKED_FIRST}
+    return go_or_no_go(release.policy.checklist, items, CHECKED_FIRST)
+
+
+def _refusal(release: Release, approval: Approval, answer: Answer) -> str | None:
+    """Say why an answer does not count; whoever requested the release may stop it, and not approve it."""
+    another = approval.by_another_person or release.plan.outside_windows
+    requester = release.actor if another and answer.option == APPROVE else None
+    return refusal(answer, requester=requester, respondents=release.policy.respondents(approval.answered_by))
+
+
+def _body(release: Release, record: Record) -> str:
     """Say in Markdown what the release is going to change in production."""
     planned = record.get(ChangesPlanned, environment="production")
     if planned is None:
@@ -146,7 +155,7 @@ def _body(release: Release, record: Record, checklist: Sequence[Finding]) -> str
             f"migrations due: {', '.join(planned.migrations) or 'none'}",
             *(["held:\n\n" + "\n".join(f"- {line}" for line in held)] if held else []),
             "**Checklist**",
-            "\n".join(f"- {finding.reason}" for finding in checklist),
+            "\n".join(f"- {finding.reason}" for finding in _checklist(release, record).findings),
         )
     )
 

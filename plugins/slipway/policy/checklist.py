@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from slipway.policy.section import Seconds, Section
 
@@ -101,15 +101,34 @@ class Checklist(Section):
     optional: tuple[ItemName, ...] = ()
 
 
+class Respondents(Section):
+    """Who may answer a question.
+
+    :param people: ids of Airflow users.
+    :param roles: keys of the policy's ``roles``.
+    """
+
+    people: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Respondents:
+        if not (self.people or self.roles):
+            raise ValueError("must name a person or a role; left out, whoever may answer in Airflow answers")
+        return self
+
+
 class Approval(Section):
     """Whether a person is asked before production gets traffic of a release.
 
     :param required: without it the checklist alone decides.
     :param by_another_person: the person who requested the release cannot approve it.
+    :param answered_by: who may answer; left out, the policy's ``answered_by``.
     :param answer_timeout_seconds: bound of the wait for the answer; without one the release is rolled
         back.
     """
 
     required: bool
     by_another_person: bool
+    answered_by: Respondents | None = None
     answer_timeout_seconds: Seconds

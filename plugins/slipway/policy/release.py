@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.policy.checklist import Approval, Checklist
+from slipway.policy.checklist import Approval, Checklist, Respondents
 from slipway.policy.cloud_run import refused_path
 from slipway.policy.configuration import Document
 from slipway.policy.environment import Environment, LoadBalancer
@@ -114,6 +114,9 @@ class Policy(Section):
     :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
         and end of every phase; no shorter than the longest phase.
     :param approval: left out, no approval is needed.
+    :param roles: ids of Airflow users by the name of their role.
+    :param answered_by: who may answer a question that does not say so itself; left out, whoever may answer in
+        Airflow.
     :param release_windows: when production may be begun; left out, at any time.
     :param on_foreign_template: what happens when somebody, and no release on record, deployed something else
         after what serves: the release is refused, or its approval asks, required or not.
@@ -134,6 +137,8 @@ class Policy(Section):
     configuration: Mapping[str, Document]
     checklist: Checklist
     approval: Approval | None = None
+    roles: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    answered_by: Respondents | None = None
     release_windows: ReleaseWindows | None = None
     on_foreign_template: Literal["refuse", "ask"] = "refuse"
     migrations: Migrations
@@ -165,6 +170,25 @@ class Policy(Section):
     def slowest_ingestion_seconds(self) -> float:
         """The metrics sources have all of a moment's data this long after it."""
         return max(self.metrics_by_delay)
+
+    def respondents(self, own: Respondents | None = None) -> tuple[str, ...]:
+        """Return the ids of the users who may answer a question; empty: whoever may answer in Airflow.
+
+        :param own: what the question says itself.
+        """
+        found = own or self.answered_by or Respondents.model_construct()
+        members = (user for role in found.roles for user in self.roles[role])
+        return tuple(dict.fromkeys((*found.people, *members)))
+
+    @model_validator(mode="after")
+    def _has_its_respondents(self) -> Policy:
+        approval = None if self.approval is None else self.approval.answered_by
+        for where, found in (("answered_by", self.answered_by), ("approval.answered_by", approval)):
+            for role in () if found is None else found.roles:
+                if role not in self.roles:
+                    have = ", ".join(self.roles) or "none"
+                    raise ValueError(f"{where}.roles: {role} is not one of roles ({have})")
+        return self
 
     @model_validator(mode="after")
     def _can_ask(self) -> Policy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskAwaitingInput
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ANSWERED = "on_answer"
 #: Key of Airflow's task state store, which outlives a try, under which the question that stands is named.
 _STANDING = "slipway_question"
+#: Key under which it is kept until when a question may be answered, also when it is put again.
+_UNTIL = "slipway_question_until"
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ def ask(
     safe: str,
     seconds: float,
     fields: Mapping[str, Param] | None = None,
+    respondents: Sequence[str] = (),
 ) -> TaskAwaitingInput:
     """Put a question before a person; raising what is returned waits for the answer without a worker's slot.
 
     A try that finds the question of an earlier try waits for its answer, and gets one that a person gave
-    already: Airflow drops the answer of a question that is put again.
+    already: Airflow drops the answer of a question that is put again. The time for an answer runs from when
+    the question was put first.
 
     :param context: of the task that asks.
     :param question: name of the question, another one for each that the task asks.
@@ -69,8 +73,10 @@ def ask(
     :param safe: the option that counts when nobody answers in time.
     :param seconds: how long to wait for an answer.
     :param fields: what else the person may fill in, by name.
+    :param respondents: ids of the users whom Airflow lets answer; empty for whoever may answer there.
     :return: what the task must raise; Airflow then resumes it with the answer in ``on_answer``.
     """
+    left = _time_left(context, question, seconds)
     if not stands(context, question):
         upsert_hitl_detail(
             ti_id=context["ti"].id,
@@ -80,9 +86,19 @@ def ask(
             defaults=[safe],
             # The API takes a mapping, and refuses the none that is the default.
             params={name: param.serialize() for name, param in (fields or {}).items()},
+            assigned_users=[{"id": user, "name": user} for user in respondents],
         )
         context["task_state_store"].set(_STANDING, question)
-    return TaskAwaitingInput(method_name=ANSWERED, timeout=timedelta(seconds=seconds))
+    return TaskAwaitingInput(method_name=ANSWERED, timeout=left)
+
+
+def _time_left(context: Context, question: str, seconds: float) -> timedelta:
+    kept, now = context["task_state_store"].get(_UNTIL), datetime.now(UTC)
+    if isinstance(kept, dict) and kept["question"] == question:
+        return max(datetime.fromisoformat(str(kept["until"])) - now, timedelta())
+    whole = timedelta(seconds=seconds)
+    context["task_state_store"].set(_UNTIL, {"question": question, "until": (now + whole).isoformat()})
+    return whole
 
 
 def stands(context: Context, question: str) -> bool:
@@ -95,7 +111,16 @@ def stands(context: Context, question: str) -> bool:
 
 
 def withdraw(context: Context) -> None:
-    """Drop the question that stands, after an answer that is not put on record: it may be put again.
+    """Drop the question that stands, after an answer that is not put on record: it may be put anew.
+
+    :param context: of the task that asked.
+    """
+    put_again(context)
+    context["task_state_store"].delete(_UNTIL)
+
+
+def put_again(context: Context) -> None:
+    """Let the question that stands be put again, for the rest of its time: its answer did not count.
 
     :param context: of the task that asked.
     """
@@ -113,3 +138,20 @@ def answer_of(event: Mapping[str, Any]) -> Answer:
     return Answer(
         option, event["responded_by_user"], event["responded_at"], dict(event.get("params_input") or {})
     )
+
+
+def refusal(answer: Answer, *, requester: str | None, respondents: Sequence[str] = ()) -> str | None:
+    """Say why an answer of a person does not count; None when it does.
+
+    :param answer: the answer.
+    :param requester: who requested what is asked about, and may not answer so; None: they may.
+    :param respondents: ids of the users who may answer; empty for everybody.
+    """
+    if answer.user is None:
+        return None
+    own = (answer.user["id"], answer.user["name"])
+    if requester in own:
+        return f"{answer}, which does not count: {requester} requested the release, and somebody else has to"
+    if respondents and answer.user["id"] not in respondents:
+        return f"{answer}, which does not count: only {', '.join(respondents)} may answer"
+    return None

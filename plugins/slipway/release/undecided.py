@@ -82,6 +82,7 @@ class UndecidedPhase:
             options=self.options,
             safe=ROLL_BACK,
             seconds=self.seconds,
+            respondents=self.release.policy.respondents(),
         )
 
     @property

@@ -46,6 +46,7 @@ from slipway.ledger.entries.lifecycle import (
     TargetRecord,
 )
 from slipway.ledger.entries.phases import (
+    AnswerRefused,
     ApprovalDecided,
     BakeAnswered,
     Brake,
@@ -117,6 +118,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     LoadTested,
     DeploymentChecked,
     ChecklistItemChecked,
+    AnswerRefused,
     ApprovalDecided,
     DetectionPowerForecast,
     RevisionWarmedUp,
@@ -158,6 +160,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
 
 __all__ = [
     "KINDS",
+    "AnswerRefused",
     "ApprovalDecided",
     "BackfillProgressed",
     "BackupRestored",

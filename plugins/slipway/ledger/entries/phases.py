@@ -51,6 +51,29 @@ class ApprovalDecided(LedgerEntry):
         return f"Production {'approved' if self.approved else 'not approved'}: {self.reason}{overrides}"
 
 
+class AnswerRefused(LedgerEntry):
+    """An answer that did not count: the question stands again, for the rest of its time.
+
+    :param question: ``production``.
+    :param round: number of the refused answer.
+    :param reason: who answered what, and why it did not count.
+    :param user: who answered.
+    """
+
+    KEY: ClassVar[str] = "answer_refused/{question}[/{round}]"
+    WRITER: ClassVar[str] = "ApproveProductionOperator"
+
+    question: str
+    round: int = 1
+    reason: str
+    user: Person
+
+    @property
+    def sentence(self) -> str:
+        """Who answered what, and why it did not count."""
+        return self.reason
+
+
 class MetricPower(EntryPart):
     """What a phase can see of one metric.
 

@@ -47,6 +47,7 @@ def ask_to_undo(
         options=(UNDO, LEAVE_SCHEMA),
         safe=LEAVE_SCHEMA,
         seconds=seconds,
+        respondents=release.policy.respondents(),
         fields={"reason": REASON},
     )
 

@@ -42,6 +42,7 @@ def ask_to_override(context: Context, release: Release, refused: str) -> TaskAwa
         options=(ALL_THE_SAME, LEAVE),
         safe=LEAVE,
         seconds=seconds,
+        respondents=release.policy.respondents(),
         fields={"reason": REASON},
     )
 

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import (
+    AnswerRefused,
     ApprovalDecided,
     ChangesPlanned,
     ChecklistItemChecked,
@@ -28,7 +29,7 @@ from slipway.ledger.entries import (
 )
 from slipway.operators.approval import APPROVE, REJECT, ApproveProductionOperator
 from slipway.operators.gates import PreparationGateOperator
-from slipway.policy.checklist import CHECKED_FIRST, ITEMS
+from slipway.policy.checklist import CHECKED_FIRST, ITEMS, Respondents
 from slipway.policy.release import Policy, load_policy
 from slipway.policy.windows import Freeze, ReleaseWindows
 
@@ -174,6 +175,13 @@ def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[di
     with pytest.raises(TaskAwaitingInput):
         task.on_answer(CONTEXT, answer(APPROVE, "ada"))
     assert len(asked) == 2
+    assert asked[1]["body"].startswith(
+        "**ada answered 'Approve', which does not count: ada requested the release, and somebody else has"
+    )
+    assert asked[1]["body"].endswith(asked[0]["body"]), "with what the first one showed"
+    refused = task.ledger.get("r", AnswerRefused, question="production")
+    assert refused is not None
+    assert (refused.user.name, refused.sentence) == ("ada", refused.reason)
     assert task.ledger.get("r", ApprovalDecided) is None
     alone = ASKING.approval.model_copy(update={"by_another_person": False})  # type: ignore[union-attr]
     task = operator(ASKING.model_copy(update={"approval": alone}))
@@ -272,3 +280,42 @@ def test_an_override_of_the_windows_is_always_approved_by_somebody_else(
     decided = task.ledger.get("r", ApprovalDecided)
     assert decided is not None
     assert "jo answered 'Approve', overriding freeze Year end until" in decided.sentence
+
+
+def test_a_refused_answer_does_not_lengthen_the_time(asked: list[dict[str, Any]]) -> None:
+    task = operator()
+    with pytest.raises(TaskAwaitingInput) as first:
+        task.execute(CONTEXT)
+    CONTEXT["task_state_store"].set(
+        "slipway_question_until",
+        {
+            "question": ApprovalDecided.key_of(),
+            "until": (datetime.now(UTC) + timedelta(seconds=60)).isoformat(),
+        },
+    )
+    for _ in range(2):
+        with pytest.raises(TaskAwaitingInput) as again:
+            task.on_answer(CONTEXT, answer(APPROVE, "ada"))
+        assert again.value.timeout.total_seconds() <= 60 < first.value.timeout.total_seconds()
+    refused = list(task.ledger.entries("r").of_kind(AnswerRefused))
+    assert [one.round for one in refused] == [1, 2]
+
+
+def test_only_the_people_and_roles_that_the_policy_names_may_answer(asked: list[dict[str, Any]]) -> None:
+    named = POLICY.model_copy(
+        update={
+            "roles": {"approvers": ("jo", "kim")},
+            "answered_by": Respondents(people=("max",)),
+            "approval": ASKING.approval.model_copy(  # type: ignore[union-attr]
+                update={"answered_by": Respondents(people=("lea", "jo"), roles=("approvers",))}
+            ),
+        }
+    )
+    task = operator(named)
+    with pytest.raises(TaskAwaitingInput):
+        task.execute(CONTEXT)
+    assert asked[0]["assigned_users"] == [{"id": user, "name": user} for user in ("lea", "jo", "kim")]
+    with pytest.raises(TaskAwaitingInput):
+        task.on_answer(CONTEXT, answer(APPROVE, "max"))
+    assert "max answered 'Approve', which does not count: only lea, jo, kim may answer" in asked[1]["body"]
+    assert task.on_answer(CONTEXT, answer(APPROVE, "kim")) is True

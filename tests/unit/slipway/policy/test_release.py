@@ -54,6 +54,25 @@ def test_the_strategys_numbers() -> None:
     assert (deadlines.traffic_seconds, deadlines.database_seconds, deadlines.full_seconds) == (300, 900, 1800)
 
 
+def test_a_question_names_roles_that_exist() -> None:
+    document = load_policy("release.yaml").model_dump(mode="json") | {"roles": {"approvers": ["jo"]}}
+    for where, section in (
+        ("answered_by", {"answered_by": {"roles": ["approver"]}}),
+        (
+            "approval.answered_by",
+            {"approval": document["approval"] | {"answered_by": {"roles": ["approver"]}}},
+        ),
+    ):
+        with pytest.raises(PolicyError) as refused:
+            parse_policy(document | section, source="x.yaml")
+        assert f"{where}.roles: approver is not one of roles (approvers)" in str(refused.value)
+    with pytest.raises(PolicyError, match="answered_by: must name a person or a role"):
+        parse_policy(document | {"answered_by": {}}, source="x.yaml")
+    named = parse_policy(document | {"answered_by": {"people": ["lea"], "roles": ["approvers"]}}, source="x")
+    assert named.respondents() == ("lea", "jo")
+    assert load_policy("release.yaml").respondents() == ()
+
+
 def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
     production = load_policy("release.yaml").model_dump(mode="json")
     sandbox = load_policy("sandbox.yaml").model_dump(mode="json")

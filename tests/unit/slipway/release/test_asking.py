@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 from slipway.release import asking
-from slipway.release.asking import answer_of, ask, withdraw
+from slipway.release.asking import answer_of, ask, put_again, withdraw
 
 from tests.fake_task_state import FakeTaskState
 
@@ -113,3 +113,23 @@ def test_an_answer_has_what_was_filled_in() -> None:
         "params_input": {"reason": "it must"},
     }
     assert answer_of(event).fields == {"reason": "it must"}
+
+
+def test_the_time_for_an_answer_runs_from_when_the_question_was_put_first(
+    context: Any, kept: list[dict[str, Any]]
+) -> None:
+    def seconds_left(question: str) -> float:
+        waiting = ask(context, question, subject="?", body="", options=("Yes",), safe="Yes", seconds=3600)
+        return float(waiting.timeout.total_seconds())
+
+    seconds_left("may it")
+    until = {"question": "may it", "until": NOW.isoformat()}
+    context["task_state_store"].set("slipway_question_until", until)
+    assert seconds_left("may it") == 0, "another try of the task"
+    put_again(context)
+    assert seconds_left("may it") == 0, "a refused answer"
+    assert len(kept) == 2
+    withdraw(context)
+    assert seconds_left("may it") > 3500, "put anew"
+    context["task_state_store"].set("slipway_question_until", until)
+    assert seconds_left("may the other one") > 3500
