@@ -155,7 +155,7 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
             return str(self.client.get_secret_version(name=name, **bounded()).state.name)
 
     def newest_version(self, *, project_id: str, secret: str) -> int | None:
-        """Return the number of the newest enabled version, None when there is none.
+        """Return the number of the newest version whatever its state, which is ``latest``; None without any.
 
         :param project_id: Google Cloud project.
         :param secret: short name.
@@ -163,7 +163,8 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
         """
         name = _secret_name(project_id, secret)
         with reported_as(SecretUnavailable, f"secret {name}: cannot list its versions"):
-            return self._newest_enabled(name)
+            versions = self.client.list_secret_versions(parent=name, **bounded())
+            return max((_number(version.name) for version in versions), default=None)
 
     def _create(self, project_id: str, secret: str) -> None:
         automatic = secretmanager_v1.Replication(automatic=secretmanager_v1.Replication.Automatic())

@@ -21,14 +21,15 @@ class WriteConfigurationOperator(EnvironmentOperator):
     The version that the serving revision mounts stays as it is, enabled, for a rollback.
 
     :param environment: ``staging`` or ``production``.
-    :raises SecretUnavailable: when it is not enabled: a rollback could then start no instance.
+    :raises SecretUnavailable: when it is not enabled, so that a rollback could start no instance, and the
+        release does not declare what serves broken.
     """
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         release = self.release(context)
         store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
-        running = store.running_enabled()
+        running = store.running_enabled(stable_is_broken=release.plan.stable_is_broken)
         written = store.write(running)
         self.log.info("configuration of %s:\n%s", self.environment, table(written.changes))
         self.record(release, ConfigurationWritten(environment=self.environment, **written.as_fields()))

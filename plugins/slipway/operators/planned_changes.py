@@ -18,15 +18,15 @@ class PlanChangesOperator(SchemaOperator):
     """Compare what serves now with what will serve: revisions, configuration and schema; changes nothing.
 
     :param environment: ``production``.
-    :raises SecretUnavailable: when a version that the serving revision mounts is not enabled: a rollback
-        could then start no instance.
+    :raises SecretUnavailable: when a version that the serving revision mounts is not enabled, so that a
+        rollback could start no instance, and the release does not declare what serves broken.
     """
 
     def execute(self, context: Context) -> None:
         """Put the changes on record, for the approval."""
         release = self.release(context)
         store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
-        running = store.running_enabled()
+        running = store.running_enabled(stable_is_broken=release.plan.stable_is_broken)
         schema = self.due(
             release, self.schema_hook(release).applied(identity_of(release.policy, self.environment))
         )

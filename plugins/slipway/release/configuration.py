@@ -187,14 +187,15 @@ class ConfigurationStore:
             for change in changes(name, document, running[name].content if name in running else None)
         )
 
-    def running_enabled(self) -> Mapping[str, Running]:
+    def running_enabled(self, *, stable_is_broken: bool) -> Mapping[str, Running]:
         """Return what :meth:`running` does, where every version of it can be mounted again.
 
+        :param stable_is_broken: what serves is declared broken: whether it can start is not asked.
         :raises SecretUnavailable: when one is not enabled: a rollback could then start no instance.
         """
         running = self.running()
         for name, found in running.items():
-            if found.state != "ENABLED":
+            if found.state != "ENABLED" and not stable_is_broken:
                 raise SecretUnavailable(
                     f"secret {self.secret(name)['secret']} version {found.version}: is {found.state}, but the"
                     " serving revision mounts it, and a rollback would; enable it, or deploy a revision that"
@@ -231,7 +232,7 @@ class ConfigurationStore:
         where: dict[str, Any] = self.secret(document)
         state = self.secrets.version_state(**where, version=version)
         in_force = self._in_force(where, version, follows=follows)
-        readable = state if in_force == version else "ENABLED"
+        readable = state if version in (in_force, "latest") else "ENABLED"
         content = (
             parse_payload(self.secrets.access(**where, version=in_force)) if readable == "ENABLED" else None
         )

@@ -58,7 +58,7 @@ def due_check(release: Release, record: Record, *, now: datetime) -> HealthCheck
         return None
     rules, policy = release.policy.decision, release.policy
     ended = restored.at + timedelta(seconds=policy.traffic_share.baseline_window_seconds)
-    due = ended + timedelta(seconds=rules.ingestion_seconds)
+    due = ended + timedelta(seconds=policy.slowest_ingestion_seconds)
     latest = due + timedelta(seconds=rules.outage_seconds)
     # An older rollback, of before there was this check, is not checked any more.
     if not due <= now <= latest + timedelta(seconds=rules.outage_seconds):
@@ -104,8 +104,10 @@ def verify_health(release: Release, check: HealthCheck, *, conn_id: str) -> Heal
 
 
 async def _count(release: Release, check: HealthCheck, conn_id: str) -> Mapping[str, Counts]:
+    from slipway.analysis.counts import Counts
     from slipway.hooks.metrics.promql import PromQLHook
     from slipway.hooks.metrics.reader import MetricReader
+    from slipway.policy.metrics import LevelMetric
 
     async with PromQLHook(conn_id=conn_id, replica_labels=release.policy.decision.replica_labels) as hook:
         reader = MetricReader(
@@ -115,6 +117,13 @@ async def _count(release: Release, check: HealthCheck, conn_id: str) -> Mapping[
             location=release.policy.region,
             revisions=[check.revision],
         )
-        await reader.read(at=check.began_at.timestamp())
-        (counts,) = await reader.read(at=check.ended_at.timestamp())
-    return counts
+        readings = await reader.read_window(
+            began=check.began_at.timestamp(), ended=check.ended_at.timestamp()
+        )
+    # A level has no events to add up.
+    return {
+        key: readings[-1][0][key]
+        if isinstance(metric, LevelMetric)
+        else sum((counts[key] for (counts,) in readings[1:]), Counts())
+        for key, metric in release.policy.metrics.items()
+    }

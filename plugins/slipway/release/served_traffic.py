@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
     from slipway.policy.release import PhaseName
 
-_READINGS = 4
-
 
 @dataclass(frozen=True)
 class ServedTraffic:
@@ -68,8 +66,7 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
         revisions=[service.revisions["production"], *release.stable[name]],
     )
     seconds = policy.traffic_share.baseline_window_seconds
-    # Several readings, because only the pace between them tells an old counter from one that began just now.
-    readings = [await reader.read(at=until - seconds * left / _READINGS) for left in range(_READINGS, -1, -1)]
+    readings = await reader.read_window(began=until - seconds, ended=until)
     revisions = [revision for reading in readings for revision in reading]
     for key, metric in policy.metrics.items():
         why = next((found[key].unanswered or found[key].odd for found in revisions), "")

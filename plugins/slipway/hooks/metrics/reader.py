@@ -19,6 +19,7 @@ from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetr
 _ASKED_FOR = frozenset({"monitored_resource", "revision_name", "service_name"})
 #: Longest reason that is kept of a query that was not answered.
 _REASON = 300
+_WINDOW_STEPS = 4
 
 
 def queries(metric: Metric) -> dict[str, str]:
@@ -116,6 +117,18 @@ class MetricReader:
             for revision, of_metric in reversed(list(zip(self._revisions, counts, strict=True))):
                 of_metric[key] = self._count(key, revision, found, at)
         return counts
+
+    async def read_window(self, *, began: float, ended: float) -> list[list[dict[str, Counts]]]:
+        """Return what :meth:`read` does at five moments of a window; the first is its starting point.
+
+        Only the pace between several readings tells an old counter from one that began just now.
+
+        :param began: begin of the window, seconds since the epoch.
+        :param ended: its end; the source must have all of it.
+        :raises MetricsUnavailable: when the source gives no usable answer to any query.
+        """
+        step = (ended - began) / _WINDOW_STEPS
+        return [await self.read(at=began + number * step) for number in range(_WINDOW_STEPS + 1)]
 
     async def _answers(self, by_metric: Mapping[str, Mapping[str, str]], at: float) -> dict[str, _Answer]:
         """Ask every query once; an error stands in the place of its answer."""

@@ -60,7 +60,7 @@ def test_nothing_is_written_when_what_serves_could_not_be_started_again(product:
     product.secrets.client.disable_secret_version(name=name)
     with pytest.raises(SecretUnavailable, match=rf"{product.secret} version 1: is DISABLED"):
         write().execute(product.context)
-    assert product.secrets.newest_version(project_id=PROJECT, secret=product.secret) is None
+    assert product.secrets.newest_version(project_id=PROJECT, secret=product.secret) == 1
 
 
 def switch(product: Product, *, on: bool) -> int:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from slipway.exceptions import SecretUnavailable
 from slipway.ledger.entries import ConfigurationChange
 from slipway.policy.configuration import Document
 from slipway.release.configuration import ConfigurationStore, changes, parse_payload, table
@@ -95,7 +96,11 @@ class Secrets:
         self.disabled = disabled
 
     def version_state(self, *, version: int | str, **_: str) -> str:
-        return "DISABLED" if int(version) in self.disabled else "ENABLED"
+        number = 3 if version == "latest" else int(version)
+        return "DISABLED" if number in self.disabled else "ENABLED"
+
+    def newest_version(self, **_: str) -> int:
+        return 3
 
     def aliases(self, **_: str) -> dict[str, int]:
         return {} if self.rollback is None else {"rollback": self.rollback}
@@ -135,3 +140,17 @@ def test_what_is_in_force_is_what_the_product_goes_by(
     assert (found.version, found.in_force, found.content) == (mounted, in_force, {"token_optimization": on})
     flag = [change for change in store.changes(running) if change.document == "feature-flags"]
     assert [(change.before, change.after) for change in flag] == ([] if on else [("false", "true")])
+
+
+def test_a_latest_that_is_disabled_is_in_force_and_stops_all_but_the_fix_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing: Any = None
+    store = ConfigurationStore(opened(FakeLedger()), "production", nothing, "google_cloud_default")
+    secrets: Any = Secrets(None, 3)
+    store.secrets = secrets
+    monkeypatch.setattr(store, "_mounted", lambda: {"feature-flags": ("latest", False)})
+    with pytest.raises(SecretUnavailable, match="version latest: is DISABLED"):
+        store.running_enabled(stable_is_broken=False)
+    found = store.running_enabled(stable_is_broken=True)["feature-flags"]
+    assert (found.in_force, found.state, found.content) == ("3", "DISABLED", None)

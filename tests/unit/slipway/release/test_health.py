@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from slipway.analysis.counts import Counts
 from slipway.exceptions import MetricsUnavailable
+from slipway.hooks.metrics.promql import PromQLHook, Sample
 from slipway.ledger.entries import HealthVerified, LedgerEntry, SplitChange, TrafficRestored
 from slipway.ledger.ledger import Release
 from slipway.operators.watchdog import CheckReleasesOperator
@@ -37,7 +39,7 @@ def due(release: Release, seconds: float, *entries: LedgerEntry) -> HealthCheck 
 def test_it_is_due_once_the_source_has_the_window_and_not_for_ever() -> None:
     release = rolled_back()
     window = release.policy.traffic_share.baseline_window_seconds
-    first = window + release.policy.decision.ingestion_seconds
+    first = window + release.policy.slowest_ingestion_seconds
     outage = release.policy.decision.outage_seconds
     assert due(release, first - 1, BACK) is None
     check = due(release, first, BACK)
@@ -52,7 +54,7 @@ def test_it_is_due_once_the_source_has_the_window_and_not_for_ever() -> None:
 
 def test_only_a_rollback_that_left_the_recorded_split_is_checked_and_only_once() -> None:
     release, done = rolled_back(), verified(True)
-    at = release.policy.traffic_share.baseline_window_seconds + release.policy.decision.ingestion_seconds
+    at = release.policy.traffic_share.baseline_window_seconds + release.policy.slowest_ingestion_seconds
     elsewhere = {WEB: SplitChange(before={"new": 10}, after={"new": 10}, changed=False)}
     assert due(release, at, BACK, done) is None
     assert due(release, at) is None
@@ -101,6 +103,24 @@ def test_a_source_without_an_answer_is_asked_again_and_then_it_is_on_record(
         verify_health(rolled_back(), check(), conn_id="slipway_promql")
     found = verify_health(rolled_back(), check(is_last_try=True), conn_id="slipway_promql")
     assert (found.healthy, found.lines) == (None, ("no answer",))
+
+
+class Door(PromQLHook):
+    """One counter of requests, 20 a second, whose collector missed the beginning of the window."""
+
+    async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
+        past = (time or 0.0) - RESTORED.timestamp()
+        if not expr.startswith("run_googleapis_com:request_count") or "429" in expr or past < 100:
+            return []
+        return [Sample({"revision_name": OLD, "code": "200"}, 1e6 + 20 * past, time or 0.0)]
+
+
+def test_an_old_counter_that_is_first_seen_in_the_window_is_a_starting_point(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("slipway.hooks.metrics.promql.PromQLHook", Door)
+    found = asyncio.run(health._count(rolled_back(), check(), "slipway_promql"))
+    assert found["error_rate"].total == pytest.approx(20 * 450)
 
 
 @pytest.mark.parametrize(("healthy", "told"), [(True, []), (False, ["health"]), (None, ["health"])])

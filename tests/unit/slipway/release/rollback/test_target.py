@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from google.cloud import run_v2
 from slipway.hooks.cloud_run.hook import ServiceAddress
@@ -37,9 +35,6 @@ class Secrets:
 
     def version_state(self, *, project_id: str, secret: str, version: str) -> str:
         return {"1": "ENABLED", "2": "DISABLED", "latest": "DISABLED"}[version]
-
-    def newest_version(self, **_: Any) -> int:
-        return 1
 
 
 @pytest.mark.parametrize(
