@@ -18,12 +18,12 @@ from sandbox.supervisor.settings import Settings
 _IMAGES = Path(__file__).parent / "run" / "images.yaml"
 
 
-async def _serve(settings: Settings, images: Path, start_seconds: float) -> None:
+async def _serve(settings: Settings, images: Path, start_seconds: float, monitoring_delay: float) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, until.set)
-    await Cloud(settings, images, start_seconds).run(until)
+    await Cloud(settings, images, start_seconds, monitoring_delay).run(until)
 
 
 def main() -> int:
@@ -36,13 +36,17 @@ def main() -> int:
     parser.add_argument(
         "--start-seconds", type=float, default=20.0, help="how long an instance may take to become ready"
     )
+    parser.add_argument(
+        "--monitoring-delay", type=float, default=0.0, help="seconds until the platform's metrics can be read"
+    )
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
-        uvloop.run(_serve(Settings.from_environment(), given.images, given.start_seconds))
+        settings = Settings.from_environment()
+        uvloop.run(_serve(settings, given.images, given.start_seconds, given.monitoring_delay))
     except (RuntimeError, DataPlaneError, ValueError, OSError) as error:
         print(f"sandbox.cloud: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from sandbox.cloud import registry, team_room
 from sandbox.cloud.data_plane import exporter
+from sandbox.cloud.data_plane.delayed_metrics import DelayedMetrics
 from sandbox.cloud.data_plane.federation import Target
 from sandbox.cloud.data_plane.proxy import DataPlane
 from sandbox.cloud.data_plane.request_log import RequestLog
@@ -63,9 +64,12 @@ class Cloud:
     :param settings: the sandbox.
     :param images: YAML file of the registry's images.
     :param start_seconds: how long an instance may take to become ready.
+    :param monitoring_delay: seconds after which the platform's metrics can be read.
     """
 
-    def __init__(self, settings: Settings, images: Path, start_seconds: float) -> None:
+    def __init__(
+        self, settings: Settings, images: Path, start_seconds: float, monitoring_delay: float = 0.0
+    ) -> None:
         self._settings = settings
         for folder in (settings.run, settings.logs, settings.data):
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,6 +106,9 @@ class Cloud:
         )
         self._metrics = RequestMetrics(self._data_plane.owner, urls.service_of)
         self._memory = MemoryMetrics(self._fleets.memory_in_use)
+        self._platform_metrics = [
+            DelayedMetrics(metrics.exposition, monitoring_delay) for metrics in (self._metrics, self._memory)
+        ]
         self._request_log = RequestLog(self._metrics.record)
         self._google = Starlette(
             routes=[
@@ -130,7 +137,7 @@ class Cloud:
             ),
             listen(self._settings.exporter_port, "exporter"): WebServer.of(
                 exporter.application(
-                    [self._metrics.exposition, self._memory.exposition],
+                    [late.exposition for late in self._platform_metrics],
                     self._targets,
                     self._data_plane.lost_log_lines,
                 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 SOCKET = "haproxy.sock"
+TIMEOUTS = "timeouts.map"
+"""The map of request time-outs in milliseconds, by backend."""
 NOBODY = "nobody"
 CLOSED = -1
 """The slot of URLs that Google's front end answers itself with 404: no container is asked."""
@@ -77,6 +79,10 @@ if !{{ var(txn.kept) -m found }} {{ be_name,map({map}) -m found }}
 """
 
 
+#: A request without an answer within the revision's time-out is answered 504 ("Set request timeout").
+_TIMEOUT = "  http-request set-timeout server str({name}),map_str_int({timeouts},300000)\n"
+
+
 def map_name(port: int) -> str:
     """File name of a port's map, which is also its name on the runtime socket."""
     return f"p{port}.map"
@@ -113,7 +119,8 @@ def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
         )
     ]
     parts.extend(
-        f"backend {backend_name(slot)}\n  balance leastconn\n{_TURNED_AWAY}" for slot in range(slots)
+        f"backend {name}\n  balance leastconn\n{_TURNED_AWAY}{_TIMEOUT.format(name=name, timeouts=TIMEOUTS)}"
+        for name in map(backend_name, range(slots))
     )
     parts.extend(
         f"frontend p{port}\n  bind {host}:{port}\n{_RESERVED}"

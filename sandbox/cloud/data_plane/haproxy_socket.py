@@ -10,6 +10,9 @@ from pathlib import Path
 
 _TIMEOUT_SECONDS = 5.0
 _LIMIT_BYTES = 8 * 1024 * 1024
+_SESSION = re.compile(r"^(0x\w+): .* be=r(\d+) .* age=(\w+)", re.MULTILINE)
+_AGE = re.compile(r"(\d+)([dhms])")
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class DataPlaneError(Exception):
@@ -52,6 +55,14 @@ class RuntimeSocket:
         """Pairs of ``show info``."""
         lines = (await self.run("show info", expected=".+")).splitlines()
         return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+    async def sessions(self) -> list[tuple[str, int, int]]:
+        """Requests under way: the id of each, its slot, and how many whole seconds it is old."""
+        text = await self.run("show sess", expected=".*")
+        return [
+            (found[1], int(found[2]), sum(int(n) * _UNITS[unit] for n, unit in _AGE.findall(found[3])))
+            for found in _SESSION.finditer(text)
+        ]
 
     async def _exchange(self, command: str) -> str:
         folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,7 @@ SLOTS = 96
 _START_SECONDS = 10.0
 _STOP_SECONDS = 2.0
 _EMPTYING_SECONDS = 600.0
+_OVERDUE_EVERY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class DataPlane:
         self._splits: dict[int, dict[int, int]] = {}
         self._kept: dict[int, frozenset[int]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.Task[None] | None = None
+        self._timeouts: dict[int, float] = {}
 
     async def start(self, request_log: IO[bytes]) -> None:
         """Start HAProxy and wait until it answers.
@@ -53,6 +57,7 @@ class DataPlane:
         :raises DataPlaneError: it did not start, with what it said.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / haproxy_config.TIMEOUTS).write_text("")
         for port in self._ports:
             for name in (haproxy_config.map_name(port), haproxy_config.affinity_map_name(port)):
                 (self._folder / name).write_text("")
@@ -79,11 +84,13 @@ class DataPlane:
             await self.stop()
             said = self._log_path.read_bytes()[offset:].decode(errors="replace").strip()
             raise DataPlaneError(f"haproxy did not start ({error!r}); it said: {said}") from error
+        self._ending = asyncio.create_task(self._end_overdue())
 
     async def stop(self) -> None:
         """End HAProxy; open connections are cut."""
-        for task in self._leaving:
-            task.cancel()
+        for task in (*self._leaving, self._ending):
+            if task is not None:
+                task.cancel()
         if self._process is None or self._process.returncode is not None:
             return
         self._process.terminate()
@@ -128,20 +135,40 @@ class DataPlane:
         if slot is not None:
             self._free_slots.append(slot)
 
-    async def add_server(self, slot: int, port: int, concurrency: int) -> str:
+    async def add_server(self, slot: int, port: int, concurrency: int, seconds: float) -> str:
         """Send requests of a slot to an instance, which must be ready.
 
         :param slot: HAProxy's backend.
         :param port: port on loopback.
         :param concurrency: requests that it gets at a time; further ones wait.
+        :param seconds: after so long a request ends, a WebSocket too.
         :return: the server's name, for ``remove_server``.
         """
+        await self._bound(slot, seconds)
         name = f"{haproxy_config.backend_name(slot)}/i{next(self._server_numbers)}"
         await self._socket.run(
             f"add server {name} {HOST}:{port} maxconn {concurrency}", expected="New server registered."
         )
         await self._socket.run(f"enable server {name}")
         return name
+
+    async def _bound(self, slot: int, seconds: float) -> None:
+        if self._timeouts.get(slot) != seconds:
+            verb = "set" if slot in self._timeouts else "add"
+            name = haproxy_config.backend_name(slot)
+            await self._socket.run(f"{verb} map {haproxy_config.TIMEOUTS} {name} {round(seconds * 1000)}")
+            self._timeouts[slot] = seconds
+
+    async def _end_overdue(self) -> None:
+        """End what lasts longer than its revision's time-out: HAProxy's own bounds are between two bytes."""
+        while True:
+            await asyncio.sleep(_OVERDUE_EVERY_SECONDS)
+            try:
+                for session, slot, age in await self._socket.sessions():
+                    if age > self._timeouts.get(slot, math.inf):
+                        await self._socket.run(f"shutdown session {session}")
+            except DataPlaneError as error:
+                _log.debug("haproxy is not answering: %s", error)
 
     async def remove_server(self, server: str) -> None:
         """Send no further request to an instance; those it has go on."""

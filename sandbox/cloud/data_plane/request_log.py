@@ -14,6 +14,7 @@ CUT_SHORT = 502
 CLIENT_LEFT = 499
 SWITCHED = 101
 TURNED_AWAY = 429
+TIMED_OUT = 504
 
 _NOBODY = "<NOSRV>"
 
@@ -55,6 +56,9 @@ def parse(line: str) -> LoggedRequest | None:
 def _status(status: int, termination: str) -> int:
     if status <= 0:
         return CLIENT_LEFT if termination[:1] == "C" else NO_ANSWER
+    # Ended by its time-out; a WebSocket was answered long before.
+    if termination[:1] == "K" and status != SWITCHED:
+        return TIMED_OUT
     # The instance broke off after it had begun to answer; a WebSocket ends like this all the time.
     if termination[:2] == "SD" and status != SWITCHED and status < 500:
         return CUT_SHORT

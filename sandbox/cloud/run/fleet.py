@@ -163,7 +163,9 @@ class Fleet:
         instance = await self._launch(number)
         try:
             await instance.ready(self._limits.start)
-            server = await self._data_plane.add_server(self.slot, instance.port, self._limits.concurrency)
+            server = await self._data_plane.add_server(
+                self.slot, instance.port, self._limits.concurrency, self._limits.drain
+            )
             self._serving.append(instance)
             if not ready.done():
                 ready.set_result(None)

@@ -18,6 +18,8 @@ MAX_INSTANCES = 100
 """Of a revision that states none."""
 MAX_REVISIONS = 1000
 """Of a service; over it the oldest that do not serve are deleted."""
+MAX_TAGS = 2000
+"""Of all services of a project in one region; over it tags without traffic are deleted."""
 _LABELS, _VARIABLES, _VARIABLE_BYTES = 64, 1000, 32768
 _ANNOTATIONS_BYTES = 256 * 1024
 _CONCURRENCY, _TIMEOUT_SECONDS = 1000, 3600

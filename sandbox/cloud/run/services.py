@@ -25,7 +25,7 @@ from sandbox.cloud.api_errors import (
 from sandbox.cloud.run import revisions as run_revisions
 from sandbox.cloud.run import validation as run_validation
 from sandbox.cloud.run.conditions import Failure, condition, failed
-from sandbox.cloud.run.limits import MAX_REVISIONS
+from sandbox.cloud.run.limits import MAX_REVISIONS, MAX_TAGS
 from sandbox.cloud.run.names import ServiceName, short
 from sandbox.cloud.run.records import ServiceRecords
 
@@ -213,6 +213,7 @@ class ServiceStore(ServiceRecords):
             wanted.latest_created_revision = revision = made.name
             self._prune(wanted)
         self._services[wanted.name] = wanted
+        self._prune_tags(ServiceName.parse(wanted.name).parent)
         self._begin(wanted)
         return Accepted(run_v2.Service(wanted), revision)
 
@@ -225,6 +226,18 @@ class ServiceStore(ServiceRecords):
         idle = [name for name in made if name not in used]
         for name in idle[: max(0, len(made) - MAX_REVISIONS)]:
             del self._revisions[name]
+
+    def _prune_tags(self, parent: str) -> None:
+        """Over the limit tags without traffic go, those of the service first that was changed longest ago."""
+        services = [s for name, s in self._services.items() if name.startswith(f"{parent}/services/")]
+        over = sum(bool(target.tag) for service in services for target in service.traffic) - MAX_TAGS
+        for service in sorted(services, key=lambda service: service.update_time):
+            idle = [target.tag for target in service.traffic if target.tag and not target.percent]
+            gone = idle[: max(0, over)]
+            over -= len(gone)
+            for field in ("traffic", "traffic_statuses"):
+                kept = [target for target in getattr(service, field) if target.tag not in gone]
+                setattr(service, field, kept)
 
     def _begin(self, service: Any) -> None:
         self._running[service.name] = self._running.get(service.name, 0) + 1

@@ -13,7 +13,7 @@ from slipway.policy.release import Policy
 
 from bench.evidence.__main__ import GRACE_SECONDS, Row, failures
 from bench.evidence.bake import Ended, bake, bench_policy
-from bench.evidence.dirt import KINDS
+from bench.evidence.dirt import KINDS, Dirt
 from bench.evidence.world import BAD, GOOD, LOST, Release
 
 kinds = st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2, unique=True)
@@ -66,6 +66,16 @@ def test_a_pair_of_collectors_counts_once() -> None:
     assert [(m.verdict, m.decision.seconds) for m in made[::2]] == [
         (m.verdict, m.decision.seconds) for m in made[1::2]
     ]
+
+
+def test_a_source_later_than_the_policy_says_promotes_nothing_bad() -> None:
+    """Four minutes late, and read after one: the verdict is the same, and the rollback is that much later."""
+    late = Dirt("240 s late", lambda answers, _: list(answers[max(0, len(answers) - 17)]))
+    good, bad = (asyncio.run(bake(short(), release, [late], seed=1)) for release in (GOOD, BAD[0]))
+    assert good.verdict is Verdict.PROMOTE
+    clean = ended(BAD[0], (), 1).decision.seconds
+    assert bad.verdict is Verdict.ROLLBACK
+    assert clean < bad.decision.seconds <= clean + 240 + GRACE_SECONDS
 
 
 def test_a_release_that_loses_requests_is_not_promoted() -> None:

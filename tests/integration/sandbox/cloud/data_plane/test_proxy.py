@@ -11,9 +11,12 @@ import httpx
 import pytest
 import websockets
 from google.cloud import run_v2
+from google.protobuf.duration_pb2 import Duration
 
 from bench.running_cloud import Clients, CloudProcess, to, wait_for
 from bench.split_load import SplitLoad
+from sandbox.cloud.data_plane.request_metrics import COUNT
+from sandbox.supervisor.settings import HOST
 
 pytestmark = pytest.mark.sandbox
 REQUESTS_BETWEEN = 45
@@ -117,6 +120,31 @@ async def test_websockets_are_split_and_stay(clients: Clients, service_id: str) 
         before = load.seen.messages
         await asyncio.to_thread(wait_for, lambda: load.seen.messages > before + 24, "more messages")
     assert load.seen.closed == []
+
+
+@pytest.mark.asyncio
+async def test_requests_and_websockets_end_after_the_revisions_timeout(
+    cloud: CloudProcess, clients: Clients, service_id: str
+) -> None:
+    """A request is answered 504; a WebSocket ends however busy it is, and its end is no failure."""
+    template = clients.template(revision=f"{service_id}-a")
+    template.timeout = Duration(seconds=2)
+    service = await asyncio.to_thread(clients.create, service_id, template)
+    async with (
+        httpx.AsyncClient(base_url=service.uri, timeout=30) as client,
+        SplitLoad(port(service.uri), clients=0, sockets=2) as load,
+    ):
+        assert (await client.get("/slow?1")).status_code == 200
+        assert (await client.get("/slow?20")).status_code == 504
+        await asyncio.to_thread(wait_for, lambda: len(load.seen.closed) == 2, "the sockets' end")
+        exported = (await client.get(f"http://{HOST}:{cloud.settings.exporter_port}/metrics")).text
+    counted = {
+        code: line.rpartition(" ")[2]
+        for line in exported.splitlines()
+        for code in ("101", "502", "503", "504")
+        if line.startswith(COUNT) and f'"{service_id}-a",response_code="{code}"' in line
+    }
+    assert counted == {"101": "2", "502": "0", "503": "0", "504": "1"}
 
 
 @pytest.mark.asyncio

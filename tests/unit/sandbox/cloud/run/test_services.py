@@ -205,3 +205,15 @@ def test_over_the_limit_the_oldest_revisions_that_do_not_serve_go(
         update(store, "template", template=template(f"i:{number}", revision=f"svc-{number}"))
     kept = sorted(revision.name.rpartition("-")[2] for revision in store.revisions(NAME))
     assert kept == ["0", "4", "5", "6", "7"]
+
+
+def test_over_the_limit_tags_without_traffic_go(store: ServiceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert limits.MAX_TAGS == 2000
+    monkeypatch.setattr(services, "MAX_TAGS", 2)
+    created(store, template=template(revision="svc-0"))
+    targets = [
+        run_v2.TrafficTarget(type_=REVISION, revision="svc-0", percent=percent, tag=tag)
+        for percent, tag in ((100, "serves"), (0, "a"), (0, "b"), (0, "c"))
+    ]
+    accepted = update(store, "traffic", traffic=targets)
+    assert [target.tag for target in accepted.service.traffic] == ["serves", "c"]
