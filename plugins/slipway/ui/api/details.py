@@ -16,6 +16,7 @@ from slipway.ledger.entries import (
     IncidentReported,
     ReleaseOpened,
     TeamNotified,
+    TeamNotReached,
 )
 from slipway.ledger.timeline import phases
 from slipway.policy.checklist import ITEMS, TITLES
@@ -109,16 +110,23 @@ def gates(record: Record) -> Gates:
 
 
 def notifications(record: Record) -> Notifications:
-    """Return every message to the team about a release.
+    """Return every message to the team about a release, and every one that could not be sent.
 
     :param record: everything on record of it.
     """
-    sent = [(entry.at, entry.content) for entry in record]
+    found = [(entry.at, entry.content) for entry in record]
     return Notifications(
         notifications=tuple(
-            Notification(at=at, event=one.event, subject=one.subject, via=one.connection, delivered=True)
-            for at, one in sent
-            if isinstance(one, TeamNotified)
+            Notification(
+                at=at,
+                event=one.event,
+                subject=one.subject,
+                via=one.connection,
+                delivered=isinstance(one, TeamNotified),
+                trouble=one.reason if isinstance(one, TeamNotReached) else "",
+            )
+            for at, one in found
+            if isinstance(one, TeamNotified | TeamNotReached)
         )
     )
 

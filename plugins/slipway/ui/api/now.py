@@ -77,7 +77,7 @@ class ReleasesNow:
         release, record = found.release, found.record
         waiting = None if release.outcome is not None else self._question(release.run_id)
         state = state_of(release, record, waiting)
-        running = found.evidence is not None and found.evidence.running
+        bake = found.evidence if found.evidence is not None and found.evidence.running else None
         return ReleaseNow(
             now=now,
             live=release.outcome is None,
@@ -89,13 +89,7 @@ class ReleasesNow:
             policy=release.plan.policy_name,
             run_id=release.run_id,
             run_url=links.run(release.run_id),
-            standing=standing(
-                release,
-                record,
-                waiting,
-                reason=found.evidence.reason if running and found.evidence else "",
-                now=now,
-            ),
+            standing=standing(release, record, waiting, bake, now=now),
             steps=tuple(steps(release, record, links, waiting=waiting is not None)),
             traffic=tuple(self._traffic(release, found.traffic, now)),
             evidence=found.evidence,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast, get_args
 
+from slipway.ledger.audit import duration
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.chain import Record
-from slipway.ledger.entries import PhaseBaked, ReleaseLost, ReleaseOpened, TrafficShifted
+from slipway.ledger.entries import DeploymentChecked, PhaseBaked, ReleaseLost, ReleaseOpened, TrafficShifted
 from slipway.ledger.timeline import headline, is_rollback_started, phases, rollback_reason
 from slipway.policy.release import PhaseName
 from slipway.ui.api.models.base import State, StepName
@@ -17,8 +18,11 @@ from slipway.ui.api.steps import PHASES, phase_of
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
+    from slipway.ui.api.models.evidence import BakeEvidence
 
 _BAKE_TASK = "bake"
+#: States of a release that may still be promoted.
+GOES_ON: tuple[State, ...] = ("running", "waiting", "on_hold")
 #: Progress of a request that was refused before the first phase.
 NOT_BEGUN = Progress(phase=None, number=0, of=len(PHASES), title="Preflight")
 
@@ -42,25 +46,24 @@ def state_of(release: Release, record: Record, waiting: Waiting | None) -> State
 
 
 def standing(
-    release: Release, record: Record, waiting: Waiting | None, *, reason: str, now: datetime
+    release: Release, record: Record, waiting: Waiting | None, bake: BakeEvidence | None, *, now: datetime
 ) -> Standing:
     """Return how it stands, for the first of the four questions.
 
     :param release: the release.
     :param record: everything on record of it.
     :param waiting: the question that is open.
-    :param reason: of a bake that runs; empty when none does.
+    :param bake: the bake that goes on; None when none does.
     :param now: moment of the answer.
     """
     state = state_of(release, record, waiting)
-    opened = record.get(ReleaseOpened)
-    ends_at, deadline = (
-        _time(release, record, waiting) if state in ("running", "waiting", "on_hold") else (None, None)
-    )
+    opened, checked = record.get(ReleaseOpened), record.get(DeploymentChecked)
+    ends_at, deadline = _time(release, record, waiting) if state in GOES_ON else (None, None)
     return Standing(
         state=state,
-        summary=summary(release, record, state),
-        reason=_reason(release, record, state, waiting) or reason,
+        summary=summary(release, record, state, waiting, bake),
+        reason=_reason(release, record, state, waiting, bake),
+        missed=() if checked is None else tuple(checked.missed),
         asked_by=release.actor,
         asked_because=None if opened is None else opened.reason,
         opened_at=release.opened_at,
@@ -73,17 +76,31 @@ def standing(
     )
 
 
-def summary(release: Release, record: Record, state: State) -> str:
+def summary(
+    release: Release,
+    record: Record,
+    state: State,
+    waiting: Waiting | None = None,
+    bake: BakeEvidence | None = None,
+) -> str:
     """Say in one line how it stands with a release, or how it ended and why.
 
     :param release: the release.
     :param record: everything on record of it.
     :param state: how it stands.
+    :param waiting: the question that is open.
+    :param bake: the bake that goes on; None when none does.
     """
-    if state not in ("running", "waiting", "on_hold") or not record:
+    if state not in GOES_ON or not record:
         return headline(release, record)
+    if waiting is not None:
+        doing = waiting.subject
+    elif bake is not None:
+        doing = f"bake, {duration(bake.seconds)} of {duration(bake.bake_seconds)}: {bake.reason}"
+    else:
+        doing = record[-1].content.sentence
     found = progress_at(phase_of(record))
-    return f"{found.title}, phase {found.number} of {found.of}: {record[-1].content.sentence}"
+    return f"{found.title}, phase {found.number} of {found.of}: {doing}"
 
 
 def progress_at(phase: StepName) -> Progress:
@@ -96,11 +113,15 @@ def progress_at(phase: StepName) -> Progress:
     )
 
 
-def _reason(release: Release, record: Record, state: State, waiting: Waiting | None) -> str:
-    if state in ("rolled_back", "rolling_back", "lost", "promoted"):
+def _reason(
+    release: Release, record: Record, state: State, waiting: Waiting | None, bake: BakeEvidence | None
+) -> str:
+    if state not in GOES_ON:
         return release.reason or rollback_reason(record)
     if waiting is not None:
         return waiting.subject
+    if bake is not None:
+        return bake.reason
     decided = phases(record)
     return "; ".join(decided[-1].lines) if decided else ""
 

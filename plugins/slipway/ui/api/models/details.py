@@ -174,8 +174,9 @@ class Notification(Answer):
     :param at: when it was put on record.
     :param event: what it was about.
     :param subject: the message in one line.
-    :param via: the Airflow connection that took it.
-    :param delivered: False for a message that could not be sent.
+    :param via: the Airflow connection.
+    :param delivered: False for a message that could not be sent; it is sent again.
+    :param trouble: why it could not be sent; empty when it was.
     """
 
     at: datetime
@@ -183,6 +184,7 @@ class Notification(Answer):
     subject: str
     via: str
     delivered: bool
+    trouble: str
 
 
 class Notifications(Answer):

@@ -43,6 +43,7 @@ class Standing(Answer):
     :param state: the state.
     :param summary: one line: how it stands, or how it ended and why.
     :param reason: why it is so: the reason of the last decision; empty while nothing is decided.
+    :param missed: of a promoted release, what its deployment checklist found missed, a line each.
     :param asked_by: who asked for the release.
     :param asked_because: why, in the words of who asked.
     :param opened_at: when the release was opened.
@@ -58,6 +59,7 @@ class Standing(Answer):
     state: State
     summary: str
     reason: str
+    missed: tuple[str, ...]
     asked_by: str
     asked_because: str | None
     opened_at: datetime

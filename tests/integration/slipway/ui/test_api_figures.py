@@ -1,0 +1,147 @@
+"""What the API costs with 1,000 releases and 100,000 entries recorded: ``make bench-api`` prints it.
+
+The bounds hold on a busy machine too; a query without its index, or one per line of a list, exceeds them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from statistics import quantiles
+from typing import TYPE_CHECKING
+
+import pytest
+from slipway.analysis.counts import Counts
+from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.analysis.evidence_series import series_of, thinned
+from slipway.ledger.bakes import Bake
+from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.listing import ReleaseFilter
+from slipway.triggers.kept_checks import POINTS
+from slipway.ui.api.now import POLL_SECONDS
+from slipway.ui.sources import reading_ledger
+
+from tests.integration.slipway.releases import (
+    BACKEND,
+    failing_bake,
+    open_release,
+    roll_back_from_canary,
+    shift,
+)
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+pytestmark = pytest.mark.sandbox
+
+RELEASES, ENTRIES_EACH, ASKED = 1000, 100, 60
+#: Ten times the figure that is to be reached on a machine of its own (100 ms).
+MOST_SECONDS = 1.0
+#: Twice the figure that is to be reached: 2 % of a core.
+MOST_PERCENT_OF_A_CORE = 4.0
+
+COPY_RELEASES = """
+INSERT INTO release
+       (release_id, version, run_id, actor, plan, policy, stable, outcome, reason, opened_at, closed_at)
+SELECT 'v1-2-' || n || '-abcdef', '1.2.' || n, 'manual__' || n, 'person-' || n %% 20, plan, policy, stable,
+       outcome, reason, opened_at - n * interval '1 hour', closed_at - n * interval '1 hour'
+FROM release, generate_series(1, %(releases)s) AS n WHERE release_id = %(id)s
+"""
+COPY_ENTRIES = """
+INSERT INTO ledger_entry (release_id, sequence, key, at, payload, previous_hash, hash)
+SELECT 'v1-2-' || n || '-abcdef', sequence, key, at, payload, previous_hash, hash || n
+FROM ledger_entry, generate_series(1, %(releases)s) AS n WHERE release_id = %(id)s
+"""
+ADD_ENTRIES = """
+INSERT INTO ledger_entry (release_id, sequence, key, at, payload, previous_hash, hash)
+SELECT release_id, 1000 + number, 'notified/event-' || number, opened_at,
+       '{"event": "e", "subject": "s", "connection": "c"}', '', release_id || number
+FROM release, generate_series(1, %(more)s) AS number
+"""
+
+
+@pytest.fixture
+def recorded(ledger: Ledger) -> Release:
+    """A running release over many that have ended."""
+    ended = open_release(ledger, "1.1.0")
+    roll_back_from_canary(ledger, ended)
+    running = open_release(ledger, "1.2.0")
+    shift(ledger, running, "canary", 10)
+    known = len(ledger.entries(ended.release_id))
+    with ledger._store.transaction() as cursor:
+        for statement in (COPY_RELEASES, COPY_ENTRIES, ADD_ENTRIES):
+            cursor.execute(
+                statement,
+                {"id": ended.release_id, "releases": RELEASES - 2, "more": ENTRIES_EACH - known},
+            )
+    return running
+
+
+def test_the_answers_come_in_time(
+    reader: TestClient, recorded: Release, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with reading_ledger() as ledger:
+        assert ledger.listing.find(ReleaseFilter(), limit=1)[1] == RELEASES
+    ids = [f"v1-2-{number}-abcdef" for number in range(1, ASKED + 1)]
+    asked: dict[str, Callable[[int], str]] = {
+        "the list": lambda _: "releases",
+        "the list, its last page": lambda _: f"releases?page={RELEASES // 25}",
+        "the list of a service and a person": lambda n: f"releases?service={BACKEND}&person=person-{n % 20}",
+        "the list of what is running": lambda _: "releases?state=running",
+        "a release, read for the first time": lambda n: f"releases/{ids[n]}",
+        "the running release": lambda _: f"releases/{recorded.release_id}",
+        "the evidence": lambda n: f"releases/{ids[n]}/evidence",
+        "the gates": lambda n: f"releases/{ids[n]}/gates",
+        "the ledger, verified": lambda n: f"releases/{ids[n]}/ledger",
+    }
+    found = {what: _p95(reader, path) for what, path in asked.items()}
+    with capsys.disabled():
+        print(f"\n{RELEASES:,} releases, {RELEASES * ENTRIES_EACH:,} entries; P95 of {ASKED} requests")
+        for what, seconds in found.items():
+            print(f"{what:<40}{1000 * seconds:>7.1f} ms")
+    assert max(found.values()) < MOST_SECONDS, found
+
+
+def test_a_viewer_of_a_running_release_costs_little(
+    reader: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = open_release(ledger, "1.2.0")
+    shift(ledger, running, "canary", 10)
+    # The whole work of the only viewer: what several share is not shared here.
+    monkeypatch.setattr("slipway.ui.api.now._FRESH_SECONDS", 0.0)
+    _, decision = failing_bake(running.policy)
+    series = [thinned(one, POINTS) for one in series_of(_long_bake(running), running.policy)]
+    checks_every = round(running.policy.decision.poll_seconds / POLL_SECONDS)
+    path, known, spent = f"/slipway/api/releases/{running.release_id}", "", list[float]()
+    for number in range(ASKED):
+        if number % checks_every == 0:
+            ledger.checks.keep(running.release_id, Bake("canary"), decision, series)
+        began = time.process_time()
+        answer = reader.get(path, headers={"If-None-Match": known})
+        spent.append(time.process_time() - began)
+        known = answer.headers["ETag"]
+    first, *others = spent
+    percent = 100 * sum(others) / len(others) / POLL_SECONDS
+    with capsys.disabled():
+        print(f"\na viewer of a running release: {percent:.2f} % of a core, the client's part included")
+        print(f"the first answer: {1000 * first:.0f} ms of a core, {len(reader.get(path).content):,} bytes")
+    assert percent < MOST_PERCENT_OF_A_CORE
+
+
+def _p95(reader: TestClient, path: Callable[[int], str]) -> float:
+    def seconds() -> Iterator[float]:
+        for number in range(ASKED):
+            began = time.perf_counter()
+            answer = reader.get(f"/slipway/api/{path(number)}")
+            yield time.perf_counter() - began
+            assert answer.status_code == 200, answer.text
+
+    return quantiles(seconds(), n=20)[-1]
+
+
+def _long_bake(release: Release) -> EvidenceRecord:
+    record = EvidenceRecord("canary", list(release.policy.metrics))
+    for check in range(360):
+        counts = dict.fromkeys(release.policy.metrics, Counts(30 + check % 7, 2, 1))
+        record.add(counts, counts, at=15 * check)
+    return record
