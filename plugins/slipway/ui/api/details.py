@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from slipway.ledger.chain import Record, RecordedEntry, canonical, first_broken
 from slipway.ledger.entries import (
+    AnswerRefused,
     ApprovalDecided,
     BakeAnswered,
     ChangesPlanned,
@@ -44,7 +45,7 @@ from slipway.ui.api.steps import EVIDENCE, PHASES
 if TYPE_CHECKING:
     from slipway.ui.sources import ReviewedTargets
 
-TIME_OUT = "time-out"
+TIME_OUT, POLICY = "time-out", "policy"
 #: Longest payload, in characters of JSON, that is in an answer; a longer one is in the export.
 SHOWN_PAYLOAD = 12_000
 
@@ -255,9 +256,13 @@ def _during_and_after(record: Record) -> Iterator[ChecklistLine]:
 
 
 def _answer(entry: RecordedEntry) -> GateAnswer | None:
-    found = entry.content
+    found, nobody = entry.content, TIME_OUT
     if isinstance(found, ApprovalDecided):
         phase, title = "preparation", "Approval for production"
+        # Without a person the policy approves what it asks nobody about; else it is a no.
+        nobody = POLICY if found.approved else TIME_OUT
+    elif isinstance(found, AnswerRefused):
+        phase, title = found.question, "Answer that did not count"
     elif isinstance(found, BakeAnswered):
         phase, title = found.phase, f"Decision on {_title(found.phase)}"
     else:
@@ -268,7 +273,7 @@ def _answer(entry: RecordedEntry) -> GateAnswer | None:
         verdict=None,
         reason=found.reason,
         decided_at=entry.at,
-        decided_by=TIME_OUT if found.user is None else found.user.name,
+        decided_by=nobody if found.user is None else found.user.name,
         lines=(),
     )
 

@@ -98,7 +98,8 @@ class GateAnswer(Answer):
     :param verdict: what was decided; None for an answer that decides nothing by itself.
     :param reason: one line: why, or what was answered.
     :param decided_at: when.
-    :param decided_by: the person; ``evidence`` where it decided, ``time-out`` where nobody answered.
+    :param decided_by: the person; ``evidence`` or ``policy`` where it decided, ``time-out`` where nobody
+        answered.
     :param lines: what else was checked.
     """
 
