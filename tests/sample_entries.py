@@ -49,6 +49,7 @@ from slipway.ledger.entries import (
     ReleaseOpened,
     ReleaseReconciled,
     ReleaseTagged,
+    ReportWritten,
     RevisionDeployed,
     RevisionWarmedUp,
     RollbackOrdered,
@@ -308,6 +309,14 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         lines=("Error rate: 0.00% bad of 1200 requests (trigger 1.00%)",),
         began_at=AT,
         ended_at=AT,
+    ),
+    ReportWritten(
+        page="file:///reports/v1-2-0-r.html",
+        data="file:///reports/v1-2-0-r.json",
+        page_sha256="0" * 64,
+        data_sha256="1" * 64,
+        met=11,
+        criteria=12,
     ),
     RegionsReported(
         region="us-central1",

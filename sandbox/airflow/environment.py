@@ -55,6 +55,7 @@ def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[st
         "AIRFLOW_HOME": str(airflow_home(settings)),
         "SLIPWAY_POLICY": "sandbox.yaml",
         "SLIPWAY_DATA_DOCS": str(settings.home / "data_docs"),
+        "SLIPWAY_REPORTS": str(settings.home / "reports"),
         "SLIPWAY_ROLLBACK_RECORDS": str(settings.home / "rollback_records"),
         "SLIPWAY_REGISTRY_PORT": str(settings.registry_port),
         "SCARF_ANALYTICS": "false",

@@ -117,8 +117,8 @@ def rollback_reason(record: Record) -> str:
         return by_hand.sentence
     for failed in record.of_kind(TaskFailed):
         return failed.sentence
-    last = record[-1].content.sentence if record else "nothing"
-    return f"a task failed or was stopped; the last thing on record is: {last}"
+    last = record[-1].key if record else "nothing"
+    return f"a task failed or was stopped; the last thing on record is {last}"
 
 
 def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:

@@ -37,6 +37,7 @@ from slipway.release.drawings import keep_drawings
 from slipway.release.ending import leave_services, require_promoted_splits
 from slipway.release.incident import incident_of
 from slipway.release.monitoring_files import read_alerts
+from slipway.release.report.keeping import write_report
 from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.rollback.traffic import restore_stable_traffic
 
@@ -105,9 +106,7 @@ class CloseReleaseOperator(ReleaseOperator):
             self.close(release, "rolled_back", reason)
 
     def notify_outcome(self, context: Context, release_id: str) -> None:
-        """Notify the team, once, of how a release ended; then draw the evidence that is not drawn yet.
-
-        A rolled-back release whose revisions had traffic has its incident report written first.
+        """Write the incident; notify the team once of how a release ended; draw its evidence; write its report.
 
         :param context: of the running task.
         :param release_id: the release, which is closed.
@@ -119,6 +118,8 @@ class CloseReleaseOperator(ReleaseOperator):
         event = "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
         self.notify_once(context, release, event, subject, outcome_message(release, record))
         keep_drawings(release, self.ledger)
+        if (written := write_report(release, self.ledger)) is not None:
+            self.record(release, written)
 
     def _with_incident(self, release: Release, record: Record) -> Record:
         if release.outcome != "rolled_back" or record.get(IncidentReported) is not None:

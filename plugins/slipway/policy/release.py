@@ -25,6 +25,7 @@ from slipway.policy.migrations import Migrations
 from slipway.policy.section import Seconds, Section
 from slipway.policy.serving import Verification, WarmUp
 from slipway.policy.staging import StagingValidation
+from slipway.policy.success import Success
 from slipway.policy.traffic import TrafficShare
 from slipway.policy.windows import ReleaseWindows
 
@@ -122,6 +123,7 @@ class Policy(Section):
         after what serves: the release is refused, or its approval asks, required or not.
     :param load_balancer: left out, no load balancer is checked.
     :param warm_up: left out, traffic moves to new revisions without smoke tests.
+    :param success: what counts as a success; the report of a release judges it.
     :param verification: left out, the served split is checked by ``traffic_share`` alone, from the metrics.
     """
 
@@ -156,6 +158,7 @@ class Policy(Section):
     metrics: Mapping[str, Metric]
     rollback_deadlines: RollbackDeadlines
     watchdog: Watchdog = Watchdog()
+    success: Success = Success()
 
     @property
     def metrics_by_delay(self) -> dict[float, list[str]]:
@@ -283,6 +286,20 @@ class Policy(Section):
                 raise ValueError(
                     f"load_balancer.backend_services: {key} is not one of {', '.join(self.services)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _success_rests_on_what_is_there(self) -> Policy:
+        known = {"metrics": self.metrics, "suites": self.staging_validation.suites}
+        for area, criteria in self.success.by_area.items():
+            for criterion in criteria:
+                for name, of in known.items():
+                    unknown = sorted(set(getattr(criterion, name)) - of.keys())
+                    if unknown:
+                        raise ValueError(
+                            f"success.{area}: {criterion.title}: {name}: {unknown[0]} is not one of"
+                            f" {', '.join(of)}"
+                        )
         return self
 
     @property

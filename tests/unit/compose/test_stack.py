@@ -222,7 +222,8 @@ def test_data_docs_and_rollback_records_are_on_a_volume() -> None:
     for name in ours():
         environment, targets = SERVICES[name]["environment"], volume_targets(SERVICES[name])
         assert environment["SLIPWAY_DATA_DOCS"] in targets
-        assert Path(environment["SLIPWAY_ROLLBACK_RECORDS"]).parent.as_posix() in targets
+        for name in ("SLIPWAY_ROLLBACK_RECORDS", "SLIPWAY_REPORTS"):
+            assert Path(environment[name]).parent.as_posix() in targets
 
 
 def test_the_docs_say_which_compose() -> None:

@@ -256,6 +256,35 @@ class DeploymentChecked(LedgerEntry):
         )
 
 
+class ReportWritten(LedgerEntry):
+    """The report of the release is written, once for each end of it.
+
+    :param edition: 2 for a promoted release that was rolled back later.
+    :param page: address of the report as a page.
+    :param data: address of the report as JSON.
+    :param page_sha256: SHA-256 of the page, 64 hexadecimal digits.
+    :param data_sha256: SHA-256 of the JSON.
+    :param met: criteria of success that are met.
+    :param criteria: all of them.
+    """
+
+    KEY: ClassVar[str] = "report/{edition}"
+    WRITER: ClassVar[str] = "the closing operators, the reconcile teardown, CheckReleasesOperator"
+
+    edition: int = 1
+    page: str
+    data: str
+    page_sha256: str
+    data_sha256: str
+    met: int
+    criteria: int
+
+    @property
+    def sentence(self) -> str:
+        """How many criteria are met, and where it is."""
+        return f"Report written: {self.met} of {self.criteria} criteria of success met: {self.page}"
+
+
 class RegionsReported(LedgerEntry):
     """Which region serves which version, when a release to one of several regions has ended.
 

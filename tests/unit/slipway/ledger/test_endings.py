@@ -134,7 +134,7 @@ ENDINGS: dict[str, tuple[Outcome | None, list[LedgerEntry], str]] = {
     "stopped": (
         "rolled_back",
         [],
-        "rolled back: a task failed or was stopped; the last thing on record is: Release opened",
+        "rolled back: a task failed or was stopped; the last thing on record is opened",
     ),
     "not ended": (None, [gate("canary", "5 % errors", "rollback")], "open: canary: 5 % errors"),
 }

@@ -26,4 +26,5 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(closing, "restore_stable_traffic", restore)
     monkeypatch.setattr(closing, "leave_services", leave)
     monkeypatch.setattr(team, "notify_team", lambda *_: steps.append("team notified"))
+    monkeypatch.setattr(closing, "write_report", lambda *_: steps.append("report written"))
     return steps

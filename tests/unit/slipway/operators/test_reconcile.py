@@ -19,7 +19,7 @@ def test_an_open_release_is_rolled_back_and_closed(done: list[str]) -> None:
     ledger = FakeLedger()
     release = opened(ledger)
     assert teardown(ledger).execute(context_of()) == "rolled back"
-    assert done == ["traffic restored", "services released", "team notified"]
+    assert done == ["traffic restored", "services released", "team notified", "report written"]
     assert ledger.get(release.release_id, ReleaseReconciled) is not None
     assert ledger.release(release.release_id).outcome == "rolled_back"
 
@@ -29,7 +29,8 @@ def test_what_serves_is_read_again_although_the_release_is_closed(done: list[str
     opened(ledger)
     teardown(ledger).execute(context_of())
     assert teardown(ledger).execute(context_of()) == "rolled back"
-    assert done == ["traffic restored", "services released", "team notified", "traffic restored"]
+    ended = ["traffic restored", "services released", "team notified", "report written"]
+    assert done == [*ended, "traffic restored", "report written"]
 
 
 def test_a_promoted_release_whose_services_were_not_released_keeps_its_traffic(done: list[str]) -> None:
