@@ -75,4 +75,6 @@ def _evidence(criterion: SuccessCriterion, shown: Shown) -> Iterator[tuple[bool 
         line = shown.lines.get(name)
         yield (None, f"{name}: not on record") if line is None else (line.passed, str(line))
     if criterion.served_throughout:
-        yield from shown.shifts or [(None, "traffic: no shift on record")]
+        yield from shown.shifts
+        if not shown.shifts:
+            yield None, "traffic: no shift on record"

@@ -106,7 +106,7 @@ class CloseReleaseOperator(ReleaseOperator):
             self.close(release, "rolled_back", reason)
 
     def notify_outcome(self, context: Context, release_id: str) -> None:
-        """Write the incident; notify the team once of how a release ended; draw its evidence; write its report.
+        """Write the incident; notify the team once of the outcome; draw the evidence; write the report.
 
         :param context: of the running task.
         :param release_id: the release, which is closed.
