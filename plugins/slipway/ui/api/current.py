@@ -41,15 +41,24 @@ class Shared(Generic[Value]):
         """
         with self._lock:
             making = self._making.setdefault(name, Lock())
-        with making:
-            kept, now = self._kept.get(name), monotonic()
-            if kept is None or now - kept.checked >= self._fresh_seconds:
-                found = version()
-                if kept is None or kept.version != found:
-                    kept = _Kept(make(), found, now)
-                kept.checked = now
-            self._keep(name, kept)
-            return kept.value
+        try:
+            with making:
+                return self._fresh(name, version, make)
+        finally:
+            with self._lock:
+                if name not in self._kept:
+                    self._making.pop(name, None)
+
+    def _fresh(self, name: str, version: Callable[[], Hashable], make: Callable[[], Value]) -> Value:
+        """Return a value that is as it should be now."""
+        kept, now = self._kept.get(name), monotonic()
+        if kept is None or now - kept.checked >= self._fresh_seconds:
+            found = version()
+            if kept is None or kept.version != found:
+                kept = _Kept(make(), found, now)
+            kept.checked = now
+        self._keep(name, kept)
+        return kept.value
 
     def _keep(self, name: str, kept: _Kept[Value]) -> None:
         with self._lock:

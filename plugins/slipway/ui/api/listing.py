@@ -11,6 +11,8 @@ from slipway.ledger.listing import FoundRelease, ReleaseFilter
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.base import State
 from slipway.ui.api.models.listing import ListedRelease, ReleaseList
+from slipway.ui.api.models.release import Waiting
+from slipway.ui.api.questions import open_questions
 from slipway.ui.api.standing import NOT_BEGUN, progress_at, state_of, summary
 from slipway.ui.api.steps import current_phase, phase_of
 
@@ -37,11 +39,11 @@ def releases(
     if state in ("promoted", "rolled_back", "refused", "open", None):
         sought = replace(sought, outcome=state)
         found, total = ledger.listing.find(sought, limit=PER_PAGE, offset=offset)
-        lines: Sequence[ListedRelease] = [_line(ledger, row, links) for row in found]
+        lines = _lines(ledger, found, links)
     else:
         # A few releases are open at a time; how one stands is in its record.
         found, _ = ledger.listing.find(replace(sought, outcome="open"), limit=None)
-        standing = [line for row in found if (line := _line(ledger, row, links)).state == state]
+        standing = [line for line in _lines(ledger, found, links) if line.state == state]
         lines, total = standing[offset : offset + PER_PAGE], len(standing)
     services, people = ledger.listing.filters()
     return ReleaseList(
@@ -76,15 +78,21 @@ def refused_line(request: RefusedRequest, links: Links) -> ListedRelease:
     )
 
 
-def _line(ledger: Ledger, row: FoundRelease, links: Links) -> ListedRelease:
+def _lines(ledger: Ledger, found: Sequence[FoundRelease], links: Links) -> Sequence[ListedRelease]:
+    going_on = [row.run_id for row in found if row.outcome is None]
+    waiting = open_questions(going_on) if going_on else {}
+    return [_line(ledger, row, waiting.get(row.run_id), links) for row in found]
+
+
+def _line(ledger: Ledger, row: FoundRelease, waiting: Waiting | None, links: Links) -> ListedRelease:
     if row.outcome is not None:
         state = cast("State", row.outcome)
         words = row.reason or ""
         phase = current_phase({gate: Verdict(verdict) for gate, verdict in (row.gates or {}).items()})
     else:
         release, record = ledger.release(row.release_id), ledger.entries(row.release_id)
-        state = state_of(release, record, None)
-        words = summary(release, record, state)
+        state = state_of(release, record, waiting)
+        words = summary(release, record, state, waiting)
         phase = phase_of(record)
     return ListedRelease(
         id=None if row.outcome == "refused" else row.release_id,

@@ -22,7 +22,7 @@ from slipway.ui.api.models.evidence import BakeEvidence
 from slipway.ui.api.models.release import ReleaseNow, Waiting
 from slipway.ui.api.models.traffic import ServiceTraffic
 from slipway.ui.api.permits import Permits
-from slipway.ui.api.questions import open_question
+from slipway.ui.api.questions import open_questions
 from slipway.ui.api.standing import standing, state_of
 from slipway.ui.api.steps import phase_of, steps
 from slipway.ui.api.traffic import recorded_traffic, with_live_split
@@ -98,7 +98,7 @@ class ReleasesNow:
 
     def _question(self, run_id: str) -> Waiting | None:
         # Airflow's tables have no version of their own: it is read anew once what is kept is not fresh.
-        return self._questions.get(run_id, object, lambda: open_question(run_id))
+        return self._questions.get(run_id, object, lambda: open_questions([run_id]).get(run_id))
 
     def _traffic(
         self, release: Release, recorded: Sequence[ServiceTraffic], now: datetime

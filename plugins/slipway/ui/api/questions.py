@@ -1,6 +1,8 @@
-"""The question that a release's run has open before a person, as Airflow keeps it."""
+"""The questions that the runs of releases have open before a person, as Airflow keeps them."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.ui.api.models.release import Waiting
@@ -8,10 +10,10 @@ from slipway.ui.api.models.release import Waiting
 _PARKED = ("awaiting_input", "deferred")
 
 
-def open_question(run_id: str) -> Waiting | None:
-    """Return the oldest open question of a release's run, None when there is none.
+def open_questions(run_ids: Collection[str]) -> dict[str, Waiting]:
+    """Return by run the oldest open question of releases' runs; a run without one is not in it.
 
-    :param run_id: the run.
+    :param run_ids: the runs.
     """
     from airflow.models.hitl import HITLDetail  # noqa: TID251 - read in the API server, which has the tables
     from airflow.models.taskinstance import TaskInstance  # noqa: TID251
@@ -19,31 +21,35 @@ def open_question(run_id: str) -> Waiting | None:
     from sqlalchemy import select
 
     chosen = (
-        select(HITLDetail, TaskInstance.task_id, TaskInstance.map_index, TaskInstance.trigger_timeout)
+        select(
+            HITLDetail,
+            TaskInstance.run_id,
+            TaskInstance.task_id,
+            TaskInstance.map_index,
+            TaskInstance.trigger_timeout,
+        )
         .join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
         .where(
             TaskInstance.dag_id == RELEASE_DAG,
-            TaskInstance.run_id == run_id,
+            TaskInstance.run_id.in_(run_ids),
             TaskInstance.state.in_(_PARKED),
             HITLDetail.responded_at.is_(None),
         )
-        .order_by(HITLDetail.created_at)
-        .limit(1)
+        .order_by(HITLDetail.created_at.desc())
     )
     with create_session(scoped=False) as session:
-        row = session.execute(chosen).first()
-        if row is None:
-            return None
-        detail, task_id, map_index, until = row
-        return Waiting(
-            subject=detail.subject,
-            body=detail.body or "",
-            options=tuple(detail.options),
-            for_whom=tuple(user["name"] for user in detail.assigned_users),
-            assigned_ids=tuple(user["id"] for user in detail.assigned_users),
-            since=detail.created_at,
-            until=until,
-            safe_option=next(iter(detail.defaults or ()), None),
-            task_id=task_id,
-            map_index=map_index,
-        )
+        return {
+            run_id: Waiting(
+                subject=detail.subject,
+                body=detail.body or "",
+                options=tuple(detail.options),
+                for_whom=tuple(user["name"] for user in detail.assigned_users),
+                assigned_ids=tuple(user["id"] for user in detail.assigned_users),
+                since=detail.created_at,
+                until=until,
+                safe_option=next(iter(detail.defaults or ()), None),
+                task_id=task_id,
+                map_index=map_index,
+            )
+            for detail, run_id, task_id, map_index, until in session.execute(chosen)
+        }

@@ -178,3 +178,5 @@ def test_an_open_question_is_shown_until_it_is_answered(
     assert standing["waiting"]["for_whom"] == []
     assert answer["steps"][0]["state"] == "waiting"
     assert answer["actions"][0]["label"] == "Approve"
+    listed = signed_in("viewer").get("/slipway/api/releases", params={"state": "waiting"}).json()
+    assert [line["id"] for line in listed["releases"]] == [release.release_id]
