@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from slipway.analysis.counts import Counts
-from slipway.analysis.verdict import Decision, Verdict
+from slipway.analysis.verdict import Cause, Decision, Verdict
 from slipway.exceptions import MetricsUnavailable
 from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Stands for stable in the first release of a service: the name of no revision, so that nothing is counted.
 NO_REVISION = "none"
+#: Of the fields that a deferred bake is kept with. Format 1 had none on it; its round was ``watch``, or none.
+FORMAT = 2
 
 
 class BakeTrigger(BaseTrigger):
@@ -38,15 +40,16 @@ class BakeTrigger(BaseTrigger):
 
     The checks are at fixed moments after the traffic change, each of the metrics as of that moment. So a
     restarted triggerer repeats the same checks, gets to the same state without counting anything twice,
-    and goes on. On a rollback verdict the trigger restores the recorded split itself, at once.
+    and goes on. On a rollback verdict the trigger restores the recorded split itself, at once. A bake that an
+    earlier version of Slipway began goes on; of one that a later version began the verdict is *hold*.
 
     :param release_id: the release.
     :param phase: ``canary``, ``half`` or ``full``.
-    :param bake_round: number of the bake round; 1 for the first.
     :param started_at: ISO moment at which the phase's traffic was in force, or this bake round began.
     :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
     :param promql_conn_id: connection to the PromQL API.
+    :param bake_round: number of the bake round; 1 for the first.
     """
 
     def __init__(
@@ -54,20 +57,25 @@ class BakeTrigger(BaseTrigger):
         *,
         release_id: str,
         phase: PhaseName,
-        bake_round: int,
         started_at: str,
         ledger_conn_id: str,
         gcp_conn_id: str,
         promql_conn_id: str,
+        bake_round: int | None = None,
+        **others: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.release_id = release_id
         self.phase = phase
-        self.bake_round = bake_round
+        self.bake_round = bake_round or others.pop("watch", 1)
         self.started_at = started_at
         self.ledger_conn_id = ledger_conn_id
         self.gcp_conn_id = gcp_conn_id
         self.promql_conn_id = promql_conn_id
+        self.trigger_format = FORMAT
+        kept_as = others.pop("trigger_format", 1)
+        known = kept_as <= FORMAT and not others
+        self._foreign = "" if known else f"{kept_as} {sorted(others)}"
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that make the same trigger again."""
@@ -79,6 +87,7 @@ class BakeTrigger(BaseTrigger):
             "ledger_conn_id",
             "gcp_conn_id",
             "promql_conn_id",
+            "trigger_format",
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             name: getattr(self, name) for name in names
@@ -86,6 +95,15 @@ class BakeTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the decision, as plain data."""
+        if self._foreign:
+            reason = (
+                f"a later version of Slipway began this bake (trigger format {self._foreign}, known up to"
+                f" {FORMAT}), and this version cannot go on with it"
+            )
+            decision = Decision(Verdict.HOLD, reason, [], 0.0, Cause.NO_EVIDENCE)
+            payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
+            yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+            return
         release = await asyncio.to_thread(self._release)
         decision, record = await self._bake(release)
         payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}

@@ -15,9 +15,10 @@ from slipway.analysis.verdict import Decision
 from slipway.exceptions import MetricsUnavailable
 from slipway.hooks.metrics import promql
 from slipway.hooks.metrics.promql import Sample
+from slipway.ledger.entries import PhaseBaked
 from slipway.policy.release import load_policy
 from slipway.triggers import bake
-from slipway.triggers.bake import BakeTrigger, Reading, readings
+from slipway.triggers.bake import FORMAT, BakeTrigger, Reading, readings
 from slipway.triggers.foreign_changes import ForeignChanges
 
 from bench.evidence.bake import Door
@@ -159,3 +160,25 @@ async def test_a_brake_without_its_connection_is_reported_and_the_verdict_gets_t
     braked = await trigger._brake(release)
     assert list(braked) == ["error"]
     assert "no_such" in braked["error"]
+
+
+NAMES = ("release_id", "started_at", "ledger_conn_id", "gcp_conn_id", "promql_conn_id")
+
+
+def test_a_bake_that_an_earlier_version_began_goes_on() -> None:
+    kept = {"phase": "canary", **dict.fromkeys(NAMES, "x")}
+    assert BakeTrigger(**kept).bake_round == 1  # type: ignore[arg-type]
+    trigger = BakeTrigger(**kept, watch=2)  # type: ignore[arg-type]
+    _, again = trigger.serialize()
+    assert (again["bake_round"], again["trigger_format"]) == (2, FORMAT)
+    assert BakeTrigger(**again).serialize() == trigger.serialize()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("later", [{"trigger_format": FORMAT + 1}, {"pace": 3}])
+async def test_a_bake_that_a_later_version_began_is_held_and_says_so(later: dict[str, int]) -> None:
+    kept: dict[str, Any] = {"phase": "canary", "bake_round": 1, **dict.fromkeys(NAMES, "x"), **later}
+    (event,) = [event async for event in BakeTrigger(**kept).run()]
+    baked = PhaseBaked.model_validate({**event.payload, "phase": "canary", "round": 1})
+    assert baked.verdict == "hold"
+    assert "a later version of Slipway began this bake" in baked.reason
