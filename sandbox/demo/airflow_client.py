@@ -68,6 +68,11 @@ class AirflowClient:
         answer.raise_for_status()
         return answer.json()
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers with which another client is signed in as this one."""
+        return {"Authorization": self._http.headers["Authorization"]}
+
     def page(self, path: str) -> httpx.Response:
         """Return the answer to a GET of a page of Airflow's UI, whatever it is."""
         return self._http.get(path)

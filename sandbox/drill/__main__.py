@@ -80,11 +80,17 @@ def drill(settings: Settings, airflow: AirflowClient, act: Act) -> tuple[Ended, 
         time.sleep(0.1)
     state = airflow.wait("release", run_id, bound=AGREE_SECONDS)
     row = record.release_of_run(settings, run_id) or row
-    page = airflow.page(f"/slipway/releases/{row['release_id']}").text
+    page = airflow.page(f"/slipway/api/releases/{row['release_id']}").json()
     outcome = f"({row['release_id']}, outcome)"
     said = [message for message in team_room.messages(settings) if outcome in message["text"]]
     ended = Ended(
-        act, seconds, row["outcome"], str(row["reason"]), state.state, "rolled back" in page, len(said) == 1
+        act,
+        seconds,
+        row["outcome"],
+        str(row["reason"]),
+        state.state,
+        page["standing"]["state"] == "rolled_back",
+        len(said) == 1,
     )
     return ended, drilled
 

@@ -1,10 +1,12 @@
-"""The Release page, asked of the real API server: the list, both releases, and the tab of their runs."""
+"""The Release page and its API, asked of the real API server: the list, both releases, their runs."""
 
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime
-from html import unescape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import httpx
@@ -15,18 +17,20 @@ from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
 from sandbox.supervisor.settings import Settings
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
-
-
-def words(page: httpx.Response) -> str:
-    """Return what a page that was found says to a reader."""
-    assert page.status_code == 200, page.text
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page.text)))
 
 
 def address(report: story.ReleaseReport) -> str:
     """Return the address of a release's page."""
     return f"/slipway/releases/{report.plan['release_id']}"
+
+
+def api(report: story.ReleaseReport) -> str:
+    """Return where the JSON of a release is."""
+    return f"/slipway/api/releases/{report.plan['release_id']}"
 
 
 def test_airflow_has_the_plugin_and_its_views(airflow: AirflowClient) -> None:
@@ -36,7 +40,7 @@ def test_airflow_has_the_plugin_and_its_views(airflow: AirflowClient) -> None:
 
 
 def test_nobody_sees_anything_without_signing_in(airflow: AirflowClient, good: story.ReleaseReport) -> None:
-    for path in ("/slipway/releases", address(good), f"{address(good)}/ledger.json", "/slipway/page.css"):
+    for path in ("/slipway/releases", address(good), api(good), "/slipway/static/page.css"):
         refused = httpx.get(f"{airflow.url}{path}", trust_env=False)
         assert refused.status_code == 401, path
         assert good.version not in refused.text
@@ -45,54 +49,54 @@ def test_nobody_sees_anything_without_signing_in(airflow: AirflowClient, good: s
 def test_the_list_has_both_releases_the_newest_first(
     airflow: AirflowClient, good: story.ReleaseReport, bad: story.ReleaseReport
 ) -> None:
-    said = words(airflow.page("/slipway/releases"))
-    assert "promoted every phase was promoted" in said
-    assert bad.reason is not None
-    assert f"rolled back {' '.join(bad.reason.split())}" in said
-    assert said.index(f" {bad.version} us-central1 rolled back") < said.index(
-        f" {good.version} us-central1 promoted"
-    )
+    listed = {line["id"]: line for line in airflow.page("/slipway/api/releases").json()["releases"]}
+    order = [report.plan["release_id"] for report in (bad, good)]
+    assert [found for found in listed if found in order] == order
+    assert [listed[found]["state"] for found in order] == ["rolled_back", "promoted"]
+    assert str(bad.reason) in listed[order[0]]["summary"]
 
 
-def test_the_page_of_each_release_tells_its_verdict_and_shows_its_evidence(
+def test_a_browser_shows_each_release_with_its_traffic_and_its_evidence(
+    browser: Browser, airflow: AirflowClient, good: story.ReleaseReport, bad: story.ReleaseReport
+) -> None:
+    with closing(browser.new_context(locale="en-US", extra_http_headers=airflow.headers)) as context:
+        for report, state, split in (
+            (good, "Promoted", f"100 % {good.version} (new)"),
+            (bad, "Rolled back", f"100 % {good.version}"),
+        ):
+            page = context.new_page()
+            page.goto(f"{airflow.url}{address(report)}")
+            page.locator("h1 .badge").get_by_text(state).wait_for()
+            said = re.sub(r"\s+", " ", page.locator("main").inner_text())
+            assert split in said
+            assert str(report.reason) in said
+            page.locator("#ledger > summary").click()
+            page.get_by_text("The chain holds").wait_for()
+            page.locator("#evidence > summary").click()
+            page.locator("#evidence evidence-chart canvas").first.wait_for()
+
+
+def test_the_drawing_of_each_bake_is_kept(
     airflow: AirflowClient, good: story.ReleaseReport, bad: story.ReleaseReport
 ) -> None:
-    for report, outcome, drawings in ((good, "promoted", 3), (bad, "rolled back", 1)):
-        page = airflow.page(address(report))
-        said = words(page)
-        assert f"release {report.version}: {outcome}: {' '.join(str(report.reason).split())}" in said
-        for gate in report.gates:
-            assert f"{gate.phase} {gate.verdict}" in said
-        assert "The chain holds" in said
-        for split in (step.split for step in report.steps if report.revision in step.split):
-            assert f"{report.revision} {split[report.revision]} %" in said
-        found = re.findall(r'<img [^>]*src="([^"]+)"', page.text)
-        assert len(found) == drawings
-        drawn = airflow.page(unescape(found[0]))
-        assert drawn.headers["Content-Type"] == "image/svg+xml"
+    for report, drawings in ((good, 3), (bad, 1)):
+        bakes = airflow.page(f"{api(report)}/evidence").json()["bakes"]
+        assert len(bakes) == drawings
+        drawn = airflow.page(bakes[0]["drawing_url"])
         shown = " ".join(element.text or "" for element in ElementTree.fromstring(drawn.text).iter())
-        assert (
-            f"Release {report.version}, phase canary: {report.gates[-1 if report is bad else 2].verdict}"
-            in shown
-        )
+        assert f"Release {report.version}, phase canary: {bakes[0]['verdict']}" in shown
 
 
-def test_the_tab_of_a_run_shows_its_release_and_says_so_where_there_is_none(
+def test_a_run_has_its_release_and_a_run_of_another_dag_none(
     airflow: AirflowClient, bad: story.ReleaseReport, rolling_up: ProgressThen
 ) -> None:
-    (tab,) = [
-        view["href"]
-        for plugin in airflow.get("/plugins")["plugins"]
-        for view in plugin["external_views"]
-        if plugin["name"] == "slipway" and view["destination"] == "dag_run"
-    ]
+    def of(dag: str, run: str) -> Any:
+        return airflow.page(f"/slipway/api/runs/{dag}/{quote(run, safe='')}").json()
 
-    def of(dag: str, run: str) -> str:
-        quoted = str(httpx.QueryParams({"": run})).removeprefix("=")
-        return words(airflow.page(tab.replace("{DAG_ID}", dag).replace("{RUN_ID}", quoted)))
-
-    assert of("release", bad.plan["run_id"]) == words(airflow.page(address(bad)))
-    assert "releases nothing" in of("kpi_rollup", str(rolling_up.run_id))
+    assert of("release", bad.plan["run_id"])["release"] == bad.plan["release_id"]
+    other = of("kpi_rollup", str(rolling_up.run_id))
+    assert other["release"] is None
+    assert "releases nothing" in other["detail"]
 
 
 def test_the_targets_are_those_of_today_once_today_has_been_rolled_up(
@@ -105,11 +109,8 @@ def test_the_targets_are_those_of_today_once_today_has_been_rolled_up(
     assert rolling_up.run_id is not None
     _, _, targets = story.read_kpis(airflow, settings, rolling_up.run_id)
     assert targets
-    said = words(airflow.page(address(good)))
-    assert (
-        f"As of {datetime.now(UTC).date()} , the newest reviewed day. They are dated from this release"
-        in said
-    )
-    for target in targets:
-        assert f"{target.title} {target.status.replace('insufficient data', 'not enough data')}" in said
-    assert f"dated from release {good.version}" in words(airflow.page(address(bad)))
+    for report in (good, bad):
+        found = airflow.page(f"{api(report)}/business").json()
+        assert (found["as_of"], found["since_version"]) == (str(datetime.now(UTC).date()), good.version)
+        shown = {target["title"]: target["status"].replace("_", " ") for target in found["targets"]}
+        assert {target.title: target.status for target in targets}.items() <= shown.items()

@@ -81,4 +81,4 @@ def _say(request: Request, status: HTTPStatus, title: str, sentence: str) -> Res
     """Say what is wrong: to a program as JSON, to a person as a page."""
     if request.url.path.startswith(f"{request.scope['root_path']}{api.prefix}/"):
         return JSONResponse(Problem(title=title, detail=sentence).model_dump(), status_code=status)
-    return respond(request, "message.html", status=status, title=title, sentence=sentence)
+    return respond(request, status=status, title=title, sentence=sentence)

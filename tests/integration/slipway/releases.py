@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,9 +27,17 @@ from slipway.release.request import plan_release
 BACKEND, STABLE = "netra-backend-prod", "netra-backend-prod-00001-abc"
 
 
-def open_release(ledger: Ledger, version: str, *, run_id: str = "", **fields: Any) -> Release:
+def open_release(
+    ledger: Ledger,
+    version: str,
+    *,
+    run_id: str = "",
+    stable: Mapping[str, Mapping[str, int]] | None = None,
+    **fields: Any,
+) -> Release:
     """Open a release of the backend.
 
+    :param stable: by service, what serves; by default the backend alone.
     :param fields: more of the entry that opens it.
     """
     policy = load_policy("release.yaml")
@@ -42,7 +51,9 @@ def open_release(ledger: Ledger, version: str, *, run_id: str = "", **fields: An
     return ledger.open_release(
         plan,
         policy,
-        ReleaseOpened(actor="ada", reason="the spring sale", stable={BACKEND: {STABLE: 100}}, **fields),
+        ReleaseOpened(
+            actor="ada", reason="the spring sale", stable=stable or {BACKEND: {STABLE: 100}}, **fields
+        ),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 import pytest
@@ -18,10 +20,20 @@ from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from playwright.sync_api import Browser, Page
     from starlette.testclient import TestClient
 
 SignedIn = Callable[[str | None], "TestClient"]
 """Makes a client of the API server: with the token of a user of that role, or with none."""
+
+
+class OpenPage(Protocol):
+    """Opens a page in a window of that size, in that theme of Airflow, as a user of that role."""
+
+    def __call__(
+        self, path: str, *, width: int = ..., height: int = ..., theme: str = ..., role: str = ...
+    ) -> Page: ...
 
 
 @pytest.fixture
@@ -74,31 +86,98 @@ def airflow_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def signed_in(airflow_users: None, ledger: object) -> Iterator[SignedIn]:
+def root(airflow_users: None, ledger: object) -> FastAPI:
     """The API server's root with the plugin's application mounted as Airflow mounts it."""
     import slipway_plugin
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi import FastAPI
     from slipway.ui.api.routes import releases_now
-    from starlette.testclient import TestClient
 
     releases_now.cache_clear()  # What another test's ledger had.
     root = FastAPI()
     for app in slipway_plugin.SlipwayPlugin.fastapi_apps:
         root.mount(app["url_prefix"], app["app"])
+    return root
+
+
+def bearer(role: str, name: str = "ada") -> str:
+    """Return the authorization of a user.
+
+    :param role: of Airflow's simple auth manager; empty for a user without one.
+    :param name: the user's name.
+    """
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return (
+        f"Bearer {get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=name, role=role or None))}"
+    )
+
+
+@pytest.fixture
+def signed_in(root: FastAPI) -> Iterator[SignedIn]:
+    """Make clients of the API server."""
+    from starlette.testclient import TestClient
+
     clients = ExitStack()
 
     def make(role: str | None) -> TestClient:
         # Entered, so that all of its requests are in one event loop, as they are in the API server.
         client = clients.enter_context(TestClient(root))
         if role is not None:
-            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="ada", role=role or None))
-            client.headers["Authorization"] = f"Bearer {token}"
+            client.headers["Authorization"] = bearer(role)
         return client
 
     with clients:
         yield make
+
+
+@pytest.fixture
+def served(root: FastAPI) -> Iterator[str]:
+    """Address of the page, served to browsers."""
+    import uvicorn
+
+    # Bound before the server runs: who asks before it does, waits.
+    bound = socket.create_server((HOST, 0))
+    server = uvicorn.Server(uvicorn.Config(root, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    yield f"http://{HOST}:{bound.getsockname()[1]}/slipway"
+    server.should_exit = True
+    thread.join(30)
+
+
+@pytest.fixture
+def open_page(browser: Browser, served: str) -> Iterator[OpenPage]:
+    """Open pages as somebody who did not ask for the release; what goes wrong in one fails the test."""
+    contexts, wrong = ExitStack(), list[str]()
+
+    def make(
+        path: str, *, width: int = 1440, height: int = 900, theme: str = "light", role: str = "admin"
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale="en-US",
+            extra_http_headers={"Authorization": bearer(role, "bob")},
+        )
+        contexts.callback(context.close)
+        # Airflow's UI keeps its theme there; the page is of the same origin.
+        context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                wrong.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
+            ),
+        )
+        page.goto(f"{served}/{path}")
+        page.locator("h1").wait_for()
+        return page
+
+    with contexts:
+        yield make
+    expected = ("favicon.ico", " 503 ", " 403 ")
+    assert [line for line in wrong if not any(part in line for part in expected)] == []
 
 
 @pytest.fixture
@@ -108,7 +187,7 @@ def reader(signed_in: SignedIn) -> TestClient:
 
 
 @pytest.fixture
-def airflow_question(airflow_users: None) -> Iterator[Callable[[str, str], None]]:
+def airflow_question(airflow_users: None) -> Iterator[Callable[..., None]]:
     """Puts a question of a task into Airflow's tables, as Airflow keeps it."""
     from airflow.models.hitl import HITLDetail  # noqa: TID251 - the tables are Airflow's own
     from airflow.models.taskinstance import TaskInstance  # noqa: TID251
@@ -118,7 +197,7 @@ def airflow_question(airflow_users: None) -> Iterator[Callable[[str, str], None]
     assert engine is not None
     asked = uuid4()
 
-    def put(run_id: str, task_id: str) -> None:
+    def put(run_id: str, task_id: str, **fields: Any) -> None:
         with engine.begin() as connection:
             # There is no DAG and no run behind the task.
             connection.execute(text("PRAGMA foreign_keys=OFF"))
@@ -135,13 +214,16 @@ def airflow_question(airflow_users: None) -> Iterator[Callable[[str, str], None]
             )
             connection.execute(
                 insert(HITLDetail).values(
-                    ti_id=asked,
-                    subject="May it go to production?",
-                    body="Asked for by ada.",
-                    options=["Approve", "Reject"],
-                    defaults=["Reject"],
-                    params={},
-                    params_input={},
+                    {
+                        "ti_id": asked,
+                        "subject": "May it go to production?",
+                        "body": "Asked for by ada.",
+                        "options": ["Approve", "Reject"],
+                        "defaults": ["Reject"],
+                        "params": {},
+                        "params_input": {},
+                        **fields,
+                    }
                 )
             )
 

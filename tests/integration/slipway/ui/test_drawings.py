@@ -1,4 +1,4 @@
-"""The drawings on the page: as they were made with the release, and a sentence where none is kept."""
+"""The drawings of the evidence: as they were made with the release."""
 
 from __future__ import annotations
 
@@ -14,26 +14,19 @@ from slipway.ledger.ledger import Ledger
 from slipway.release.drawings import keep_drawings
 
 from tests.integration.slipway.releases import failing_bake, open_release, roll_back_from_canary
-from tests.integration.slipway.ui.pages import text_of
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.sandbox
 
-MISSING = "No drawing of this bake is kept."
 
-
-def test_the_page_shows_what_was_drawn_and_it_may_style_itself_and_nothing_else(
-    reader: TestClient, ledger: Ledger
-) -> None:
+def test_what_was_drawn_may_style_itself_and_nothing_else(reader: TestClient, ledger: Ledger) -> None:
     release = open_release(ledger, "1.2.0")
     roll_back_from_canary(ledger, release)
     keep_drawings(release, ledger)
-    page = reader.get(f"/slipway/releases/{release.release_id}").text
-    assert len(re.findall("<img ", page)) == 1
-    assert MISSING not in text_of(page)
-    answer = reader.get(f"/slipway/releases/{release.release_id}/evidence/canary/1.svg")
+    (bake,) = reader.get(f"/slipway/api/releases/{release.release_id}/evidence").json()["bakes"]
+    answer = reader.get(bake["drawing_url"])
     ElementTree.fromstring(answer.text)
     assert not re.search(r"<script|\son\w+=", answer.text)
     policy = answer.headers["Content-Security-Policy"]
@@ -48,7 +41,7 @@ class OfTomorrow(EvidenceRecorded):
     FORMAT = 99
 
 
-def test_where_no_drawing_is_kept_the_page_says_how_to_draw_one(
+def test_evidence_of_a_later_version_is_not_drawn(
     reader: TestClient, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     release = open_release(ledger, "1.2.0")
@@ -57,13 +50,7 @@ def test_where_no_drawing_is_kept_the_page_says_how_to_draw_one(
     ledger.append(release.release_id, PhaseBaked.by(decision, phase="canary"))
     keep_drawings(release, ledger)
     assert "evidence/canary: format=99: this version of Slipway reads" in caplog.text
-    page = reader.get(f"/slipway/releases/{release.release_id}")
-    assert page.status_code == 200
-    said = text_of(page.text)
-    assert MISSING in said
-    assert f"python -m slipway evidence {release.release_id}" in said
-    assert "<img" not in page.text
-    svg = f"/slipway/releases/{release.release_id}/evidence/canary/1.svg"
+    svg = f"/slipway/api/releases/{release.release_id}/evidence/canary/1.svg"
     assert reader.get(svg).status_code == 404
 
 
