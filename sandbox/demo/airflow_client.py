@@ -148,8 +148,24 @@ class AirflowClient:
         :param bound: seconds until the question must stand.
         :raises RunTimeout: when nothing is asked by then.
         """
-        self.wait_for_task(dag, run_id, task, "awaiting_input", bound=bound)
+        deadline = time.monotonic() + bound
+        while not self.is_asked(dag, run_id, task):
+            if time.monotonic() > deadline:
+                raise RunTimeout(f"run {run_id} of {dag}: {task} asks nothing after {bound:g} s")
+            time.sleep(1)
         self.answer(dag, run_id, task, option)
+
+    def is_asked(self, dag: str, run_id: str, task: str) -> bool:
+        """Tell whether a question of a task waits for its answer: the task awaits it, or checks metrics too.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
+        """
+        path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}"
+        waits = self._http.get(path).raise_for_status().json()["state"] in ("awaiting_input", "deferred")
+        question = self._http.get(f"{path}/-1/hitlDetails")
+        return waits and question.is_success and not question.json()["response_received"]
 
     def wait_for_task(self, dag: str, run_id: str, task: str, state: str, *, bound: float) -> None:
         """Wait until a task of a run is in a state.

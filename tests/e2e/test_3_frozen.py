@@ -58,13 +58,12 @@ def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
 
     wait_for(lambda bake: bake == "deferred")
     outage.begin()
-    wait_for(lambda bake: bake == "awaiting_input")
+    wait_for(lambda _: airflow.is_asked("release", run_id, BAKE))
     split = record.traffic_steps(settings, story.SERVICE)[-1].split
     assert sorted(split.values()) == [10, 90], "the traffic stays as it is"
 
     airflow.answer("release", run_id, BAKE, BAKE_ON)
-    wait_for(lambda bake: bake != "awaiting_input")
-    wait_for(lambda bake: bake == "awaiting_input")
+    wait_for(lambda _: airflow.is_asked("release", run_id, BAKE))
     airflow.answer("release", run_id, BAKE, ROLL_BACK)
     last = until(lambda _: False)
 

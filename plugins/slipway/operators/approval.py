@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 APPROVE = "Approve"
 REJECT = "Reject"
+_ANSWERS = (
+    f"- **{APPROVE}** lets it change production: backup, migrations, configuration, then the canary.\n"
+    f"- **{REJECT}** ends the release; production stays as it is."
+)
 
 
 class ApproveProductionOperator(ReleaseOperator):
@@ -107,7 +111,7 @@ class ApproveProductionOperator(ReleaseOperator):
             context,
             ApprovalDecided.key_of(),
             subject=subject,
-            body=f"{note}{head}\n\n{body}",
+            body=f"{note}{head}\n\n{_ANSWERS}\n\n{body}",
             options=(APPROVE, REJECT),
             safe=REJECT,
             seconds=approval.answer_timeout_seconds,

@@ -33,6 +33,7 @@ from slipway.operators.base import ReleaseOperator
 from slipway.policy.checklist import CHECKED_FIRST, ITEMS
 from slipway.policy.release import PhaseName
 from slipway.release.leases import hold_services
+from slipway.release.phase_gate import gate_after
 from slipway.release.regions import inherit_evidence
 
 if TYPE_CHECKING:
@@ -202,10 +203,13 @@ class BakeGateOperator(GateOperator):
         baked = record.get(PhaseBaked, phase=bake.phase, round=bake.number)
         if baked is None:
             return self.decided(Verdict.HOLD, "no verdict on record")
-        words = "on hold at the deadline: " if baked.verdict is Verdict.HOLD else ""
+        verdict, words = baked.verdict, "on hold at the deadline: " if baked.verdict is Verdict.HOLD else ""
         answer = record.get(BakeAnswered, phase=bake.phase, round=bake.number)
         if answer is not None:
             words = f"{answer.reason}: "
+        approved = gate_after(release, self.phase) is None or (answer is not None and answer.approved)
+        if verdict is Verdict.PROMOTE and not approved:
+            verdict, words = Verdict.ROLLBACK, f"not approved: {words or 'nobody was asked: '}"
         return GateDecided(
-            phase=self.phase, verdict=baked.verdict, reason=words + baked.reason, findings=baked.findings
+            phase=self.phase, verdict=verdict, reason=words + baked.reason, findings=baked.findings
         )

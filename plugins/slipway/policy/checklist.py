@@ -118,6 +118,19 @@ class Respondents(Section):
         return self
 
 
+class Gate(Section):
+    """A person is asked before a phase's traffic moves, while the metrics of the phase before stay checked.
+
+    :param by_another_person: the person who requested the release cannot approve it.
+    :param answered_by: who may answer; left out, the policy's ``answered_by``.
+    :param answer_timeout_seconds: bound of the wait for the answer; without one the release is rolled back.
+    """
+
+    by_another_person: bool = True
+    answered_by: Respondents | None = None
+    answer_timeout_seconds: Seconds
+
+
 class Approval(Section):
     """Whether a person is asked before production gets traffic of a release.
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.policy.checklist import Approval, Checklist, Respondents
+from slipway.policy.checklist import Approval, Checklist, Gate, Respondents
 from slipway.policy.cloud_run import refused_path
 from slipway.policy.configuration import Document
 from slipway.policy.environment import Environment, LoadBalancer
@@ -34,6 +34,7 @@ FORMAT: Final = 3
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
+GatedPhaseName = Literal["half", "full"]
 
 
 class Service(Section):
@@ -115,6 +116,7 @@ class Policy(Section):
     :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
         and end of every phase; no shorter than the longest phase.
     :param approval: left out, no approval is needed.
+    :param gates: a person is asked before the phase begins; a phase left out asks nobody.
     :param roles: ids of Airflow users by the name of their role.
     :param answered_by: who may answer a question that does not say so itself; left out, whoever may answer in
         Airflow.
@@ -139,6 +141,7 @@ class Policy(Section):
     configuration: Mapping[str, Document]
     checklist: Checklist
     approval: Approval | None = None
+    gates: Mapping[GatedPhaseName, Gate] = {}
     roles: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     answered_by: Respondents | None = None
     release_windows: ReleaseWindows | None = None
@@ -185,8 +188,11 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _has_its_respondents(self) -> Policy:
-        approval = None if self.approval is None else self.approval.answered_by
-        for where, found in (("answered_by", self.answered_by), ("approval.answered_by", approval)):
+        asks = {"answered_by": self.answered_by}
+        asks |= {f"gates.{phase}.answered_by": gate.answered_by for phase, gate in self.gates.items()}
+        if self.approval is not None:
+            asks["approval.answered_by"] = self.approval.answered_by
+        for where, found in asks.items():
             for role in () if found is None else found.roles:
                 if role not in self.roles:
                     have = ", ".join(self.roles) or "none"
@@ -216,11 +222,17 @@ class Policy(Section):
         if self.verification is not None:
             deploy += self.verification.settle_seconds
         bake = self.slowest_ingestion_seconds + self.decision.decision_timeout_seconds
+        before = {"half": "canary", "full": "half"}
+        asks = {before[phase]: gate.answer_timeout_seconds for phase, gate in self.gates.items()}
         longest = {
             "staging_validation": self.staging_validation.timeout_seconds,
             "preparation": self.backup_timeout_seconds + self.migrations.rehearsal.restore_timeout_seconds,
             **{
-                f"phases.{name}": deploy + phase.bake_seconds + phase.extension_seconds + bake
+                f"phases.{name}": deploy
+                + phase.bake_seconds
+                + phase.extension_seconds
+                + bake
+                + asks.get(name, 0)
                 for name, phase in self.phases.items()
             },
         }

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+from airflow.sdk.exceptions import AirflowRuntimeError, TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import update_hitl_detail_response, upsert_hitl_detail
 
 from slipway.ledger.entries import Person
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, Param
+    from structlog.typing import FilteringBoundLogger
 
 #: Method of the operator that gets the answer.
 ANSWERED = "on_answer"
@@ -47,7 +48,7 @@ class Answer:
         return f"{self.user['name']} answered {self.option!r}" if self.user else "nobody answered in time"
 
 
-def ask(
+def put(
     context: Context,
     question: str,
     *,
@@ -58,8 +59,8 @@ def ask(
     seconds: float,
     fields: Mapping[str, Param] | None = None,
     respondents: Sequence[str] = (),
-) -> TaskAwaitingInput:
-    """Put a question before a person; raising what is returned waits for the answer without a worker's slot.
+) -> timedelta:
+    """Put a question before a person.
 
     A try that finds the question of an earlier try waits for its answer, and gets one that a person gave
     already: Airflow drops the answer of a question that is put again. The time for an answer runs from when
@@ -74,7 +75,7 @@ def ask(
     :param seconds: how long to wait for an answer.
     :param fields: what else the person may fill in, by name.
     :param respondents: ids of the users whom Airflow lets answer; empty for whoever may answer there.
-    :return: what the task must raise; Airflow then resumes it with the answer in ``on_answer``.
+    :return: the time left for an answer.
     """
     left = _time_left(context, question, seconds)
     if not stands(context, question):
@@ -89,7 +90,31 @@ def ask(
             assigned_users=[{"id": user, "name": user} for user in respondents],
         )
         context["task_state_store"].set(_STANDING, question)
-    return TaskAwaitingInput(method_name=ANSWERED, timeout=left)
+    return left
+
+
+def ask(context: Context, question: str, **about: Any) -> TaskAwaitingInput:
+    """Put a question as :func:`put` takes it; raising what is returned waits without a worker's slot.
+
+    :param context: of the task that asks.
+    :param question: name of the question, another one for each that the task asks.
+    :return: what the task must raise; Airflow then resumes it with the answer in ``on_answer``.
+    """
+    return TaskAwaitingInput(method_name=ANSWERED, timeout=put(context, question, **about))
+
+
+def close(context: Context, option: str, log: FilteringBoundLogger) -> None:
+    """Answer the question that stands, because something else has decided it: nobody can any more.
+
+    :param context: of the task that asked.
+    :param option: the answer.
+    :param log: the task's log; gets why it could not be closed, such as an answer at the same moment.
+    """
+    try:
+        update_hitl_detail_response(ti_id=context["ti"].id, chosen_options=[option], params_input={})
+    except AirflowRuntimeError as error:
+        log.warning("The question could not be closed: %s", error)
+    withdraw(context)
 
 
 def _time_left(context: Context, question: str, seconds: float) -> timedelta:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from slipway.analysis.verdict import Cause
 from slipway.ledger.audit import duration
 from slipway.ledger.entries import BakeAnswered, ChangeSettled, PhaseBaked
-from slipway.release.asking import answer_of, ask
+from slipway.release.asking import Answer, answer_of, put, refusal
 from slipway.release.foreign_change import Action, serves_new_revision, settle_change
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.sdk import Context
-    from airflow.sdk.exceptions import TaskAwaitingInput
 
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease
     from slipway.ledger.bakes import Bake
     from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
 
+APPROVE = "Approve"
 BAKE_ON = "Bake on"
 ADOPT = "Adopt the change"
 RESTORE = "Restore the split"
@@ -66,23 +69,51 @@ class UndecidedPhase:
         options = ", or ".join(self.options)
         return f"{self.subject}.\n{self.reason}.\nAnswer within {duration(self.seconds)}: {options}."
 
-    def ask(self, context: Context) -> TaskAwaitingInput:
+    @property
+    def respondents(self) -> Sequence[str]:
+        """Ids of the users who may answer."""
+        return self.release.policy.respondents()
+
+    @property
+    def body(self) -> str:
+        """What the person reads, in Markdown."""
+        return (
+            f"{self.reason}.\n\nThe traffic stays as it is. The metrics stay checked: a rollback verdict"
+            " rolls back at once and closes the question.\n\n"
+            + "".join(f"- **{option}** {_FOLLOWS[option]}\n" for option in self.options)
+            + f"\nWithout an answer within {duration(self.seconds)} the release is rolled back."
+        )
+
+    def requester(self, option: str) -> str | None:
+        """Return who may not give an answer because the release is theirs; None for nobody.
+
+        :param option: the answer.
+        """
+        return None
+
+    def refusal(self, answer: Answer) -> str | None:
+        """Say why an answer does not count; None when it does.
+
+        :param answer: the answer.
+        """
+        return refusal(answer, requester=self.requester(answer.option), respondents=self.respondents)
+
+    def put(self, context: Context, *, note: str = "") -> timedelta:
         """Put the question before a person.
 
         :param context: Airflow's context of the task.
-        :return: what the task must raise.
+        :param note: what comes first in the form.
+        :return: the time left for an answer.
         """
-        return ask(
+        return put(
             context,
             self._question,
             subject=self.subject,
-            body=f"{self.reason}.\n\nThe traffic stays as it is.\n\n"
-            + "".join(f"- **{option}** {_FOLLOWS[option]}\n" for option in self.options)
-            + f"\nWithout an answer within {duration(self.seconds)} the release is rolled back.",
+            body=note + self.body,
             options=self.options,
             safe=ROLL_BACK,
             seconds=self.seconds,
-            respondents=self.release.policy.respondents(),
+            respondents=self.respondents,
         )
 
     @property
@@ -143,6 +174,17 @@ def answered(bake: Bake, event: Mapping[str, Any]) -> BakeAnswered:
         round=bake.number,
         reason=str(answer),
         user=answer.person,
-        bake_on=answer.option != ROLL_BACK,
+        bake_on=answer.option not in (APPROVE, ROLL_BACK),
+        approved=answer.option == APPROVE,
         at=answer.at,
     )
+
+
+def closed_by_metrics(bake: Bake, decided_at: datetime) -> BakeAnswered:
+    """Return what to put on record when the metrics turn bad before anybody answers: they are a round more.
+
+    :param bake: the round of the bake that asked.
+    :param decided_at: moment of the verdict.
+    """
+    reason = "the metrics turned bad before anybody answered"
+    return BakeAnswered(phase=bake.phase, round=bake.number, reason=reason, bake_on=True, at=decided_at)

@@ -7,23 +7,36 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake, current_bake
-from slipway.ledger.entries import BakeAnswered, PhaseBaked
+from slipway.ledger.entries import AnswerRefused, BakeAnswered, PhaseBaked
 from slipway.ledger.links import question_link
 from slipway.operators.base import ReleaseOperator
 from slipway.policy.release import PhaseName
-from slipway.release.asking import answer_of
+from slipway.release.asking import answer_of, close, put_again
 from slipway.release.bake import announce_bake, require_shifted, skipped_bake
 from slipway.release.drawings import keep_drawings
 from slipway.release.leases import hold_services
-from slipway.release.undecided import ROLL_BACK, UndecidedPhase, answered, changed_phase, settle
+from slipway.release.phase_gate import question_about
+from slipway.release.undecided import (
+    APPROVE,
+    ROLL_BACK,
+    UndecidedPhase,
+    answered,
+    closed_by_metrics,
+    settle,
+)
+from slipway.triggers.asked_bake import AskedBakeTrigger
 from slipway.triggers.bake import BakeTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
+    from slipway.release.asking import Answer
 
 _MARGIN_SECONDS = 300
+#: Airflow shows the end of the wait as the end of the time for an answer; the trigger ends it before.
+_ANSWER_MARGIN_SECONDS = 30
 
 
 class BakeOperator(ReleaseOperator):
@@ -48,15 +61,7 @@ class BakeOperator(ReleaseOperator):
         phase = release.policy.phases[self.phase]
         announce_bake(self.log, release, bake)
         self.defer(
-            trigger=BakeTrigger(
-                release_id=release.release_id,
-                phase=self.phase,
-                bake_round=bake.number,
-                started_at=started_at.isoformat(),
-                ledger_conn_id=self.ledger_conn_id,
-                gcp_conn_id=self.gcp_conn_id,
-                promql_conn_id=self.promql_conn_id,
-            ),
+            trigger=BakeTrigger(**self._arguments(release, bake.number, started_at)),
             method_name="execute_complete",
             timeout=timedelta(
                 seconds=phase.bake_seconds
@@ -66,34 +71,86 @@ class BakeOperator(ReleaseOperator):
             ),
         )
 
-    def call_person(self, context: Context, undecided: UndecidedPhase) -> NoReturn:
-        """Put the decision before a person, notify the team of the question once, draw the evidence.
+    def _arguments(self, release: Release, number: int, started_at: datetime) -> dict[str, Any]:
+        return {
+            "release_id": release.release_id,
+            "phase": self.phase,
+            "bake_round": number,
+            "started_at": started_at.isoformat(),
+            "ledger_conn_id": self.ledger_conn_id,
+            "gcp_conn_id": self.gcp_conn_id,
+            "promql_conn_id": self.promql_conn_id,
+        }
+
+
+class AskingBakeOperator(BakeOperator):
+    """Base of a bake that asks a person where its verdict is not enough."""
+
+    def call_person(self, context: Context, asked: UndecidedPhase, *, note: str = "") -> NoReturn:
+        """Ask a person, and wait for the answer while the metrics stay checked.
+
+        The team is notified of the question once, and the evidence is drawn.
 
         :param context: Airflow's context of the task.
-        :param undecided: the phase.
+        :param asked: the question.
+        :param note: what comes first in the form.
         """
-        waiting, event = undecided.ask(context), f"decision-{self.phase}-{undecided.bake.number}"
-        message = f"{undecided.message}\n{question_link(context)}"
-        self.notify_once(context, undecided.release, event, undecided.subject, message)
+        left, event = asked.put(context, note=note), f"decision-{self.phase}-{asked.bake.number}"
+        message = f"{asked.message}\n{question_link(context)}"
+        self.notify_once(context, asked.release, event, asked.subject, message)
         sentence = (
-            f"Phase {self.phase} needs a decision within {duration(undecided.seconds)}: {undecided.reason}"
+            f"Phase {self.phase} needs a decision within {duration(left.total_seconds())}: {asked.reason}"
         )
-        about = {"reason": undecided.reason, "seconds": undecided.seconds}
-        audit(self.log, sentence, release=undecided.release.release_id, entry=f"called/{self.phase}", **about)
-        keep_drawings(undecided.release, self.ledger)
-        raise waiting
+        about = {"reason": asked.reason, "seconds": asked.seconds}
+        audit(self.log, sentence, release=asked.release.release_id, entry=f"called/{self.phase}", **about)
+        keep_drawings(asked.release, self.ledger)
+        until = datetime.now(UTC) + left
+        began = until - timedelta(seconds=asked.seconds)
+        self.defer(
+            trigger=AskedBakeTrigger(
+                ti_id=str(context["ti"].id),
+                options=list(asked.options),
+                safe=ROLL_BACK,
+                until=until.isoformat(),
+                **self._arguments(asked.release, asked.bake.number + 1, began),
+            ),
+            method_name="on_answer",
+            timeout=left + timedelta(seconds=_ANSWER_MARGIN_SECONDS),
+        )
+
+    def require_counts(
+        self, context: Context, release: Release, bake: Bake, record: Record, given: Answer
+    ) -> None:
+        """Ask again, with what was wrong in the form, when an answer does not count.
+
+        :param context: Airflow's context of the task.
+        :param release: the release of this run.
+        :param bake: the round of the bake that asked.
+        :param record: everything on record of the release.
+        :param given: the answer.
+        """
+        baked = record.get(PhaseBaked, phase=bake.phase, round=bake.number)
+        asked = None if baked is None else question_about(release, bake, baked, self.cloud_run)
+        why = None if asked is None else asked.refusal(given)
+        if asked is None or why is None or given.person is None:
+            return
+        number = sum(1 for one in record.of_kind(AnswerRefused) if one.question == self.phase) + 1
+        refused = AnswerRefused(question=self.phase, round=number, reason=why, user=given.person)
+        self.record(release, refused)
+        put_again(context)
+        self.call_person(context, asked, note=f"**{why}.**\n\n")
 
 
-class BakeSensor(BakeOperator):
+class BakeSensor(AskingBakeOperator):
     """Bake a phase in the triggerer until the evidence decides or the time is over.
 
     A frozen phase needs a decision in Airflow's required actions, and the team is notified: the stable
-    revision itself has exceeded the trigger for so long that a comparison with it proves nothing. The traffic
-    stays.
+    revision itself has exceeded the trigger for so long that a comparison with it proves nothing.
     *Bake on* starts another bake round, with a quarantine of its own; *Roll back*, or no answer within
     ``decision_timeout_seconds``, rolls back. An answer cannot promote: a promotion needs evidence. The same
     holds for a bake that a change by somebody else has ended: *Adopt the change* and *Restore the split*
-    start another round, at the split as it is then.
+    start another round, at the split as it is then. Before a phase with a gate a promoted phase needs an
+    approval too. The metrics stay checked while a person is asked.
     """
 
     def execute(self, context: Context) -> str:
@@ -129,16 +186,21 @@ class BakeSensor(BakeOperator):
         return self._after(context, release, bake, baked)
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> str:
-        """Record the answer and its author, and bake on, with the locks renewed, if that was the answer.
+        """Follow the answer and record its author, or the verdict that came before an answer.
 
         :param context: Airflow's context of the task.
-        :param event: as :func:`slipway.release.asking.answer_of` reads it.
+        :param event: the trigger's verdict, or as :func:`slipway.release.asking.answer_of` reads it.
         """
         release = self.release(context)
-        bake, _ = current_bake(self.ledger.entries(release.release_id), self.phase)
-        answer, record = answered(bake, event), self.ledger.entries(release.release_id)
-        option, lease = answer_of(event).option, self.lease(release)
-        settled = settle(option, release, record, bake, self.cloud_run, lease)
+        record = self.ledger.entries(release.release_id)
+        bake, _ = current_bake(record, self.phase)
+        if "verdict" in event:
+            close(context, ROLL_BACK, self.log)
+            self.record(release, closed_by_metrics(bake, datetime.now(UTC)))
+            return self.execute_complete(context, event)
+        given, answer = answer_of(event), answered(bake, event)
+        self.require_counts(context, release, bake, record, given)
+        settled = settle(given.option, release, record, bake, self.cloud_run, self.lease(release))
         if settled is not None:
             self.record(release, settled)
             # The evidence is of the new split only from here on.
@@ -147,16 +209,14 @@ class BakeSensor(BakeOperator):
         if answer.bake_on:
             hold_services(release, self.ledger, self.cloud_run, self.lease(release))
             self.bake(release, Bake(self.phase, bake.number + 1), started_at=answer.at)
-        return ROLL_BACK
+        return given.option
 
     def _after(self, context: Context, release: Release, bake: Bake, baked: PhaseBaked) -> str:
         answer = self.ledger.get(release.release_id, BakeAnswered, phase=bake.phase, round=bake.number)
         if answer is not None:
-            return ROLL_BACK
-        if (changed := changed_phase(release, bake, baked, self.cloud_run)) is not None:
-            self.call_person(context, changed)
-        if baked.needs_a_person:
-            self.call_person(context, UndecidedPhase(release, bake, baked.reason))
+            return APPROVE if answer.approved else ROLL_BACK
+        if (asked := question_about(release, bake, baked, self.cloud_run)) is not None:
+            self.call_person(context, asked)
         if baked.verdict != "rollback":
             # A rollback comes first; its evidence is drawn when the release closes.
             keep_drawings(release, self.ledger)

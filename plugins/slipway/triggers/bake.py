@@ -18,7 +18,7 @@ from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake
 from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger, Release
-from slipway.policy.release import PhaseName
+from slipway.policy.release import Phase, PhaseName
 from slipway.release.drift import stable_revision
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.triggers.foreign_changes import ForeignChanges
@@ -105,12 +105,20 @@ class BakeTrigger(BaseTrigger):
             yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
             return
         release = await asyncio.to_thread(self._release)
-        decision, record = await self._bake(release)
+        yield await self._verdict(release, *await self._bake(release))
+
+    async def _verdict(self, release: Release, decision: Decision, record: EvidenceRecord) -> TriggerEvent:
         payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
         if decision.verdict is Verdict.ROLLBACK:
             payload["brake"] = await self._brake(release)
         await asyncio.to_thread(self._keep, record)
-        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+        return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+    def _ends(self, decision: Decision) -> bool:
+        return decision.ends_the_bake
+
+    def _length(self, phase: Phase) -> float:
+        return phase.bake_seconds + phase.extension_seconds
 
     def _release(self) -> Release:
         return Ledger(self.ledger_conn_id).release(self.release_id)
@@ -136,7 +144,7 @@ class BakeTrigger(BaseTrigger):
         record = EvidenceRecord(self.phase, list(policy.metrics))
         service = release.plan.progressive
         started = datetime.fromisoformat(self.started_at).timestamp()
-        deadline = phase.bake_seconds + phase.extension_seconds
+        deadline = self._length(phase)
         changes = ForeignChanges(release, self.ledger_conn_id, self.gcp_conn_id, log=self.log)
         kept = KeptChecks(release, Bake(self.phase, self.bake_round), self.ledger_conn_id, log=self.log)
         async with PromQLHook(
@@ -153,12 +161,12 @@ class BakeTrigger(BaseTrigger):
             for reading in readings(policy.metrics_by_delay, every=every, until=deadline):
                 await _until(started + reading.due)
                 decision = await self._check(reader, analysis, record, started=started, reading=reading)
-                if not (decision.ends_the_bake or reading.is_last_of_check):
+                if not (self._ends(decision) or reading.is_last_of_check):
                     continue
-                if not decision.ends_the_bake:
+                if not self._ends(decision):
                     decision = await changes.weigh(decision)
                 self._audit(decision, reading.at)
-                if decision.ends_the_bake:
+                if self._ends(decision):
                     break
                 kept.keep(decision, record)
         return decision, record

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -66,5 +67,7 @@ def _write(ti_id: UUID, body: bytes) -> None:
     assignees = [user.model_dump() for user in asked.assigned_users]
     with create_session() as session:
         session.execute(
-            update(HITLDetail).where(HITLDetail.ti_id == ti_id).values(assignees=assignees, **values)
+            update(HITLDetail)
+            .where(HITLDetail.ti_id == ti_id)
+            .values(assignees=assignees, created_at=datetime.now(UTC), **values)
         )

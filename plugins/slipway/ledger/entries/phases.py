@@ -54,14 +54,14 @@ class ApprovalDecided(LedgerEntry):
 class AnswerRefused(LedgerEntry):
     """An answer that did not count: the question stands again, for the rest of its time.
 
-    :param question: ``production``.
+    :param question: ``production``, or the phase whose bake asked.
     :param round: number of the refused answer.
     :param reason: who answered what, and why it did not count.
     :param user: who answered.
     """
 
     KEY: ClassVar[str] = "answer_refused/{question}[/{round}]"
-    WRITER: ClassVar[str] = "ApproveProductionOperator"
+    WRITER: ClassVar[str] = "ApproveProductionOperator, BakeSensor"
 
     question: str
     round: int = 1
@@ -335,13 +335,14 @@ class PhaseBaked(LedgerEntry, Judged):
 
 
 class BakeAnswered(LedgerEntry):
-    """A person's answer to a bake that needs a decision: bake on, or roll back.
+    """What came of a question about a bake: bake on, roll back, or begin the next phase.
 
     :param phase: ``canary``, ``half`` or ``full``.
     :param round: of the bake that it ends.
     :param reason: one line: who answered what.
     :param user: who answered; None when nobody did in time.
-    :param bake_on: whether the next round begins.
+    :param bake_on: whether the next round begins; also when the metrics turned bad before an answer.
+    :param approved: whether the next phase may begin, where a gate asks.
     :param at: moment in UTC of the answer.
     """
 
@@ -354,12 +355,14 @@ class BakeAnswered(LedgerEntry):
     reason: str
     user: Person | None = None
     bake_on: bool
+    approved: bool = False
     at: datetime
 
     @property
     def sentence(self) -> str:
         """Who answered what."""
-        return f"Phase {self.phase} needed a decision: {self.reason}"
+        asked = "approved for the next one" if self.approved else "needed a decision"
+        return f"Phase {self.phase} {asked}: {self.reason}"
 
     @classmethod
     def upgrade(cls, payload: Mapping[str, Any], written: int) -> Mapping[str, Any]:

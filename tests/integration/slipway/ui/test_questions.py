@@ -105,7 +105,8 @@ def test_a_second_question_of_a_task_shows_its_own_text_and_takes_its_own_answer
         options=["Bake on", "Roll back"],
         defaults=["Roll back"],
     )
-    assert client.get(QUESTION).json()["body"] == "one"
+    first = client.get(QUESTION).json()
+    assert first["body"] == "one"
     assert client.patch(QUESTION, json={"chosen_options": ["Bake on"]}).status_code == 200
     ask(
         client,
@@ -120,6 +121,7 @@ def test_a_second_question_of_a_task_shows_its_own_text_and_takes_its_own_answer
     assert (second["subject"], second["body"]) == ("changed?", "two")
     assert second["options"] == ["Restore the split", "Roll back"]
     assert not second["response_received"]
+    assert second["created_at"] > first["created_at"]
     assert client.patch(QUESTION, json={"chosen_options": ["Bake on"]}).status_code == 400
     assert server("kim").patch(QUESTION, json={"chosen_options": ["Roll back"]}).status_code == 403
     assert client.patch(QUESTION, json={"chosen_options": ["Restore the split"]}).status_code == 200

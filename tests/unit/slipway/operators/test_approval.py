@@ -133,6 +133,7 @@ def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_defau
     for words in (
         "Asked for by ada. ada cannot approve it. Nothing of production has changed yet.",
         "Without an answer within 1 h nothing will, and the release ends.",
+        "- **Reject** ends the release; production stays as it is.",
         "| document | key | now | new | unit |",
         "| pricing-config | markup | 1.2 | 1.3 | x |",
         "- image r/web:1 -> r/web:2",

@@ -73,6 +73,21 @@ def test_a_question_names_roles_that_exist() -> None:
     assert load_policy("release.yaml").respondents() == ()
 
 
+def test_the_lock_of_the_services_outlasts_the_wait_at_a_gate() -> None:
+    document = load_policy("release.yaml").model_dump(mode="json")
+    asks = document | {"gates": {"half": {"answer_timeout_seconds": 86400}}}
+    with pytest.raises(
+        PolicyError, match=r"lease_seconds=28800: must be at least \d+, which phases.canary may"
+    ):
+        parse_policy(asks, source="x.yaml")
+    with pytest.raises(PolicyError, match=r"gates.canary"):
+        parse_policy(document | {"gates": {"canary": {"answer_timeout_seconds": 60}}}, source="x.yaml")
+    role = {"half": {"answer_timeout_seconds": 60, "answered_by": {"roles": ["approvers"]}}}
+    with pytest.raises(PolicyError, match=r"gates.half.answered_by.roles: approvers is not one of roles"):
+        parse_policy(document | {"gates": role}, source="x.yaml")
+    assert parse_policy(document | {"gates": {"half": {"answer_timeout_seconds": 60}}}, source="x").gates
+
+
 def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
     production = load_policy("release.yaml").model_dump(mode="json")
     sandbox = load_policy("sandbox.yaml").model_dump(mode="json")

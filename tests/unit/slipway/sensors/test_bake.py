@@ -8,15 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferred
 from slipway.exceptions import NotificationFailed
 from slipway.ledger.bakes import recorded_bakes
-from slipway.ledger.entries import BakeAnswered, ChangeSettled, GateDecided, TrafficShifted
+from slipway.ledger.entries import AnswerRefused, BakeAnswered, ChangeSettled, GateDecided, TrafficShifted
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators.gates import BakeGateOperator
+from slipway.policy.checklist import Gate
 from slipway.policy.release import load_policy
-from slipway.release import bake, undecided
-from slipway.release.undecided import ADOPT, BAKE_ON, RESTORE, ROLL_BACK
+from slipway.release import asking, bake, phase_gate, undecided
+from slipway.release.undecided import ADOPT, APPROVE, BAKE_ON, RESTORE, ROLL_BACK
 from slipway.sensors.bake import BakeSensor
 
 from tests.fake_ledger import FakeLedger
@@ -102,8 +103,8 @@ def context() -> Any:
     return CONTEXT
 
 
-def freeze(sensor: BakeSensor) -> TaskAwaitingInput:
-    with pytest.raises(TaskAwaitingInput) as parked:
+def freeze(sensor: BakeSensor) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as parked:
         sensor.execute_complete(CONTEXT, dict(FROZEN))
     return parked.value
 
@@ -113,7 +114,11 @@ def test_a_frozen_phase_is_put_before_a_person_with_the_safe_answer_as_default(
 ) -> None:
     parked = freeze(sensor)
     assert parked.method_name == "on_answer"
-    assert parked.timeout.total_seconds() == POLICY.decision.decision_timeout_seconds
+    path, kept = parked.trigger.serialize()
+    assert path == "slipway.triggers.asked_bake.AskedBakeTrigger"
+    began, until = (datetime.fromisoformat(kept[name]) for name in ("started_at", "until"))
+    assert (until - began).total_seconds() == POLICY.decision.decision_timeout_seconds
+    assert (kept["bake_round"], kept["safe"]) == (2, ROLL_BACK), "the metrics stay checked, as a round more"
     (question,) = asked
     assert question["options"] == [BAKE_ON, ROLL_BACK]
     assert question["defaults"] == [ROLL_BACK]
@@ -196,7 +201,7 @@ def test_an_answer_whose_try_died_before_it_was_recorded_is_not_asked_for_again(
         broken.setattr(sensor, "record", dies)
         with pytest.raises(ConnectionError):
             sensor.on_answer(CONTEXT, answer(BAKE_ON))
-    with pytest.raises(TaskAwaitingInput) as parked:
+    with pytest.raises(TaskDeferred) as parked:
         sensor.execute(CONTEXT)
     assert parked.value.method_name == "on_answer"
     assert len(asked) == 1, "Airflow drops the answer of a question that is put again"
@@ -250,7 +255,7 @@ def test_a_change_by_somebody_else_is_put_before_a_person(
 ) -> None:
     """What serves nobody cannot be adopted: there would be no evidence."""
     monkeypatch.setattr(undecided, "serves_new_revision", lambda *_: serves)
-    with pytest.raises(TaskAwaitingInput):
+    with pytest.raises(TaskDeferred):
         sensor.execute_complete(CONTEXT, dict(CHANGED))
     (question,) = asked
     assert (question["options"], question["defaults"]) == (options, [ROLL_BACK])
@@ -273,7 +278,7 @@ def test_the_bake_goes_on_after_the_change_is_settled(
 
     monkeypatch.setattr(undecided, "serves_new_revision", lambda *_: True)
     monkeypatch.setattr(undecided, "settle_change", settle)
-    with pytest.raises(TaskAwaitingInput):
+    with pytest.raises(TaskDeferred):
         sensor.execute_complete(CONTEXT, dict(CHANGED))
     with pytest.raises(TaskDeferred) as deferred:
         sensor.on_answer(CONTEXT, answer(option))
@@ -298,6 +303,129 @@ def test_the_evidence_is_drawn_at_the_verdict_but_a_rollback_comes_first(
 def test_the_evidence_is_drawn_at_a_verdict_that_promotes_or_needs_a_decision(
     sensor: BakeSensor, asked: list[dict[str, Any]], drawn: list[str], event: dict[str, Any]
 ) -> None:
-    with suppress(TaskAwaitingInput):
+    with suppress(TaskDeferred):
         sensor.execute_complete(CONTEXT, dict(event))
     assert drawn == ["r"]
+
+
+GATED = {
+    "policy": POLICY.model_copy(update={"gates": {"full": Gate(answer_timeout_seconds=600)}}),
+    "actor": "ada",
+}
+
+
+@pytest.fixture
+def gated(sensor: BakeSensor, monkeypatch: pytest.MonkeyPatch) -> BakeSensor:
+    """The sensor of a phase before a gate."""
+    release = SimpleNamespace(**{**vars(RELEASE), **GATED})
+    monkeypatch.setattr(Frozen, "release", lambda *_: release)
+    monkeypatch.setattr(phase_gate, "skipped_bake", lambda *_: None)
+    return sensor
+
+
+def gate_of(sensor: BakeSensor) -> GateDecided:
+    made = BakeGateOperator(task_id="gate", phase="half")
+    made.__dict__["ledger"] = sensor.ledger
+    return made.judge(sensor.release(CONTEXT), {})
+
+
+def promote(sensor: BakeSensor) -> dict[str, Any]:
+    """Let the evidence promote the phase, and return what the trigger gets that waits for a person."""
+    with pytest.raises(TaskDeferred) as asking:
+        sensor.execute_complete(CONTEXT, dict(PROMOTED))
+    return dict(asking.value.trigger.serialize()[1])
+
+
+def test_a_gate_asks_for_the_next_phase_with_the_evidence_and_what_each_answer_does(
+    gated: BakeSensor, asked: list[dict[str, Any]], told: list[str]
+) -> None:
+    finding = {
+        "metric": "error_rate",
+        "verdict": "promote",
+        "reason": "0.05 %",
+        "observed": 0.05,
+        "events": 9,
+    }
+    with pytest.raises(TaskDeferred):
+        gated.execute_complete(CONTEXT, {**PROMOTED, "findings": [finding]})
+    (question,) = asked
+    assert (question["options"], question["defaults"]) == ([APPROVE, BAKE_ON, ROLL_BACK], [ROLL_BACK])
+    assert question["subject"] == "Release 1.1.0: may it go to 100 % of the traffic?"
+    for words in (
+        "ada requested the release and cannot approve it",
+        "- 0.05 %",
+        "gives 100 % of the traffic",
+    ):
+        assert words in question["body"]
+    assert len(told) == 1
+    decided = gate_of(gated)
+    assert (decided.verdict, decided.reason) == ("rollback", "not approved: nobody was asked: all well")
+
+
+@pytest.mark.parametrize(
+    ("option", "user", "verdict", "words"),
+    [
+        (APPROVE, "jo", "promote", "jo answered 'Approve': all well"),
+        (ROLL_BACK, "ada", "rollback", "not approved: ada answered 'Roll back': all well"),
+        (ROLL_BACK, None, "rollback", "not approved: nobody answered in time: all well"),
+    ],
+)
+def test_the_next_phase_begins_only_when_somebody_else_approves(
+    gated: BakeSensor,
+    asked: list[dict[str, Any]],
+    option: str,
+    user: str | None,
+    verdict: str,
+    words: str,
+) -> None:
+    promote(gated)
+    assert gated.on_answer(CONTEXT, answer(option, user)) == option
+    assert gated.execute(CONTEXT) == option, "run again, it does not ask again"
+    decided = gate_of(gated)
+    assert (decided.verdict, decided.reason) == (verdict, words)
+
+
+def test_an_own_approval_of_a_gate_is_on_record_and_said_in_the_form(
+    gated: BakeSensor, asked: list[dict[str, Any]]
+) -> None:
+    until = promote(gated)["until"]
+    with pytest.raises(TaskDeferred) as again:
+        gated.on_answer(CONTEXT, answer(APPROVE, "ada"))
+    left = datetime.fromisoformat(again.value.trigger.serialize()[1]["until"]) - datetime.fromisoformat(until)
+    assert abs(left.total_seconds()) < 1, "the time for an answer is no longer"
+    assert asked[1]["body"].startswith("**ada answered 'Approve', which does not count: ada requested")
+    refused = gated.ledger.get("r", AnswerRefused, question="half")
+    assert refused is not None
+    assert gated.on_answer(CONTEXT, answer(APPROVE, "jo")) == APPROVE
+
+
+def test_a_gate_can_bake_the_phase_on_and_asks_again(gated: BakeSensor, asked: list[dict[str, Any]]) -> None:
+    promote(gated)
+    with pytest.raises(TaskDeferred) as baking:
+        gated.on_answer(CONTEXT, answer(BAKE_ON, "ada"))
+    assert baking.value.method_name == "execute_complete"
+    promote(gated)
+    assert len(asked) == 2
+    gated.on_answer(CONTEXT, answer(APPROVE))
+    assert gate_of(gated).verdict == "promote"
+
+
+@pytest.mark.parametrize("question", [PROMOTED, FROZEN])
+def test_metrics_that_turn_bad_before_an_answer_close_the_question_and_roll_back(
+    gated: BakeSensor,
+    asked: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    question: dict[str, Any],
+) -> None:
+    closed: list[dict[str, Any]] = []
+    monkeypatch.setattr(asking, "update_hitl_detail_response", lambda **answer: closed.append(answer))
+    with pytest.raises(TaskDeferred):
+        gated.execute_complete(CONTEXT, dict(question))
+    bad = {**PROMOTED, "verdict": "rollback", "reason": "5 % errors"}
+    assert gated.on_answer(CONTEXT, dict(bad)) == "rollback"
+    assert [one["chosen_options"] for one in closed] == [[ROLL_BACK]]
+    decided = gate_of(gated)
+    assert (decided.verdict, decided.reason) == ("rollback", "5 % errors")
+    first = gated.ledger.get("r", BakeAnswered, phase="half")
+    assert first is not None
+    assert first.sentence == "Phase half needed a decision: the metrics turned bad before anybody answered"
