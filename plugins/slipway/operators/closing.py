@@ -42,11 +42,12 @@ from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
     from slipway.ledger.chain import Record
+    from slipway.ledger.entries import SplitChange
     from slipway.ledger.ledger import Release
 
 
@@ -91,7 +92,7 @@ class CloseReleaseOperator(ReleaseOperator):
         if record.get(TrafficRestored) is None:
             self.record(release, ReleaseReconciled(reason=reason, changes=changes))
         elif any(change.changed for change in changes.values()):
-            self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
+            self.record_again(release, reason, changes)
         if (
             record.get(FlagsRolledBack, environment="production") is None
             and reason_to_keep_flags(release, self.ledger, "production") is None
@@ -104,6 +105,18 @@ class CloseReleaseOperator(ReleaseOperator):
             self.leave(release)
         if release.outcome is None:
             self.close(release, "rolled_back", reason)
+
+    def record_again(self, release: Release, reason: str, changes: Mapping[str, SplitChange]) -> None:
+        """Record that traffic was taken back which somebody gave to a rolled-back release, each time anew.
+
+        :param release: the release.
+        :param reason: why, in one line.
+        :param changes: by service, the change.
+        """
+        record = self.ledger.entries(release.release_id)
+        rounds = [again.round for again in record.of_kind(TrafficRestoredAgain)]
+        again = TrafficRestoredAgain(reason=reason, changes=changes, round=max(rounds, default=0) + 1)
+        self.record(release, again)
 
     def notify_outcome(self, context: Context, release_id: str) -> None:
         """Write the incident; notify the team once of the outcome; draw the evidence; write the report.
@@ -147,7 +160,7 @@ class CloseRolledBackOperator(CloseReleaseOperator):
         reason = rollback_reason(self.ledger.entries(release.release_id))
         changes = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
         if any(change.changed for change in changes.values()):
-            self.record(release, TrafficRestoredAgain(reason=reason, changes=changes))
+            self.record_again(release, reason, changes)
         self.leave(release)
         self.close(release, "rolled_back", reason)
         self.notify_outcome(context, release.release_id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import MetricsUnavailable, SlipwayError
-from slipway.ledger.entries import ReleaseLost, TrafficRestoredAgain
+from slipway.ledger.entries import ReleaseLost
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.notifiers.team import notify_again
 from slipway.operators.closing import CloseReleaseOperator
@@ -90,7 +90,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
         if any(change.restored for change in changed):
             restored = restore_stable_traffic(release, self.cloud_run, self.ledger, self.ledger.operations)
             reason = "the release served again after its rollback"
-            self.record(release, TrafficRestoredAgain(reason=reason, changes=restored))
+            self.record_again(release, reason, restored)
         return [f"release {release.release_id}: {change.sentence}" for change in changed]
 
     def _verify_health(self, context: Context, release: Release) -> list[str]:

@@ -68,10 +68,15 @@ class TrafficRestored(TrafficRestoration):
 
 
 class TrafficRestoredAgain(TrafficRestoration):
-    """Somebody gave the release traffic after it was rolled back; its end took it back."""
+    """Somebody gave the release traffic after it was rolled back; its end took it back.
 
-    KEY: ClassVar[str] = "rolled_back/again"
-    WRITER: ClassVar[str] = "CloseReleaseOperator, the reconcile teardown"
+    :param round: number of the time.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/again[/{round}]"
+    WRITER: ClassVar[str] = "CloseReleaseOperator, the reconcile teardown, the DAG release_watchdog"
+
+    round: int = 1
 
 
 class ReleaseReconciled(TrafficRestoration):

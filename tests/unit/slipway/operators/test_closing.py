@@ -13,6 +13,7 @@ from slipway.ledger.entries import (
     RollbackOrdered,
     TeamNotified,
     TrafficRestored,
+    TrafficRestoredAgain,
 )
 from slipway.notifiers.team import TeamNotifier
 from slipway.operators import closing
@@ -132,3 +133,13 @@ def test_a_refusal_that_nobody_could_be_notified_of_says_so(monkeypatch: pytest.
     kept = ledger.refused.of_run("run")
     assert kept is not None
     assert kept.notified == "not notified: connection slipway_team: nobody answers"
+
+
+def test_traffic_that_is_taken_back_twice_is_on_record_twice() -> None:
+    ledger = FakeLedger()
+    release = opened(ledger)
+    close = using(CloseRolledBackOperator(task_id="close_release"), ledger)
+    for reason in ("served again", "and again"):
+        close.record_again(release, reason, {})
+    again = ledger.entries(release.release_id).of_kind(TrafficRestoredAgain)
+    assert [(entry.round, entry.reason) for entry in again] == [(1, "served again"), (2, "and again")]
