@@ -36,3 +36,11 @@ def question_link(context: Context) -> str:
         f"{airflow_url()}/dags/{task.dag_id}/runs/{quote(task.run_id, safe='')}"
         f"/tasks/{task.task_id}/required_actions"
     )
+
+
+def report_link(release_id: str) -> str:
+    """Return the address of the report of a release.
+
+    :param release_id: the release, which has ended.
+    """
+    return f"{airflow_url()}/slipway/releases/{release_id}/report.html"

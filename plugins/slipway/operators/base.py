@@ -17,6 +17,7 @@ from slipway.ledger.audit import audit_entry
 from slipway.ledger.entries import LedgerEntry
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
 from slipway.ledger.plan import release_id
+from slipway.operators.links import LINKS
 from slipway.policy.release import EnvironmentName
 from slipway.release.request import ValidatedRequest
 
@@ -32,6 +33,8 @@ class ReleaseOperator(BaseOperator):
     :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
     """
+
+    operator_extra_links = LINKS
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from slipway.ui.access import readers_only
 from slipway.ui.api.models.base import Problem
 from slipway.ui.api.routes import router as api
 from slipway.ui.headers import SafeHeaders
+from slipway.ui.reports import router as reports
 from slipway.ui.sources import LedgerUnreadable
 from slipway.ui.templates import respond
 from slipway.ui.views import router
@@ -36,6 +37,7 @@ def make_app() -> FastAPI:
     )
     app.include_router(router)
     app.include_router(api)
+    app.include_router(reports)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,6 +14,7 @@ import pytest
 from slipway.ledger.chain import canonical, entry_hash
 from slipway.ledger.entries import ReleaseTagged
 from slipway.ledger.ledger import Ledger
+from slipway.release.report.keeping import write_report
 
 from tests.integration.slipway.releases import open_release, shift
 from tests.integration.slipway.ui.pages import HOSTILE, elements, text_of
@@ -180,3 +182,22 @@ def test_the_targets_are_those_of_the_newest_reviewed_day(reader: TestClient, le
     assert (found["as_of"], found["since_version"], found["trouble"]) == ("2026-03-05", "1.1.0", "")
     assert {target["status"] for target in found["targets"]} == {"on_track"}
     assert sorted(target["value"] or 0 for target in found["targets"]) == [0, 4938.27]
+
+
+def test_the_report_is_shown_as_it_was_written(
+    reader: TestClient, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_REPORTS", str(tmp_path))
+    release = open_release(ledger, "1.2.0")
+    address = f"/slipway/releases/{release.release_id}/report"
+    assert reader.get(f"{address}.html").status_code == 404
+    ledger.close(release.release_id, outcome="rolled_back", reason="5 % errors")
+    written = write_report(ledger.release(release.release_id), ledger)
+    assert written is not None
+    ledger.append(release.release_id, written)
+    page, data = reader.get(f"{address}.html"), reader.get(f"{address}.json")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "release 1.2.0: rolled back: 5 % errors" in page.text
+    assert data.json()["outcome"] == "rolled back"
+    (tmp_path / f"{release.release_id}.html").write_text("promoted")
+    assert reader.get(f"{address}.html").status_code == 500
