@@ -73,8 +73,7 @@ class CloseReleaseOperator(ReleaseOperator):
 
     def record_acts(self, release: Release) -> None:
         """Put on record what people did to the run of a release that was not promoted."""
-        acts = read_acts(release.run_id)
-        if acts is not None:
+        if (acts := read_acts(release.run_id)) is not None:
             self.record(release, acts)
 
     def roll_back(self, release: Release) -> None:
@@ -114,9 +113,8 @@ class CloseReleaseOperator(ReleaseOperator):
         :param changes: by service, the change.
         """
         record = self.ledger.entries(release.release_id)
-        rounds = [again.round for again in record.of_kind(TrafficRestoredAgain)]
-        again = TrafficRestoredAgain(reason=reason, changes=changes, round=max(rounds, default=0) + 1)
-        self.record(release, again)
+        number = 1 + max((again.round for again in record.of_kind(TrafficRestoredAgain)), default=0)
+        self.record(release, TrafficRestoredAgain(reason=reason, changes=changes, round=number))
 
     def notify_outcome(self, context: Context, release_id: str) -> None:
         """Write the incident; notify the team once of the outcome; draw the evidence; write the report.
@@ -125,7 +123,7 @@ class CloseReleaseOperator(ReleaseOperator):
         :param release_id: the release, which is closed.
         """
         release = self.ledger.release(release_id)
-        record = self._with_incident(release, self.ledger.entries(release_id))
+        record = _with_incident(self, release)
         subject = f"Release {release.version}: {outcome_of(release)}"
         # A promoted release that was rolled back later was announced as promoted.
         event = "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
@@ -133,15 +131,6 @@ class CloseReleaseOperator(ReleaseOperator):
         keep_drawings(release, self.ledger)
         if (written := write_report(release, self.ledger)) is not None:
             self.record(release, written)
-
-    def _with_incident(self, release: Release, record: Record) -> Record:
-        if release.outcome != "rolled_back" or record.get(IncidentReported) is not None:
-            return record
-        incident = incident_of(release, record)
-        if incident is None:
-            return record
-        self.record(release, incident)
-        return self.ledger.entries(release.release_id)
 
 
 class CloseRolledBackOperator(CloseReleaseOperator):
@@ -247,3 +236,15 @@ class VerdictOperator(ReleaseOperator):
         if release.outcome != "promoted":
             raise AirflowFailException(word)
         return word
+
+
+def _with_incident(task: CloseReleaseOperator, release: Release) -> Record:
+    """Record the incident of a rolled-back release, once; return everything on record."""
+    record = task.ledger.entries(release.release_id)
+    if release.outcome != "rolled_back" or record.get(IncidentReported) is not None:
+        return record
+    incident = incident_of(release, record)
+    if incident is None:
+        return record
+    task.record(release, incident)
+    return task.ledger.entries(release.release_id)
