@@ -11,6 +11,7 @@ from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.evidence_series import series_of, thinned
 from slipway.analysis.verdict import Decision
 from slipway.ledger.bakes import Bake
+from slipway.ledger.checks import LedgerChecks
 from slipway.ledger.ledger import Ledger, Release
 from slipway.ledger.store import BoundedStore
 
@@ -34,6 +35,7 @@ class KeptChecks:
         self._release, self._bake, self._ledger_conn_id = release, bake, ledger_conn_id
         self._log = log
         self._writing: Future[None] | None = None
+        self._checks: LedgerChecks | None = None
 
     def keep(self, decision: Decision, record: EvidenceRecord) -> None:
         """Begin to write a check; returns at once.
@@ -47,15 +49,21 @@ class KeptChecks:
 
     def _write(self, decision: Decision, record: EvidenceRecord) -> None:
         try:
-            store = BoundedStore(
-                self._ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=False
-            )
+            if self._checks is None:
+                self._checks = self._opened()
             series = [thinned(found, POINTS) for found in series_of(record, self._release.policy)]
-            Ledger(store=store).checks.keep(self._release.release_id, self._bake, decision, series)
+            self._checks.keep(self._release.release_id, self._bake, decision, series)
         except Exception as error:  # noqa: BLE001 - the bake goes on whatever happens here
+            self._checks = None
             self._log.warning(
                 "This check is not shown on the Release page: it could not be kept",
                 release=self._release.release_id,
                 phase=self._bake.phase,
                 error=f"{type(error).__name__}: {error}",
             )
+
+    def _opened(self) -> LedgerChecks:
+        store = BoundedStore(
+            self._ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=False
+        )
+        return Ledger(store=store).checks
