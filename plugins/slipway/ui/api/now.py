@@ -42,12 +42,14 @@ _LIVE_AFTER_END = timedelta(hours=1)
 class OnRecord:
     """What the ledger has of a release.
 
+    :param bakes: every bake that has a verdict.
     :param evidence: of the bake that runs or was the last.
     """
 
     release: Release
     record: Record
     traffic: Sequence[ServiceTraffic]
+    bakes: tuple[BakeEvidence, ...]
     evidence: BakeEvidence | None
 
 
@@ -69,11 +71,7 @@ class ReleasesNow:
         :raises ReleaseUnknown: when it was never opened.
         """
         now = datetime.now(UTC)
-        found = self._on_record.get(
-            f"{links.page} {release_id}",
-            lambda: ledger.version(release_id),
-            lambda: _read(ledger, release_id, links),
-        )
+        found = self.on_record(ledger, release_id, links)
         release, record = found.release, found.record
         waiting = None if release.outcome is not None else self._question(release.run_id)
         state = state_of(release, record, waiting)
@@ -94,6 +92,20 @@ class ReleasesNow:
             traffic=tuple(self._traffic(release, found.traffic, now)),
             evidence=found.evidence,
             actions=actions(release, state, waiting, permits, links, now=now),
+        )
+
+    def on_record(self, ledger: Ledger, release_id: str, links: Links) -> OnRecord:
+        """Return what the ledger has of a release.
+
+        :param ledger: the record of releases.
+        :param release_id: the release.
+        :param links: addresses.
+        :raises ReleaseUnknown: when it was never opened.
+        """
+        return self._on_record.get(
+            f"{links.page} {release_id}",
+            lambda: ledger.version(release_id),
+            lambda: _read(ledger, release_id, links),
         )
 
     def _question(self, run_id: str) -> Waiting | None:
@@ -134,6 +146,7 @@ def _read(ledger: Ledger, release_id: str, links: Links) -> OnRecord:
         release,
         record,
         recorded_traffic(release, record),
+        baked,
         _running(ledger, release, record) or (baked[-1] if baked else None),
     )
 

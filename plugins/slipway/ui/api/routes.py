@@ -18,7 +18,6 @@ from slipway.ledger.listing import ReleaseFilter
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.policy.release import PhaseName
 from slipway.ui.api import details, listing
-from slipway.ui.api.evidence import bakes
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.base import Problem
 from slipway.ui.api.models.details import (
@@ -151,8 +150,7 @@ def release(
 def evidence(release_id: ReleaseId, links: LinksDep) -> Bakes:
     """Every bake that has a verdict, with its metrics."""
     with reading_ledger() as ledger:
-        found, record = ledger.release(release_id), ledger.entries(release_id)
-        return Bakes(bakes=bakes(found, record, ledger.drawings.kept(release_id), links))
+        return Bakes(bakes=releases_now().on_record(ledger, release_id, links).bakes)
 
 
 @router.get(
@@ -163,60 +161,62 @@ def evidence(release_id: ReleaseId, links: LinksDep) -> Bakes:
 def drawing(release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path(ge=1, le=100)]) -> Response:
     """The evidence of a bake as it was drawn at its verdict."""
     with reading_ledger() as ledger:
-        svg = ledger.drawings.read(ledger.release(release_id).release_id, Bake(phase, number))
+        ledger.version(release_id)
+        svg = ledger.drawings.read(release_id, Bake(phase, number))
     if svg is None:
         raise HTTPException(404)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": DRAWING_POLICY})
 
 
 @router.get("/releases/{release_id}/changes")
-def changes(release_id: ReleaseId) -> Changes:
+def changes(release_id: ReleaseId, links: LinksDep) -> Changes:
     """What the release changes: templates, configuration, schema."""
     with reading_ledger() as ledger:
-        return details.changes(ledger.entries(ledger.release(release_id).release_id))
+        return details.changes(releases_now().on_record(ledger, release_id, links).record)
 
 
 @router.get("/releases/{release_id}/checklist")
-def checklist(release_id: ReleaseId) -> Checklist:
+def checklist(release_id: ReleaseId, links: LinksDep) -> Checklist:
     """The checklists before, during and after the deployment."""
     with reading_ledger() as ledger:
-        return details.checklist(ledger.entries(ledger.release(release_id).release_id))
+        return details.checklist(releases_now().on_record(ledger, release_id, links).record)
 
 
 @router.get("/releases/{release_id}/gates")
-def gates(release_id: ReleaseId) -> Gates:
+def gates(release_id: ReleaseId, links: LinksDep) -> Gates:
     """Every decision, and who answered."""
     with reading_ledger() as ledger:
-        return details.gates(ledger.entries(ledger.release(release_id).release_id))
+        return details.gates(releases_now().on_record(ledger, release_id, links).record)
 
 
 @router.get("/releases/{release_id}/business")
 def business(release_id: ReleaseId) -> BusinessValue:
     """The business targets of the newest reviewed day, whichever release they are dated from."""
     with reading_ledger() as ledger:
-        ledger.release(release_id)
+        ledger.version(release_id)
     return details.business(read_targets())
 
 
 @router.get("/releases/{release_id}/notifications")
-def notifications(release_id: ReleaseId) -> Notifications:
+def notifications(release_id: ReleaseId, links: LinksDep) -> Notifications:
     """Every message to the team."""
     with reading_ledger() as ledger:
-        return details.notifications(ledger.entries(ledger.release(release_id).release_id))
+        return details.notifications(releases_now().on_record(ledger, release_id, links).record)
 
 
 @router.get("/releases/{release_id}/incident")
-def incident(release_id: ReleaseId) -> Incident:
+def incident(release_id: ReleaseId, links: LinksDep) -> Incident:
     """The incident report, where there is one."""
     with reading_ledger() as ledger:
-        return details.incident(ledger.entries(ledger.release(release_id).release_id))
+        return details.incident(releases_now().on_record(ledger, release_id, links).record)
 
 
 @router.get("/releases/{release_id}/ledger")
 def ledger_record(release_id: ReleaseId, links: LinksDep, page: PageNumber = 1) -> LedgerRecord:
     """A page of the record, and what the verification of all of it found."""
     with reading_ledger() as ledger:
-        record = ledger.entries(ledger.release(release_id).release_id)
+        ledger.version(release_id)
+        record = ledger.entries(release_id)
     return details.ledger_page(release_id, record, links, page=page, per_page=ENTRIES_PER_PAGE)
 
 
@@ -224,7 +224,8 @@ def ledger_record(release_id: ReleaseId, links: LinksDep, page: PageNumber = 1) 
 def ledger_export(release_id: ReleaseId) -> JSONResponse:
     """Everything on record with its hashes, for an auditor who computes the chain himself."""
     with reading_ledger() as ledger:
-        entries = ledger.entries(ledger.release(release_id).release_id)
+        ledger.version(release_id)
+        entries = ledger.entries(release_id)
     listed = [
         {
             "sequence": entry.sequence,
