@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
 from slipway.ledger.entries import RollbackTier
 from slipway.ledger.plan import RELEASE_DAG
+from slipway.policy.release import GatedPhaseName
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.base import State
 from slipway.ui.api.models.release import Action, AirflowForm, FormField, Waiting
 from slipway.ui.api.permits import Permits
+from slipway.ui.api.steps import PHASES
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
 ROLLBACK_DAG = "rollback"
-_BAKE_TASK = "bake"
+_APPROVE = "Approve"
+#: By the task group in which a phase's gate asks, the phase that begins after it.
+_GATE_IN: Mapping[str, GatedPhaseName] = {PHASES["canary"].group: "half", PHASES["half"].group: "full"}
 _TIERS: tuple[str, ...] = get_args(RollbackTier)
 
 
@@ -49,7 +53,7 @@ def _answers(release: Release, waiting: Waiting, permits: Permits, links: Links)
     at = f"{links.run(release.run_id)}/tasks/{quote(waiting.task_id, safe='')}"
     mapped = f"/mapped/{waiting.map_index}" if waiting.map_index >= 0 else ""
     for option in waiting.options:
-        if option != waiting.safe_option and _is_own_approval(release, waiting, permits):
+        if option == _APPROVE and _is_own_approval(release, waiting, permits):
             continue
         yield Action(
             name="answer",
@@ -72,10 +76,14 @@ def _answers(release: Release, waiting: Waiting, permits: Permits, links: Links)
 
 def _is_own_approval(release: Release, waiting: Waiting, permits: Permits) -> bool:
     """Tell whether the user asked for the release, and the gate takes somebody else's approval alone."""
-    approval = release.policy.approval
-    another = (approval is not None and approval.by_another_person) or release.plan.outside_windows
-    is_gate = waiting.task_id.rpartition(".")[2] != _BAKE_TASK
-    return is_gate and another and release.actor in permits.names
+    if release.actor not in permits.names:
+        return False
+    following = _GATE_IN.get(waiting.task_id.partition(".")[0])
+    if following is None:
+        approval = release.policy.approval
+        return release.plan.outside_windows or (approval is not None and approval.by_another_person)
+    gate = release.policy.gates.get(following)
+    return gate is not None and gate.by_another_person
 
 
 def _consequence(waiting: Waiting, option: str) -> str:

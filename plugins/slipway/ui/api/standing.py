@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
     from slipway.ui.api.models.evidence import BakeEvidence
 
-_BAKE_TASK = "bake"
 #: States of a release that may still be promoted.
 GOES_ON: tuple[State, ...] = ("running", "waiting", "on_hold")
 #: Progress of a request that was refused before the first phase.
@@ -40,9 +39,9 @@ def state_of(release: Release, record: Record, waiting: Waiting | None) -> State
         return "lost"
     if is_rollback_started(record):
         return "rolling_back"
-    if waiting is not None:
-        return "on_hold" if waiting.task_id.rpartition(".")[2] == _BAKE_TASK else "waiting"
-    return "on_hold" if _needs_a_decision(record) else "running"
+    if _needs_a_decision(record):
+        return "on_hold"
+    return "running" if waiting is None else "waiting"
 
 
 def standing(

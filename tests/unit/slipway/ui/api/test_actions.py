@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from slipway.policy.release import Policy, load_policy, parse_policy
 from slipway.release.rollback.form import rollback_form
 from slipway.ui.api.actions import actions
 from slipway.ui.api.links import Links
@@ -55,11 +56,23 @@ FROZEN = question(
 )
 
 
+def gated(*, by_another_person: bool) -> Policy:
+    document = load_policy("release.yaml").model_dump(mode="json")
+    gate = {"answer_timeout_seconds": 60, "by_another_person": by_another_person}
+    return parse_policy({**document, "gates": {"half": gate}}, source="of the test")
+
+
 def found(
-    state: Any, waiting: Waiting | None = None, user: Any = None, *, outcome: Any = None, days: int = 0
+    state: Any,
+    waiting: Waiting | None = None,
+    user: Any = None,
+    *,
+    outcome: Any = None,
+    days: int = 0,
+    policy: Policy | None = None,
 ) -> Any:
     ledger = FakeLedger()
-    release = opened(ledger)
+    release = opened(ledger, policy=policy)
     if outcome:
         ledger.close(release.release_id, outcome=outcome, reason="why")
         release = ledger.release(release.release_id)
@@ -89,6 +102,15 @@ def test_who_asked_for_the_release_cannot_approve_it_and_can_reject_it() -> None
     assert first.label == "Reject"
     first, *_ = found("on_hold", FROZEN, Allowed("ada"))
     assert first.label == "Bake on"
+
+
+@pytest.mark.parametrize("by_another_person", [True, False])
+def test_a_gate_between_two_phases_takes_the_policys_approvers(by_another_person: bool) -> None:
+    waiting = question("phase_3_canary.bake", ("Approve", "Bake on", "Roll back"))
+    policy = gated(by_another_person=by_another_person)
+    labels = [one.label for one in found("waiting", waiting, Allowed("ada"), policy=policy)]
+    assert ("Approve" in labels) != by_another_person
+    assert "Bake on" in labels
 
 
 def test_an_answer_says_what_the_question_says_of_it() -> None:
