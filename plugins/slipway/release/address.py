@@ -35,3 +35,13 @@ def asked_url(policy: Policy, key: str, live: run_v2.Service) -> str:
     """
     elsewhere = policy.services[key].url
     return str(live.uri) if elsewhere is None else elsewhere.replace("$location", policy.region)
+
+
+def identity_audience(policy: Policy, key: str, live: run_v2.Service) -> str:
+    """Return the URL that an identity token for a production service is signed for.
+
+    :param policy: may name a URL of the service besides its own.
+    :param key: the service's key in the policy.
+    :param live: the service as read from the API; without a URL when its default one is disabled.
+    """
+    return str(live.uri) or asked_url(policy, key, live)

@@ -11,7 +11,7 @@ from slipway.exceptions import ReleaseConflict
 from slipway.hooks.deadline import Deadline
 from slipway.hooks.service_probe import ServiceProbeHook
 from slipway.ledger.entries import ServiceState, SplitChange, TrafficShifted, TrafficVerified
-from slipway.release.address import asked_url, service_address
+from slipway.release.address import asked_url, identity_audience, service_address
 from slipway.release.drift import split_at
 from slipway.release.verification import verify_split
 
@@ -135,7 +135,7 @@ class Shift:
         policy = self.release.policy
         if policy.verification is None or not policy.services[self.key].requires_identity:
             return {}
-        return IdentityToken(gcp_conn_id).headers(live.uri or asked_url(policy, self.key, live))
+        return IdentityToken(gcp_conn_id).headers(identity_audience(policy, self.key, live))
 
     def _verify(
         self, live: run_v2.Service, earlier: dict[str, Any], headers: Mapping[str, str], seconds: float

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import RevisionWarmedUp
 from slipway.paths import INCLUDE
-from slipway.release.address import asked_url, service_address
+from slipway.release.address import asked_url, identity_audience, service_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +114,8 @@ def _environment(release: Release, hook: CloudRunTrafficHook) -> dict[str, str]:
         )
         if planned is not None:
             variables[f"{key.upper()}_REVISION"] = planned.revisions["production"]
-        token = identity.for_service(live.uri) if definition.requires_identity else None
+        audience = identity_audience(release.policy, key, live)
+        token = identity.for_service(audience) if definition.requires_identity else None
         if token is not None:
             variables[f"{key.upper()}_IDENTITY_TOKEN"] = token
     return variables

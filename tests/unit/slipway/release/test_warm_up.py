@@ -45,8 +45,9 @@ class FakeRunner:
     def __init__(self, *failed: str) -> None:
         self.failed, self.ran = failed, list[str]()
 
-    def run(self, directory: Any, *, file: str, **_: Any) -> SuiteResult:
+    def run(self, directory: Any, *, file: str, environment: Any = None, **_: Any) -> SuiteResult:
         self.ran.append(file)
+        self.environment = environment
         return SuiteResult(3, 3 - len(self.failed), self.failed)
 
 
@@ -91,3 +92,29 @@ def test_a_smoke_test_that_fails_is_a_rollback_with_its_name(monkeypatch: pytest
     found = check(REQUIRED, FakeRunner("test_backend.test_chat"), monkeypatch)
     assert (found.verdict, found.passed) == (Verdict.ROLLBACK, 2)
     assert found.reason == "smoke tests failed: test_backend.test_chat"
+
+
+def test_a_token_for_a_service_without_its_default_url_is_for_the_url_of_the_policy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from slipway.hooks.google.identity_token import IdentityToken
+
+    class Cloud(FakeCloudRun):
+        gcp_conn_id = "google_cloud_default"
+
+        def get_service(self, address: Any) -> run_v2.Service:
+            status = run_v2.TrafficTargetStatus(tag="candidate", uri="https://candidate.example.com")
+            return run_v2.Service(name=address.service, traffic_statuses=[status])
+
+    monkeypatch.setattr(IdentityToken, "for_service", lambda _, url: f"token for {url}")
+    closed = {"requires_identity": True, "url": "https://auth.example.com"}
+    auth = POLICY.services["auth"].model_copy(update=closed)
+    policy = POLICY.model_copy(update={"services": {**POLICY.services, "auth": auth}})
+    release: Any = SimpleNamespace(policy=policy, plan=RELEASE.plan)
+    runner: Any = FakeRunner()
+    hook: Any = Cloud(REQUIRED)
+    rules = POLICY.warm_up
+    assert rules is not None
+    check_revision(release, "canary", rules, "backend", BACKEND, hook=hook, runner=runner)
+    assert runner.environment["AUTH_IDENTITY_TOKEN"] == "token for https://auth.example.com"
+    assert "BACKEND_IDENTITY_TOKEN" not in runner.environment
