@@ -10,6 +10,7 @@ from slipway.ledger.entries import ConfigurationWritten
 from slipway.operators.base import EnvironmentOperator
 from slipway.release.configuration import ConfigurationStore, table
 from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
+from slipway.release.untouched import require_ongoing
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,6 +22,7 @@ class WriteConfigurationOperator(EnvironmentOperator):
     The version that the serving revision mounts stays as it is, enabled, for a rollback.
 
     :param environment: ``staging`` or ``production``.
+    :raises ReleaseConflict: when the release is closed or its rollback has begun.
     :raises SecretUnavailable: when it is not enabled, so that a rollback could start no instance, and the
         release does not declare what serves broken.
     """
@@ -28,6 +30,7 @@ class WriteConfigurationOperator(EnvironmentOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
         release = self.release(context)
+        require_ongoing(release, self.ledger.entries(release.release_id))
         store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
         running = store.running_enabled(stable_is_broken=release.plan.stable_is_broken)
         written = store.write(running)

@@ -28,6 +28,7 @@ from slipway.release.schema import (
     touched,
 )
 from slipway.release.serving_versions import stable_versions
+from slipway.release.untouched import require_ongoing
 from slipway.schema.contract import read_migrations
 from slipway.schema.lint import lint_commands
 
@@ -158,6 +159,7 @@ class MigrateSchemaOperator(SchemaOperator):
     """Apply the schema migrations that are due, and verify what they left.
 
     :param environment: ``staging`` or ``production``.
+    :raises ReleaseConflict: when the release is closed or its rollback has begun, also between migrations.
     :raises SchemaContractBroken: when a version would meet a schema that it cannot run on.
     :raises MigrationFailed: naming the migration and what the database said.
     :raises SchemaUnexpected: when the schema is not what it should be.
@@ -177,6 +179,8 @@ class MigrateSchemaOperator(SchemaOperator):
             identity=identity,
             only=[migration.name for migration in plan.due],
             report=lambda progress: self._report(release, progress),
+            # Somebody may order the rollback of the database while this one runs.
+            require=lambda: require_ongoing(self.release(context), self.ledger.entries(release.release_id)),
         )
         self._verify(release)
         present = {was.name: str(was.runs_with) for was in hook.applied(identity)}

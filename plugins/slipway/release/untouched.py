@@ -15,8 +15,23 @@ if TYPE_CHECKING:
     from google.cloud import run_v2
 
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease
+    from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Ledger, Release
     from slipway.ledger.plan import PlannedService
+
+
+def require_ongoing(release: Release, record: Record) -> None:
+    """Make sure that a release may still change something.
+
+    :param release: the release of this run, as the ledger has it now.
+    :param record: everything on record of it.
+    :raises ReleaseConflict: when it is closed, or its rollback has begun.
+    """
+    if release.outcome is not None or is_being_undone(record):
+        raise ReleaseConflict(
+            f"release {release.release_id}: {release.outcome or 'is being rolled back'}; it changes"
+            " nothing any more"
+        )
 
 
 def read_untouched(
@@ -46,11 +61,7 @@ def read_untouched(
     from slipway.hooks.cloud_run.leases import held_by
 
     entries, name = ledger.entries(release.release_id), service.names["production"]
-    if release.outcome is not None or is_being_undone(entries):
-        raise ReleaseConflict(
-            f"release {release.release_id}: {release.outcome or 'is being rolled back'}; it changes"
-            " nothing any more"
-        )
+    require_ongoing(release, entries)
     try:
         live = hook.get_service(service_address(release.policy, name))
     except ServiceNotFound:

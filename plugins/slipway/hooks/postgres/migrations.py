@@ -27,6 +27,7 @@ from slipway.hooks.postgres.session import (
     DatabaseIdentity,
     MigrationSession,
     answering_within,
+    lock_holder,
     migration_session,
     read_applied,
     require_identity,
@@ -65,6 +66,18 @@ class SchemaHook(BaseHook):
         except psycopg.Error as error:
             raise MigrationFailed(f"connection {self.postgres_conn_id}: {_in_one_line(error)}") from error
 
+    def migrating(self) -> str | None:
+        """Return the session that migrates the database at this moment, None when none does.
+
+        :raises MigrationFailed: when the database cannot be read.
+        """
+        try:
+            connection: Any = self._postgres.get_conn()
+            with closing(connection):
+                return lock_holder(connection)
+        except psycopg.Error as error:
+            raise MigrationFailed(f"connection {self.postgres_conn_id}: {_in_one_line(error)}") from error
+
     def require_own_session(self) -> None:
         """Refuse a connection through a pooler that gives each transaction another session.
 
@@ -86,6 +99,7 @@ class SchemaHook(BaseHook):
         identity: DatabaseIdentity,
         only: Collection[str] | None = None,
         report: Callable[[BackfillProgress], None] | None = None,
+        require: Callable[[], None] | None = None,
     ) -> list[str]:
         """Apply what is missing, in order; applying nothing is fine.
 
@@ -97,6 +111,8 @@ class SchemaHook(BaseHook):
         :param identity: whose database it has to be.
         :param only: names of the migrations that may be applied; None for all.
         :param report: called with the progress of a backfill; None for the log alone.
+        :param require: called before each migration, with the lock held; raises when it may not be applied
+            any more.
         :return: names of the migrations applied now.
         :raises MigrationInvalid: when a file may not be applied as written; nothing was applied.
         :raises MigrationChanged: when a migration was changed after it was applied; nothing was applied.
@@ -106,7 +122,9 @@ class SchemaHook(BaseHook):
         declared = {migration.name: migration for migration in read_migrations(directory)}
         wanted = set(declared if only is None else only)
         done: list[str] = []
-        while (name := self._apply_one(directory, declared, wanted, pace, identity, report)) is not None:
+        while (
+            name := self._apply_one(directory, declared, wanted, pace, identity, report, require)
+        ) is not None:
             self.log.info("Migration %s applied", name)
             done.append(name)
         return done
@@ -173,6 +191,7 @@ class SchemaHook(BaseHook):
         pace: Pace,
         identity: DatabaseIdentity,
         report: Callable[[BackfillProgress], None] | None,
+        require: Callable[[], None] | None,
     ) -> str | None:
         """Apply the first one that is missing and return its name, None when none is."""
         at = ["connecting"]
@@ -185,6 +204,8 @@ class SchemaHook(BaseHook):
                     todo = next((file for file in missing if file.id in wanted), None)
                     if todo is None:
                         return None
+                    if require is not None:
+                        require()
                     at[0] = f"migration {todo.id}"
                     self._apply(session, todo, declared[todo.id], report)
                     return str(todo.id)

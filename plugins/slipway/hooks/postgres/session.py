@@ -180,6 +180,15 @@ def read_applied(connection: psycopg.Connection[Any]) -> list[AppliedMigration]:
     ]
 
 
+def lock_holder(connection: psycopg.Connection[Any]) -> str | None:
+    """Return who migrates a database at this moment, None when nobody does; changes nothing.
+
+    :param connection: a connection to the database.
+    """
+    holder = connection.execute(statement("postgres/schema/lock_holder")).fetchone()
+    return None if holder is None else f"session {holder[0]} ({holder[1]}, since {holder[2]:%F %T} UTC)"
+
+
 def exists(connection: psycopg.Connection[Any], table: str) -> bool:
     """Tell whether a table is there.
 
@@ -234,8 +243,7 @@ def _take_lock(connection: psycopg.Connection[Any], bound: float) -> None:
         if row and row[0]:
             return
         if time.monotonic() > deadline:
-            holder = connection.execute(statement("postgres/schema/lock_holder")).fetchone()
-            who = f"session {holder[0]} ({holder[1]}, since {holder[2]:%F %T} UTC)" if holder else "a session"
+            who = lock_holder(connection) or "a session"
             raise MigrationFailed(
                 f"database {connection.info.dbname}: another migration is running: {who} held the lock for "
                 f"{bound:g} s; wait until it ends, then run this again"

@@ -110,6 +110,8 @@ def backward_steps(release: Release, record: Record) -> tuple[BackwardStep, ...]
     policy = release.policy
     hook = SchemaHook(policy.environments["production"].database.connection, answer_seconds=ANSWER_SECONDS)
     try:
+        # Read before what is applied: a migration that begins later sees the order, and is not applied.
+        migrating = hook.migrating()
         applied = hook.applied(identity_of(policy, "production"))
         found = undoable(due, applied, read_migrations(migrations_directory(policy)), record)
     except (MigrationFailed, MigrationInvalid, WrongDatabase) as error:
@@ -117,6 +119,11 @@ def backward_steps(release: Release, record: Record) -> tuple[BackwardStep, ...]
             f"{_FIELD}: the migrations of production cannot be compared with their files: {error}; choose the"
             " tier traffic, which does not need them"
         ) from error
+    if migrating is not None:
+        raise RequestRefused(
+            f"{_FIELD}: {migrating} migrates production at this moment: choose the tier traffic now, and this"
+            " one once that session has ended"
+        )
     return tuple(BackwardStep(migration.name, _backward_file(release, migration)) for migration in found)
 
 

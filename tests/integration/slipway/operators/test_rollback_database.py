@@ -35,6 +35,7 @@ from slipway.release.rollback.confirming import LEAVE_SCHEMA, UNDO
 from slipway.release.rollback.database import BackwardStep
 from slipway.release.schema import identity_of, migrations_directory
 from slipway.schema.contract import read_migrations
+from slipway.sql import statement
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
@@ -281,6 +282,17 @@ class Killed(BaseException):
     @classmethod
     def now(cls, *_: Any) -> None:
         raise cls
+
+
+def test_while_somebody_migrates_nothing_is_undone(product: Product, release: Release, uri: str) -> None:
+    keep(product)
+    with psycopg.connect(uri, application_name="the release's own") as session:
+        session.execute(statement("postgres/schema/try_lock"))
+        with pytest.raises(AirflowFailException, match=r"the release's own, since .* migrates production"):
+            undo(product)
+    with pytest.raises(TaskAwaitingInput):
+        undo(product)
+    assert present() == ALL
 
 
 def test_the_tier_traffic_leaves_the_database_alone(product: Product, release: Release) -> None:

@@ -30,7 +30,7 @@ QUICK = Pace(
 
 def migrate(directory: Path, *, identity: DatabaseIdentity = IDENTITY, **changes: Any) -> list[str]:
     """Apply what is missing in a folder, at a pace for tests with some of it changed."""
-    options = {key: changes.pop(key) for key in ("only", "report") if key in changes}
+    options = {key: changes.pop(key) for key in ("only", "report", "require") if key in changes}
     pace = QUICK.model_copy(update=changes)
     return SchemaHook(CONNECTION).migrate(directory, pace=pace, identity=identity, **options)
 

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from slipway.exceptions import MigrationChanged, MigrationFailed, MigrationInvalid, WrongDatabase
+from slipway.exceptions import (
+    MigrationChanged,
+    MigrationFailed,
+    MigrationInvalid,
+    ReleaseConflict,
+    WrongDatabase,
+)
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.hooks.postgres.session import DatabaseIdentity
 from slipway.sql import statement
@@ -142,6 +148,23 @@ def test_a_second_migration_does_not_wait_for_ever_and_names_the_first(
         with pytest.raises(MigrationFailed, match=r"another migration is running: .* \(the first, since"):
             migrate(tmp_path, concurrent_wait_seconds=0.3)
     assert migrate(tmp_path) == ["0001_one"]
+
+
+def test_what_may_not_go_on_stops_between_two_migrations(empty_database: str, tmp_path: Path) -> None:
+    write(tmp_path, "0001_one", "CREATE TABLE one (id int);")
+    write(tmp_path, "0002_two", "CREATE TABLE two (id int);", depends="0001_one")
+    holders = []
+
+    def require() -> None:
+        holders.append(SchemaHook(CONNECTION).migrating())
+        if applied():
+            raise ReleaseConflict("the rollback has begun")
+
+    with pytest.raises(ReleaseConflict):
+        migrate(tmp_path, require=require)
+    assert applied() == ["0001_one"]
+    assert [holder is not None and "slipway migration" in holder for holder in holders] == [True, True]
+    assert SchemaHook(CONNECTION).migrating() is None
 
 
 def test_a_migration_changed_after_it_was_applied_is_refused_and_heals(
