@@ -202,6 +202,47 @@ class AirflowClient:
         path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}"
         self._http.patch(path, json={"new_state": state}).raise_for_status()
 
+    def clear_task(self, dag: str, run_id: str, task: str) -> None:
+        """Clear a task with everything after it, as a person does in the UI.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
+        """
+        self._post_clear(
+            dag, dag_run_id=run_id, task_ids=[task], include_downstream=True, only_failed=False, dry_run=False
+        )
+
+    def clear_run(self, dag: str, run_id: str) -> None:
+        """Clear every task of a run, as a person does in the UI.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        """
+        self._post_clear(dag, dag_run_id=run_id, only_failed=False, dry_run=False)
+
+    def _post_clear(self, dag: str, **what: Any) -> None:
+        self._http.post(f"/api/v2/dags/{dag}/clearTaskInstances", json=what).raise_for_status()
+
+    def delete_run(self, dag: str, run_id: str) -> httpx.Response:
+        """Delete a run, as a person does in the UI.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :return: the answer; 409 when the run is under way.
+        """
+        return self._http.delete(f"/api/v2/dags/{dag}/dagRuns/{run_id}")
+
+    def task_state(self, dag: str, run_id: str, task: str) -> str | None:
+        """Return the state of a task, None before it has one.
+
+        :param dag: id of the DAG.
+        :param run_id: id of the DAG run.
+        :param task: id of the task.
+        """
+        found = self.get(f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}")
+        return found["state"] and str(found["state"])
+
     def run_state(self, dag: str, run_id: str) -> RunState:
         """Return the state of a run and of its tasks."""
         run = self.get(f"/dags/{dag}/dagRuns/{run_id}")

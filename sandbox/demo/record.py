@@ -92,6 +92,12 @@ def release_of_run(settings: Settings, run_id: str) -> Mapping[str, Any] | None:
     return rows[0] if rows else None
 
 
+def not_rolled_back(settings: Settings) -> list[str]:
+    """Return the ids of the releases that are open or promoted, the newest first."""
+    query = "SELECT release_id FROM release WHERE outcome IS DISTINCT FROM %s ORDER BY opened_at DESC"
+    return [row["release_id"] for row in _ledger(settings, query, "rolled_back")]
+
+
 def gates(settings: Settings, release_id: str) -> Sequence[GateDecided]:
     """Return the decisions at the gates of a release, in their order."""
     query = "SELECT key, payload FROM ledger_entry WHERE release_id = %s ORDER BY sequence"

@@ -1,99 +1,139 @@
-"""What is done to a release whose canary bakes."""
+"""What people and bad luck do to a release."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import run_v2
-from slipway.hooks.cloud_run.traffic import BY_REVISION, serving_split
+from sandbox.drill.machinery import AIRFLOW
 
-from sandbox.demo.airflow_client import AirflowClient
-from sandbox.demo.story import SERVICE
-from sandbox.supervisor.settings import HOST, Settings
+if TYPE_CHECKING:
+    from sandbox.drill.drilled import Drilled
+    from sandbox.drill.matrix import Place
 
-BAKE = "phase_3_canary.bake"
-PARENT = "projects/sandbox-production/locations/us-central1"
-
-
-@dataclass(frozen=True)
-class Drilled:
-    """A release whose canary bakes, and the doors to act on it.
-
-    :param run_id: its Airflow run.
-    :param stable: the revision that served before.
-    :param revision: its own revision.
-    """
-
-    airflow: AirflowClient
-    cloud: run_v2.ServicesClient
-    run_id: str
-    stable: str
-    revision: str
-
-    def split(self) -> Mapping[str, int]:
-        """Return who serves now."""
-        return serving_split(self.cloud.get_service(name=f"{PARENT}/services/{SERVICE}"))
-
-    def set_split(self, percent: int) -> None:
-        """Give the new revision a share by hand, as a stranger does in the console.
-
-        :param percent: its share.
-        """
-        service = self.cloud.get_service(name=f"{PARENT}/services/{SERVICE}")
-        service.traffic = [
-            run_v2.TrafficTarget(type_=BY_REVISION, revision=revision, percent=share)
-            for revision, share in ((self.stable, 100 - percent), (self.revision, percent))
-            if share
-        ]
-        self.cloud.update_service(service=service).result(timeout=30)  # type: ignore[no-untyped-call]
+ROLLED_BACK, WENT_ON = frozenset({"rolled_back"}), frozenset({"promoted"})
+EITHER = ROLLED_BACK | WENT_ON
+AWAY_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Act:
-    """Something that is done to a release, and what must be said of it afterwards.
+    """Something that is done to a release.
 
     :param title: what is done.
     :param do: does it.
-    :param words: part of the release's reason in the ledger.
+    :param senseless: returns why it cannot be done at a place, None when it can.
+    :param outcomes: returns how a release may end to which it was done at a place.
+    :param answer: the answer to the question of a bake afterwards.
+    :param at_once: whether it ends a release that is under way, so that the seconds to safety count from it.
     """
 
     title: str
-    do: Callable[[Drilled], None]
-    words: str
+    do: Callable[[Drilled, Place], None]
+    outcomes: Callable[[Place], frozenset[str]]
+    senseless: Callable[[Place], str | None] = lambda _: None
+    answer: str = "Bake on"
+    at_once: bool = False
 
 
-def cloud_client(settings: Settings) -> run_v2.ServicesClient:
-    """Return Google's own client on the local cloud.
+def _ends(place: Place) -> frozenset[str]:
+    return WENT_ON if place.has_ended else ROLLED_BACK
 
-    :param settings: the sandbox.
-    """
-    options = ClientOptions(api_endpoint=f"http://{HOST}:{settings.google_port}")
-    return run_v2.ServicesClient(
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        transport="rest",
-        client_options=options,
+
+def _goes_on(_: Place) -> frozenset[str]:
+    return WENT_ON
+
+
+def _bad_metrics_end(place: Place) -> frozenset[str]:
+    # Behind the last bake nothing is measured any more.
+    return EITHER if (place.phase, place.step) == ("full", "gate") else ROLLED_BACK
+
+
+def _change_ends(place: Place) -> frozenset[str]:
+    if place.has_ended:
+        return WENT_ON
+    # The shift itself may come after the change, or before it.
+    return EITHER if place.step == "shift" else ROLLED_BACK
+
+
+def _deploy_ends(place: Place) -> frozenset[str]:
+    if place.has_ended:
+        return WENT_ON
+    # A revision without traffic that is there before the release's own is left out of it, and shown.
+    return ROLLED_BACK if place.step in ("bake", "question") and place.serves else EITHER
+
+
+def _unmeasured(place: Place) -> str | None:
+    if place.has_ended:
+        return "no bake measures any more: an alert notifies people, who order a rollback"
+    if place.phase in ("staging", "preparation"):
+        return "the new revision has no users yet"
+    return None
+
+
+def _without_worker(place: Place) -> str | None:
+    if place.has_ended:
+        return "no task of the release runs"
+    if place.step == "question" or (place.step == "bake" and place.phase != "staging"):
+        return "the release waits in the triggerer or for a person: no worker has it"
+    return None
+
+
+def _without_task(place: Place) -> str | None:
+    return "a task that has succeeded is marked as it is" if place.has_ended else None
+
+
+def _without_pin(place: Place) -> str | None:
+    return None if place.serves else "stable serves alone: the pin changes nothing"
+
+
+def _mark_run(state: str) -> Callable[[Drilled, Place], None]:
+    return lambda drilled, _: drilled.airflow.mark_run("release", drilled.run_id, state)
+
+
+def _kill(name: str, *names: str) -> Act:
+    return Act(
+        f"SIGKILL of the {name}", lambda drilled, _: drilled.machinery.kill_and_restart(*names), _goes_on
     )
 
 
-def _change_and_answer(drilled: Drilled) -> None:
-    drilled.set_split(60)
-    drilled.airflow.answer_when_asked("release", drilled.run_id, BAKE, "Roll back")
-
-
-def _mark_run(state: str) -> Callable[[Drilled], None]:
-    return lambda drilled: drilled.airflow.mark_run("release", drilled.run_id, state)
-
-
-def _mark_bake(state: str) -> Callable[[Drilled], None]:
-    return lambda drilled: drilled.airflow.mark_task("release", drilled.run_id, BAKE, state)
-
-
 ACTS = (
-    Act("run marked as failed", _mark_run("failed"), "marked the run as failed"),
-    Act("run marked as success", _mark_run("success"), "marked the run as success"),
-    Act("bake marked as success", _mark_bake("success"), "no verdict on record"),
-    Act("60 % by hand, answered: Roll back", _change_and_answer, "changed by"),
+    Act(
+        "bad metrics",
+        lambda drilled, _: drilled.misbehave(),
+        _bad_metrics_end,
+        _unmeasured,
+        at_once=True,
+    ),
+    Act("run marked failed", _mark_run("failed"), _ends, at_once=True),
+    Act("run marked success", _mark_run("success"), _ends, at_once=True),
+    Act("task cleared", lambda drilled, place: drilled.clear(place), _goes_on),
+    Act("run deleted", lambda drilled, _: drilled.delete(), _ends, at_once=True),
+    Act(
+        "task marked success",
+        lambda drilled, place: drilled.mark_task_success(place),
+        # A task that was done already has left its evidence, which the promotion then has.
+        lambda place: EITHER if "running" in place.states else ROLLED_BACK,
+        _without_task,
+    ),
+    Act(
+        "stranger's split",
+        lambda drilled, place: drilled.set_foreign_split(own=place.serves),
+        _change_ends,
+        answer="Roll back",
+    ),
+    Act("stranger's deploy", lambda drilled, _: drilled.deploy_by_hand(), _deploy_ends, answer="Roll back"),
+    Act("pin to stable", lambda drilled, _: drilled.pin(), _change_ends, _without_pin, answer="Roll back"),
+    Act(
+        "SIGKILL of the worker", lambda drilled, place: drilled.kill_worker(place), _goes_on, _without_worker
+    ),
+    _kill("triggerer", "triggerer"),
+    _kill("scheduler", "scheduler"),
+    _kill("API server", "api-server"),
+    Act(
+        "all of Airflow away for 2 min",
+        lambda drilled, _: drilled.machinery.kill_and_restart(*AIRFLOW, away_seconds=AWAY_SECONDS),
+        _goes_on,
+    ),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,13 +13,12 @@ from sandbox.airflow.command import run
 from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import Progress
-from sandbox.drill.acts import Drilled, cloud_client
-from sandbox.supervisor import records
+from sandbox.drill.drilled import LiveService
+from sandbox.drill.machinery import AIRFLOW, Machinery
 from sandbox.supervisor.settings import Settings
 
 #: As good as the good version, which the acts in the canary have rolled back.
 VERSION = "1.1.1"
-AIRFLOW = ("api-server", "scheduler", "triggerer", "dag-processor")
 #: From the trigger button, the start of the workers included; without Airflow from the command's start.
 DAG_SECONDS, COMMAND_SECONDS = 20.0, 10.0
 _RUN_SECONDS = 120.0
@@ -62,8 +59,7 @@ def take_back(settings: Settings, airflow: AirflowClient, console: Console) -> l
     if good.outcome != "promoted":
         raise RuntimeError(f"{good.version} was not promoted: {good.reason}")
     (stable,) = good.stable[story.SERVICE]
-    drilled = Drilled(airflow, cloud_client(settings), good.plan["run_id"], stable, good.revision)
-    release = good.plan["release_id"]
+    release, live = good.plan["release_id"], LiveService(settings)
 
     def by_dag() -> None:
         conf = {"release": release, "reason": "drill", "tier": "traffic"}
@@ -72,27 +68,21 @@ def take_back(settings: Settings, airflow: AirflowClient, console: Console) -> l
     def by_command() -> None:
         run(settings, [sys.executable, "-m", "slipway", "rollback", release, "--reason", "drill"])
 
-    from_airflow = _measured("DAG rollback", by_dag, drilled, settings, DAG_SECONDS)
-    _kill_airflow(settings)
-    drilled.set_split(100)
-    without = _measured("command, no Airflow", by_command, drilled, settings, COMMAND_SECONDS)
+    from_airflow = _measured("DAG rollback", by_dag, settings, stable, DAG_SECONDS)
+    Machinery(settings).kill(*AIRFLOW)
+    live.set_split({good.revision: 100})
+    without = _measured("command, no Airflow", by_command, settings, stable, COMMAND_SECONDS)
     return [from_airflow, without]
 
 
 def _measured(
-    way: str, order: Callable[[], None], drilled: Drilled, settings: Settings, bound: float
+    way: str, order: Callable[[], None], settings: Settings, stable: str, bound: float
 ) -> TakenBack:
     began = time.time()
     order()
     # The users write what they saw about once a second.
     time.sleep(2)
     last = record.traffic_steps(settings, story.SERVICE)[-1]
-    back = last.at >= began and last.split == {drilled.stable: 100} == drilled.split()
+    back = last.at >= began and last.split == {stable: 100} == LiveService(settings).split()
     dropped = [failure for failure in record.failures(settings, since=began) if failure.revision is None]
     return TakenBack(way, last.at - began if back else None, bound, len(dropped))
-
-
-def _kill_airflow(settings: Settings) -> None:
-    for known in records.read(settings):
-        if known.name in AIRFLOW and known.process() is not None:
-            os.killpg(known.pid, signal.SIGKILL)

@@ -25,7 +25,7 @@ class Faults:
     :param session_leak_rate: share of requests answered with another user's session.
     :param no_optimization: attempts cut nothing.
     :param crash_on_start: the process exits with 1 at once.
-    :param outage: while this file exists every API request is answered with 500.
+    :param outages: while one of these files exists every API request is answered with 500.
     """
 
     error_rate: float = 0.0
@@ -38,7 +38,7 @@ class Faults:
     session_leak_rate: float = 0.0
     no_optimization: bool = False
     crash_on_start: bool = False
-    outage: Path | None = None
+    outages: tuple[Path, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Faults:
@@ -62,12 +62,12 @@ class Faults:
             session_leak_rate=_number(environment, "FAULT_SESSION_LEAK_RATE", 1),
             no_optimization=_switch(environment, "FAULT_NO_OPTIMIZATION"),
             crash_on_start=_switch(environment, "FAULT_CRASH_ON_START"),
-            outage=_file(environment, "FAULT_OUTAGE_FILE"),
+            outages=_files(environment, "FAULT_OUTAGE_FILE"),
         )
 
     def fails(self) -> bool:
         """Tell whether the present API request is answered with an error."""
-        return strikes(self.error_rate) or (self.outage is not None and self.outage.exists())
+        return strikes(self.error_rate) or any(outage.exists() for outage in self.outages)
 
 
 def strikes(share: float) -> bool:
@@ -97,10 +97,10 @@ def _factor(environment: Mapping[str, str], name: str) -> Decimal:
     return factor
 
 
-def _file(environment: Mapping[str, str], name: str) -> Path | None:
-    """Return a file of the sandbox's home."""
-    value = environment.get(name)
-    return Path(environment.get("SLIPWAY_HOME", ".")) / value if value else None
+def _files(environment: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    """Return files of the sandbox's home, whose names stand one after another."""
+    home = Path(environment.get("SLIPWAY_HOME", "."))
+    return tuple(home / value for value in environment.get(name, "").split())
 
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,8 +50,17 @@ def read(settings: Settings) -> list[Record]:
 
 def append(settings: Settings, record: Record) -> None:
     """Add a record; a reader sees the file before or after, never half of it."""
+    _write(settings, [*read(settings), record])
+
+
+def replace(settings: Settings, record: Record) -> None:
+    """Take the place of the record with the same name: its process has ended, and was started again."""
+    _write(settings, [*(known for known in read(settings) if known.name != record.name), record])
+
+
+def _write(settings: Settings, every: Iterable[Record]) -> None:
     file = path(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps([asdict(known) for known in [*read(settings), record]], indent=1))
+    draft.write_text(json.dumps([asdict(record) for record in every], indent=1))
     draft.replace(file)

@@ -65,7 +65,7 @@ def test_a_share_is_how_often_a_fault_strikes() -> None:
 
 
 def test_an_outage_lasts_while_its_file_exists(tmp_path: Path) -> None:
-    faults = Faults.from_environment({"FAULT_OUTAGE_FILE": "outage", "SLIPWAY_HOME": str(tmp_path)})
+    faults = Faults.from_environment({"FAULT_OUTAGE_FILE": "other outage", "SLIPWAY_HOME": str(tmp_path)})
     assert not faults.fails()
     (tmp_path / "outage").touch()
     assert faults.fails()

@@ -20,6 +20,16 @@ def test_records_keep_their_order(tmp_path: Path) -> None:
     assert records.read(settings) == made
 
 
+def test_a_process_that_was_started_again_takes_the_place_of_the_one_that_ended(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port_base=20000)
+    for name, pid in (("scheduler", 11), ("triggerer", 12)):
+        records.append(settings, Record(name, pid, 1.5, 15))
+    again = Record("scheduler", 13, 2.5, 15)
+    records.replace(settings, again)
+    assert {known.name: known for known in records.read(settings)}["scheduler"] == again
+    assert len(records.read(settings)) == 2
+
+
 def test_process_is_found_by_id_and_birth() -> None:
     own = psutil.Process()
     assert Record("own", own.pid, own.create_time(), 15).process() == own

@@ -99,6 +99,13 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
             assert after < before, f"{'.'.join(path)}: {before} became {after}, which is no shorter"
 
 
+def test_the_drill_changes_no_limit_either() -> None:
+    sandbox = load_policy("sandbox.yaml").model_dump(mode="json")
+    drill = load_policy("drill.yaml").model_dump(mode="json")
+    for path, _before, _after in _differences(sandbox, drill):
+        assert path[-1].endswith("_seconds") or path[0] == "approval" or path[-1] == "traffic_percent", path
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -197,7 +204,7 @@ def test_every_wrong_field_is_told_at_once() -> None:
 
 def test_a_missing_file_and_broken_yaml_are_told(tmp_path: Path) -> None:
     with pytest.raises(
-        PolicyError, match=r"policy relaese.yaml: no such file; have release.yaml, sandbox.yaml"
+        PolicyError, match=r"policy relaese.yaml: no such file; have drill.yaml, release.yaml, sandbox.yaml"
     ):
         load_policy("relaese.yaml")
     with pytest.raises(PolicyError, match="no such file"):
@@ -216,7 +223,7 @@ def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_form_offers_every_policy() -> None:
-    assert policy_names() == ["release.yaml", "sandbox.yaml"]
+    assert policy_names() == ["drill.yaml", "release.yaml", "sandbox.yaml"]
 
 
 def test_another_canary_share_must_still_rise() -> None:
