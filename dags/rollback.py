@@ -13,10 +13,12 @@ Rolls back a release that is running, promoted or lost: its own run goes no furt
 | undo_migrations | tier *database*: asks a person, with the data that is lost; then runs the backward files |
 | restore_whole | tier *full*: returns the services beside the release, then reads every service |
 | restore_backup | tier *restore*: restores the release's backup to a new instance, which nothing uses yet |
+| switch_services | tier *restore*: asks a person, with the data that it lacks; then switches to it |
 
 The tier *traffic* changes traffic and flags; the schema stays as it is. The tier *database* also undoes the
 release's migrations where their contract allows it; otherwise it is refused before anything moves. The tier
-*restore* prepares the database of before the release, for a person to compare and to switch to. The tier
+*restore* prepares the database of before the release, and switches the services to it once a person has
+compared it and confirms. The tier
 *full* is *database*; then every service with its image, configuration and secrets is compared with what
 served when the release began, and services beside the release return to what was promoted last.
 

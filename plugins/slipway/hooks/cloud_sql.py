@@ -18,6 +18,7 @@ READ_RETRIES = 4
 FAILURES = (HttpError, httplib2.HttpLib2Error, GoogleAuthError, OSError)
 RESTORE = "RESTORE_VOLUME"
 NOT_FOUND = 404
+_OWN = ("postgres", "cloudsqladmin")
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,17 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         request = self.get_conn().instances().get(project=project_id, instance=instance)
         found = self._find(request, f"instance {instance} ({project_id}): cannot read it")
         return None if found is None else SqlInstance.of(found)
+
+    def list_databases(self, *, project_id: str, instance: str) -> list[str]:
+        """List the databases of an instance that are not the server's own.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        request = self.get_conn().databases().list(project=project_id, instance=instance)
+        answer = self._read(request, f"instance {instance} ({project_id}): cannot list its databases")
+        return sorted(found["name"] for found in answer.get("items", []) if found["name"] not in _OWN)
 
     def begin_create(self, *, project_id: str, instance: str, like: str) -> str | None:
         """Ask for an empty instance with the version, region and settings of another one.

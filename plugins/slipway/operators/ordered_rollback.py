@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from slipway.exceptions import RequestRefused, SchemaContractBroken
 from slipway.ledger.audit import audit
-from slipway.ledger.entries import BackupRestored, FlagsRolledBack, RollbackOrdered
+from slipway.ledger.entries import DatabaseSwitched, FlagsRolledBack, RollbackOrdered
 from slipway.ledger.entries.values import listed
 from slipway.operators.base import ReleaseOperator
 from slipway.release.rollback.database import steps_of_tier
@@ -25,6 +26,7 @@ from slipway.release.rollback.request import (
     require_not_superseded,
 )
 from slipway.release.rollback.schema_guard import require_readable_targets
+from slipway.release.rollback.switching import planned_switches, serving_instance
 from slipway.release.rollback.traffic import rollback_steps
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from slipway.ledger.entries import RollbackTier
     from slipway.ledger.ledger import Release
     from slipway.release.rollback.database import BackwardStep
+    from slipway.release.rollback.switching import Switch
     from slipway.release.rollback.traffic import RollbackStep
 
 
@@ -57,9 +60,10 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
             steps = rollback_steps(release, self.cloud_run)
             require_not_superseded(release, steps)
             backward = steps_of_tier(tier, release, self.ledger.entries(release.release_id), steps)
+            switches = self._switches(release) if tier == "restore" else ()
         except RequestRefused as refused:
             raise AirflowFailException(f"Rollback refused, nothing was changed: {refused}") from None
-        self._plan(release, steps, backward)
+        self._plan(release, steps, backward, switches)
         if params["plan_only"]:
             return self._end(context, release, "Plan only: nothing was changed")
         left = backward or self._is_left(release, tier)
@@ -70,7 +74,11 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
         return self.do_branch(context, sorted(self.downstream_task_ids))
 
     def _plan(
-        self, release: Release, steps: Mapping[str, RollbackStep], backward: Sequence[BackwardStep]
+        self,
+        release: Release,
+        steps: Mapping[str, RollbackStep],
+        backward: Sequence[BackwardStep],
+        switches: Sequence[Switch],
     ) -> None:
         planned = {name: step.planned for name, step in steps.items()}
         lines = [f"{name}: {change.described(name)}" for name, change in planned.items()]
@@ -84,12 +92,26 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
             f"{step.name} is undone, once a person confirms it; drops {listed([*map(str, step.drops)])}"
             for step in backward
         ]
+        lines += [f"{one.described}, once a person confirms it" for one in switches]
         lines += ["by hand:", *rollback_commands(release.policy, release.stable)]
         self.log.info("Rollback of release %s:\n%s", release.release_id, "\n".join(lines))
 
+    def _switches(self, release: Release) -> Sequence[Switch]:
+        """Return the services that the tier restore switches; refused where the policy cannot say how."""
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+        from slipway.hooks.secret_manager import SecretVersionHook
+
+        if self.ledger.get(release.release_id, DatabaseSwitched) is not None:
+            return ()
+        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
+            source = serving_instance(release, cloud_sql)
+        return planned_switches(
+            release, source, self.cloud_run, SecretVersionHook(gcp_conn_id=self.gcp_conn_id)
+        )
+
     def _is_left(self, release: Release, tier: RollbackTier) -> bool:
         if tier == "restore":
-            return self.ledger.get(release.release_id, BackupRestored) is None
+            return self.ledger.get(release.release_id, DatabaseSwitched) is None
         # What serves is read anew with each order: somebody may have changed it.
         return tier == "full"
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import DatabaseNotReady, RequestRefused, SchemaContractBroken
-from slipway.ledger.entries import BackupRestored, DatabaseRollbackConfirmed, DatabaseRolledBack, DataKept
+from slipway.ledger.entries import (
+    BackupRestored,
+    DatabaseRollbackConfirmed,
+    DatabaseRolledBack,
+    DatabaseSwitched,
+    DataKept,
+)
 from slipway.ledger.links import question_link
 from slipway.operators.backup import CloudSqlOperator
 from slipway.operators.base import ReleaseOperator
@@ -51,8 +57,8 @@ class KeepDataOperator(CloudSqlOperator):
         if context["params"]["tier"] == "traffic":
             raise AirflowSkipException("tier traffic: the schema stays")
         if context["params"]["tier"] == "restore":
-            if self.ledger.get(release.release_id, BackupRestored) is not None:
-                raise AirflowSkipException("the release's backup is restored already")
+            if self.ledger.get(release.release_id, DatabaseSwitched) is not None:
+                raise AirflowSkipException("the services use the restored instance already")
         elif not remaining_steps(self, release) and not _is_interrupted(self, release):
             raise AirflowSkipException("no migration of the release is left to undo")
         until = datetime.now(UTC) + timedelta(seconds=release.policy.backup_timeout_seconds)

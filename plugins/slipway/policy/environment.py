@@ -22,11 +22,37 @@ def _is_region(name: str) -> str:
 Region = Annotated[str, AfterValidator(_is_region)]
 
 
+class DatabaseReference(Section):
+    """How the revisions of a service find the database: at least one of these.
+
+    :param secret_variable: variable that mounts a secret with the database's URL, which names the instance by
+        its address or by its connection name.
+    :param instance_variable: variable whose value is the instance's connection name.
+    :param cloud_sql_volume: whether Cloud Run itself connects to the instance (the annotation
+        ``run.googleapis.com/cloudsql-instances``, a volume in version 2 of the API).
+    """
+
+    secret_variable: str | None = None
+    instance_variable: str | None = None
+    cloud_sql_volume: bool = False
+
+    @model_validator(mode="after")
+    def _names_one(self) -> DatabaseReference:
+        if not (self.secret_variable or self.instance_variable or self.cloud_sql_volume):
+            raise ValueError("must name secret_variable, instance_variable or cloud_sql_volume")
+        return self
+
+
 class Database(Section):
-    """A Cloud SQL instance and the Airflow connection to its database."""
+    """A Cloud SQL instance and the Airflow connection to its database.
+
+    :param found_by: by key of each service that uses the database, how it finds it: the tier restore switches
+        these services to the restored instance. Left out, that tier is refused.
+    """
 
     instance: str
     connection: str
+    found_by: Mapping[str, DatabaseReference] = {}
 
 
 class Environment(Section):

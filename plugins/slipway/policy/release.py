@@ -245,6 +245,15 @@ class Policy(Section):
         return self
 
     @model_validator(mode="after")
+    def _knows_who_finds_the_database(self) -> Policy:
+        for name, place in self.environments.items():
+            for key in place.database.found_by.keys() - self.services.keys():
+                raise ValueError(
+                    f"environments.{name}.database.found_by: {key} is not one of {', '.join(self.services)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _whole(self) -> Policy:
         for name, present, required in (
             ("environments", self.environments, ("staging", "production")),

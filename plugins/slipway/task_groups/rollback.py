@@ -16,6 +16,7 @@ from slipway.operators.rollback_database import (
     RollBackDatabaseOperator,
 )
 from slipway.operators.rollback_full import RestoreWholeOperator
+from slipway.operators.switch_database import SwitchDatabaseOperator
 
 
 def rollback(*, group_id: str = "rollback") -> TaskGroup:
@@ -69,7 +70,7 @@ def whole(*, task_id: str = "restore_whole") -> RestoreWholeOperator:
 
 
 def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
-    """Undo the release's migrations, or restore its backup beside what serves; skipped for the tier traffic.
+    """Undo the release's migrations, or restore its backup and switch to it; skipped for the tier traffic.
 
     :param group_id: name of the group in the graph.
     """
@@ -81,5 +82,7 @@ def rollback_of_database(*, group_id: str = "database") -> TaskGroup:
         }
         keep = KeepDataOperator(task_id="keep_data", environment="production", **bounds)
         undo = RollBackDatabaseOperator(task_id="undo_migrations", **bounds)
-        keep >> [undo, RestoreBackupOperator(task_id="restore_backup", environment="production", **bounds)]
+        restore = RestoreBackupOperator(task_id="restore_backup", environment="production", **bounds)
+        keep >> [undo, restore]
+        restore >> SwitchDatabaseOperator(task_id="switch_services", **bounds)
     return group

@@ -70,6 +70,7 @@ class CloudSql:
             ("GET", "/instances", self._list_instances),
             ("POST", "/instances", self._insert_instance),
             ("GET", "/instances/{instance}", self._get_instance),
+            ("GET", "/instances/{instance}/databases", self._list_databases),
             ("POST", "/instances/{instance}/restoreBackup", self._restore_backup),
             ("POST", "/instances/{instance}/backupRuns", self._insert_backup),
             ("GET", "/instances/{instance}/backupRuns", self._list_backups),
@@ -94,6 +95,12 @@ class CloudSql:
 
     async def _get_instance(self, request: Request) -> Resource:
         return self._resource(self._instance(request))
+
+    async def _list_databases(self, request: Request) -> Resource:
+        name = self._instance(request)
+        own = {"kind": "sql#database", "instance": name, "project": self._instances[name].project}
+        names = ("postgres", self._instances[name].database)
+        return {"kind": "sql#databasesList", "items": [{**own, "name": one} for one in names]}
 
     def _resource(self, name: str) -> Resource:
         state = "PENDING_CREATE" if name in self._creating else "RUNNABLE"

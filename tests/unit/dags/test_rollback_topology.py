@@ -36,7 +36,9 @@ def test_the_schema_is_looked_at_once_the_traffic_is_back_and_the_release_is_clo
     last = {"database.undo_migrations", "database.restore_backup"}
     assert rollback.get_task("database.keep_data").downstream_task_ids == last
     whole = rollback.get_task("restore_whole")
-    assert whole.upstream_task_ids == {*last, "rollback.close_release"}
+    assert rollback.get_task("database.restore_backup").downstream_task_ids == {"database.switch_services"}
+    ends = {"database.undo_migrations", "database.switch_services"}
+    assert whole.upstream_task_ids == {*ends, "rollback.close_release"}
     assert whole.trigger_rule == TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, "skipped when the order is"
     assert rollback.leaves == [whole]
 

@@ -233,6 +233,7 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         max_instances: int,
         labels: Mapping[str, str],
         managed: Collection[str] = (),
+        sql_instances: Mapping[str, str] | None = None,
         tag: str | None,
         expected_etag: str | None = None,
         lease: Lease | None = None,
@@ -256,6 +257,7 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         :param max_instances: bound of its instances.
         :param labels: labels of the revision, e.g. the release.
         :param managed: variables that are not taken over from ``base``.
+        :param sql_instances: Cloud SQL connection names to replace in its volumes, the new one by the old.
         :param tag: tag with a URL of its own, or None.
         :param expected_etag: make the revision only if the service still has this etag.
         :param lease: lease to take or renew in the same write.
@@ -274,7 +276,15 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
         if not revision.startswith(f"{address.service}-"):
             raise ValueError(f"revision={revision!r}: must begin with {address.service}-")
         spec = RevisionSpec(
-            revision, image, env, secrets, min_instances, max_instances, labels, frozenset(managed)
+            revision,
+            image,
+            env,
+            secrets,
+            min_instances,
+            max_instances,
+            labels,
+            frozenset(managed),
+            sql_instances or {},
         )
         deadline = Deadline(timeout)
         current = self._client.find(address, deadline)

@@ -4,7 +4,7 @@ exists. Pure functions of messages."""
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from google.cloud import run_v2
@@ -26,6 +26,7 @@ class RevisionSpec:
     :param labels: labels of the revision, laid over likewise.
     :param managed: variables that are not taken over from the revision it is built on; those in ``env`` and
         ``secrets`` never are.
+    :param sql_instances: Cloud SQL connection names to replace in its volumes, the new one by the old one.
     :raises ValueError: when a variable is in both ``env`` and ``secrets``, or the bounds cross.
     """
 
@@ -37,6 +38,7 @@ class RevisionSpec:
     max_instances: int
     labels: Mapping[str, str]
     managed: frozenset[str] = frozenset()
+    sql_instances: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         twice = sorted(self.env.keys() & self.secrets.keys())
@@ -81,6 +83,11 @@ def next_template(current: run_v2.RevisionTemplate, spec: RevisionSpec) -> run_v
     template = run_v2.RevisionTemplate(current)
     template.revision = spec.revision
     template.labels.update(spec.labels)
+    for volume in template.volumes:
+        # Touched, it would take the place of another kind of volume.
+        if "cloud_sql_instance" in volume:
+            names = list(volume.cloud_sql_instance.instances)
+            volume.cloud_sql_instance.instances = [spec.sql_instances.get(name, name) for name in names]
     template.scaling.min_instance_count = spec.min_instances
     template.scaling.max_instance_count = spec.max_instances
     if not template.containers:
@@ -115,6 +122,8 @@ def differences(revision: run_v2.Revision, spec: RevisionSpec) -> list[str]:
     ]
     gone = spec.managed - spec.env.keys() - spec.secrets.keys()
     found += [f"env {name}, not absent" for name in sorted(gone & (values.keys() | secrets.keys()))]
+    used = sql_instances_of(revision) & spec.sql_instances.keys()
+    found += [f"Cloud SQL instance {name}, not absent" for name in sorted(used)]
     return found
 
 
@@ -128,6 +137,25 @@ def secrets_of(revision: run_v2.Revision) -> dict[str, str]:
         f"{variable.value_source.secret_key_ref.version or 'latest'}"
         for variable in serving_container(revision.containers).env
         if variable.value_source.secret_key_ref.secret
+    }
+
+
+def sql_instances_of(revision: run_v2.Revision) -> set[str]:
+    """Return the connection names of the Cloud SQL instances that Cloud Run connects a revision to."""
+    return {
+        name
+        for volume in revision.volumes
+        if "cloud_sql_instance" in volume
+        for name in volume.cloud_sql_instance.instances
+    }
+
+
+def values_of(revision: run_v2.Revision) -> dict[str, str]:
+    """Return a revision's plain environment variables with their values, which may be secret."""
+    return {
+        variable.name: variable.value
+        for variable in serving_container(revision.containers).env
+        if not variable.value_source.secret_key_ref.secret
     }
 
 

@@ -275,8 +275,64 @@ class BackupRestored(LedgerEntry):
         new, lacking = f"{self.instance} at {listed(self.addresses)}", lost_words(self.written_since)
         return (
             f"Backup {self.backup} of {self.source} is restored to {new}; nothing uses it yet. It lacks what"
-            f" was written since, which backup {self.kept_in} holds: {lacking}. Compare it, then point the"
-            " services' database secret and the Airflow connection at it"
+            f" was written since, which backup {self.kept_in} holds: {lacking}. Compare it, then answer under"
+            " Required Actions whether the services are switched to it"
+        )
+
+
+class DatabaseSwitchConfirmed(LedgerEntry):
+    """A person confirmed that the services are switched to the restored instance, and what they lose by it.
+
+    :param instance: the restored Cloud SQL instance.
+    :param lost: rows that it lacks, by table or part of a table.
+    :param backup: id of the backup that holds them.
+    :param user: who confirmed it.
+    :param reason: why, in that person's words; empty when there are none.
+    :param round: number of the confirmation; each holds for one order, with its backup.
+    """
+
+    KEY: ClassVar[str] = "rollback_confirmed/switch[/{round}]"
+    WRITER: ClassVar[str] = "SwitchDatabaseOperator"
+
+    instance: str
+    lost: Mapping[str, int] = {}
+    backup: str
+    user: Person
+    reason: str = ""
+    round: int = 1
+
+    @property
+    def sentence(self) -> str:
+        """Who, to where, and what is lost."""
+        return (
+            f"{self.user.name} confirmed to switch the services to {self.instance}; it lacks:"
+            f" {lost_words(self.lost)}; kept in backup {self.backup}"
+        )
+
+
+class DatabaseSwitched(TrafficRestoration):
+    """The services use the restored instance: all traffic is on revisions that find it.
+
+    :param source: Cloud SQL instance that nothing of the services uses any more.
+    :param instance: the restored one.
+    :param connection: the Airflow connection that a person has to point to it.
+    """
+
+    KEY: ClassVar[str] = "rolled_back/switched"
+    WRITER: ClassVar[str] = "SwitchDatabaseOperator"
+
+    source: str
+    instance: str
+    connection: str
+
+    @property
+    def sentence(self) -> str:
+        """Who serves, and what is left to do by hand."""
+        moved = "; ".join(f"{name}: {change.shown(name)}" for name, change in self.changes.items())
+        return (
+            f"The services use {self.instance}, no longer {self.source}: {moved}. Left to do by hand: point"
+            f" the Airflow connection {self.connection} and the policy's instance to it; then delete the old"
+            " one"
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
+from slipway.hooks.cloud_run.hook import SecretVersion, secrets_of
 from slipway.hooks.cloud_sql import CloudSqlBackupHook
 from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.ledger.entries import (
@@ -18,6 +19,8 @@ from slipway.ledger.entries import (
     DatabaseChecked,
     DatabaseRollbackConfirmed,
     DatabaseRolledBack,
+    DatabaseSwitchConfirmed,
+    DatabaseSwitched,
     DataKept,
     ReleaseOpened,
     SchemaMigrated,
@@ -29,11 +32,13 @@ from slipway.operators.rollback_database import (
     RestoreBackupOperator,
     RollBackDatabaseOperator,
 )
+from slipway.operators.switch_database import SwitchDatabaseOperator
 from slipway.policy.release import load_policy
 from slipway.release.rollback import database
-from slipway.release.rollback.confirming import LEAVE_SCHEMA, UNDO
+from slipway.release.rollback.confirming import LEAVE_SCHEMA, LEAVE_SERVICES, SWITCH, UNDO
 from slipway.release.rollback.database import BackwardStep
 from slipway.release.schema import identity_of, migrations_directory
+from slipway.release.watchdog import final_split
 from slipway.schema.contract import read_migrations
 from slipway.sql import statement
 
@@ -69,7 +74,11 @@ def release(product: Product, uri: str, asked: list[dict[str, Any]]) -> Release:
     environments = policy["environments"]
     for environment in environments.values():
         environment |= {"project_id": product.web.address.project_id, "secret_prefix": product.prefix}
-    environments["production"]["database"] = {"instance": INSTANCE, "connection": "netra_production_db"}
+    environments["production"]["database"] = {
+        "instance": INSTANCE,
+        "connection": "netra_production_db",
+        "found_by": {"backend": {"secret_variable": "DATABASE_URL"}},
+    }
     plan, parsed = product.plan(environments=environments, name="rollback-database-test")
     service = product.web.address.service
     stable = {service: {product.stable: 100}}
@@ -254,11 +263,88 @@ def test_the_backup_is_restored_beside_what_serves_and_what_it_lacks_is_named(
         )
         assert sorted(operation.kind for operation in operations) == ["CREATE", "RESTORE_VOLUME"]
     assert restore(product) == new, "done again it changes nothing"
-    with pytest.raises(AirflowSkipException, match="is restored already"):
-        keep(product)
     with pytest.raises(AirflowSkipException, match="the schema that serves stays"):
         undo(product)
     assert present() == ALL
+
+
+@pytest.fixture
+def finds_database(product: Product, uri: str) -> SecretVersion:
+    """What serves mounts the URL of the database as a secret."""
+    secret = f"{product.prefix}-database-url"
+    version = product.secrets.add_version(
+        project_id=product.web.address.project_id, secret=secret, data=uri.encode()
+    )
+    mounted = SecretVersion(secret, str(version))
+    product.web.deploy("db", secrets={"DATABASE_URL": mounted})
+    product.web.shift({"db": 100})
+    product.stable = product.web.name("db")
+    return mounted
+
+
+def switch(product: Product, event: dict[str, Any] | None = None) -> Any:
+    task = SwitchDatabaseOperator(task_id="switch_services")
+    with closing(task.cloud_run), closing(task.secrets):
+        return task.on_answer(product.context, event) if event else task.execute(product.context)
+
+
+def test_the_services_are_switched_once_a_person_confirms_what_is_lost(
+    product: Product,
+    finds_database: SecretVersion,
+    release: Release,
+    uri: str,
+    backed_up: str,
+    asked: list[dict[str, Any]],
+) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("INSERT INTO users SELECT generate_series(1, 2)")
+    kept = keep(product)
+    new = restore(product)
+    with pytest.raises(TaskAwaitingInput):
+        switch(product)
+    for words in (
+        "users: 2 rows",
+        f"Backup {kept} of",
+        new,
+        f"new version of the secret {finds_database.secret}",
+    ):
+        assert words in asked[-1]["body"]
+    with pytest.raises(AirflowFailException, match="the services stay as they are; the traffic is back"):
+        switch(product, answer(LEAVE_SERVICES))
+    assert product.web.split() == {"db": 100}
+    with pytest.raises(TaskAwaitingInput):
+        switch(product)
+    assert switch(product, answer(SWITCH)) == [product.web.address.service]
+    (restored,) = product.web.split()
+    mounted = secrets_of(product.web.revision(restored))["DATABASE_URL"]
+    assert mounted.rpartition(":")[0] == finds_database.secret
+    url = product.secrets.access(
+        project_id=product.web.address.project_id,
+        secret=finds_database.secret,
+        version=mounted.rpartition(":")[2],
+    )
+    assert url.decode() == uri.replace(DATABASE, backed_up)
+    found = entry(product, release, DatabaseSwitched)
+    assert (found.source, found.instance) == (INSTANCE, new)
+    confirmed = entry(product, release, DatabaseSwitchConfirmed)
+    assert (confirmed.user.name, confirmed.lost, confirmed.backup) == ("jo", {"users": 2}, kept)
+    with pytest.raises(AirflowSkipException, match="use the restored instance already"):
+        switch(product)
+    record = product.ledger.entries(release.release_id)
+    assert final_split(record, product.web.address.service) == {product.web.name(restored): 100}
+
+
+def test_what_somebody_changed_in_between_is_not_switched(
+    product: Product, finds_database: SecretVersion, release: Release, uri: str, backed_up: str
+) -> None:
+    keep(product)
+    restore(product)
+    with pytest.raises(TaskAwaitingInput):
+        switch(product)
+    product.web.shift({"db": 50, "stable": 50})
+    with pytest.raises(AirflowFailException, match=r"not .*-db alone; return the traffic first"):
+        switch(product, answer(SWITCH))
+    assert product.web.split() == {"db": 50, "stable": 50}
 
 
 def test_a_restore_that_was_killed_goes_on_where_it_was(

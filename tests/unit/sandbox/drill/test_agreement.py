@@ -50,7 +50,7 @@ def test_all_agree(found: Found) -> None:
         (replace(ROLLED_BACK, page="under way"), "rolled back, and the page says 'under way'"),
         (replace(PROMOTED, unbroken=False), "the chain of the page's data is broken"),
         (replace(PROMOTED, messages=()), "0 messages of its outcome"),
-        (replace(PROMOTED, messages=PROMOTED.messages * 2), "2 messages of its outcome"),
+        (replace(PROMOTED, messages=(*PROMOTED.messages, *PROMOTED.messages)), "2 messages of its outcome"),
         (replace(PROMOTED, entries=dict.fromkeys(EVIDENCE[1:])), f"promoted without {EVIDENCE[0]}"),
         (replace(ROLLED_BACK, split={OWN: 10, STABLE: 90}), "which nothing on record says"),
         (replace(PROMOTED, split={STABLE: 100}), "which nothing on record says"),

@@ -103,7 +103,11 @@ def test_the_drill_changes_no_limit_either() -> None:
     sandbox = load_policy("sandbox.yaml").model_dump(mode="json")
     drill = load_policy("drill.yaml").model_dump(mode="json")
     for path, _before, _after in _differences(sandbox, drill):
-        assert path[-1].endswith("_seconds") or path[0] == "approval" or path[-1] == "traffic_percent", path
+        assert (
+            path[-1].endswith("_seconds")
+            or path[-1] in ("traffic_percent", "users")
+            or (path[0] == "approval")
+        ), path
 
 
 @pytest.mark.parametrize(

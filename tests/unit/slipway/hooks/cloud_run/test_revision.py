@@ -45,6 +45,18 @@ def revision(*env: run_v2.EnvVar, image: str = IMAGE, **fields: Any) -> run_v2.R
     return run_v2.Revision(containers=[run_v2.Container(image=image, env=env)], **fields)
 
 
+def test_a_cloud_sql_connection_is_replaced_and_other_volumes_stay() -> None:
+    secret_volume = run_v2.Volume(name="s", secret=run_v2.SecretVolumeSource(secret="config"))
+    connected = run_v2.CloudSqlInstance(instances=["p:r:old", "p:r:other"])
+    sql = run_v2.Volume(name="cloudsql", cloud_sql_instance=connected)
+    made = spec(sql_instances={"p:r:old": "p:r:new"})
+    template = next_template(run_v2.RevisionTemplate(volumes=[secret_volume, sql]), made)
+    assert template.volumes[0] == secret_volume
+    assert list(template.volumes[1].cloud_sql_instance.instances) == ["p:r:new", "p:r:other"]
+    was = revision(volumes=[secret_volume, sql])
+    assert "Cloud SQL instance p:r:old, not absent" in differences(was, made)
+
+
 def test_the_next_template_lays_the_release_over_what_is_there() -> None:
     sidecar = run_v2.Container(name="proxy", image="proxy:1")
     ingress = run_v2.Container(
