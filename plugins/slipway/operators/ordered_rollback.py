@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
@@ -26,7 +25,7 @@ from slipway.release.rollback.request import (
     require_not_superseded,
 )
 from slipway.release.rollback.schema_guard import require_readable_targets
-from slipway.release.rollback.switching import planned_switches, serving_instance
+from slipway.release.rollback.switching import switches_of_tier
 from slipway.release.rollback.traffic import rollback_steps
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
             steps = rollback_steps(release, self.cloud_run)
             require_not_superseded(release, steps)
             backward = steps_of_tier(tier, release, self.ledger.entries(release.release_id), steps)
-            switches = self._switches(release) if tier == "restore" else ()
+            switches = switches_of_tier(tier, release, self.ledger, self.cloud_run)
         except RequestRefused as refused:
             raise AirflowFailException(f"Rollback refused, nothing was changed: {refused}") from None
         self._plan(release, steps, backward, switches)
@@ -95,19 +94,6 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
         lines += [f"{one.described}, once a person confirms it" for one in switches]
         lines += ["by hand:", *rollback_commands(release.policy, release.stable)]
         self.log.info("Rollback of release %s:\n%s", release.release_id, "\n".join(lines))
-
-    def _switches(self, release: Release) -> Sequence[Switch]:
-        """Return the services that the tier restore switches; refused where the policy cannot say how."""
-        from slipway.hooks.cloud_sql import CloudSqlBackupHook
-        from slipway.hooks.secret_manager import SecretVersionHook
-
-        if self.ledger.get(release.release_id, DatabaseSwitched) is not None:
-            return ()
-        with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
-            source = serving_instance(release, cloud_sql)
-        return planned_switches(
-            release, source, self.cloud_run, SecretVersionHook(gcp_conn_id=self.gcp_conn_id)
-        )
 
     def _is_left(self, release: Release, tier: RollbackTier) -> bool:
         if tier == "restore":

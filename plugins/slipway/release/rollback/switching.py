@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
     from slipway.hooks.cloud_sql import CloudSqlBackupHook, SqlInstance
     from slipway.hooks.secret_manager import SecretVersionHook
-    from slipway.ledger.entries import BackupRestored
-    from slipway.ledger.ledger import Release
+    from slipway.ledger.entries import BackupRestored, RollbackTier
+    from slipway.ledger.ledger import Ledger, Release
     from slipway.policy.environment import DatabaseReference
 
 _FIELD = "tier='restore'"
@@ -81,6 +82,28 @@ class CheckedSwitch:
     source: SqlInstance
     target: Target
     switches: tuple[Switch, ...]
+
+
+def switches_of_tier(
+    tier: RollbackTier, release: Release, ledger: Ledger, cloud_run: CloudRunTrafficHook
+) -> tuple[Switch, ...]:
+    """Return the services that a tier has to switch; changes nothing.
+
+    :param tier: how far the rollback goes.
+    :param release: the release to roll back.
+    :param ledger: the record of the releases.
+    :param cloud_run: the door to Cloud Run.
+    :raises RequestRefused: when a service cannot be switched, with the way out.
+    """
+    if tier != "restore" or ledger.get(release.release_id, DatabaseSwitched) is not None:
+        return ()
+    from slipway.hooks.cloud_sql import CloudSqlBackupHook
+    from slipway.hooks.secret_manager import SecretVersionHook
+
+    with closing(CloudSqlBackupHook(gcp_conn_id=cloud_run.gcp_conn_id)) as cloud_sql:
+        source = serving_instance(release, cloud_sql)
+    secrets = SecretVersionHook(gcp_conn_id=cloud_run.gcp_conn_id)
+    return planned_switches(release, source, cloud_run, secrets)
 
 
 def planned_switches(

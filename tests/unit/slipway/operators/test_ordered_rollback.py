@@ -15,6 +15,7 @@ from slipway.ledger.entries import (
     BackupRestored,
     ConfigurationWritten,
     DatabaseBackedUp,
+    DatabaseSwitched,
     FlagsRolledBack,
     RollbackOrdered,
     SplitChange,
@@ -55,6 +56,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
 
     monkeypatch.setattr(ordered_rollback, "rollback_steps", steps)
     monkeypatch.setattr(ordered_rollback, "require_readable_targets", lambda *_: {})
+    monkeypatch.setattr(ordered_rollback, "switches_of_tier", lambda *_: ())
     monkeypatch.setattr(database, "require_earlier_version", lambda *_: None)
     monkeypatch.setattr(database, "backward_steps", lambda *_: state.backward)
     monkeypatch.setattr(
@@ -262,4 +264,24 @@ def test_a_backup_is_restored_after_an_earlier_rollback_of_the_traffic_and_only_
         ),
     )
     order(ledger, tier="restore")
-    assert services.branches == [[], None]
+    assert services.branches == [[], []], "restored, and the services are not switched to it yet"
+    switched = {"source": "main", "instance": "new", "connection": "netra_production_db", "changes": {}}
+    ledger.append(release, DatabaseSwitched.model_validate({**switched, "reason": "switched to new"}))
+    order(ledger, tier="restore")
+    assert services.branches == [[], [], None]
+
+
+def test_what_cannot_be_switched_is_refused_before_anything_moves(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise RequestRefused("tier='restore': the policy does not say how services find the database")
+
+    monkeypatch.setattr(ordered_rollback, "switches_of_tier", refuse)
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    made = {"environment": "production", "instance": "main", "backup": "17"}
+    ledger.append(release, DatabaseBackedUp.model_validate({**made, "rows_before": {}, "rows_after": {}}))
+    with pytest.raises(AirflowFailException, match="nothing was changed: tier='restore': the policy does"):
+        order(ledger, tier="restore")
+    assert "rollback_ordered/restore" not in on_record(ledger)
