@@ -33,12 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cells", type=int, default=CELLS, help=f"how many cells (default: {CELLS})")
     parser.add_argument("--all", action="store_true", help="every cell that makes sense")
     parser.add_argument("--seed", type=int, default=1, help="the same one draws the same cells (default: 1)")
-    parser.add_argument("--only", default="", help="only cells with this in their name, as 'canary bake'")
+    parser.add_argument(
+        "--only", action="append", help="only cells with this in their name, as 'canary bake'; more than once"
+    )
     parser.add_argument("--cells-only", action="store_true", help="take no promoted release back afterwards")
     parser.add_argument("--list", action="store_true", help="print the whole matrix, and do nothing")
     parsed = parser.parse_args(arguments)
     console, settings = Console(width=170), Settings.from_environment()
-    drawn = sample(None if parsed.all else parsed.cells, parsed.seed, only=parsed.only)
+    drawn = sample(None if parsed.all else parsed.cells, parsed.seed, only=parsed.only or ("",))
     if parsed.list:
         console.print(_matrix())
         return 0

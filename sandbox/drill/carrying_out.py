@@ -29,6 +29,8 @@ AGREE_SECONDS = 60.0
 WATCHDOG_SECONDS = 60.0
 #: Until a release stands at its place, or has ended after an act that it survives.
 RELEASE_SECONDS = 900.0
+#: What a person needs at least to answer a question.
+THINKING_SECONDS = 3.0
 _ENDED = ("success", "failed")
 _BADGE = re.compile(r'<span class="badge [^"]*">([^<]*)</span>')
 
@@ -64,6 +66,7 @@ class Drill:
         (self._stable,) = self._live.split()
         self._spare = self._live.deploy("the drill's")
         self._promoted: Drilled | None = None
+        self._asked = dict[str, float]()
 
     def carry_out(self, cell: Cell) -> Carried:
         """Bring a release to its place, act on it, follow it to its end, and read what every place says.
@@ -156,6 +159,8 @@ class Drill:
                 self._answer(release, APPROVE, "Approve")
             time.sleep(0.1)
         doors.outage(self._settings).unlink(missing_ok=True)
+        if place.step == "question":
+            time.sleep(THINKING_SECONDS)
 
     def _follow(self, release: Drilled, *, answer: str = "Bake on", bound: float | None = None) -> None:
         """Answer what is asked until the run has ended, and the release too."""
@@ -169,7 +174,10 @@ class Drill:
             time.sleep(0.5)
 
     def _answer(self, release: Drilled, task: str, option: str) -> None:
-        if self._state(release, task) == "awaiting_input":
+        if self._state(release, task) != "awaiting_input":
+            self._asked.pop(task, None)
+        # Airflow fails a task that is answered before its scheduler has seen it pause; no person is so quick.
+        elif time.monotonic() > self._asked.setdefault(task, time.monotonic()) + THINKING_SECONDS:
             try:
                 self._airflow.answer("release", release.run_id, task, option)
             except httpx.HTTPStatusError as error:

@@ -40,4 +40,4 @@ def test_a_sample_is_drawn_again_by_its_seed_and_ends_with_what_has_ended() -> N
     ended = [cell.place.has_ended for cell in drawn]
     assert ended == sorted(ended)
     assert all(cell.senseless is None for cell in drawn)
-    assert {str(cell.place) for cell in sample(None, 1, only="half gate")} == {"half gate"}
+    assert {str(cell.place) for cell in sample(None, 1, only=["half gate"])} == {"half gate"}
