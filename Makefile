@@ -1,7 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
 # compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
-.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-kpi bench-api
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -45,8 +45,8 @@ test: setup ## Check style and types, run every test; of complete matrices a sam
 test-exhaustive: setup ## The same with every case of the complete matrices
 	@bin/test -m ""
 
-drill: setup ## Act on releases as people and bad luck do, take them back, print how each ended
-	@$(PY) -m sandbox.drill
+drill: setup ## Act on releases as people and bad luck do, take them back, print how each ended (CELLS=, SEED=)
+	@$(PY) -m sandbox.drill $(if $(CELLS),--cells $(CELLS)) $(if $(SEED),--seed $(SEED))
 
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
 	@$(PY) -m pytest tests/chaos --quiet -m ""
@@ -68,6 +68,9 @@ bench-schema: setup ## Migrate a table of ten million rows under load, beside th
 
 bench-api: setup ## Ask the Release page's API with 1,000 releases on record: how long, and what a viewer costs
 	@$(PY) -m pytest -q tests/integration/slipway/ui/test_api_figures.py
+
+bench-database-tier: setup ## Time the database's part of a rollback with 1 GiB, and project it for 100 GiB
+	@$(PY) -m bench.database_tier
 
 bench-kpi: setup ## Measure the KPI rollup against the bare engine (ROWS="1000000 10000000", FACTS=, DAYS=)
 	@$(PY) -m bench.kpi $(if $(ROWS),--rows $(ROWS)) $(if $(FACTS),--facts $(FACTS)) $(if $(DAYS),--days $(DAYS))

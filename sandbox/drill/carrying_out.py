@@ -17,7 +17,7 @@ from sandbox.drill import drilled as doors
 from sandbox.drill.agreement import GONE, Found, disagreements
 from sandbox.drill.drilled import Drilled, LiveService
 from sandbox.drill.machinery import Machinery
-from sandbox.drill.matrix import GROUPS, PROGRESSIVE, WEEK, Cell, Place
+from sandbox.drill.matrix import GROUPS, PROGRESSIVE, WEEK, Cell, Place, places
 from sandbox.supervisor.settings import Settings
 
 POLICY, VERSION = "drill.yaml", "1.1.2"
@@ -31,6 +31,8 @@ WATCHDOG_SECONDS = 60.0
 RELEASE_SECONDS = 900.0
 #: What a person needs at least to answer a question.
 THINKING_SECONDS = 3.0
+#: From here on no measurement of a busy machine keeps a good release from its promotion.
+PROMOTABLE = next(place for place in places() if str(place) == "full gate")
 _ENDED = ("success", "failed")
 _BADGE = re.compile(r'<span class="badge [^"]*">([^<]*)</span>')
 
@@ -110,8 +112,7 @@ class Drill:
     def _after_the_end(self, cell: Cell, carried: Carried) -> None:
         release = self._promoted
         if release is None:
-            self.clean()
-            release = self._release()
+            release = self._at(PROMOTABLE)
             self._follow(release)
             self._agree(release, carried, since=time.monotonic())
             if carried.faults:

@@ -1,0 +1,1 @@
+ALTER TABLE token_usage_tracking DROP COLUMN tokens_saved;
