@@ -96,6 +96,7 @@ class FlagsRolledBack(LedgerEntry):
     :param switched_off: the settings that this release brought, which the policy sets on a rollback, as
         ``<document> <setting>``.
     :param serving_follows: by document, whether the serving revision follows it without a deployment.
+    :param kept_for: by document that stays as it is, the other regions in which a setting would change.
     """
 
     KEY: ClassVar[str] = "rolled_back/flags/{environment}"
@@ -107,6 +108,7 @@ class FlagsRolledBack(LedgerEntry):
     changes: tuple[ConfigurationChange, ...] = ()
     switched_off: tuple[str, ...] = ()
     serving_follows: Mapping[str, bool] = {}
+    kept_for: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def sentence(self) -> str:
@@ -117,9 +119,11 @@ class FlagsRolledBack(LedgerEntry):
             if not follows and any(change.document == name for change in self.changes)
         ]
         words = self.switched_off_words or "as they were when the release began"
-        return f"Flags of {self.environment} {words}; {changed(self.changes)}" + (
-            f"; the serving revision reads {', '.join(later)} only once it is deployed again" if later else ""
+        kept = [f"{name} stays for what serves in {listed(found)}" for name, found in self.kept_for.items()]
+        follows = (
+            [f"the serving revision reads {', '.join(later)} only once it is deployed again"] if later else []
         )
+        return "; ".join([f"Flags of {self.environment} {words}", changed(self.changes), *kept, *follows])
 
     @property
     def switched_off_words(self) -> str:

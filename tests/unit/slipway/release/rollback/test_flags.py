@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from slipway.release.rollback import flags
 from slipway.release.rollback.flags import content_after, roll_back_flags
 
 from tests.fake_ledger import FakeLedger
-from tests.unit.slipway.on_record import opened, requested
+from tests.unit.slipway.on_record import FIRST, LATER, opened, requested, two_regions
 
 DOCUMENT = "feature-flags"
 ON, OFF = {"token_optimization": True}, {"token_optimization": False}
@@ -110,3 +111,36 @@ def test_other_settings_stay_as_they_were() -> None:
     assert content_after(document, {"other": 1}) == ({"other": 1, **OFF}, ["token_optimization"])
     assert content_after(document, {"other": 1, **ON}) == ({"other": 1, **ON}, [])
     assert content_after(document, None) == (OFF, ["token_optimization"])
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "kept"),
+    [
+        ({"token_optimization": True}, {DOCUMENT: (LATER,)}),
+        ({"token_optimization": False}, {}),
+        ({"other": True}, {}),
+        (None, {}),
+    ],
+    ids=["serves the version", "is off there", "does not know it", "nothing serves"],
+)
+def test_the_flags_stay_where_a_setting_would_change_in_another_region(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, bool] | None, kept: dict[str, tuple[str, ...]]
+) -> None:
+    store = Store({"other": True}, ON, mounted=1)
+
+    def open_store(release: Any, *_: Any) -> Any:
+        if release.policy.region == FIRST:
+            return store
+        running = {} if elsewhere is None else {DOCUMENT: Running("2", "ENABLED", "2", elsewhere, True)}
+        return SimpleNamespace(running=lambda: running)
+
+    monkeypatch.setattr(flags, "ConfigurationStore", open_store)
+    ledger, request = FakeLedger(), requested("run", two_regions())
+    began = {DOCUMENT: ServedDocument(mounted="1", in_force="1")}
+    first = ReleaseOpened(actor="ada", configuration=began)
+    release, nothing = ledger.open_release(request.plan, request.policy, first), None
+    found = roll_back_flags(release, nothing, ledger, "production", gcp_conn_id="g")  # type: ignore[arg-type]
+    assert dict(found.kept_for) == kept
+    assert (store.alias is None) == bool(kept), "the alias reaches every region"
+    words = f"{DOCUMENT} stays for what serves in {LATER}"
+    assert (words in found.sentence) == bool(kept)
