@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from slipway.exceptions import ReleaseUnknown, RequestRefused, ServiceNotFound
+from slipway.exceptions import ReleaseConflict, ReleaseUnknown, RequestRefused, ServiceNotFound
 from slipway.ledger.audit import audit, audit_entry
 from slipway.ledger.entries import ReleaseOpened, ServicesLocked
 from slipway.ledger.messages import opened_message
@@ -165,13 +165,20 @@ class OpenReleaseOperator(PreflightOperator):
 
         :param context: Airflow's context of the task.
         :return: the keys of the release's services.
-        :raises ReleaseConflict: when another release holds a service, in this deployment or in another one.
+        :raises ReleaseConflict: when another release holds a service, in this deployment or in another one;
+            or when this one has ended.
         :raises RequestRefused: when a service has no usable rollback target.
         """
         try:
             release = self.release(context)
         except ReleaseUnknown:
             release = self._open(context)
+        if release.outcome is not None:
+            raise ReleaseConflict(
+                f"release {release.release_id}: is {release.outcome.replace('_', ' ')} since"
+                f" {release.closed_at:%Y-%m-%d %H:%M} UTC; its cleared run changes nothing any more. Start a"
+                " new run to release, or the DAG rollback to roll back"
+            )
         lease = self.lease(release)
         taken_over = hold_services(release, self.ledger, self.cloud_run, lease)
         self.record(release, ServicesLocked(until=lease.until, taken_over=taken_over))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import SchemaContractBroken, TrafficNotSettled
 from slipway.ledger.entries import RollbackOverridden, RollbackRefused, SplitChange
 from slipway.operators.cloud_run import CloudRunOperator
 from slipway.release.asking import answer_of, withdraw
-from slipway.release.rollback.refused import ALL_THE_SAME, ask_to_override, refused_message
+from slipway.release.rollback.refused import (
+    ALL_THE_SAME,
+    ask_to_override,
+    reason_to_leave_traffic,
+    refused_message,
+)
 from slipway.release.rollback.traffic import restore_stable_traffic, restored_entry
 from slipway.triggers.cloud_run import TrafficSettledTrigger
 
@@ -25,17 +30,17 @@ if TYPE_CHECKING:
 class RollBackTrafficOperator(CloudRunOperator):
     """Give all production traffic back to the revisions that served when the release began.
 
-    Skipped when this run opened no release: there is nothing to roll back.
-
-    Where the version that would serve again cannot run on the present schema, nothing moves, and a person is
+    Skipped when this run opened no release, or when a person cleared the run of a promoted one. Where the version that would serve again cannot run on the present schema, nothing moves, and a person is
     asked in Airflow's required actions. *Roll back all the same* needs a reason, which goes on record; with
-    *Leave the traffic*, or no answer in time, the task fails and the release stays open: once
-    the schema is one that the version can run on, clear the task and it goes on.
+    *Leave the traffic*, or no answer in time, the task fails and the release stays open: once the schema is
+    one that the version can run on, clear the task and it goes on.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the split per service before and after."""
         release = self.release_or_skip(context)
+        if (left := reason_to_leave_traffic(release, self.ledger)) is not None:
+            raise AirflowSkipException(left)
         try:
             return self._roll_back(release)
         except SchemaContractBroken as error:

@@ -1,4 +1,4 @@
-"""The question to a person whether the traffic goes back to a version that cannot run on the schema."""
+"""Traffic that does not go back by itself: of a promoted release, or to a version unfit for the schema."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Param
 
 from slipway.ledger.audit import duration
-from slipway.ledger.entries import RollbackRefused
+from slipway.ledger.entries import RollbackOrdered, RollbackRefused
 from slipway.ledger.links import question_link
 from slipway.release.asking import ask
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.exceptions import TaskAwaitingInput
 
-    from slipway.ledger.ledger import Release
+    from slipway.ledger.ledger import Ledger, Release
 
 ALL_THE_SAME = "Roll back all the same"
 LEAVE = "Leave the traffic"
@@ -56,3 +56,17 @@ def refused_message(context: Context, release: Release, refused: str) -> tuple[s
     """
     subject = f"Release {release.version}: the rollback needs a decision"
     return subject, f"{refused}.\nNo traffic was moved. Answer: {question_link(context)}"
+
+
+def reason_to_leave_traffic(release: Release, ledger: Ledger) -> str | None:
+    """Return why a rollback leaves the traffic of a release as it is, None when it gives it back.
+
+    :param release: the release.
+    :param ledger: the record of the releases.
+    """
+    if release.outcome != "promoted" or any(ledger.entries(release.release_id).of_kind(RollbackOrdered)):
+        return None
+    return (
+        f"release {release.release_id} is promoted, and nobody ordered its rollback: somebody cleared its"
+        " run. Start the DAG rollback to take it back"
+    )

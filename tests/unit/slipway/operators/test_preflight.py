@@ -49,6 +49,19 @@ def test_a_release_is_opened_once_and_its_services_are_locked() -> None:
     assert task.cloud_run.locked == ["netra-backend-prod"] * 2  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("outcome", ["promoted", "rolled_back"])
+def test_a_run_that_is_cleared_after_its_end_locks_nothing(outcome: Any) -> None:
+    ledger = FakeLedger()
+    task = operator(ledger)
+    task.execute(context_of())
+    (release,) = ledger.opened
+    ledger.close(release, outcome=outcome, reason="the tests")
+    words = outcome.replace("_", " ")
+    with pytest.raises(ReleaseConflict, match=rf"{release}: is {words} .* cleared run changes nothing"):
+        task.execute(context_of())
+    assert task.cloud_run.locked == ["netra-backend-prod"]  # type: ignore[attr-defined]
+
+
 def test_a_second_release_of_a_service_is_refused() -> None:
     ledger = FakeLedger()
     operator(ledger).execute(context_of())
