@@ -135,6 +135,10 @@ class Drilled:
         answer = self.airflow.delete_run("release", self.run_id)
         if answer.status_code == httpx.codes.CONFLICT:
             self.airflow.mark_run("release", self.run_id, "failed")
+        deadline = time.monotonic() + _DELETE_SECONDS
+        while answer.status_code == httpx.codes.CONFLICT and time.monotonic() < deadline:
+            # What the mark leaves running, the teardown, keeps the run for some seconds.
+            time.sleep(0.2)
             answer = self.airflow.delete_run("release", self.run_id)
         answer.raise_for_status()
 

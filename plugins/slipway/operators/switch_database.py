@@ -15,6 +15,7 @@ from slipway.ledger.entries import (
     DatabaseSwitchConfirmed,
     DatabaseSwitched,
 )
+from slipway.ledger.links import question_link
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.rollback_database import kept_data
 from slipway.release.asking import answer_of, withdraw
@@ -62,7 +63,7 @@ class SwitchDatabaseOperator(ReleaseOperator):
             return self._switch(context, release)
         checked, lost = safe_switch(self, release), rows_lost(self, release)
         waiting = ask_to_switch(context, release, checked.switches, restored, lost, kept)
-        message = f"Data that it lacks: {lost or 'none'}. Answer under Required Actions."
+        message = f"Data that it lacks: {lost or 'none'}.\nAnswer: {question_link(context)}"
         self.notify_once(context, release, "database_switch", switch_subject(release), message)
         raise waiting
 

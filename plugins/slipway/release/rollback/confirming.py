@@ -92,6 +92,7 @@ def ask_to_switch(
         options=(SWITCH, LEAVE_SERVICES),
         safe=LEAVE_SERVICES,
         seconds=seconds,
+        respondents=release.policy.respondents(),
         fields={"reason": REASON},
     )
 
