@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 class RollBackTrafficOperator(CloudRunOperator):
     """Give all production traffic back to the revisions that served when the release began.
 
-    Skipped when this run opened no release, or when a person cleared the run of a promoted one. Where the
-    version that would serve again cannot run on the present schema, nothing moves, and a person is asked in
-    Airflow's required actions. *Roll back all the same* needs a reason, which goes on record; with *Leave the
-    traffic*, or no answer in time, the task fails and the release stays open: once the schema is one that the
-    version can run on, clear the task and it goes on.
+    Skipped when this run opened no release, or a person cleared the run of a promoted one. Where the version
+    that would serve again cannot run on the present schema, nothing moves, and a person is asked in Airflow's
+    required actions. *Roll back all the same* needs a reason, which goes on record; otherwise the task fails
+    and the release stays open: once the version can run on the schema, clear the task and it goes on.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
