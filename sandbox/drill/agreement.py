@@ -59,7 +59,7 @@ def disagreements(found: Found, *, colour: str | None = None) -> Iterator[str]:
     expected = colour or ("success" if promoted else "failed")
     if found.run not in (expected, GONE):
         yield f"{words}, and the run is {found.run}"
-    if found.page != words:
+    if found.page != found.outcome:
         yield f"{words}, and the page says {found.page!r}"
     if not found.unbroken:
         yield "the chain of the page's data is broken"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from sandbox.drill import drilled as doors
 from sandbox.drill.agreement import GONE, Found, disagreements
 from sandbox.drill.drilled import Drilled, LiveService
 from sandbox.drill.machinery import Machinery
-from sandbox.drill.matrix import GROUPS, PROGRESSIVE, WEEK, Cell, Place, places
+from sandbox.drill.matrix import ASKS, GROUPS, PROGRESSIVE, WEEK, Cell, Place, places
 from sandbox.supervisor.settings import Settings
 
 POLICY, VERSION = "drill.yaml", "1.1.2"
@@ -34,7 +33,6 @@ THINKING_SECONDS = 3.0
 #: From here on no measurement of a busy machine keeps a good release from its promotion.
 PROMOTABLE = next(place for place in places() if str(place) == "full gate")
 _ENDED = ("success", "failed")
-_BADGE = re.compile(r'<span class="badge [^"]*">([^<]*)</span>')
 
 
 @dataclass
@@ -146,7 +144,7 @@ class Drill:
     def _bring(self, release: Drilled, place: Place) -> None:
         """Follow a release to a place; a bake is frozen where the place is its question."""
         deadline, frozen = time.monotonic() + RELEASE_SECONDS, False
-        while (state := self._state(release, str(place.task))) not in place.states:
+        while not self._stands(release, place, state := self._state(release, str(place.task))):
             if self._run(release) in (*_ENDED, GONE) or time.monotonic() > deadline:
                 row = self._row(release)
                 raise RunTimeout(
@@ -175,7 +173,7 @@ class Drill:
             time.sleep(0.5)
 
     def _answer(self, release: Drilled, task: str, option: str) -> None:
-        if self._state(release, task) != "awaiting_input":
+        if not self._is_asked(release, task):
             self._asked.pop(task, None)
         # Airflow fails a task that is answered before its scheduler has seen it pause; no person is so quick.
         elif time.monotonic() > self._asked.setdefault(task, time.monotonic()) + THINKING_SECONDS:
@@ -202,9 +200,8 @@ class Drill:
 
     def _found(self, release: Drilled) -> Found:
         row = self._row(release)
-        address = f"/slipway/releases/{row['release_id']}"
-        badge = _BADGE.search(self._airflow.page(address).text)
-        data = self._airflow.page(f"{address}/ledger.json").json()
+        address = f"/slipway/api/releases/{row['release_id']}"
+        page, data = (self._airflow.page(path).json() for path in (address, f"{address}/ledger/export"))
         return Found(
             release_id=row["release_id"],
             own=release.revision,
@@ -212,7 +209,7 @@ class Drill:
             outcome=row["outcome"],
             reason=str(row["reason"] or ""),
             run=self._run(release),
-            page=badge.group(1) if badge else "",
+            page=str(page["standing"]["state"]),
             unbroken=data["first_broken_entry"] is None,
             entries={entry["key"]: entry["payload"].get("serving") for entry in data["entries"]},
             messages=[str(message["text"]) for message in team_room.messages(self._settings)],
@@ -252,6 +249,18 @@ class Drill:
 
     def _state(self, release: Drilled, task: str) -> str:
         return self._read(f"/dags/release/dagRuns/{release.run_id}/taskInstances/{task}")
+
+    def _stands(self, release: Drilled, place: Place, state: str) -> bool:
+        asks = place.step != "question" or self._is_asked(release, str(place.task))
+        return state in place.states and asks
+
+    def _is_asked(self, release: Drilled, task: str) -> bool:
+        if self._state(release, task) not in ASKS:
+            return False
+        try:
+            return self._airflow.is_asked("release", release.run_id, task)
+        except httpx.HTTPError:
+            return False
 
     def _read(self, path: str) -> str:
         try:

@@ -31,7 +31,6 @@ class Machinery:
     def kill(self, *names: str) -> None:
         """Kill processes with everything that they have started, as the end of a container does.
 
-        :param names: of the components.
         :raises TimeoutError: when one is still there after some seconds.
         """
         known = [record.process() for record in records.read(self._settings) if record.name in names]
@@ -47,7 +46,6 @@ class Machinery:
     def restart(self, *names: str) -> None:
         """Start components again, and wait until all of them do their work.
 
-        :param names: of the components.
         :raises StartError: when one ends, or is not ready within its bound.
         """
         started = []
@@ -64,7 +62,6 @@ class Machinery:
     def kill_and_restart(self, *names: str, away_seconds: float = 0) -> None:
         """Kill components, and start them again.
 
-        :param names: of the components.
         :param away_seconds: how long they are away.
         """
         self.kill(*names)

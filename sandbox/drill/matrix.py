@@ -18,7 +18,8 @@ GROUPS: Mapping[str, str] = {
 PROGRESSIVE = ("canary", "half", "full")
 AT_WORK = frozenset({"queued", "running"})
 WAITS = frozenset({"deferred"})
-ASKS = frozenset({"awaiting_input"})
+#: Its question stands besides: while that of a bake does, the triggerer checks the metrics.
+ASKS = frozenset({"awaiting_input", "deferred"})
 PROMOTED, WEEK = "after promotion", "after a week"
 #: Steps that a phase does not have, so that nothing can be done there.
 NO_PLACES: Mapping[str, str] = {

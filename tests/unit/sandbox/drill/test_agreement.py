@@ -22,7 +22,7 @@ PROMOTED = Found(
     messages=(f"promoted\n({ID}, outcome)", "another\n(v1-1-2-bbbbbb, outcome)"),
 )
 ROLLED_BACK = replace(
-    PROMOTED, split={STABLE: 100}, outcome="rolled_back", run="failed", page="rolled back", entries={}
+    PROMOTED, split={STABLE: 100}, outcome="rolled_back", run="failed", page="rolled_back", entries={}
 )
 CHANGED = replace(
     PROMOTED,
