@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from airflow.sdk import BaseHook
@@ -25,6 +26,7 @@ _EVENTS = {
     "delete_dag_run": "deleted the run",
     "delete_task_instance": "deleted {task}",
 }
+_DELETED = "delete_dag_run"
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -72,18 +74,24 @@ class AirflowAuditHook:
                 headers = {"Authorization": f"Bearer {token}"}
                 answer = client.get("/api/v2/eventLogs", params=asked, headers=headers).raise_for_status()
                 found = answer.json()["event_logs"]
+                # Airflow logs what it refuses too: a run that is there was not deleted.
+                asked_to_delete = any(entry["event"] == _DELETED for entry in found)
+                run = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+                refused = asked_to_delete and client.get(run, headers=headers).is_success
         except (httpx.HTTPError, KeyError, ValueError) as error:
             raise AuditLogUnavailable(
                 f"connection {self.conn_id}: {type(error).__name__}: {error}"
             ) from error
-        return [_act(entry) for entry in found if entry["event"] in _EVENTS]
+        return [_act(entry, refused=refused) for entry in found if entry["event"] in _EVENTS]
 
 
-def _act(entry: dict[str, Any]) -> Act:
+def _act(entry: dict[str, Any], *, refused: bool) -> Act:
     try:
         extra = json.loads(entry["extra"] or "{}")
     except ValueError:
         extra = {}
     state = extra.get("state") or extra.get("new_state") or "another state"
     what = _EVENTS[entry["event"]].format(state=state, task=entry["task_id"] or "a task")
+    if refused and entry["event"] == _DELETED:
+        what = "tried to delete the run"
     return Act(datetime.fromisoformat(entry["when"]), str(entry["owner"] or "unknown"), what)
