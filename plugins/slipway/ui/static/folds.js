@@ -76,7 +76,7 @@ function notifications({ notifications }) {
   return notifications.length === 0 ? html`<p>No message was sent.</p>` : table(
     "Messages to the team", ["Message", "About", "Via", "Sent"], notifications.map((message) => [
       message.subject, message.event, message.via,
-      message.delivered ? time(message.at) : html`<span class="verdict rollback">not delivered</span>`]));
+      message.delivered ? time(message.at) : html`${verdict("rollback", "not delivered")} ${message.trouble}`]));
 }
 
 function incident(found) {

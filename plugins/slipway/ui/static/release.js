@@ -209,6 +209,8 @@ function why(shown, draw) {
       ${now.standing.waiting?.body ? html`
         <details ?open=${evidence === null}><summary>The question in full</summary>
           <p class="body">${now.standing.waiting.body.replaceAll(/\*\*|`/g, "")}</p></details>` : nothing}
+      ${now.standing.missed.length === 0 ? nothing : html`
+        <ul class="targets">${now.standing.missed.map((line) => html`<li>${verdict("missed")} ${line}</li>`)}</ul>`}
       ${value === null ? nothing : targetsInShort(value)}
       ${evidence === null ? html`<p>No bake has begun, so there is no evidence of production yet.</p>` : html`
         <p class="quiet">${evidence.running ? "Bake" : "Last bake"} of ${phaseTitle(now, evidence)}:

@@ -22,6 +22,8 @@ from slipway.ledger.entries import (
     ChangesPlanned,
     ChecklistItemChecked,
     ConfigurationChange,
+    DeploymentChecked,
+    DeploymentLine,
     EvidenceRecorded,
     GateDecided,
     LedgerEntry,
@@ -248,12 +250,19 @@ def rolled_back(ledger: Ledger, database: str) -> Story:
 
 
 def promoted(ledger: Ledger, database: str) -> Story:
-    """A release that every phase promoted."""
+    """A release that every phase promoted, and that missed a line of the deployment checklist."""
     story = Story(ledger, database, "1.2.0", datetime.now(UTC) - timedelta(days=8))
     story.prepare()
     for phase in get_args(PhaseName):
         story.promote(phase)
     story.close("promoted", "every phase was promoted")
+    line = DeploymentLine(
+        part="post",
+        title="Savings shown to the first customers",
+        passed=False,
+        reason="2 of 5 customers have seen a saving",
+    )
+    story.record(DeploymentChecked(lines=(line,)))
     return story
 
 
