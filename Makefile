@@ -67,7 +67,7 @@ bench-schema: setup ## Migrate a table of ten million rows under load, beside th
 	@$(PY) -m bench.schema
 
 bench-api: setup ## Ask the Release page's API with 1,000 releases on record: how long, and what a viewer costs
-	@$(PY) -m pytest -q tests/integration/slipway/ui/test_api_figures.py
+	@$(PY) -m pytest -q -m exhaustive tests/integration/slipway/ui/test_api_figures.py
 
 bench-database-tier: setup ## Time the database's part of a rollback with 1 GiB, and project it for 100 GiB
 	@$(PY) -m bench.database_tier

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Decision, Verdict
+from slipway.ledger.bakes import Bake
 from slipway.ledger.entries import EvidenceRecorded, ReleaseOpened
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
 from slipway.policy.release import Policy, load_policy
@@ -22,6 +23,7 @@ from slipway.triggers.foreign_changes import ForeignChanges
 from sandbox.supervisor.settings import Settings
 from tests.own_sandbox import own_sandbox
 from tests.servers import prometheus_with
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -190,6 +192,9 @@ async def test_a_triggerer_that_dies_counts_nothing_twice(
     served = REQUESTS * (bake + bake - SECOND)
     assert sum(canary["error_rate"].total for _, canary in looks) == pytest.approx(served, abs=REQUESTS)
     assert replay(record, ledger.release(released.release_id).policy).differences(verdict) == []
+    shown = until(lambda: ledger.checks.newest(released.release_id, Bake("canary")), "a check is kept")
+    assert shown is not None
+    assert shown.judged.verdict is Verdict.HOLD, "it is shown while the bake goes on"
 
 
 @pytest.mark.asyncio

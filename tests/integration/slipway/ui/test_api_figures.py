@@ -32,7 +32,7 @@ from tests.integration.slipway.releases import (
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.exhaustive]
 
 RELEASES, ENTRIES_EACH, ASKED = 1000, 100, 60
 #: Ten times the figure that is to be reached on a machine of its own (100 ms).
