@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-
-_STATUS_IN_WORDS: Mapping[str, str] = {
-    "on_track": "on track",
-    "behind": "behind",
-    "met": "met",
-    "missed": "missed",
-    "insufficient_data": "not enough data",
-}
 
 
 @dataclass(frozen=True)
@@ -46,16 +37,6 @@ class ReviewedTarget:
     def horizon_title(self) -> str:
         """The horizon in words, such as Week 1."""
         return self.horizon.replace("_", " ").capitalize()
-
-    @property
-    def status_in_words(self) -> str:
-        """The status in words."""
-        return _STATUS_IN_WORDS[self.status]
-
-    @property
-    def reached(self) -> str:
-        """The value so far."""
-        return "" if self.value is None else f"{_number(self.value)} {self.unit}"
 
     @property
     def required(self) -> str:

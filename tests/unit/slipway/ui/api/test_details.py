@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 from slipway.analysis.verdict import Verdict
+from slipway.kpi.targets.review import Status
 from slipway.ledger.entries import (
     AnswerRefused,
     ApprovalDecided,
@@ -23,6 +25,7 @@ from slipway.ledger.entries import (
 from slipway.policy.checklist import ITEMS, TITLES
 from slipway.ui.api import details
 from slipway.ui.api.links import Links
+from slipway.ui.api.models.details import BusinessTarget
 from slipway.ui.sources import ReviewedTargets
 
 from tests.fake_ledger import BEGAN, record_of
@@ -111,3 +114,7 @@ def test_the_ledger_comes_in_pages_and_a_forged_entry_is_named() -> None:
 def test_without_a_review_the_business_value_says_why() -> None:
     found = details.business(ReviewedTargets(trouble="No day has been reviewed yet."))
     assert (found.targets, found.as_of, found.trouble) == ((), None, "No day has been reviewed yet.")
+
+
+def test_the_api_knows_every_status_of_the_review() -> None:
+    assert get_args(BusinessTarget.model_fields["status"].annotation) == get_args(Status)
