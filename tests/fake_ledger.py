@@ -153,7 +153,6 @@ class FakeListing:
                 found.reason,
                 found.opened_at,
                 found.closed_at,
-                self._ledger.entries(found.release_id)[-1].key,
             )
             for found in newest[offset : offset + limit]
         ]

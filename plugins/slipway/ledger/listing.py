@@ -21,7 +21,6 @@ class ReleaseLine:
 
     :param region: production region that it was for.
     :param outcome: ``promoted``, ``rolled_back``, or None while it is open.
-    :param last_key: ledger key of the last thing on record.
     """
 
     release_id: str
@@ -33,7 +32,6 @@ class ReleaseLine:
     reason: str | None
     opened_at: datetime
     closed_at: datetime | None
-    last_key: str | None
 
 
 @dataclass(frozen=True)
