@@ -190,7 +190,7 @@ def _limits_in_words(metric: Metric) -> tuple[str, str]:
         return f"{metric.minimum_percent:g} to {metric.maximum_percent:g} %", ""
     if isinstance(metric, LevelMetric):
         return f"at most {metric.limit:g} {metric.unit}", ""
-    return f"0 {metric.unit}", f"1 {metric.unit} or more"
+    return f"0 {metric.unit}", f"any {metric.unit}"
 
 
 def _points(series: Series) -> tuple[SeriesPoint, ...]:

@@ -52,6 +52,13 @@ class Links:
         """
         return f"{self.page}/api/{path}"
 
+    def report(self, release_id: str) -> str:
+        """Return the report of a release, as a page.
+
+        :param release_id: the release.
+        """
+        return f"{self.page}/releases/{release_id}/report.html"
+
     def drawing(self, release_id: str, phase: str, number: int) -> str:
         """Return the drawing of a bake's evidence.
 

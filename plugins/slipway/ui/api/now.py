@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.chain import Record
-from slipway.ledger.entries import PhaseBaked
+from slipway.ledger.entries import PhaseBaked, ReportWritten
 from slipway.policy.release import PhaseName
 from slipway.ui.api.actions import actions
 from slipway.ui.api.current import Shared
@@ -19,7 +19,7 @@ from slipway.ui.api.evidence import bakes, running_bake
 from slipway.ui.api.links import Links
 from slipway.ui.api.live import LiveSplits
 from slipway.ui.api.models.evidence import BakeEvidence
-from slipway.ui.api.models.release import ReleaseNow, Waiting
+from slipway.ui.api.models.release import ReleaseNow, Report, Waiting
 from slipway.ui.api.models.traffic import ServiceTraffic
 from slipway.ui.api.permits import Permits
 from slipway.ui.api.questions import open_questions
@@ -87,6 +87,7 @@ class ReleasesNow:
             policy=release.plan.policy_name,
             run_id=release.run_id,
             run_url=links.run(release.run_id),
+            report=_report(release, record, links),
             standing=standing(release, record, waiting, bake, now=now),
             steps=tuple(steps(release, record, links, waiting=waiting is not None)),
             traffic=tuple(self._traffic(release, found.traffic, now)),
@@ -149,6 +150,15 @@ def _read(ledger: Ledger, release_id: str, links: Links) -> OnRecord:
         baked,
         _running(ledger, release, record) or (baked[-1] if baked else None),
     )
+
+
+def _report(release: Release, record: Record, links: Links) -> Report | None:
+    """Return the newest report of a release."""
+    written = list(record.of_kind(ReportWritten))
+    if not written:
+        return None
+    newest = written[-1]
+    return Report(url=links.report(release.release_id), met=newest.met, criteria=newest.criteria)
 
 
 def _running(ledger: Ledger, release: Release, record: Record) -> BakeEvidence | None:

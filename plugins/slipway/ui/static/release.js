@@ -116,6 +116,8 @@ function standing(now, at, trouble) {
           : fact("Ended", html`${time(standing.ended_at)}, after ${between(standing.opened_at, standing.ended_at)}`)}
         ${fact("Region", now.region ?? "not known")}
         ${fact("Run", html`<a target="_top" href=${now.run_url}>${now.run_id}</a>`)}
+        ${now.report === null ? nothing : fact("Report", html`<a target="_top" href=${now.report.url}>${now.report.met} of ${
+          now.report.criteria} success criteria met</a>`)}
       </dl>
     </section>`;
 }

@@ -195,6 +195,8 @@ def test_the_report_is_shown_as_it_was_written(
     written = write_report(ledger.release(release.release_id), ledger)
     assert written is not None
     ledger.append(release.release_id, written)
+    shown = reader.get(f"/slipway/api/releases/{release.release_id}").json()["report"]
+    assert shown == {"url": f"{address}.html", "met": written.met, "criteria": written.criteria}
     page, data = reader.get(f"{address}.html"), reader.get(f"{address}.json")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "release 1.2.0: rolled back: 5 % errors" in page.text

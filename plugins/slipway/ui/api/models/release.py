@@ -167,6 +167,19 @@ class Action(Answer):
     form: AirflowForm | None
 
 
+class Report(Answer):
+    """The report of a release that has ended.
+
+    :param url: the report as a page, from the root of the web server.
+    :param met: criteria of success that are met.
+    :param criteria: all of them.
+    """
+
+    url: str
+    met: int
+    criteria: int
+
+
 class ReleaseNow(Answer):
     """Everything for the four questions. Its ETag leaves ``now`` and ``seconds_left`` out of account.
 
@@ -180,6 +193,7 @@ class ReleaseNow(Answer):
     :param policy: name of the product's policy.
     :param run_id: Airflow run that carries it out.
     :param run_url: the run in Airflow, from the root of the web server.
+    :param report: its report; None before its end, or when none could be written.
     :param standing: how it stands.
     :param steps: the phases in their order.
     :param traffic: per production service; the one whose evidence decides comes first.
@@ -197,6 +211,7 @@ class ReleaseNow(Answer):
     policy: str
     run_id: str
     run_url: str
+    report: Report | None
     standing: Standing
     steps: tuple[Step, ...]
     traffic: tuple[ServiceTraffic, ...]
