@@ -34,9 +34,9 @@ class ChromiumMissingError(RuntimeError):
     """There is no Chromium on PATH and none could be downloaded."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium, for one file: Playwright's event loop runs until it ends, and allows no other."""
     from playwright.sync_api import sync_playwright
 
     path, environment = chromium()

@@ -179,7 +179,7 @@ def test_a_missing_resource_is_not_found(api: Any) -> None:
             request.execute()
 
 
-@pytest.mark.conformance("instances.insert", "instances.get")
+@pytest.mark.conformance("instances.insert", "instances.get", "databases.list")
 @pytest.mark.usefixtures("database")
 def test_a_new_instance_takes_a_backup_and_is_there_after_a_restart(
     api: Any, postgres_server: Settings
@@ -199,7 +199,9 @@ def test_a_new_instance_takes_a_backup_and_is_there_after_a_restart(
         project=PROJECT, instance=name, body={"restoreBackupContext": context}
     )
     assert "error" not in finish(api, request.execute())
-    with psycopg.connect(postgres.uri(postgres_server, name.replace("-", "_"))) as connection:
+    _, own = api.databases().list(project=PROJECT, instance=name).execute()["items"]
+    assert own["instance"] == name
+    with psycopg.connect(postgres.uri(postgres_server, own["name"])) as connection:
         assert connection.execute("SELECT count(*) FROM usage").fetchone() == (3,)
     assert name in CloudSql(postgres_server)._instances
 
