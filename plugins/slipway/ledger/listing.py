@@ -53,25 +53,15 @@ class ReleaseFilter:
 
 
 @dataclass(frozen=True)
-class FoundRelease:
-    """A release, or a refused request, that a filter has found.
+class FoundRelease(ReleaseLine):
+    """A release that a filter has found, or a refused request with the id that its release would have had.
 
-    :param release_id: id of the release, or the one that it would have had.
     :param region: production region that it was for; None where a refused request names none.
     :param outcome: ``promoted``, ``rolled_back``, ``refused``, or None while it is open.
     :param services: the production services.
     :param gates: by phase, the verdict of its gate.
     """
 
-    release_id: str
-    version: str
-    run_id: str
-    actor: str
-    region: str | None
-    outcome: str | None
-    reason: str | None
-    opened_at: datetime
-    closed_at: datetime | None
     services: Sequence[str]
     gates: Mapping[str, str] | None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, HTTPException, Path, Response
+from fastapi import APIRouter, HTTPException, Response
 
 from slipway.exceptions import SlipwayError
 from slipway.ledger.entries import ReportWritten
+from slipway.ui.addresses import ReleaseId
 from slipway.ui.sources import reading_ledger
 
 #: A report styles itself and shows the drawings that it holds, and does nothing else.
@@ -28,7 +29,7 @@ class ReportUnreadable(SlipwayError):  # noqa: N818 - named for the state it rep
 
 
 @router.get("/releases/{release_id}/report.{kind}")
-def report(release_id: Annotated[str, Path(pattern=r"^v[0-9a-z-]{1,100}$")], kind: Kind) -> Response:
+def report(release_id: ReleaseId, kind: Kind) -> Response:
     """Show the newest report of a release."""
     with reading_ledger() as ledger:
         written = list(ledger.entries(ledger.release(release_id).release_id).of_kind(ReportWritten))

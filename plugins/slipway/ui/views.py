@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from slipway.ui.addresses import AirflowId, ReleaseId
 from slipway.ui.templates import HERE, respond
 
 router = APIRouter()
 _files = StaticFiles(directory=HERE / "static")
-
-ReleaseId = Annotated[str, Path(pattern=r"^v[0-9a-z-]{1,100}$")]
-AirflowId = Annotated[str, Path(pattern=r"^[\w.~:+-]+$", max_length=250)]
 
 
 @router.get("/releases")

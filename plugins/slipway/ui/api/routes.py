@@ -13,10 +13,11 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator
 
 from slipway.ledger.bakes import Bake
-from slipway.ledger.chain import first_broken
+from slipway.ledger.chain import Record, first_broken
 from slipway.ledger.listing import ReleaseFilter
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.policy.release import PhaseName
+from slipway.ui.addresses import AirflowId, ReleaseId
 from slipway.ui.api import details, listing
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.base import Problem
@@ -49,8 +50,6 @@ _PROBLEMS: Mapping[int | str, dict[str, Any]] = {
 
 router = APIRouter(prefix="/api", responses=dict(_PROBLEMS))
 
-ReleaseId = Annotated[str, Path(pattern=r"^v[0-9a-z-]{1,100}$", description="id of the release")]
-AirflowId = Annotated[str, Path(pattern=r"^[\w.~:+-]+$", max_length=250)]
 PageNumber = Annotated[int, Query(ge=1, le=10_000, description="number of the page, from 1 on")]
 
 
@@ -75,6 +74,12 @@ def releases_now() -> ReleasesNow:
 
 
 LinksDep = Annotated[Links, Depends(_links)]
+
+
+def _record(release_id: str, links: Links) -> Record:
+    """Return everything on record of a release, from what the viewers share."""
+    with reading_ledger() as ledger:
+        return releases_now().on_record(ledger, release_id, links).record
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -171,22 +176,19 @@ def drawing(release_id: ReleaseId, phase: PhaseName, number: Annotated[int, Path
 @router.get("/releases/{release_id}/changes")
 def changes(release_id: ReleaseId, links: LinksDep) -> Changes:
     """What the release changes: templates, configuration, schema."""
-    with reading_ledger() as ledger:
-        return details.changes(releases_now().on_record(ledger, release_id, links).record)
+    return details.changes(_record(release_id, links))
 
 
 @router.get("/releases/{release_id}/checklist")
 def checklist(release_id: ReleaseId, links: LinksDep) -> Checklist:
     """The checklists before, during and after the deployment."""
-    with reading_ledger() as ledger:
-        return details.checklist(releases_now().on_record(ledger, release_id, links).record)
+    return details.checklist(_record(release_id, links))
 
 
 @router.get("/releases/{release_id}/gates")
 def gates(release_id: ReleaseId, links: LinksDep) -> Gates:
     """Every decision, and who answered."""
-    with reading_ledger() as ledger:
-        return details.gates(releases_now().on_record(ledger, release_id, links).record)
+    return details.gates(_record(release_id, links))
 
 
 @router.get("/releases/{release_id}/business")
@@ -200,15 +202,13 @@ def business(release_id: ReleaseId) -> BusinessValue:
 @router.get("/releases/{release_id}/notifications")
 def notifications(release_id: ReleaseId, links: LinksDep) -> Notifications:
     """Every message to the team."""
-    with reading_ledger() as ledger:
-        return details.notifications(releases_now().on_record(ledger, release_id, links).record)
+    return details.notifications(_record(release_id, links))
 
 
 @router.get("/releases/{release_id}/incident")
 def incident(release_id: ReleaseId, links: LinksDep) -> Incident:
     """The incident report, where there is one."""
-    with reading_ledger() as ledger:
-        return details.incident(releases_now().on_record(ledger, release_id, links).record)
+    return details.incident(_record(release_id, links))
 
 
 @router.get("/releases/{release_id}/ledger")
