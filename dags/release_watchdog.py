@@ -11,7 +11,7 @@ Once a minute: looks after the releases that nothing else looks after.
 | another split than the one a release ended with | the team is notified, with the author and the moment |
 | a rollback whose metrics are in | what serves again is checked by them; unhealthy, the team is notified |
 
-`watchdog` in `include/policy/release.yaml` says which of these it does by itself. The first run after an
+`watchdog` in the policy says which of these it does by itself. The first run after an
 outage of Airflow acts at once. A red run names the release and what is in the way; the next run tries again.
 """
 

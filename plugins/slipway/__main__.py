@@ -23,6 +23,7 @@ class Command(Protocol):
 
 COMMANDS = (
     "rollback",
+    "policy",
     "replay",
     "evidence",
     "verify",

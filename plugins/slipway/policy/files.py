@@ -1,11 +1,12 @@
-"""The files of a policy: a document, the one that it extends, and its configuration documents."""
+"""The files of a policy: a document, those that it extends, the defaults, and its configuration documents."""
 
 from __future__ import annotations
 
 import os
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from slipway.policy.configuration import Document
 from slipway.policy.errors import describe
 
 POLICY_DIRECTORY = INCLUDE / "policy"
+DEFAULTS = "defaults.yaml"
+#: Ends the name of a part whose defaults are for the policies that have the part.
+_WHERE_PRESENT = "?"
 # A release policy says its phases, or which policy it extends.
 _OF_A_RELEASE = re.compile(r"^(phases|extends):", re.MULTILINE)
 
@@ -29,13 +33,68 @@ def policy_names() -> list[str]:
     )
 
 
-def read_document(name: str, directory: Path) -> dict[str, Any]:
-    """Read a policy file laid over the one that it extends, with the configuration documents that it names.
+@dataclass(frozen=True)
+class Layer:
+    """One file of a policy.
+
+    :param name: of the file.
+    :param content: what it states.
+    """
+
+    name: str
+    content: Mapping[str, Any]
+
+    def states(self, path: Sequence[str]) -> bool:
+        """Return whether the file states a value.
+
+        :param path: keys from the top of the policy down to the value.
+        """
+        inner: Any = self.content
+        for key in path:
+            if not isinstance(inner, Mapping):
+                return False
+            inner = inner.get(key, inner.get(f"{key}{_WHERE_PRESENT}", _ABSENT))
+        return inner is not _ABSENT
+
+
+_ABSENT = object()
+
+
+def read_layers(name: str, directory: Path) -> list[Layer]:
+    """Read a policy file, those that it extends, and the defaults, in this order.
 
     :param name: file name in ``directory``.
     :param directory: where policies are.
     :raises PolicyError: when a file is missing or is not YAML, or a configuration document is wrong.
     """
+    layers: list[Layer] = []
+    following: str | None = name
+    while following is not None:
+        document = _read(following, directory)
+        base = document.pop("extends", None)
+        layers.append(Layer(following, document))
+        if base in (layer.name for layer in layers):
+            raise PolicyError(f"policy {following}: extends={base}: which extends this file itself")
+        following = base
+    # The defaults are Slipway's, wherever a policy lies.
+    return [*layers, Layer(DEFAULTS, _read(DEFAULTS, POLICY_DIRECTORY))]
+
+
+def read_document(name: str, directory: Path) -> dict[str, Any]:
+    """Read a policy file laid over those that it extends and over the defaults.
+
+    :param name: file name in ``directory``.
+    :param directory: where policies are.
+    :raises PolicyError: when a file is missing or is not YAML, or a configuration document is wrong.
+    """
+    *layers, defaults = read_layers(name, directory)
+    document: dict[str, Any] = {}
+    for layer in reversed(layers):
+        document = _overlaid(document, layer.content)
+    return _without_nulls(_filled(document, defaults.content))
+
+
+def _read(name: str, directory: Path) -> dict[str, Any]:
     path = directory / name
     if path.parent != directory or not path.is_file():
         raise PolicyError(f"policy {name}: no such file; have {', '.join(policy_names())}")
@@ -47,8 +106,7 @@ def read_document(name: str, directory: Path) -> dict[str, Any]:
         raise PolicyError(f"policy {name}: must be a mapping at the top")
     if isinstance(folder := document.get("configuration"), str):
         document["configuration"] = read_documents(directory / folder)
-    base = document.pop("extends", None)
-    return document if base is None else _overlaid(read_document(base, directory), document)
+    return document
 
 
 def read_documents(directory: Path) -> dict[str, Any]:
@@ -96,3 +154,25 @@ def _overlaid(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any
             _overlaid(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
         )
     return merged
+
+
+def _filled(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with the defaults of what it leaves out, in the order of the document."""
+    filled = dict(document)
+    for key, value in defaults.items():
+        name = key.removesuffix(_WHERE_PRESENT)
+        if name not in filled:
+            if name == key:
+                filled[name] = _filled({}, value) if isinstance(value, dict) else value
+        elif isinstance(filled[name], dict) and isinstance(value, dict):
+            filled[name] = _filled(filled[name], value)
+    return filled
+
+
+def _without_nulls(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without what it sets to null, which is how a policy takes a default away."""
+    return {
+        key: _without_nulls(value) if isinstance(value, dict) else value
+        for key, value in document.items()
+        if value is not None
+    }

@@ -7,12 +7,14 @@ from typing import TypeVar
 
 from slipway.policy.cloud_run import (
     refused_name,
+    refused_path,
     refused_project,
     refused_secret,
     refused_tag,
     refused_variables,
 )
 from slipway.policy.environment import Environment
+from slipway.policy.fields import PolicyFields
 
 EnvironmentT = TypeVar("EnvironmentT", bound=str)
 
@@ -51,3 +53,27 @@ def refused_service(
         if refused is not None:
             yield f".names.{environment}={name}: {refused}"
     yield from (f": {line}" for line in refused_variables(env, secrets))
+
+
+def refused_policy(policy: PolicyFields) -> Iterator[str]:
+    """Yield, field by field, what Google Cloud refuses of a policy, and what is allowed.
+
+    :param policy: the policy.
+    """
+    for key, place in policy.environments.items():
+        lines = refused_environment(place, policy.configuration)
+        yield from (f"environments.{key}.{line}" for line in lines)
+    tags = {key: place.tag for key, place in policy.environments.items()}
+    for name, service in policy.services.items():
+        yield from (
+            f"services.{name}{line}"
+            for line in refused_service(service.names, tags, service.env, service.secrets)
+        )
+        if service.max_instances < policy.staging_min_instances:
+            yield (
+                f"services.{name}.max_instances={service.max_instances}: must be at least"
+                f" {policy.staging_min_instances}, which is staging_min_instances"
+            )
+    refused = None if policy.verification is None else refused_path(policy.verification.path)
+    if policy.verification is not None and refused is not None:
+        yield f"verification.path={policy.verification.path}: {refused}"

@@ -1,0 +1,139 @@
+"""What the parts of a policy demand of one another; each part by itself is checked where it is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from slipway.policy.fields import PhaseName, PolicyFields
+from slipway.policy.metrics import expressions
+
+PHASES: Sequence[PhaseName] = ("canary", "half", "full")
+
+
+def problems(policy: PolicyFields) -> Iterator[str]:
+    """Yield what does not fit together, each with the field, its value and what is allowed.
+
+    :param policy: the policy.
+    """
+    yield from _whole(policy)
+    yield from _questions(policy)
+    yield from _references(policy)
+    yield from _documents(policy)
+    yield from _regions(policy)
+    yield from _success(policy)
+    yield from _lease(policy)
+
+
+def _whole(policy: PolicyFields) -> Iterator[str]:
+    for name, present, required in (
+        ("environments", policy.environments, ("staging", "production")),
+        ("phases", policy.phases, PHASES),
+    ):
+        missing = [key for key in required if key not in present]
+        if missing:
+            yield f"{name}: {', '.join(missing)} missing"
+    if [s.rollout for s in policy.services.values()].count("progressive") != 1:
+        yield "services: exactly one must have rollout: progressive"
+    percents = [policy.phases[name].traffic_percent for name in PHASES]
+    if percents != sorted(set(percents)) or percents[-1] != 100:
+        yield f"phases: traffic_percent {percents}: must rise and end at 100"
+
+
+def _questions(policy: PolicyFields) -> Iterator[str]:
+    asks = {"answered_by": policy.answered_by}
+    asks |= {f"gates.{phase}.answered_by": gate.answered_by for phase, gate in policy.gates.items()}
+    if policy.approval is not None:
+        asks["approval.answered_by"] = policy.approval.answered_by
+    for where, found in asks.items():
+        for role in () if found is None else found.roles:
+            if role not in policy.roles:
+                yield f"{where}.roles: {role} is not one of roles ({', '.join(policy.roles) or 'none'})"
+    if policy.on_foreign_template == "ask" and policy.approval is None:
+        yield "on_foreign_template=ask: needs approval, which says how long to wait"
+
+
+def _references(policy: PolicyFields) -> Iterator[str]:
+    services = ", ".join(policy.services)
+    for name, place in policy.environments.items():
+        for key in place.database.found_by.keys() - policy.services.keys():
+            yield f"environments.{name}.database.found_by: {key} is not one of {services}"
+    for key in policy.migrations.services:
+        if key not in policy.services:
+            yield f"migrations.services: {key} is not one of {services}"
+    for key in policy.load_balancer.backend_services if policy.load_balancer else ():
+        if key not in policy.services:
+            yield f"load_balancer.backend_services: {key} is not one of {services}"
+    key = policy.traffic_share.request_metric
+    if getattr(policy.metrics.get(key), "kind", None) not in ("share", "quantile"):
+        yield f"traffic_share.request_metric={key}: must be a metric of kind share or quantile"
+
+
+def _documents(policy: PolicyFields) -> Iterator[str]:
+    mounts = {f"services.{key}.secrets": service.secrets for key, service in policy.services.items()}
+    mounts["staging_validation.documents"] = policy.staging_validation.documents
+    for where, variables in mounts.items():
+        for document in variables.values():
+            if document not in policy.configuration:
+                have = ", ".join(policy.configuration)
+                yield f"{where}: {document} is not one of configuration's documents ({have})"
+
+
+def _regions(policy: PolicyFields) -> Iterator[str]:
+    staging, production = policy.environments["staging"], policy.environments["production"]
+    if len(staging.regions) > 1:
+        yield (
+            f"environments.staging.regions={', '.join(staging.regions)}: a version is validated in one"
+            " region; name that one"
+        )
+    if len(production.regions) == 1:
+        return
+    each = f"production has {len(production.regions)} regions, each"
+    for key, metric in policy.metrics.items():
+        for name, expression in expressions(metric).items():
+            if "$location" not in expression:
+                yield (
+                    f"metrics.{key}.{name}={expression}: {each} judged by what it serves itself; add"
+                    ' location="$location"'
+                )
+    for key, service in policy.services.items():
+        if service.url and "$location" not in service.url:
+            yield f"services.{key}.url={service.url}: {each} asked by itself; add $location"
+
+
+def _success(policy: PolicyFields) -> Iterator[str]:
+    known = {"metrics": policy.metrics, "suites": policy.staging_validation.suites}
+    for area, criteria in policy.success.by_area.items():
+        for criterion in criteria:
+            for name, of in known.items():
+                for unknown in sorted(set(getattr(criterion, name)) - of.keys()):
+                    yield (
+                        f"success.{area}: {criterion.title}: {name}: {unknown} is not one of {', '.join(of)}"
+                    )
+
+
+def _lease(policy: PolicyFields) -> Iterator[str]:
+    longest = dict(_phase_seconds(policy))
+    name = max(longest, key=longest.__getitem__)
+    if policy.lease_seconds < longest[name]:
+        yield (
+            f"lease_seconds={policy.lease_seconds:g}: must be at least {longest[name]:g}, which {name} may"
+            " take"
+        )
+
+
+def _phase_seconds(policy: PolicyFields) -> Iterator[tuple[str, float]]:
+    yield "staging_validation", policy.staging_validation.timeout_seconds
+    yield "preparation", policy.backup_timeout_seconds + policy.migrations.rehearsal.restore_timeout_seconds
+    around = policy.deploy_timeout_seconds + policy.traffic_timeout_seconds
+    if policy.warm_up is not None:
+        around += policy.warm_up.instances_timeout_seconds + policy.warm_up.suite_timeout_seconds
+    if policy.verification is not None:
+        around += policy.verification.settle_seconds
+    around += policy.slowest_ingestion_seconds + policy.decision.decision_timeout_seconds
+    before: Mapping[str, str] = {"half": "canary", "full": "half"}
+    asks = {before[phase]: gate.answer_timeout_seconds for phase, gate in policy.gates.items()}
+    for name, phase in policy.phases.items():
+        yield (
+            f"phases.{name}",
+            around + phase.bake_seconds + phase.extension_seconds + asks.get(name, 0),
+        )

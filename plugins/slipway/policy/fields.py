@@ -1,0 +1,168 @@
+"""The fields of a release policy: plain data, each part checked by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, model_validator
+
+from slipway.policy.checklist import Approval, Checklist, Gate, Respondents
+from slipway.policy.configuration import Document
+from slipway.policy.environment import Environment, LoadBalancer
+from slipway.policy.metrics import DecisionRules, Metric
+from slipway.policy.migrations import Migrations
+from slipway.policy.section import Seconds, Section
+from slipway.policy.serving import Verification, WarmUp
+from slipway.policy.staging import StagingValidation
+from slipway.policy.success import Success
+from slipway.policy.traffic import TrafficShare
+from slipway.policy.windows import ReleaseWindows
+
+#: What the fields of a policy are called; see :mod:`slipway.policy.formats`.
+FORMAT: Final = 3
+
+EnvironmentName = Literal["staging", "production"]
+PhaseName = Literal["canary", "half", "full"]
+GatedPhaseName = Literal["half", "full"]
+
+
+class Service(Section):
+    """A Cloud Run service that the release covers.
+
+    :param image: image repository without tag; a release of version ``v`` deploys ``image:v`` by its digest.
+    :param rollout: ``progressive`` moves step by step and is judged; ``supporting`` follows at full traffic.
+    :param secrets: environment variable to configuration document, mounted by version number.
+    :param requires_identity: production admits only callers with the role ``roles/run.invoker``; what a
+        release asks the service goes with an identity token.
+    :param url: where a release asks who answers in production, when the service's own URL is disabled or
+        closed to the workers: its users' URL, ``https://...``. ``$location`` in it is the region. Left out,
+        it is the service's own.
+    """
+
+    image: str
+    names: Mapping[EnvironmentName, str]
+    rollout: Literal["progressive", "supporting"]
+    min_instances: Annotated[int, Field(ge=0, le=1000)]
+    max_instances: Annotated[int, Field(ge=1, le=1000)]
+    env: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+    requires_identity: bool = False
+    url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+
+    @model_validator(mode="after")
+    def _sends_no_token_in_clear(self) -> Service:
+        if self.requires_identity and (self.url or "https").startswith("http:"):
+            raise ValueError(f"url={self.url}: must be https:// where requires_identity is set")
+        return self
+
+    @model_validator(mode="after")
+    def _instances_in_order(self) -> Service:
+        if self.max_instances < self.min_instances:
+            raise ValueError(f"max_instances={self.max_instances}: must be at least {self.min_instances}")
+        return self
+
+
+class Phase(Section):
+    """One step of the rollout.
+
+    :param traffic_percent: share of production traffic on the new revision, 1..100.
+    :param bake_seconds: how long a phase bakes before a promotion.
+    :param extension_seconds: how much longer it bakes when its evidence is not yet enough.
+    """
+
+    traffic_percent: Annotated[int, Field(ge=1, le=100)]
+    bake_seconds: Seconds
+    extension_seconds: Annotated[float, Field(ge=0)]
+
+
+class RollbackDeadlines(Section):
+    """The longest each tier of rollback may take."""
+
+    traffic_seconds: Seconds
+    database_seconds: Seconds
+    full_seconds: Seconds
+
+
+class Watchdog(Section):
+    """What the watchdog does by itself; the team is notified in any case.
+
+    :param on_lost_release: what to do with an open release whose run is gone or has ended, or whose lock ran
+        out: ``roll_back``, or only ``notify``.
+    :param on_traffic_after_rollback: what to do when a rolled-back release serves again: ``restore`` the
+        recorded split, or only ``notify``.
+    """
+
+    on_lost_release: Literal["roll_back", "notify"] = "roll_back"
+    on_traffic_after_rollback: Literal["restore", "notify"] = "restore"
+
+
+class PolicyFields(Section):
+    """The parts of a policy; ``include/policy/defaults.yaml`` and ``release.yaml`` say what each is for.
+
+    :param format: see :mod:`slipway.policy.formats`.
+    :param deploy_inline_seconds: a worker waits this long for Cloud Run, for all the services of its task
+        together; longer waits are deferred to the triggerer.
+    :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
+        and end of every phase; no shorter than the longest phase.
+    :param approval: left out, no approval is needed.
+    :param gates: a person is asked before the phase begins; a phase left out asks nobody.
+    :param roles: ids of Airflow users by the name of their role.
+    :param answered_by: who may answer a question that does not say so itself; left out, whoever may answer in
+        Airflow.
+    :param release_windows: when production may be begun; left out, at any time.
+    :param on_foreign_template: what happens when somebody, and no release on record, deployed something else
+        after what serves: the release is refused, or its approval asks, required or not.
+    :param load_balancer: left out, no load balancer is checked.
+    :param warm_up: left out, traffic moves to new revisions without smoke tests.
+    :param success: what counts as a success; the report of a release judges it.
+    :param verification: left out, the served split is checked by ``traffic_share`` alone, from the metrics.
+    """
+
+    format: Literal[3] = FORMAT
+    name: str
+    release_tag: str
+    git_connection: str
+    default_branch: str
+    environments: Mapping[EnvironmentName, Environment]
+    services: Mapping[str, Service]
+    load_balancer: LoadBalancer | None = None
+    staging_min_instances: Annotated[int, Field(ge=1)]
+    configuration: Mapping[str, Document]
+    checklist: Checklist
+    approval: Approval | None = None
+    gates: Mapping[GatedPhaseName, Gate] = {}
+    roles: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    answered_by: Respondents | None = None
+    release_windows: ReleaseWindows | None = None
+    on_foreign_template: Literal["refuse", "ask"] = "refuse"
+    migrations: Migrations
+    backup_timeout_seconds: Seconds
+    staging_validation: StagingValidation
+    deploy_timeout_seconds: Seconds
+    deploy_inline_seconds: Seconds = 30
+    traffic_timeout_seconds: Seconds
+    lease_seconds: Seconds = 28800
+    warm_up: WarmUp | None = None
+    verification: Verification | None = None
+    phases: Mapping[PhaseName, Phase]
+    decision: DecisionRules
+    traffic_share: TrafficShare
+    metrics: Mapping[str, Metric]
+    rollback_deadlines: RollbackDeadlines
+    watchdog: Watchdog = Watchdog()
+    success: Success = Success()
+
+    @property
+    def metrics_by_delay(self) -> dict[float, list[str]]:
+        """Keys of the metrics by how many seconds their source is late, the soonest first."""
+        delays: dict[float, list[str]] = {}
+        for key, metric in self.metrics.items():
+            own = metric.ingestion_seconds
+            delays.setdefault(self.decision.ingestion_seconds if own is None else own, []).append(key)
+        return dict(sorted(delays.items()))
+
+    @property
+    def slowest_ingestion_seconds(self) -> float:
+        """The metrics sources have all of a moment's data this long after it."""
+        return max(self.metrics_by_delay)
