@@ -18,6 +18,7 @@ from slipway.analysis.statistics.share_test import Limits
 from slipway.policy.metrics import QuantileMetric, ShareMetric
 from slipway.policy.release import Policy, load_policy
 
+from bench.analysis import low_traffic
 from bench.analysis.cell import Cell, measure
 from bench.analysis.methods import methods
 from bench.analysis.sets import SETS
@@ -95,6 +96,9 @@ def report(bench: Bench, rates: Sequence[float], policy: Policy) -> Iterator[str
     yield ""
     yield from losses(table, scenarios, rates, names)
     yield from misses(table, scenarios, rates, names)
+    yield from low_traffic.report(
+        policy, which="reporting", rates=low_traffic.RATES, runs=bench.runs, seed=bench.seed
+    )
     yield f"{time.monotonic() - began:.0f} s"
 
 

@@ -1,7 +1,8 @@
 """Slipway's own analysis on simulated traffic: the very tests that decide a release, many runs at once.
 
 Errors and P95 latency are simulated; every other metric of the policy keeps its part of the error budget. A
-phase that is not decided when its hour is over counts as held (or as rolled back by the deadline rule).
+phase that is not decided when the simulated time is over (an hour, or with its extension) counts as held,
+or as rolled back by the deadline rule.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from slipway.policy.metrics import QuantileMetric, ShareMetric
 from slipway.policy.release import Policy
 
 from bench.analysis.outcome import Outcome
-from bench.analysis.scenarios import TICK_SECONDS, TICKS
+from bench.analysis.scenarios import TICK_SECONDS
 from bench.analysis.traffic import Arm, Traffic
 
 
@@ -26,7 +27,7 @@ def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome
     """
     metrics = {key: policy.metrics[key] for key in ("error_rate", "latency_p95")}
     phase, rules = policy.phases["canary"], policy.decision
-    runs = traffic.canary.total.shape[1]
+    ticks, runs = traffic.canary.total.shape
     tests = {
         key: ShareTest(
             Limits.of(metric, null=rules.rollback_null),
@@ -41,20 +42,21 @@ def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome
     }
     canary = {key: _counts(traffic.canary, metrics[key]) for key in tests}
     stable = {key: _counts(traffic.stable, metrics[key]) for key in tests}
-    rolled_back = np.full(runs, np.inf)
-    for begin in range(0, TICKS, check_every):
+    rolled_back, promoted = np.full(runs, np.inf), np.zeros(runs, dtype=bool)
+    for begin in range(0, ticks, check_every):
         at = float((begin + check_every) * TICK_SECONDS)
         window = slice(begin, begin + check_every)
         for key, test in tests.items():
             n, soft, hard = (part[window].sum(axis=0) for part in canary[key])
             stable_n, _, stable_hard = (part[window].sum(axis=0) for part in stable[key])
             test.add(n, soft, hard, stable_n, stable_hard, at=at)
-            rolled_back = np.where(np.isinf(rolled_back) & test.rolls_back, at, rolled_back)
-    for test in tests.values():
-        rolled_back = np.where(np.isinf(rolled_back) & test.rolls_back_at_deadline, at, rolled_back)
-    promoted = np.isinf(rolled_back)
-    for test in tests.values():
-        promoted &= test.promotes
+            rolled_back = np.where(np.isinf(rolled_back) & ~promoted & test.rolls_back, at, rolled_back)
+        is_last = begin + check_every >= ticks
+        for test in tests.values() if is_last else ():
+            at_deadline = np.isinf(rolled_back) & ~promoted & test.rolls_back_at_deadline
+            rolled_back = np.where(at_deadline, at, rolled_back)
+        if at >= phase.bake_seconds:
+            promoted |= np.isinf(rolled_back) & np.all([test.promotes for test in tests.values()], axis=0)
     return Outcome(rolled_back, promoted)
 
 

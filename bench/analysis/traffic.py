@@ -49,29 +49,32 @@ class Traffic:
     stable: Arm
 
 
-def simulate(scenario: Scenario, *, rate: float, runs: int, rng: np.random.Generator) -> Traffic:
-    """Simulate an hour.
+def simulate(
+    scenario: Scenario, *, rate: float, runs: int, rng: np.random.Generator, ticks: int = TICKS
+) -> Traffic:
+    """Simulate an hour, or as many ticks as are asked for.
 
     :param scenario: the simulated release.
     :param rate: requests/s of both revisions together; a tenth goes to the canary.
     :param runs: how many independent hours.
     :param rng: seeded source of chance.
+    :param ticks: of 15 s.
     """
-    base, bad = np.full((TICKS, 1), scenario.errors), _regression(scenario)
-    stable_share = np.broadcast_to(base, (TICKS, runs))
-    canary_share = np.broadcast_to(np.where(np.isnan(bad), base, bad), (TICKS, runs))
+    base, bad = np.full((ticks, 1), scenario.errors), _regression(scenario, ticks)
+    stable_share = np.broadcast_to(base, (ticks, runs))
+    canary_share = np.broadcast_to(np.where(np.isnan(bad), base, bad), (ticks, runs))
     if scenario.bursts is not None:
-        first = _bursts(scenario.bursts, runs, rng)
-        second = first if scenario.bursts.both else _bursts(scenario.bursts, runs, rng)
+        first = _bursts(scenario.bursts, runs, rng, ticks)
+        second = first if scenario.bursts.both else _bursts(scenario.bursts, runs, rng, ticks)
         canary_share = np.where(first, scenario.bursts.share, canary_share)
         stable_share = np.where(second, scenario.bursts.share, stable_share)
-    outage = np.zeros(TICKS, dtype=bool)
+    outage = np.zeros(ticks, dtype=bool)
     if scenario.outage is not None:
         begin, end, share = scenario.outage
-        outage = (_starts() >= begin) & (_starts() < end)
+        outage = (_starts(ticks) >= begin) & (_starts(ticks) < end)
         canary_share = np.where(outage[:, None], np.maximum(share, canary_share), canary_share)
         stable_share = np.where(outage[:, None], share, stable_share)
-    is_bad = _starts() >= scenario.onset
+    is_bad = _starts(ticks) >= scenario.onset
     slow = scenario.bad_latency or scenario.latency
     outage_shape = scenario.outage_latency or scenario.latency
     fine = scenario.latency.buckets()
@@ -86,14 +89,14 @@ def simulate(scenario: Scenario, *, rate: float, runs: int, rng: np.random.Gener
     )
 
 
-def _starts() -> Vector:
-    return np.arange(TICKS, dtype=np.float64) * TICK_SECONDS
+def _starts(ticks: int) -> Vector:
+    return np.arange(ticks, dtype=np.float64) * TICK_SECONDS
 
 
-def _regression(scenario: Scenario) -> Vector:
+def _regression(scenario: Scenario, ticks: int) -> Vector:
     """Error share of the canary per tick where it is bad, NaN where it is not."""
-    starts = _starts()
-    share = np.full(TICKS, np.nan)
+    starts = _starts(ticks)
+    share = np.full(ticks, np.nan)
     is_bad = starts >= scenario.onset
     if scenario.ramp is not None:
         share[is_bad] = [scenario.ramp((s - scenario.onset) / _HOUR) for s in starts[is_bad]]
@@ -102,14 +105,12 @@ def _regression(scenario: Scenario) -> Vector:
     return share[:, None]
 
 
-def _bursts(bursts: Bursts, runs: int, rng: np.random.Generator) -> np.ndarray:
-    begins = rng.random((TICKS, runs)) < bursts.per_hour / TICKS
-    ticks = max(1, round(bursts.seconds / TICK_SECONDS))
-    lengths = (
-        rng.geometric(1 / ticks, (TICKS, runs)) if bursts.is_geometric else np.full((TICKS, runs), ticks)
-    )
-    left, active = np.zeros(runs, dtype=int), np.zeros((TICKS, runs), dtype=bool)
-    for tick in range(TICKS):
+def _bursts(bursts: Bursts, runs: int, rng: np.random.Generator, ticks: int) -> np.ndarray:
+    begins = rng.random((ticks, runs)) < bursts.per_hour / TICKS
+    mean = max(1, round(bursts.seconds / TICK_SECONDS))
+    lengths = rng.geometric(1 / mean, (ticks, runs)) if bursts.is_geometric else np.full((ticks, runs), mean)
+    left, active = np.zeros(runs, dtype=int), np.zeros((ticks, runs), dtype=bool)
+    for tick in range(ticks):
         left = np.where(begins[tick], np.maximum(left, lengths[tick]), left)
         active[tick] = left > 0
         left = np.maximum(left - 1, 0)
@@ -117,13 +118,13 @@ def _bursts(bursts: Bursts, runs: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _arm(rate: float, share: Vector, shapes: list[Vector], icc: float, rng: np.random.Generator) -> Arm:
-    runs = share.shape[1]
-    total = rng.poisson(rate * TICK_SECONDS, (TICKS, runs))
+    ticks, runs = share.shape
+    total = rng.poisson(rate * TICK_SECONDS, (ticks, runs))
     if icc:
         size = 1 / icc - 1
         share = rng.beta(share * size, (1 - share) * size)
     errors = rng.binomial(total, share)
-    buckets = np.stack([rng.multinomial(total[tick], shapes[tick]) for tick in range(TICKS)])
+    buckets = np.stack([rng.multinomial(total[tick], shapes[tick]) for tick in range(ticks)])
     return Arm(total.astype(float), errors.astype(float), buckets.astype(float))
 
 

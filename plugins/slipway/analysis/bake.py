@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from slipway.analysis.counts import Counts
 from slipway.analysis.judges.share import Judge, judge_for
 from slipway.analysis.judges.traffic_share import TrafficShareJudge
+from slipway.analysis.method import CURRENT, Method
 from slipway.analysis.statistics.error_budget import Budget, budget_of
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy.metrics import QuantileMetric, ShareMetric
@@ -25,6 +26,7 @@ class BakeAnalysis:
     :param extension_seconds: how much longer it may bake.
     :param phase: ``canary``, ``half`` or ``full``; None uses the smallest part of the budget, which is valid
         for each, and declares no share of the traffic.
+    :param method: the analysis that decides.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class BakeAnalysis:
         bake_seconds: float,
         extension_seconds: float,
         phase: PhaseName | None = None,
+        method: Method = CURRENT,
     ) -> None:
         self._shares = [k for k, m in policy.metrics.items() if isinstance(m, ShareMetric | QuantileMetric)]
         self.budget: Budget = budget_of(policy, phase)
@@ -49,7 +52,7 @@ class BakeAnalysis:
         self._last_events = dict.fromkeys(self._shares, 0.0)
         self._last_answer = 0.0
         self._judges = {
-            key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline)
+            key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline, method=method)
             for key, metric in policy.metrics.items()
         }
         self._requests = policy.traffic_share.request_metric

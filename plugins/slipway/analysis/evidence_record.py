@@ -2,7 +2,7 @@
 
 As plain data (JSON), with one row per check::
 
-    {"format": 1, "method": 3, "phase": "canary", "metrics": ["error_rate", ...],
+    {"format": 1, "method": 4, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out;
@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipway.analysis.counts import Counts
+from slipway.analysis.method import CURRENT
 from slipway.policy.release import PhaseName
 
 FORMAT = 1
-#: Raised whenever the same evidence under the same policy may be decided otherwise than before.
-METHOD = 3
 
 #: Counts per metric at one revision.
 CountsByMetric = Mapping[str, Counts]
@@ -42,7 +41,7 @@ class EvidenceRecord:
     phase: PhaseName
     metrics: Sequence[str]
     rows: list[list[Any]] = field(default_factory=list)
-    method: int = METHOD
+    method: int = CURRENT.number
 
     def add(
         self,

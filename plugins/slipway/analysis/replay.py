@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.analysis.bake import BakeAnalysis
-from slipway.analysis.evidence_record import METHOD, EvidenceRecord
+from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.analysis.method import Method, method_of
 from slipway.analysis.verdict import Cause, Decision
 from slipway.policy.release import Policy
 
@@ -66,16 +67,18 @@ def _parts(
             yield f"{prefix}{part}: recorded {recorded.get(part)!r}, replayed {replayed[part]!r}"
 
 
-def replay(record: EvidenceRecord, policy: Policy) -> Replay:
+def replay(record: EvidenceRecord, policy: Policy, *, method: Method | None = None) -> Replay:
     """Decide again, check by check, as the bake did.
 
     :param record: the phase's evidence.
     :param policy: the release's own policy, or another one to compare with.
+    :param method: the analysis that decides; None for the one that decided then.
     :return: the decision and its completeness.
     :raises ValueError: when the record has no check.
     """
     if not record.rows:
         raise ValueError(f"evidence record of phase {record.phase}: has no checks; nothing to replay")
+    method = method or method_of(record.method)
     phase = policy.phases[record.phase]
     deadline = phase.bake_seconds + phase.extension_seconds
     analysis = BakeAnalysis(
@@ -83,6 +86,7 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         bake_seconds=phase.bake_seconds,
         extension_seconds=phase.extension_seconds,
         phase=record.phase,
+        method=method,
     )
     missing = [key for key in policy.metrics if key not in record.metrics]
     decision, is_over, front = analysis.decision(at=0.0), False, 0.0
@@ -98,7 +102,7 @@ def replay(record: EvidenceRecord, policy: Policy) -> Replay:
         is_over = decision.ends_the_bake or analysis.known_until > deadline
         if is_over:
             break
-    return Replay(decision, is_over, missing, record.method == METHOD)
+    return Replay(decision, is_over, missing, record.method == method.number)
 
 
 def _in_order_of(record: EvidenceRecord, policy: Policy) -> Policy:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from slipway.analysis.evidence_record import METHOD
+from slipway.analysis.method import method_of
 from slipway.analysis.replay import replay
 from slipway.commands.arguments import add_ledger, add_release
 from slipway.ledger.bakes import recorded_bakes
@@ -42,8 +42,9 @@ def report(entries: Record, own: Policy, other: Policy | None) -> Iterator[tuple
             yield True, f"{phase}: was {was}; with {other.name} {said}{unfinished}{unseen}"
             continue
         differences = made.differences(verdict.model_dump(mode="json"))
-        if differences and record.method != METHOD:
-            differences.append(f"decided by method {record.method}, replayed by method {METHOD}")
+        if differences and not made.same_method:
+            used = method_of(record.method).number
+            differences.append(f"decided by method {record.method}, replayed by method {used}")
         yield (
             not differences,
             f"{phase}: {'DIFFERENT: ' + '; '.join(differences) if differences else 'same'}: {said}",

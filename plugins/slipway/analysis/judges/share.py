@@ -7,6 +7,7 @@ from typing import Protocol
 from slipway.analysis.counts import Counts
 from slipway.analysis.judges.band_and_zero import BandJudge, ZeroJudge
 from slipway.analysis.judges.level import LevelJudge
+from slipway.analysis.method import Method
 from slipway.analysis.statistics.error_budget import Budget
 from slipway.analysis.statistics.share_test import Limits, ShareTest
 from slipway.analysis.verdict import Cause, Finding, Verdict
@@ -39,6 +40,7 @@ class ShareJudge:
     :param decision: the policy's rules.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
+    :param method: the analysis that decides.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class ShareJudge:
         budget: Budget,
         *,
         horizon: float,
+        method: Method,
     ) -> None:
         self._key = key
         self._metric = metric
@@ -61,6 +64,7 @@ class ShareJudge:
             budget,
             horizon=horizon,
             compare=metric.compare_with_stable,
+            method=method,
         )
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
@@ -130,7 +134,9 @@ class ShareJudge:
         )
 
 
-def judge_for(key: str, metric: Metric, decision: DecisionRules, budget: Budget, *, horizon: float) -> Judge:
+def judge_for(
+    key: str, metric: Metric, decision: DecisionRules, budget: Budget, *, horizon: float, method: Method
+) -> Judge:
     """Return the judge for a metric of the policy.
 
     :param key: key of the metric in the policy.
@@ -138,6 +144,7 @@ def judge_for(key: str, metric: Metric, decision: DecisionRules, budget: Budget,
     :param decision: the policy's rules.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
+    :param method: the analysis that decides.
     """
     if isinstance(metric, BandMetric):
         return BandJudge(key, metric, decision)
@@ -145,7 +152,7 @@ def judge_for(key: str, metric: Metric, decision: DecisionRules, budget: Budget,
         return LevelJudge(key, metric)
     if isinstance(metric, ZeroMetric):
         return ZeroJudge(key, metric)
-    return ShareJudge(key, metric, decision, budget, horizon=horizon)
+    return ShareJudge(key, metric, decision, budget, horizon=horizon, method=method)
 
 
 def _duration(seconds: float) -> str:

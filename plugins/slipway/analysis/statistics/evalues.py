@@ -165,16 +165,27 @@ class WorseThanStable(FreshStarts):
 class BetterThan:
     """Evidence that a share is under ``p0``: what a promotion needs. Without events it stays at 1.
 
+    A part of the bet is on few bad events: none of the first ``n``, or one of the first ``m``. Its value is
+    the probability under the null that it is still won, over the probability at the start; that is a
+    martingale until it is won, and at most that afterwards. The rest is a mixture over :data:`BETTER`. So a
+    release of a service with little traffic is proven with as few requests as any test of this level needs.
+
     :param p0: null share, 0..1.
+    :param evidence: e-value that a promotion needs; a bet that is won alone is worth as much.
+    :param few: part of the bet that is on few bad events, 0..1.
     :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
-    def __init__(self, p0: float, *, shape: tuple[int, ...] = ()) -> None:
+    def __init__(self, p0: float, *, evidence: float, few: float, shape: tuple[int, ...] = ()) -> None:
+        self._p0, self._few, self._log_miss = p0, few, math.log1p(-p0)
         alternatives = p0 * np.array(BETTER)
         self._hit: Vector = np.log(alternatives / p0)
         self._miss: Vector = np.log((1 - alternatives) / (1 - p0))
         self._bad: Vector = np.zeros(shape)
         self._total: Vector = np.zeros(shape)
+        each = few / evidence / 2
+        self._none = math.ceil(math.log(each) / self._log_miss) if few else 0
+        self._one = 1 + math.ceil(math.log(each / (self._none * p0)) / self._log_miss) if few else 0
 
     def add(self, bad: ArrayLike, total: ArrayLike) -> None:
         """Add an interval.
@@ -189,7 +200,21 @@ class BetterThan:
     def log_e(self) -> Vector:
         """Natural logarithm of the e-value."""
         k, n = column(self._bad), column(self._total)
-        return log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
+        mixture = log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
+        if not self._few:
+            return mixture
+        at_start = self._won(np.zeros(()), np.zeros(()))
+        few = self._won(self._bad, self._total) - at_start
+        return np.asarray(np.logaddexp(mixture + math.log(1 - self._few), few + math.log(self._few)))
+
+    def _won(self, bad: Vector, total: Vector) -> Vector:
+        """Return the logarithm of the null's probability that the bet on few bad events is won from here."""
+        until_none = np.maximum(self._none - total, 0)
+        until_one = np.maximum(self._one - total, 0)
+        after_one = np.log(np.maximum(until_none * self._p0, 1e-300)) + (until_one - 1) * self._log_miss
+        of_none = np.logaddexp(until_none * self._log_miss, np.where(until_none > 0, after_one, _NEVER))
+        of_one = until_one * self._log_miss
+        return np.asarray(np.where(bad <= 0, of_none, np.where(bad <= 1, of_one, _NEVER)))
 
 
 def column(counts: ArrayLike) -> Vector:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from slipway.analysis.method import CURRENT
+from slipway.analysis.statistics.chance import is_by_chance
 from slipway.analysis.statistics.error_budget import Budget, budget_of, statistical_metrics
-from slipway.analysis.statistics.evalues import BetterThan
-from slipway.analysis.statistics.share_test import Limits, ShareTest
+from slipway.analysis.statistics.share_test import Limits, ShareTest, better_than_trigger
 from slipway.policy.metrics import DecisionRules, Metric, QuantileMetric, ShareMetric
 from slipway.policy.release import PhaseName, Policy
 
@@ -22,6 +23,10 @@ _SEED = 20
 _PRECISION = 0.03
 _WORST = 0.95
 _CACHED = 256
+_PROMOTION_RUNS = 2000
+_PROMOTION_CHECKS = 30
+#: In percent.
+_AS_GOOD_AS_CERTAIN = 99
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class DetectionPower:
     :param seconds_needed: how long the canary must serve until a healthy release can be told from one at the
         trigger with that probability; infinite without traffic.
     :param sees_trigger: whether the phase is that long.
+    :param promoted_percent: how probably a release as good as stable, or as the target, is proven good enough
+        by the end of the extension.
     """
 
     metric: str
@@ -42,11 +49,13 @@ class DetectionPower:
     smallest_percent: float | None
     seconds_needed: float
     sees_trigger: bool
+    promoted_percent: float = 100.0
 
     def as_payload(self) -> dict[str, Any]:
         """Return plain data; an infinite ``seconds_needed`` is None."""
         needed = round(self.seconds_needed, 1) if math.isfinite(self.seconds_needed) else None
-        return asdict(self) | {"events": round(self.events, 1), "seconds_needed": needed}
+        rounded = {"events": round(self.events, 1), "promoted_percent": round(self.promoted_percent, 1)}
+        return asdict(self) | rounded | {"seconds_needed": needed}
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ class Forecast:
 def _in_words(power: DetectionPower, policy: Policy) -> str:
     metric = policy.metrics[power.metric]
     words = f"{metric.title} {_detectable(power, metric)} ({power.events:,.0f} {metric.unit} expected"
+    if 0 < power.promoted_percent < _AS_GOOD_AS_CERTAIN:
+        words += f"; a good release is promoted with {power.promoted_percent:.0f} % probability"
     if power.sees_trigger:
         return f"{words})"
     if not math.isfinite(power.seconds_needed):
@@ -139,13 +150,15 @@ def detection_power(
     metric, rules = policy.metrics[key], policy.decision
     if not isinstance(metric, ShareMetric | QuantileMetric):
         raise TypeError(f"metric {key}: kind {metric.kind} has no power; only share and quantile have")
-    seconds = policy.phases[phase].bake_seconds
+    plan = policy.phases[phase]
+    seconds = plan.bake_seconds
     limits = Limits.of(metric, null=rules.rollback_null)
+    healthy = min(healthy, healthy_share(limits))
     events = events_needed(
         limits,
         required=rules.detection_power_percent / 100,
         evidence=rules.promotion_evidence,
-        healthy=min(healthy, healthy_share(limits)),
+        healthy=healthy,
     )
     needed = events / events_per_second if events_per_second > 0 else math.inf
     smallest = smallest_detectable(
@@ -162,6 +175,13 @@ def detection_power(
         None if smallest is None else 100 * smallest,
         needed,
         needed <= seconds,
+        100
+        * promotion_probability(
+            limits,
+            evidence=rules.promotion_evidence,
+            healthy=healthy,
+            expected=(events_per_second * seconds, events_per_second * (seconds + plan.extension_seconds)),
+        ),
     )
 
 
@@ -189,21 +209,21 @@ def events_needed(limits: Limits, *, required: float, evidence: float, healthy: 
     :return: number of events.
     """
     low, high = 1, 1
-    while not _tells(high, healthy, limits.trigger, required, evidence):
+    while not _tells(high, healthy, limits, required, evidence):
         low, high = high, 2 * high
     while high - low > max(1, high // 100):
         middle = (low + high) // 2
-        if _tells(middle, healthy, limits.trigger, required, evidence):
+        if _tells(middle, healthy, limits, required, evidence):
             high = middle
         else:
             low = middle
     return high
 
 
-def _tells(events: int, healthy: float, trigger: float, required: float, evidence: float) -> bool:
-    most = int(trigger * events) + 1
+def _tells(events: int, healthy: float, limits: Limits, required: float, evidence: float) -> bool:
+    most = int(limits.trigger * events) + 1
     bad = np.arange(most + 1, dtype=np.float64)
-    test = BetterThan(trigger, shape=bad.shape)
+    test = better_than_trigger(limits, evidence=evidence, method=CURRENT, shape=bad.shape)
     test.add(bad, np.full_like(bad, events))
     enough = test.log_e >= math.log(evidence)
     if healthy <= 0:
@@ -211,6 +231,33 @@ def _tells(events: int, healthy: float, trigger: float, required: float, evidenc
     steps = np.log((events - bad[:-1]).clip(1e-300) / bad[1:]) + math.log(healthy / (1 - healthy))
     logs = np.concatenate([[0.0], np.cumsum(steps)]) + events * math.log1p(-healthy)
     return float(np.exp(logs)[enough].sum()) >= required
+
+
+@lru_cache(maxsize=_CACHED)
+def promotion_probability(
+    limits: Limits, *, evidence: float, healthy: float, expected: tuple[float, float]
+) -> float:
+    """Simulate how probably a healthy release is proven better than the trigger, and within its target.
+
+    2000 runs, 31 checks between the end of the bake and that of the extension.
+
+    :param limits: of the metric.
+    :param evidence: e-value that a promotion needs.
+    :param healthy: share of the healthy release, 0..1.
+    :param expected: expected events by the end of the bake, and by that of the extension.
+    :return: the probability, 0..1.
+    """
+    rng, promoted = np.random.default_rng(_SEED), np.zeros(_PROMOTION_RUNS, dtype=bool)
+    test = better_than_trigger(limits, evidence=evidence, method=CURRENT, shape=promoted.shape)
+    total, bad = np.zeros(promoted.shape), np.zeros(promoted.shape)
+    by_the_end, in_all = expected
+    for more in (by_the_end, *((in_all - by_the_end) / _PROMOTION_CHECKS,) * _PROMOTION_CHECKS):
+        events = rng.poisson(more, promoted.shape)
+        hit = rng.binomial(events, healthy)
+        test.add(hit, events)
+        total, bad = total + events, bad + hit
+        promoted |= (test.log_e >= math.log(evidence)) & is_by_chance(bad, total, share=limits.target)
+    return float(promoted.mean())
 
 
 @lru_cache(maxsize=_CACHED)

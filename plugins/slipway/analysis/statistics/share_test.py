@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from slipway.analysis.method import CURRENT, Method
+from slipway.analysis.statistics.chance import is_by_chance
 from slipway.analysis.statistics.error_budget import Budget
 from slipway.analysis.statistics.evalues import BetterThan, Mask, Vector, WorseThanStable
 from slipway.analysis.statistics.quarantine import Quarantine
@@ -19,6 +21,8 @@ from slipway.analysis.statistics.worse_than import WorseThan
 from slipway.policy.metrics import DecisionRules, QuantileMetric, ShareMetric
 
 _MIN_BAD_EVENTS = 5
+#: A release at a target this many times under its trigger has few bad events until it is proven.
+_FEW_BAD_EVENTS = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,20 @@ class Limits:
         return cls(target, trigger, math.sqrt(target * trigger) if target else trigger)
 
 
+def better_than_trigger(
+    limits: Limits, *, evidence: float, method: Method, shape: tuple[int, ...] = ()
+) -> BetterThan:
+    """Return the test that a promotion needs.
+
+    :param limits: of the share.
+    :param evidence: e-value that a promotion needs.
+    :param method: the analysis that decides.
+    :param shape: ``()`` for one release, ``(runs,)`` for many.
+    """
+    few = method.few if limits.target < limits.trigger / _FEW_BAD_EVENTS else 0.0
+    return BetterThan(limits.trigger, evidence=evidence, few=few, shape=shape)
+
+
 class ShareTest:
     """Weighs one share of a phase at every check.
 
@@ -69,6 +87,7 @@ class ShareTest:
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
     :param compare: whether stable is comparable.
+    :param method: the analysis that decides.
     :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
@@ -80,11 +99,13 @@ class ShareTest:
         *,
         horizon: float,
         compare: bool,
+        method: Method = CURRENT,
         shape: tuple[int, ...] = (),
     ) -> None:
         self.limits = limits
         self._rules = rules
         self._compare = compare
+        self._method = method
         spread = {
             "restart_every": rules.test_restart_seconds,
             "burst": rules.burst_seconds,
@@ -95,7 +116,9 @@ class ShareTest:
             limits.target or limits.null, log_threshold=math.log(1 / budget.deadline), shape=shape, **spread
         )
         self.relative = WorseThanStable(log_threshold=math.log(1 / budget.relative), shape=shape, **spread)
-        self.better = BetterThan(limits.trigger, shape=shape)
+        self.better = better_than_trigger(
+            limits, evidence=rules.promotion_evidence, method=method, shape=shape
+        )
         limit = rules.quarantine_seconds if rules.quarantine and compare else 0.0
         self.quarantine = Quarantine(limits.trigger, limit=limit, shape=shape)
         self._all = Trailing(4, shape)
@@ -191,8 +214,10 @@ class ShareTest:
     @property
     def is_within_target(self) -> Mask:
         """True where the events over the target's limit are at most the target, give or take chance."""
-        allowed = self.limits.target * self.events
-        return np.asarray(self.over_target <= allowed + np.sqrt(allowed))
+        if self._method.chance == "root":
+            allowed = self.limits.target * self.events
+            return np.asarray(self.over_target <= allowed + np.sqrt(allowed))
+        return is_by_chance(self.over_target, self.events, share=self.limits.target)
 
     @property
     def is_proven_better(self) -> Mask:

@@ -82,6 +82,7 @@ class MetricPower(EntryPart):
     :param smallest_percent: smallest percent of bad events that is detected; None when none is.
     :param seconds_needed: how long the phase has to be to see the trigger; None when no time is long enough.
     :param sees_trigger: whether the phase is that long.
+    :param promoted_percent: how probably a good release is proven good enough by the end of the extension.
     """
 
     metric: str
@@ -89,6 +90,7 @@ class MetricPower(EntryPart):
     smallest_percent: float | None
     seconds_needed: float | None
     sees_trigger: bool
+    promoted_percent: float | None = None
 
 
 class DetectionPowerForecast(LedgerEntry):

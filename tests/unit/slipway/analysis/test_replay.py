@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.counts import Counts
-from slipway.analysis.evidence_record import METHOD, EvidenceRecord
+from slipway.analysis.evidence_record import EvidenceRecord
 from slipway.analysis.evidence_series import series_of
+from slipway.analysis.method import CURRENT, method_of
 from slipway.analysis.replay import replay
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
 from slipway.commands.replay import report
@@ -161,10 +162,38 @@ def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
 
 
 def test_whoever_changes_what_is_decided_raises_the_methods_number(policy: Policy) -> None:
-    decisions = [watch(policy, errors=errors, seed=7)[1] for errors in (0.006, 0.012, 0.02, 0.05)]
-    made = [(str(decision.verdict), decision.seconds) for decision in decisions]
-    expected = {3: [("hold", 5415), ("rollback", 120), ("rollback", 75), ("rollback", 30)]}
-    assert made == expected[METHOD]
+    rules = policy.decision.model_copy(update={"false_rollback_probability": 0.05})
+    then = policy.model_copy(update={"decision": rules})
+    records = [watch(then, errors=errors, seed=7)[0] for errors in (0.006, 0.012, 0.02, 0.05)]
+    expected = {
+        3: [("hold", 5415), ("rollback", 120), ("rollback", 75), ("rollback", 30)],
+        4: [("hold", 5415), ("rollback", 120), ("rollback", 75), ("rollback", 30)],
+    }
+    assert max(expected) == CURRENT.number
+    for number, decided in expected.items():
+        again = [replay(record, then, method=method_of(number)).decision for record in records]
+        assert [(str(decision.verdict), decision.seconds) for decision in again] == decided
+
+
+def test_a_record_is_decided_again_by_the_method_that_decided_it(policy: Policy) -> None:
+    """One error among 530 requests: promoted since method 4, and as it was before on a record of method 3."""
+    record = EvidenceRecord("canary", list(policy.metrics))
+    for number in range(1, 362):
+        canary = {key: Counts(3) for key in policy.metrics}
+        canary["error_rate"] = Counts(1.5, number == 200, number == 200)
+        canary["cost_reduction"] = Counts(1 / 3, 0.8 / 3)
+        record.add(canary, {key: Counts(13.5) for key in policy.metrics}, at=15.0 * number)
+    assert replay(record, policy).decision.verdict is Verdict.PROMOTE
+    record.method = 3
+    made = replay(record, policy)
+    assert (made.decision.verdict, made.same_method) == (Verdict.HOLD, True)
+
+
+def test_a_record_of_a_later_version_is_refused(policy: Policy) -> None:
+    record, _ = watch(policy, errors=0.05)
+    record.method = CURRENT.number + 1
+    with pytest.raises(ValueError, match="this version of Slipway knows up to 4"):
+        replay(record, policy)
 
 
 def test_a_difference_names_the_method_that_decided(policy: Policy) -> None:
@@ -172,7 +201,7 @@ def test_a_difference_names_the_method_that_decided(policy: Policy) -> None:
     record.method = 1
     ((is_well, line),) = report(kept(record, decision, seconds=0), policy, None)
     assert not is_well
-    assert f"decided by method 1, replayed by method {METHOD}" in line
+    assert "decided by method 1, replayed by method 3" in line
 
 
 def test_evidence_that_arrived_oddly_replays_with_its_reason(policy: Policy) -> None:

@@ -22,6 +22,10 @@ def worse_than(p0: float, *, runs: tuple[int, ...] = ()) -> WorseThan:
     )
 
 
+def better_than(p0: float, *, few: float = 0.8, runs: tuple[int, ...] = ()) -> BetterThan:
+    return BetterThan(p0, evidence=20, few=few, shape=runs)
+
+
 def checks_until_rejection(
     share: float, p0: float, *, runs: int, checks: int, seed: int, requests: int = REQUESTS
 ) -> np.ndarray:
@@ -93,7 +97,7 @@ def test_a_ramp_is_followed_although_the_past_was_good() -> None:
 
 
 def test_without_events_there_is_no_evidence() -> None:
-    worse, better = worse_than(0.01), BetterThan(0.01)
+    worse, better = worse_than(0.01), better_than(0.01)
     for check in range(CHECKS):
         worse.add(0, 0, at=15 * check)
         better.add(0, 0)
@@ -102,11 +106,44 @@ def test_without_events_there_is_no_evidence() -> None:
 
 
 def test_clean_traffic_proves_a_share_under_the_trigger() -> None:
-    better = BetterThan(0.01)
+    better = better_than(0.01)
     better.add(0, 300)
     assert better.log_e < math.log(20)
-    better.add(0, 200)
+    better.add(0, 90)
     assert better.log_e >= math.log(20)
+
+
+def test_one_error_among_few_requests_is_proven_later_and_not_never() -> None:
+    better = better_than(0.01)
+    better.add(1, 450)
+    assert better.log_e < math.log(20)
+    better.add(0, 80)
+    assert better.log_e >= math.log(20)
+    better.add(1, 0)
+    assert better.log_e < math.log(20)
+
+
+@pytest.mark.parametrize("few", [0.0, 0.8])
+def test_a_release_at_the_trigger_is_proven_better_as_seldom_as_stated(few: float) -> None:
+    rng, test = np.random.default_rng(8), better_than(0.01, few=few, runs=(1500,))
+    ever = np.zeros(1500, dtype=bool)
+    for _ in range(200):
+        test.add(rng.binomial(7, 0.01, 1500), np.full(1500, 7))
+        ever |= test.log_e >= math.log(20)
+    assert ever.mean() <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 1500)
+
+
+@pytest.mark.parametrize("requests", [50, 400, 1200])
+def test_under_the_trigger_itself_the_evidence_is_one_on_average(requests: int) -> None:
+    bad = np.arange(0, 80)
+    test = better_than(0.01, runs=bad.shape)
+    test.add(bad, np.full(bad.shape, requests))
+    logs = [
+        math.lgamma(requests + 1) - math.lgamma(k + 1) - math.lgamma(requests - k + 1)
+        for k in bad.clip(0, requests)
+    ]
+    chance = np.exp(logs + bad * math.log(0.01) + (requests - bad) * math.log(0.99)) * (bad <= requests)
+    assert float((chance * np.exp(test.log_e)).sum()) <= 1 + 1e-9
 
 
 @settings(max_examples=50)
@@ -118,7 +155,7 @@ def test_clean_traffic_proves_a_share_under_the_trigger() -> None:
     )
 )
 def test_evidence_for_better_is_the_same_however_intervals_are_split(counts: list[tuple[int, int]]) -> None:
-    apart, together = BetterThan(0.05), BetterThan(0.05)
+    apart, together = better_than(0.05), better_than(0.05)
     for bad, total in counts:
         apart.add(bad, total)
     together.add(sum(bad for bad, _ in counts), sum(total for _, total in counts))

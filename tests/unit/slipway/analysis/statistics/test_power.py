@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from slipway.analysis.method import CURRENT
 from slipway.analysis.statistics import power
-from slipway.analysis.statistics.evalues import BetterThan
 from slipway.analysis.statistics.power import (
     DetectionPower,
     Forecast,
@@ -20,7 +20,7 @@ from slipway.analysis.statistics.power import (
     healthy_share,
     smallest_detectable,
 )
-from slipway.analysis.statistics.share_test import Limits
+from slipway.analysis.statistics.share_test import Limits, better_than_trigger
 from slipway.policy.release import Policy, load_policy
 
 ERRORS = Limits(0.001, 0.01, 0.00316)
@@ -62,7 +62,7 @@ def test_without_traffic_nothing_is_detected() -> None:
 def test_the_needed_events_prove_a_healthy_release_as_often_as_stated() -> None:
     events = events_needed(ERRORS, required=0.8, evidence=20, healthy=healthy_share(ERRORS))
     bad = np.random.default_rng(4).binomial(events, ERRORS.target, 4000)
-    test = BetterThan(ERRORS.trigger, shape=bad.shape)
+    test = better_than_trigger(ERRORS, evidence=20, method=CURRENT, shape=bad.shape)
     test.add(bad, np.full(bad.shape, events))
     assert float((test.log_e >= math.log(20)).mean()) == pytest.approx(0.8, abs=0.1)
 
@@ -103,6 +103,17 @@ def test_a_metric_that_a_flag_switches_off_at_stable_holds_no_phase() -> None:
     assert forecast(policy(), "canary", without_requests).action == "hold"
 
 
+@pytest.mark.usefixtures("simulated")
+def test_the_forecast_says_how_probably_the_traffic_promotes_a_good_release() -> None:
+    promoted = [
+        detection_power(policy(), "canary", "error_rate", rate, 0.0005).promoted_percent
+        for rate in (0.03, 0.1, 10)
+    ]
+    assert promoted[0] < 5
+    assert 85 < promoted[1] < 98
+    assert promoted[2] > 99
+
+
 def test_detection_power_is_plain_data_even_without_traffic() -> None:
     payload = detection_power(policy(), "canary", "error_rate", 0).as_payload()
     assert payload["seconds_needed"] is None
@@ -114,6 +125,8 @@ def test_the_line_states_what_is_detectable_and_what_is_missing() -> None:
         shown = DetectionPower(metric, 3600, 1.0, 3000, sees_trigger=True)
         return Forecast([replace(shown, **changed)], "start", 3600).line(policy())
 
+    likely = line("error_rate", promoted_percent=93.4)
+    assert likely.endswith("(3,600 requests expected; a good release is promoted with 93 % probability)")
     beginning = "Detectable with 80 % probability: "
     assert line("error_rate") == f"{beginning}Error rate ≥ 1 % (3,600 requests expected)"
     short = line("error_rate", seconds_needed=5400, sees_trigger=False)

@@ -1,0 +1,70 @@
+"""How a phase with little traffic ends within its hour and its extension.
+
+python -m bench.analysis.low_traffic [--runs 1000] [--set reporting|held_out] [--rates 0.5 1 2 5] [--seed 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from slipway.policy.release import Policy, load_policy
+
+from bench.analysis import slipway_method
+from bench.analysis.cell import measure
+from bench.analysis.low_traffic_scenarios import low_traffic, low_traffic_held_out
+from bench.analysis.scenarios import TICK_SECONDS, Scenario
+from bench.analysis.traffic import simulate
+
+RATES = (0.5, 1.0, 2.0, 5.0)
+SETS: Mapping[str, Callable[[], list[Scenario]]] = {
+    "reporting": low_traffic,
+    "held_out": low_traffic_held_out,
+}
+
+
+def report(policy: Policy, *, which: str, rates: Sequence[float], runs: int, seed: int) -> Iterator[str]:
+    """Yield a line per release: promoted, rolled back and held in percent, and when it is rolled back.
+
+    :param policy: the policy.
+    :param which: ``reporting`` or ``held_out``.
+    :param rates: requests/s in total.
+    :param runs: simulated releases per cell.
+    :param seed: of the simulation.
+    """
+    phase = policy.phases["canary"]
+    ticks = round((phase.bake_seconds + phase.extension_seconds) / TICK_SECONDS)
+    yield (
+        f"\nlittle traffic, {which} set: promoted / rolled back / held %, median s to the rollback; "
+        f"{phase.bake_seconds:g} s at 10 % and up to {phase.extension_seconds:g} s more"
+    )
+    yield f"{'requests/s in total':<40}" + "".join(f"{rate:<26g}" for rate in rates)
+    for number, scenario in enumerate(SETS[which]()):
+        cells = []
+        for rate in rates:
+            rng = np.random.default_rng([seed, list(SETS).index(which), number, round(1000 * rate)])
+            traffic = simulate(scenario, rate=rate, runs=runs, rng=rng, ticks=ticks)
+            cell = measure(slipway_method.decide(traffic, policy), traffic, scenario)
+            held = 100 - cell.promoted - cell.rolled_back
+            median = "-" if np.isinf(cell.median) else f"{cell.median:.0f}"
+            cells.append(f"{cell.promoted:.1f} / {cell.rolled_back:.1f} / {held:.1f}, {median}")
+        yield f"{scenario.name:<40}" + "".join(f"{text:<26}" for text in cells)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--runs", type=int, default=1000, help="simulated releases per cell")
+    parser.add_argument("--set", choices=SETS, default="reporting", dest="which")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="requests/s in total")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    for line in report(
+        load_policy("release.yaml"), which=given.which, rates=given.rates, runs=given.runs, seed=given.seed
+    ):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
