@@ -1,8 +1,8 @@
 """Build the compose stack and start it beside everything else: ``make compose-check``.
 
 It has a project name, secrets and volumes of its own, and removes them at the end. Images that cannot be had
-leave their service out; without PostgreSQL or ClickHouse nothing can be started. Exit code 0: healthy, every
-DAG imported, no secret in ``docker inspect``. 1: something is wrong. 2: nothing could be checked here.
+leave their service out; without PostgreSQL, Redis or ClickHouse nothing can be started. Exit code 0: healthy,
+every DAG imported, no secret in ``docker inspect``. 1: something is wrong. 2: nothing could be checked here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from compose.secrets import EXAMPLE, PLACEHOLDER, write_secrets
 
 REPOSITORY = Path(__file__).parent.parent
 PROJECT = "slipway-check"
-REQUIRED = ("postgres", "clickhouse")
+REQUIRED = ("postgres", "redis", "clickhouse")
 OPTIONAL = ("prometheus", "grafana")
-AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+AIRFLOW = ("api-server", "scheduler", "worker", "dag-processor", "triggerer")
 PORTS = {"AIRFLOW_PORT": "18080", "GRAFANA_PORT": "13000"}
 _BUILD_SECONDS = 1800
 _START_SECONDS = 600

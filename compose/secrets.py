@@ -21,10 +21,17 @@ FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parent
 EXAMPLE = FOLDER / "connections.example.json"
 PLACEHOLDER = "CHANGE-ME"
-DEFAULT_USERS = "manager:admin"
+DEFAULT_USERS = "admin:admin,manager:user,approver:user,viewer:viewer"
 # Airflow's user with which the ledger reads who acted on a run.
 AUDITOR = "auditor"
-RANDOM = ("postgres_password", "clickhouse_password", "grafana_password", "api_secret_key", "jwt_secret")
+RANDOM = (
+    "postgres_password",
+    "clickhouse_password",
+    "redis_password",
+    "grafana_password",
+    "api_secret_key",
+    "jwt_secret",
+)
 
 
 class SecretsIncompleteError(ValueError):
@@ -101,6 +108,10 @@ def _derive(folder: Path, auditor_password: str) -> None:
     password = _read(folder / "postgres_password")
     database = f"slipway:{quote(password, safe='')}@postgres/airflow"
     _write(derived / "airflow_database", f"postgresql+psycopg2://{database}")
+    _write(derived / "celery_results", f"db+postgresql+psycopg2://{database}")
+    queue = _read(folder / "redis_password")
+    _write(derived / "celery_broker", f"redis://:{quote(queue, safe='')}@redis:6379/0")
+    _write(derived / "redis.conf", f'requirepass {_quoted(queue)}\nsave ""\n')
     digest = hashlib.sha256(_read(folder / "clickhouse_password").encode()).hexdigest()
     user = f"<slipway><password_sha256_hex>{digest}</password_sha256_hex></slipway>"
     _write(derived / "clickhouse_user.xml", f"<clickhouse><users>{user}</users></clickhouse>\n")
@@ -136,6 +147,11 @@ def _passwords(path: Path, users: str) -> dict[str, str]:
 def _read(path: Path) -> str:
     """Return a secret without the line end that an editor adds."""
     return path.read_text().rstrip("\r\n")
+
+
+def _quoted(word: str) -> str:
+    """Write a word as Redis' configuration reads it, whatever characters it has."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _keep(path: Path, content: str) -> None:

@@ -22,7 +22,7 @@ case "$*" in
   inspect*) {shown} ;;
 esac
 """
-NAMES = ("postgres", "clickhouse", "prometheus", "grafana")
+NAMES = ("postgres", "redis", "clickhouse", "prometheus", "grafana")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_user_keeps_the_password_and_a_new_one_gets_one(folder: Path) -> None:
 
 def test_the_users_are_those_of_the_environment_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_USERS", raising=False)
-    assert users_named(tmp_path / ".env") == "manager:admin"
+    assert users_named(tmp_path / ".env") == "admin:admin,manager:user,approver:user,viewer:viewer"
     (tmp_path / ".env").write_text("# AIRFLOW_USERS=no:one\nAIRFLOW_USERS=ann:admin,bob:op\n")
     assert users_named(tmp_path / ".env") == "ann:admin,bob:op"
 
@@ -75,7 +75,7 @@ def test_what_only_a_person_can_fill_in_is_named(folder: Path, connections: str,
 
 
 def test_airflow_and_the_product_get_a_password_with_any_character(folder: Path) -> None:
-    for name in ("postgres_password", "clickhouse_password"):
+    for name in ("postgres_password", "clickhouse_password", "redis_password"):
         (folder / name).write_text(ODD + "\n")
     write_secrets(folder)
     assert make_url((folder / "derived" / "airflow_database").read_text()).password == ODD
@@ -85,12 +85,15 @@ def test_airflow_and_the_product_get_a_password_with_any_character(folder: Path)
         "from airflow.configuration import conf\n"
         "from airflow.providers.postgres.hooks.postgres import PostgresHook\n"
         "from airflow.sdk import BaseHook\n"
+        "from kombu import Connection\n"
         "from slipway.kpi.warehouse import warehouse_uri\n"
         "from slipway.hooks.metrics.promql import base_url\n"
         "from sqlalchemy.engine import make_url\n"
         "json.dump({\n"
         "    'airflow': make_url(conf.get('database', 'sql_alchemy_conn')).password,\n"
         "    'key': conf.get('core', 'fernet_key'),\n"
+        "    'queue': Connection(conf.get('celery', 'broker_url')).password,\n"
+        "    'results': make_url(conf.get('celery', 'result_backend').removeprefix('db+')).password,\n"
         "    'ledger': BaseHook.get_connection('slipway_ledger').password,\n"
         "    'source': make_url(PostgresHook(postgres_conn_id='slipway_ledger').get_uri()).password,\n"
         "    'warehouse': make_url(warehouse_uri('slipway_clickhouse')).password,\n"
@@ -112,6 +115,8 @@ def test_airflow_and_the_product_get_a_password_with_any_character(folder: Path)
     assert json.loads(ran.stdout.splitlines()[-1]) == {
         "airflow": ODD,
         "key": (folder / "fernet_key").read_text(),
+        "queue": ODD,
+        "results": ODD,
         "ledger": ODD,
         "source": ODD,
         "warehouse": ODD,

@@ -144,6 +144,7 @@ def test_every_airflow_component_is_asked_for_at_airflows_health_page() -> None:
     assert asked == {
         "api-server": "metadatabase",
         "scheduler": "scheduler",
+        "worker": "worker",
         "dag-processor": "dag_processor",
         "triggerer": "triggerer",
     }
@@ -194,6 +195,14 @@ def test_clickhouse_lets_the_rollup_define_and_use_named_collections() -> None:
     assert user is not None
     assert user.findtext("named_collection_control") == "1"
     assert "python -m slipway define-collections" in SERVICES["init"]["command"][0].splitlines()
+
+
+def test_tasks_run_in_workers_over_redis_and_have_time_to_finish() -> None:
+    environment = SERVICES["scheduler"]["environment"]
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "${AIRFLOW_EXECUTOR:-CeleryExecutor}"
+    assert SERVICES["init"]["depends_on"]["redis"] == {"condition": "service_healthy"}
+    for name in ("scheduler", "worker"):
+        assert SERVICES[name]["stop_grace_period"] == "5m", name
 
 
 def test_every_service_has_limits_and_rotates_its_log() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 
@@ -39,6 +40,17 @@ def test_the_scheduler_has_imported_what_tasks_take_longest_to() -> None:
     imported_by_a_task = set(loaded["with_dags"]) - set(loaded["modules"])
     assert {name for name in imported_by_a_task if name.startswith("slipway")} == set()
     assert loaded["set"] == []
+
+
+@pytest.mark.parametrize("words", [("scheduler",), ("celery", "worker", "--concurrency", "8")])
+def test_whose_forks_run_tasks_imports_for_them(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported: list[bool] = []
+    monkeypatch.setattr(sys, "argv", ["airflow", *words])
+    monkeypatch.setattr("slipway.preload.import_for_tasks", lambda: imported.append(True))
+    runpy.run_path(str(SETTINGS))
+    assert imported == [True]
 
 
 @pytest.mark.parametrize("component", ["api-server", "dag-processor", "triggerer"])
