@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from slipway.analysis.infrastructure import InfrastructureLine
 from slipway.analysis.staging import MemoryReport, WebSocketReport
 from slipway.analysis.verdict import Finding, Verdict
 from slipway.ledger.entries import (
@@ -36,6 +37,7 @@ from slipway.ledger.entries import (
     HealthVerified,
     IncidentReported,
     IncidentStep,
+    InfrastructureChecked,
     LedgerEntry,
     LeftOut,
     LoadTested,
@@ -118,6 +120,14 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         targets={WEB: TargetRecord(service=WEB, revision=OLD, mounted={"AUTH_KEY": "auth-key:1"})},
         states={WEB: STATE, "netra-auth-prod": None},
         versions={WEB: "1.1.0"},
+    ),
+    InfrastructureChecked(
+        lines=(
+            InfrastructureLine("clickhouse", "slipway_clickhouse", "sound", "vm: 28 % of the disk free"),
+            InfrastructureLine(
+                "cloud_sql", "netra-production-db", "degraded", "RUNNABLE, ZONAL", "has no standby (ZONAL)"
+            ),
+        )
     ),
     ServicesLocked(until=AT, taken_over={WEB: "release v9 until 09:00"}),
     ConfigurationWritten(

@@ -21,3 +21,6 @@ ALTER TABLE {{ table }}_all{{ on_cluster }}{{ caller() }}{% endif %}{% endmacro 
 
 {# A value of ClickHouse inside $sql$ ... $sql$, the parts of a query for PostgreSQL that concat puts together. #}
 {% macro value(expression) %}$sql$, toString({{ expression }}), $sql${% endmacro %}
+
+{# FROM {{ every_server('system.disks') }}: the table on every server of the cluster that answers. #}
+{% macro every_server(table) %}{{ "clusterAllReplicas('" ~ cluster ~ "', " ~ table ~ ")" if cluster else table }}{% endmacro %}

@@ -34,6 +34,8 @@
         ├── SchemaContractBroken        a version would meet a schema that it cannot run on
         ├── LoadBalancerUnreadable      the load balancer in front cannot be read
         ├── LoadBalancerMisconfigured           it does not lead to the services in every region
+        ├── WarehouseUnreadable         ClickHouse gives no usable answer about its servers
+        ├── InfrastructureUnsound       a part of the infrastructure is not as the policy requires
         ├── NotificationFailed          nobody could be told
         ├── CommandFailed               a command on the worker could not run to its end
         ├── ReleaseUnknown              no release with this id was opened
@@ -190,6 +192,14 @@ class LoadBalancerUnreadable(SlipwayError):
 
 class LoadBalancerMisconfigured(SlipwayError):
     """The load balancer in front does not lead to the services that are released, in every region."""
+
+
+class WarehouseUnreadable(SlipwayError):
+    """ClickHouse gives no usable answer about its servers."""
+
+
+class InfrastructureUnsound(SlipwayError):
+    """A part of the infrastructure is missing, not sound, or cannot be read, and the policy refuses then."""
 
 
 class NotificationFailed(SlipwayError):

@@ -11,6 +11,7 @@ from airflow.providers.google.cloud.hooks.cloud_sql import CloudSQLHook
 from google.auth.exceptions import GoogleAuthError
 from googleapiclient.errors import HttpError
 
+from slipway.analysis.infrastructure import InstanceFacts
 from slipway.exceptions import BackupFailed
 from slipway.hooks.google.endpoint import GoogleEndpointMixin
 
@@ -165,6 +166,28 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         request = self.get_conn().instances().get(project=project_id, instance=instance)
         settings = self._read(request, f"instance {instance} ({project_id}): cannot read it")["settings"]
         return int(settings["dataDiskSizeGb"]) * 2**30
+
+    def instance_facts(self, *, project_id: str, instance: str) -> InstanceFacts | None:
+        """Read how an instance is protected, and its disk; None when there is none of this name.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
+        """
+        request = self.get_conn().instances().get(project=project_id, instance=instance)
+        found = self._find(request, f"instance {instance} ({project_id}): cannot read it")
+        if found is None:
+            return None
+        settings = found["settings"]
+        backups = settings.get("backupConfiguration", {})
+        return InstanceFacts(
+            state=found.get("state", "SQL_INSTANCE_STATE_UNSPECIFIED"),
+            availability=settings.get("availabilityType", "SQL_AVAILABILITY_TYPE_UNSPECIFIED"),
+            backups=bool(backups.get("enabled")),
+            point_in_time_recovery=bool(backups.get("pointInTimeRecoveryEnabled")),
+            disk_bytes=int(settings["dataDiskSizeGb"]) * 2**30,
+            disk_grows=bool(settings.get("storageAutoResize")),
+        )
 
     def find_instance(self, *, project_id: str, instance: str) -> SqlInstance | None:
         """Read an instance; None when there is none of this name.

@@ -166,6 +166,22 @@ class SecretVersionHook(GoogleEndpointMixin, GoogleBaseHook):
             versions = self.client.list_secret_versions(parent=name, **bounded())
             return max((_number(version.name) for version in versions), default=None)
 
+    def newest_state(self, *, project_id: str, secret: str) -> str | None:
+        """Return the state of a secret's newest version; None without a version, or without such a secret.
+
+        :param project_id: Google Cloud project.
+        :param secret: short name.
+        :raises SecretUnavailable: when Secret Manager refuses, or gives no usable answer.
+        """
+        name = _secret_name(project_id, secret)
+        with reported_as(SecretUnavailable, f"secret {name}: cannot list its versions"):
+            try:
+                versions = list(self.client.list_secret_versions(parent=name, **bounded()))
+            except google_errors.NotFound:
+                return None
+        newest = max(versions, key=lambda version: _number(version.name), default=None)
+        return None if newest is None else str(newest.state.name)
+
     def _create(self, project_id: str, secret: str) -> None:
         automatic = secretmanager_v1.Replication(automatic=secretmanager_v1.Replication.Automatic())
         try:

@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING
 
 from slipway.ledger.audit import duration
 from slipway.ledger.chain import Record
-from slipway.ledger.entries import FlagsRolledBack, IncidentReported, ReleaseOpened
+from slipway.ledger.entries import FlagsRolledBack, IncidentReported, InfrastructureChecked, ReleaseOpened
 from slipway.ledger.timeline import TrafficStep, rollback_reason, traffic
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
 
-def opened_message(release: Release, opened: ReleaseOpened) -> str:
-    """Say who releases what, and where a rollback returns to.
+def opened_message(release: Release, opened: ReleaseOpened, infrastructure: InfrastructureChecked) -> str:
+    """Say who releases what, where a rollback returns to, and what of the infrastructure is not sound.
 
     :param release: the release.
     :param opened: the entry that opened it.
+    :param infrastructure: what was checked of it.
     """
     services = ", ".join(service.names["production"] for service in release.plan.services.values())
-    return f"{opened.sentence}.\nLocked in {release.policy.region} until the release ends: {services}."
+    lines = [
+        f"{opened.sentence}.",
+        f"Locked in {release.policy.region} until the release ends: {services}.",
+        *(f"{warning}." for warning in infrastructure.warnings),
+    ]
+    return "\n".join(lines)
 
 
 def outcome_message(release: Release, record: Record) -> str:

@@ -5,6 +5,7 @@ Operators import hooks when they run, not when a DAG file is parsed: client libr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -158,7 +159,7 @@ class PreflightOperator(RefusingOperator):
     :param validated: the XCom of :class:`~slipway.operators.preflight.ValidateRequestOperator`. (templated)
     """
 
-    template_fields = ("validated",)
+    template_fields: Sequence[str] = ("validated",)
 
     def __init__(self, *, validated: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

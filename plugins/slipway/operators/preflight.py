@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown, RequestRefused, ServiceNotFound
 from slipway.ledger.audit import audit, audit_entry
-from slipway.ledger.entries import ReleaseOpened, ServicesLocked
+from slipway.ledger.entries import InfrastructureChecked, ReleaseOpened, ServicesLocked
 from slipway.ledger.messages import opened_message
 from slipway.ledger.plan import ReleasePlan
 from slipway.operators.base import PreflightOperator, RefusingOperator
@@ -158,7 +158,17 @@ class OpenReleaseOperator(PreflightOperator):
     """Record what serves now as the rollback target and lock the services.
 
     The tasks that work on one service each are mapped over what it returns.
+
+    :param infrastructure: the XCom of
+        :class:`~slipway.operators.infrastructure.CheckInfrastructureOperator`, to be put on record; left out,
+        nothing of it is. (templated)
     """
+
+    template_fields = ("validated", "infrastructure")
+
+    def __init__(self, *, infrastructure: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.infrastructure = infrastructure
 
     def check(self, context: Context) -> list[str]:
         """Open the release, unless a try before has.
@@ -179,13 +189,18 @@ class OpenReleaseOperator(PreflightOperator):
                 f" {release.closed_at:%Y-%m-%d %H:%M} UTC; its cleared run changes nothing any more. Start a"
                 " new run to release, or the DAG rollback to roll back"
             )
+        infrastructure = InfrastructureChecked(lines=tuple(self.infrastructure or ()))
+        if infrastructure.lines:
+            self.record(release, infrastructure)
         lease = self.lease(release)
         taken_over = hold_services(release, self.ledger, self.cloud_run, lease)
         self.record(release, ServicesLocked(until=lease.until, taken_over=taken_over))
         opened = self.ledger.get(release.release_id, ReleaseOpened)
         if opened is not None:
             subject = f"Release {release.version}: opened"
-            self.notify_once(context, release, "opened", subject, opened_message(release, opened))
+            self.notify_once(
+                context, release, "opened", subject, opened_message(release, opened, infrastructure)
+            )
         return list(release.plan.services)
 
     def _open(self, context: Context) -> Release:

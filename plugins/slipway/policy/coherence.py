@@ -60,6 +60,8 @@ def _references(policy: PolicyFields) -> Iterator[str]:
     for key in policy.migrations.services:
         if key not in policy.services:
             yield f"migrations.services: {key} is not one of {services}"
+    if policy.infrastructure.load_balancer is not None and policy.load_balancer is None:
+        yield "infrastructure.load_balancer: needs load_balancer, which names the backend services"
     for key in policy.load_balancer.backend_services if policy.load_balancer else ():
         if key not in policy.services:
             yield f"load_balancer.backend_services: {key} is not one of {services}"

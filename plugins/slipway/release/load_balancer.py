@@ -27,7 +27,9 @@ def unfit(policy: Policy, hook: LoadBalancerHook) -> list[str]:
     :raises LoadBalancerUnreadable: when it cannot be read.
     """
     backends: Mapping[str, str] = policy.load_balancer.backend_services if policy.load_balancer else {}
-    return [finding for key, backend in backends.items() for finding in _unfit(policy, hook, key, backend)]
+    return [
+        finding for key, backend in backends.items() for finding in unfit_backend(policy, hook, key, backend)
+    ]
 
 
 def require_reachable(policy: Policy, gcp_conn_id: str) -> list[str]:
@@ -53,7 +55,15 @@ def require_reachable(policy: Policy, gcp_conn_id: str) -> list[str]:
     return checked
 
 
-def _unfit(policy: Policy, hook: LoadBalancerHook, key: str, backend: str) -> Iterator[str]:
+def unfit_backend(policy: Policy, hook: LoadBalancerHook, key: str, backend: str) -> Iterator[str]:
+    """Yield what is wrong with one backend service, each with the way forward.
+
+    :param policy: names the regions and the services.
+    :param hook: the door to the load balancer.
+    :param key: key of the service that it must lead to.
+    :param backend: name of the backend service.
+    :raises LoadBalancerUnreadable: when it cannot be read.
+    """
     project, service = policy.environments["production"].project_id, policy.services[key].names["production"]
     found = hook.backend_service(project_id=project, name=backend)
     where = f"backend service {backend}"

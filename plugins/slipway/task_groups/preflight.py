@@ -7,14 +7,15 @@ from datetime import timedelta
 from airflow.sdk import TaskGroup, XComArg
 
 from slipway.operators.database import CheckSchemaOperator
+from slipway.operators.infrastructure import CheckInfrastructureOperator
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
 from slipway.operators.metrics import CheckMetricsOperator
 from slipway.operators.preflight import CheckServicesOperator, OpenReleaseOperator, ValidateRequestOperator
 
 
 def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
-    """Check request, services, metrics, schema and load balancer, changing nothing; then record what serves
-    and lock the services.
+    """Check request, services, metrics, schema, load balancer and infrastructure, changing nothing; then
+    record what serves and lock the services.
 
     Return the group, and the keys of the release's services for tasks that are mapped over them.
 
@@ -51,11 +52,18 @@ def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
             retries=0,
             execution_timeout=timedelta(minutes=5),
         )
-        opened = OpenReleaseOperator(
-            task_id="open_release",
+        infrastructure = CheckInfrastructureOperator(
+            task_id="check_infrastructure",
             validated=validate.output,
             retries=0,
             execution_timeout=timedelta(minutes=5),
         )
-        validate >> [services, check, schema, load_balancer] >> opened
+        opened = OpenReleaseOperator(
+            task_id="open_release",
+            validated=validate.output,
+            infrastructure=infrastructure.output,
+            retries=0,
+            execution_timeout=timedelta(minutes=5),
+        )
+        validate >> [services, check, schema, load_balancer, infrastructure] >> opened
     return group, opened.output

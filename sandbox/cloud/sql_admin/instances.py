@@ -70,7 +70,9 @@ def resource(name: str, instance: Instance) -> dict[str, Any]:
         "ipAddresses": [{"type": "PRIMARY", "ipAddress": HOST}],
         "settings": {
             "kind": "sql#settings",
-            "backupConfiguration": {"enabled": True},
+            "availabilityType": "REGIONAL",
+            "backupConfiguration": {"enabled": True, "pointInTimeRecoveryEnabled": True},
+            "storageAutoResize": False,
             "dataDiskSizeGb": str(instance.disk_gb),
             "dataDiskType": "PD_SSD",
         },

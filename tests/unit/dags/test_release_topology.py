@@ -192,6 +192,12 @@ def test_the_load_balancer_is_checked_before_the_release_is_opened(release: DAG)
     assert check.retries == 0
 
 
+def test_the_infrastructure_is_checked_before_the_release_is_opened(release: DAG) -> None:
+    check = release.get_task("preflight.check_infrastructure")
+    assert check.downstream_task_ids == {"preflight.open_release"}
+    assert check.retries == 0
+
+
 def test_new_revisions_are_warmed_up_before_their_traffic_moves(release: DAG) -> None:
     for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
         warm_up = release.get_task(f"{phase}.warm_up")

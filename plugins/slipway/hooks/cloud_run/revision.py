@@ -9,6 +9,7 @@ from typing import Literal
 
 from google.cloud import run_v2
 
+from slipway.analysis.infrastructure import ScalingFacts
 from slipway.hooks.cloud_run.traffic import short_name
 from slipway.hooks.secret_version import SecretVersion
 
@@ -187,6 +188,21 @@ def minimum_instances(revision: run_v2.Revision) -> int | None:
     if "scaling_status" not in revision:
         return None
     return int(revision.scaling_status.desired_min_instance_count)
+
+
+def scaling_facts(service: run_v2.Service, revision: run_v2.Revision) -> ScalingFacts:
+    """Return the bounds of a serving revision's instances, with those of its service laid over them.
+
+    :param service: the service as read from the API.
+    :param revision: the revision that serves.
+    """
+    own, whole = revision.scaling, service.scaling
+    if whole.scaling_mode == run_v2.ServiceScaling.ScalingMode.MANUAL:
+        return ScalingFacts(0, 0, manual=int(whole.manual_instance_count))
+    return ScalingFacts(
+        minimum=max(own.min_instance_count, whole.min_instance_count),
+        maximum=min(own.max_instance_count, whole.max_instance_count or own.max_instance_count),
+    )
 
 
 def readiness(revision: run_v2.Revision | None, service: run_v2.Service, name: str) -> Readiness:

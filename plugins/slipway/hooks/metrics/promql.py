@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import tenacity
@@ -15,8 +15,9 @@ from airflow.sdk import Connection
 from airflow.sdk.bases.hook import BaseHook
 
 from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
-from slipway.hooks.google.tokens import GoogleToken
+from slipway.hooks.google.tokens import GoogleToken, is_google
 
+T = TypeVar("T")
 BAD_QUERY = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
 
 
@@ -73,19 +74,28 @@ class PromQLHook(BaseHook):
         :raises MetricsAnswerOdd: when the answer is partial, or has values that are no numbers.
         :raises MetricsUnavailable: when it gives no usable answer after every attempt.
         """
+        samples = self._get("query", _params(expr, time), lambda answer: _samples(expr, answer))
+        return without_replicas(samples, self.replica_labels)
+
+    def alerts(self) -> frozenset[str] | None:
+        """Return the names of the alerting rules that the source evaluates; None of Google's: it has no list.
+
+        :raises MetricsUnavailable: when it gives no usable answer after every attempt.
+        """
+        base, _ = self._target or self._connect(self.get_connection(self.conn_id))
+        return None if is_google(base) else self._get("rules", {"type": "alert"}, _alerts)
+
+    def _get(self, path: str, params: dict[str, str], read: Callable[[httpx.Response], T]) -> T:
         base, token = self._target or self._connect(self.get_connection(self.conn_id))
         try:
             with httpx.Client(timeout=self._timeout) as client:
                 for attempt in tenacity.Retrying(**self._retry()):
                     with attempt:
                         headers = token.headers(base, MetricsUnavailable)
-                        answer = client.get(
-                            f"{base}/api/v1/query", params=_params(expr, time), headers=headers
-                        )
-                        samples = _samples(expr, answer)
+                        found = read(client.get(f"{base}/api/v1/{path}", params=params, headers=headers))
         except httpx.HTTPError as error:
             raise self._unavailable(base, error) from error
-        return without_replicas(samples, self.replica_labels)
+        return found
 
     async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
         """Do :meth:`query` without blocking, over connections that are kept until :meth:`aclose`.
@@ -191,22 +201,43 @@ def _samples(expr: str, answer: httpx.Response) -> list[Sample]:
 
     :raises httpx.HTTPStatusError: when asking again may help.
     """
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
-        answer.raise_for_status()
-    body = _body(answer)
     if answer.status_code in BAD_QUERY:
-        raise MetricsQueryInvalid(f"query {expr!r}: refused: {body.get('error', answer.text[:200])}")
-    if not answer.is_success or body.get("status") != "success":
-        raise MetricsUnavailable(
-            f"{answer.url.copy_with(query=None)} answers {answer.status_code}:"
-            f" {body.get('error', answer.text[:200])}; check the base URL and the account's rights"
-        )
+        raise MetricsQueryInvalid(f"query {expr!r}: refused: {_body(answer).get('error', answer.text[:200])}")
+    body = _successful(answer)
     # Prometheus 2 puts its hints about a query, such as a counter's name, among the warnings.
     warnings = [text for text in map(str, body.get("warnings") or ()) if not text.startswith("PromQL info")]
     if warnings:
         raise MetricsAnswerOdd(f"query {expr!r}: the answer may be partial: {'; '.join(warnings)}")
     data = body.get("data")
     return parse_result(expr, data if isinstance(data, dict) else {})
+
+
+def _alerts(answer: httpx.Response) -> frozenset[str]:
+    """Read the names of the alerting rules.
+
+    :raises httpx.HTTPStatusError: when asking again may help.
+    """
+    body = _successful(answer)
+    try:
+        return frozenset(rule["name"] for group in body["data"]["groups"] for rule in group["rules"])
+    except (KeyError, TypeError) as error:
+        raise MetricsUnavailable(f"{answer.url}: the answer is no list of rules: {error!r}") from error
+
+
+def _successful(answer: httpx.Response) -> dict[str, Any]:
+    """Return the body of an answer that is a success.
+
+    :raises httpx.HTTPStatusError: when asking again may help.
+    """
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        answer.raise_for_status()
+    body = _body(answer)
+    if not answer.is_success or body.get("status") != "success":
+        raise MetricsUnavailable(
+            f"{answer.url.copy_with(query=None)} answers {answer.status_code}:"
+            f" {body.get('error', answer.text[:200])}; check the base URL and the account's rights"
+        )
+    return body
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

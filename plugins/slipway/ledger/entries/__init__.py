@@ -31,6 +31,7 @@ from slipway.ledger.entries.database import (
     SchemaMigrated,
 )
 from slipway.ledger.entries.incident import HealthVerified, IncidentReported, IncidentStep
+from slipway.ledger.entries.infrastructure import InfrastructureChecked
 from slipway.ledger.entries.lifecycle import (
     DeploymentChecked,
     DeploymentLine,
@@ -105,6 +106,7 @@ from slipway.ledger.entries.values import (
 #: Every kind, in the order in which a release writes them. A fixed key comes before a pattern that it fits.
 KINDS: tuple[type[LedgerEntry], ...] = (
     ReleaseOpened,
+    InfrastructureChecked,
     ServicesLocked,
     ConfigurationWritten,
     DatabaseChecked,
@@ -196,6 +198,7 @@ __all__ = [
     "HealthVerified",
     "IncidentReported",
     "IncidentStep",
+    "InfrastructureChecked",
     "InheritableEntry",
     "Inherited",
     "Judged",

@@ -15,12 +15,14 @@ from slipway.ledger.entries import (
     ChecklistItemChecked,
     DeploymentChecked,
     IncidentReported,
+    InfrastructureChecked,
     ReleaseOpened,
     TeamNotified,
     TeamNotReached,
 )
 from slipway.ledger.timeline import phases
 from slipway.policy.checklist import ITEMS, TITLES
+from slipway.policy.infrastructure import TITLES as TITLES_OF_PARTS
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.details import (
     BusinessTarget,
@@ -34,6 +36,8 @@ from slipway.ui.api.models.details import (
     Gates,
     Incident,
     IncidentMoment,
+    Infrastructure,
+    InfrastructurePart,
     LedgerLine,
     LedgerRecord,
     Notification,
@@ -85,6 +89,29 @@ def checklist(record: Record) -> Checklist:
     :param record: everything on record of the release.
     """
     return Checklist(lines=(*_before(record), *_during_and_after(record)))
+
+
+def infrastructure(record: Record) -> Infrastructure:
+    """Return what production stands on, as it was found before the release.
+
+    :param record: everything on record of it.
+    """
+    found = record.get(InfrastructureChecked)
+    if found is None:
+        return Infrastructure(checked=False, parts=())
+    return Infrastructure(
+        checked=True,
+        parts=tuple(
+            InfrastructurePart(
+                part=TITLES_OF_PARTS[line.part],
+                name=line.name,
+                state=line.state,
+                found=line.found,
+                problem=line.problem,
+            )
+            for line in found.lines
+        ),
+    )
 
 
 def gates(record: Record) -> Gates:

@@ -27,6 +27,7 @@ from slipway.ui.api.models.details import (
     Checklist,
     Gates,
     Incident,
+    Infrastructure,
     LedgerRecord,
     Notifications,
 )
@@ -183,6 +184,12 @@ def changes(release_id: ReleaseId, links: LinksDep) -> Changes:
 def checklist(release_id: ReleaseId, links: LinksDep) -> Checklist:
     """The checklists before, during and after the deployment."""
     return details.checklist(_record(release_id, links))
+
+
+@router.get("/releases/{release_id}/infrastructure")
+def infrastructure(release_id: ReleaseId, links: LinksDep) -> Infrastructure:
+    """What production stands on, as it was found before the release."""
+    return details.infrastructure(_record(release_id, links))
 
 
 @router.get("/releases/{release_id}/gates")

@@ -65,6 +65,14 @@ function checklist({ lines }) {
     line.checked_at === null ? "" : time(line.checked_at)]));
 }
 
+const STATES = { sound: "promote", degraded: "hold", missing: "rollback", unreadable: "hold" };
+
+function infrastructure({ checked, parts }) {
+  return !checked ? html`<p>The policy names no part of it.</p>` : table(
+    "Infrastructure before the release", ["Part", "Name", "State", "Found", "Problem"], parts.map((part) => [
+      part.part, part.name, verdict(STATES[part.state], part.state), part.found, part.problem]));
+}
+
 function gates({ gates }) {
   return gates.length === 0 ? html`<p>No gate has decided yet.</p>` : table(
     "Gates and answers", ["Gate", "Decision", "By", "Why", "When"], gates.map((gate) => [
@@ -106,6 +114,7 @@ const FOLDS = [
   ["evidence", "Evidence of each phase", (found) => html`${legend}${bakes(found)}`],
   ["changes", "What changes: templates, configuration, schema", changes],
   ["checklist", "Checklist: before, during, after", checklist],
+  ["infrastructure", "Infrastructure before the release", infrastructure],
   ["gates", "Gates, and who answered", gates],
   ["business", "Business value since the release", business.view],
   ["notifications", "Messages to the team", notifications],

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from slipway.analysis.infrastructure import InstanceFacts
 from slipway.exceptions import BackupFailed
 from slipway.hooks.cloud_sql import CloudSqlBackupHook
 from slipway.release.backup import Instance, Pending, require_done
@@ -95,6 +96,12 @@ def test_a_release_has_one_backup(hook: CloudSqlBackupHook, release: str) -> Non
     assert back_up(hook, release) == first
     assert back_up(hook, f"{release} again") != first
     assert backups_for(hook, release) == ["SUCCESSFUL"]
+
+
+def test_an_instance_says_how_it_is_protected(hook: CloudSqlBackupHook) -> None:
+    found = hook.instance_facts(project_id=PROJECT, instance=INSTANCE)
+    assert found == InstanceFacts("RUNNABLE", "REGIONAL", True, True, 10 * 2**30, disk_grows=False)
+    assert hook.instance_facts(project_id=PROJECT, instance="absent") is None
 
 
 def test_a_restore_brings_the_data_back(

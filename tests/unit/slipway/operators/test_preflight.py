@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from google.cloud import run_v2
+from slipway.analysis.infrastructure import InfrastructureLine
 from slipway.exceptions import ReleaseConflict, RequestRefused, ServiceNotFound
 from slipway.hooks import secret_manager
 from slipway.hooks.cloud_run.hook import ServiceAddress
-from slipway.ledger.entries import ReleaseOpened, ServicesLocked
+from slipway.ledger.entries import InfrastructureChecked, ReleaseOpened, ServicesLocked
 from slipway.operators import preflight
 from slipway.operators.preflight import CheckServicesOperator, OpenReleaseOperator
 from slipway.release.opening import actor_of
@@ -47,6 +49,18 @@ def test_a_release_is_opened_once_and_its_services_are_locked() -> None:
     assert locked is not None
     assert locked.until > release.opened_at
     assert task.cloud_run.locked == ["netra-backend-prod"] * 2  # type: ignore[attr-defined]
+
+
+def test_what_was_found_of_the_infrastructure_goes_on_record_with_the_release() -> None:
+    ledger = FakeLedger()
+    line = InfrastructureLine("cloud_sql", "db", "degraded", "ZONAL", "has no standby")
+    task = operator(ledger)
+    task.infrastructure = [asdict(line)]
+    task.execute(context_of())
+    (release,) = ledger.opened
+    entry = ledger.get(release, InfrastructureChecked)
+    assert entry is not None
+    assert entry.lines == (line,)
 
 
 @pytest.mark.parametrize("outcome", ["promoted", "rolled_back"])

@@ -90,6 +90,34 @@ class Checklist(Answer):
     lines: tuple[ChecklistLine, ...]
 
 
+class InfrastructurePart(Answer):
+    """Something that production stands on.
+
+    :param part: such as ``Cloud SQL``.
+    :param name: what of it, such as the instance.
+    :param state: ``degraded``: there, and not as the policy requires; ``unreadable``: it gave no answer.
+    :param found: what was read.
+    :param problem: what is wrong and the way on; empty when it is sound.
+    """
+
+    part: str
+    name: str
+    state: Literal["sound", "degraded", "missing", "unreadable"]
+    found: str
+    problem: str
+
+
+class Infrastructure(Answer):
+    """What production stands on, as it was found before the release.
+
+    :param checked: False where the policy names no part of it.
+    :param parts: everything that was checked.
+    """
+
+    checked: bool
+    parts: tuple[InfrastructurePart, ...]
+
+
 class GateAnswer(Answer):
     """A gate, and who answered.
 

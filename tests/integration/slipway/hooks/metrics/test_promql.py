@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable
 from slipway.hooks.metrics.promql import PromQLHook, Sample
+from slipway.policy.release import load_policy
 
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy, fault_proxy
@@ -31,6 +32,10 @@ def test_a_value_comes_back_with_labels_and_the_moment_asked_for(proxy: FaultPro
     (sample,) = PromQLHook().query('label_replace(vector(2.5), "revision_name", "r1", "", "")', time=moment)
     assert sample == Sample({"revision_name": "r1"}, 2.5, sample.timestamp)
     assert sample.timestamp == pytest.approx(moment, abs=0.001)
+
+
+def test_the_alerts_that_a_prometheus_evaluates_are_those_of_the_project(proxy: FaultProxy) -> None:
+    assert set(load_policy("release.yaml").checklist.alerts.names) <= (PromQLHook().alerts() or set())
 
 
 def test_no_series_and_nan_are_no_evidence_never_zero(proxy: FaultProxy) -> None:

@@ -1,0 +1,113 @@
+"""What is missing, not as the policy requires, or gives no answer is a finding that says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from slipway.analysis import infrastructure as judge
+from slipway.analysis.infrastructure import (
+    ClusterFacts,
+    Condition,
+    InstanceFacts,
+    ScalingFacts,
+    ServerFacts,
+)
+from slipway.policy.infrastructure import ClickHousePart, CloudSqlPart, Part
+
+SOUND = InstanceFacts("RUNNABLE", "REGIONAL", True, True, 10 * judge.GIB, False)
+USED = 2 * judge.GIB
+A = ServerFacts("a", 50, 100, 0, 0)
+B = ServerFacts("b", 40, 100, 10, 0)
+
+
+def test_an_instance_as_required_is_sound() -> None:
+    found = judge.cloud_sql(SOUND, USED, CloudSqlPart())
+    assert found.problems == ()
+    assert found.found == ("RUNNABLE, REGIONAL, backups on, point-in-time recovery on, 80 % of 10 GiB free")
+
+
+@pytest.mark.parametrize(
+    ("facts", "used", "problem"),
+    [
+        (replace(SOUND, state="MAINTENANCE"), USED, "is MAINTENANCE"),
+        (replace(SOUND, availability="ZONAL"), USED, "has no standby (ZONAL)"),
+        (replace(SOUND, backups=False), USED, "automated backups are off"),
+        (replace(SOUND, point_in_time_recovery=False), USED, "point-in-time recovery is off"),
+        (SOUND, 9 * judge.GIB, "10 % of its disk is free, required 20 %"),
+        (None, 0, "there is no such instance"),
+    ],
+)
+def test_each_property_of_an_instance_is_a_finding(
+    facts: InstanceFacts | None, used: int, problem: str
+) -> None:
+    found = judge.cloud_sql(facts, used, CloudSqlPart())
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith(problem)
+    assert found.missing is (facts is None)
+
+
+def test_what_the_policy_does_not_require_of_an_instance_is_no_finding() -> None:
+    lax = CloudSqlPart(high_availability=False, backups=False, point_in_time_recovery=False)
+    bare = replace(SOUND, availability="ZONAL", backups=False, point_in_time_recovery=False, disk_grows=True)
+    assert judge.cloud_sql(bare, 10 * judge.GIB, lax).problems == ()
+
+
+def test_every_server_of_a_cluster_must_answer() -> None:
+    rules = ClickHousePart()
+    assert judge.clickhouse(ClusterFacts(("a", "b"), (A, B)), rules).problems == ()
+    (problem,) = judge.clickhouse(ClusterFacts(("a", "b"), (A,)), rules).problems
+    assert problem == "1 of 2 servers answer (a; the cluster names a, b)"
+    (problem,) = judge.clickhouse(ClusterFacts(("a",), (A,)), ClickHousePart(minimum_servers=3)).problems
+    assert problem.startswith("1 of 3 servers answer")
+
+
+@pytest.mark.parametrize(
+    ("server", "problem"),
+    [
+        (replace(B, lag_seconds=301), "b: 301 s behind, allowed 300 s"),
+        (replace(B, read_only=2), "b: 2 tables take no writes"),
+        (replace(B, free_bytes=9), "b: 9 % of a disk is free, required 10 %"),
+    ],
+)
+def test_a_server_that_is_behind_read_only_or_full_is_a_finding(server: ServerFacts, problem: str) -> None:
+    (found,) = judge.clickhouse(ClusterFacts(("a", "b"), (A, server)), ClickHousePart()).problems
+    assert found.startswith(problem)
+
+
+def test_the_instances_of_what_serves_are_those_of_the_policy() -> None:
+    def problems(facts: ScalingFacts | None) -> tuple[str, ...]:
+        return judge.cloud_run(facts, minimum=2, maximum=100).problems
+
+    assert problems(ScalingFacts(2, 100)) == ()
+    assert problems(None) == ()
+    assert problems(ScalingFacts(0, 20)) == (
+        "serves with 0 to 20 instances, required 2 to 100 instances; the release deploys it so",
+    )
+    assert problems(ScalingFacts(0, 0, manual=3)) == (
+        "does not scale by itself; set its scaling to automatic, 2 to 100 instances",
+    )
+
+
+def test_alerts_that_are_not_loaded_are_named() -> None:
+    required = ["errors", "latency"]
+    assert judge.monitoring(None, required) == Condition("answers")
+    assert judge.monitoring({"errors", "latency", "more"}, required).problems == ()
+    (problem,) = judge.monitoring({"errors"}, required).problems
+    assert problem == "alerts are not there: latency; load their rules"
+
+
+def test_a_secret_whose_newest_version_is_off_is_a_finding() -> None:
+    assert judge.secret("ENABLED").problems == ()
+    assert judge.secret(None).problems == ()
+    assert judge.secret("DISABLED").problems[0].startswith("its newest version is DISABLED")
+
+
+def test_the_policy_says_whether_a_finding_refuses() -> None:
+    broken, missing = Condition("found", ("broken",)), Condition("none", ("absent",), missing=True)
+    for rules, refuses in ((Part(), True), (Part(on_finding="warn"), False)):
+        assert judge.line("cloud_sql", "db", Condition("found"), rules).refuses is False
+        line = judge.line("cloud_sql", "db", broken, rules)
+        assert (line.state, line.refuses, line.sentence) == ("degraded", refuses, "Cloud SQL db: broken")
+        assert judge.line("cloud_sql", "db", missing, rules).state == "missing"
+        assert judge.unreadable("cloud_sql", "db", "no answer", rules).refuses is refuses
