@@ -92,10 +92,13 @@ def _mark_run(state: str) -> Callable[[Drilled, Place], None]:
     return lambda drilled, _: drilled.airflow.mark_run("release", drilled.run_id, state)
 
 
-def _kill(name: str, *names: str) -> Act:
-    return Act(
-        f"SIGKILL of the {name}", lambda drilled, _: drilled.machinery.kill_and_restart(*names), _goes_on
-    )
+def _kill(name: str, part: str, outcomes: Callable[[Place], frozenset[str]] = _goes_on) -> Act:
+    return Act(f"SIGKILL of {name}", lambda drilled, _: drilled.machinery.kill_and_restart(part), outcomes)
+
+
+def _hurts_the_product(place: Place) -> frozenset[str]:
+    # Users of both revisions meet it, and so does a task that is at work: it may be the last try.
+    return WENT_ON if place.has_ended else EITHER
 
 
 ACTS = (
@@ -128,9 +131,14 @@ ACTS = (
     Act(
         "SIGKILL of the worker", lambda drilled, place: drilled.kill_worker(place), _goes_on, _without_worker
     ),
-    _kill("triggerer", "triggerer"),
-    _kill("scheduler", "scheduler"),
-    _kill("API server", "api-server"),
+    _kill("the triggerer", "triggerer"),
+    _kill("the scheduler", "scheduler"),
+    _kill("the DAG processor", "dag-processor"),
+    _kill("the API server", "api-server"),
+    _kill("Prometheus", "prometheus"),
+    _kill("ClickHouse", "clickhouse"),
+    _kill("PostgreSQL", "postgres", _hurts_the_product),
+    _kill("Cloud Run", "cloud", _hurts_the_product),
     Act(
         "all of Airflow away for 2 min",
         lambda drilled, _: drilled.machinery.kill_and_restart(*AIRFLOW, away_seconds=AWAY_SECONDS),

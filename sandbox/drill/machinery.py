@@ -1,4 +1,4 @@
-"""Kills the processes of the sandbox's Airflow, and starts them again as a supervisor of containers would."""
+"""Kills the processes of the sandbox, and starts them again as a supervisor of containers would."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from collections.abc import Iterator
 
 import psutil
 
-from sandbox.airflow import components
 from sandbox.supervisor import records
-from sandbox.supervisor.processes import Program, launch, wait_ready
+from sandbox.supervisor.plan import parts
+from sandbox.supervisor.processes import launch, wait_ready
 from sandbox.supervisor.settings import Settings
 
 AIRFLOW = ("api-server", "scheduler", "triggerer", "dag-processor")
+#: What runs as long as the sandbox does.
+LASTING = ("postgres", "cloud", "clickhouse", "prometheus", *AIRFLOW)
 GONE_SECONDS = 20.0
 #: Titles that Airflow gives to the processes of its LocalExecutor.
 WORKER, IDLE = "airflow worker -- LocalExecutor", "<idle>"
 
 
 class Machinery:
-    """The processes of the sandbox's Airflow.
+    """The processes of the sandbox.
 
     :param settings: the sandbox.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings, self._parts = settings, parts(settings, airflow=True)
 
     def kill(self, *names: str) -> None:
         """Kill processes with everything that they have started, as the end of a container does.
@@ -44,12 +46,12 @@ class Machinery:
             raise TimeoutError(f"{left}: not gone {GONE_SECONDS:g} s after SIGKILL")
 
     def restart(self, *names: str) -> None:
-        """Start components again, and wait until all of them do their work.
+        """Start parts again, and wait until all of them do their work.
 
         :raises StartError: when one ends, or is not ready within its bound.
         """
         started = []
-        for program in self._programs(names):
+        for program in (part.make() for name, part in self._parts.items() if name in names):
             process = launch(program, self._settings)
             created = psutil.Process(process.pid).create_time()
             records.replace(
@@ -60,7 +62,7 @@ class Machinery:
             wait_ready(program, process, self._settings)
 
     def kill_and_restart(self, *names: str, away_seconds: float = 0) -> None:
-        """Kill components, and start them again.
+        """Kill parts, and start them again.
 
         :param away_seconds: how long they are away.
         """
@@ -69,9 +71,10 @@ class Machinery:
         self.restart(*names)
 
     def mend(self) -> None:
-        """Start what does not run."""
-        alive = {record.name for record in records.read(self._settings) if record.process() is not None}
-        self.restart(*(name for name in AIRFLOW if name not in alive))
+        """Start what ended by itself or was killed, those first on which others depend."""
+        known = records.read(self._settings)
+        ended = {record.name for record in known} - {record.name for record in known if record.process()}
+        self.restart(*(name for name in LASTING if name in ended))
 
     def kill_worker(self) -> None:
         """Kill the workers that carry a task out, with the task; the scheduler goes on.
@@ -96,7 +99,3 @@ class Machinery:
                     title = " ".join(child.cmdline())
                     if title.startswith(WORKER) and IDLE not in title:
                         yield child
-
-    def _programs(self, names: tuple[str, ...]) -> list[Program]:
-        every = [components.api_server(self._settings), *components.components(self._settings)]
-        return [program for program in every if program.name in names]
