@@ -15,6 +15,7 @@ def rollback_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Keep the files that releases write at their start out of the home of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLIPWAY_REPORTS", str(tmp_path_factory.mktemp("reports")))
+        patch.setenv("SLIPWAY_ANCHORS", str(tmp_path_factory.mktemp("anchors")))
         patch.setenv("SLIPWAY_ROLLBACK_RECORDS", str(tmp_path_factory.mktemp("rollback_records")))
         yield
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
 from slipway.ledger.bakes import Bake
-from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash
+from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, chain_faults, entry_hash
 from slipway.ledger.entries import (
     LedgerEntry,
     PromotionRolledBack,
@@ -23,6 +23,7 @@ from slipway.ledger.listing import OpenRelease, ReleaseLine
 from slipway.ledger.operations import step_of
 from slipway.ledger.plan import ReleasePlan
 from slipway.ledger.refused import RefusedRequest
+from slipway.ledger.verification import Verification
 from slipway.policy.release import Policy
 
 BEGAN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -180,6 +181,18 @@ class FakeListing:
         return next(found, None)
 
 
+class FakeVerification:
+    """Verifies the chain alone."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self._ledger = ledger
+
+    def of(self, release_id: str) -> Verification:
+        record = self._ledger.entries(release_id)
+        faults = list(chain_faults(release_id, record))
+        return Verification(release_id, len(record), record[-1].hash, faults, 0, "nowhere")
+
+
 class FakeLedger(Ledger):
     """The record of releases, in memory.
 
@@ -197,6 +210,8 @@ class FakeLedger(Ledger):
         self.refused = FakeRefusedRequests(self)  # type: ignore[assignment]
         self.drawn = FakeDrawings()
         self.drawings = self.drawn  # type: ignore[assignment]
+        self.anchored: list[str] = []
+        self.verification = FakeVerification(self)  # type: ignore[assignment]
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
         if plan.release_id not in self.opened:
@@ -250,6 +265,9 @@ class FakeLedger(Ledger):
 
     def entries(self, release_id: str) -> Record:
         return record_of(*self._written.get(release_id, ()), release_id=release_id)
+
+    def anchor(self, release_id: str) -> None:
+        self.anchored.append(release_id)
 
     def get(self, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
         return self.entries(release_id).get(kind, **parts)

@@ -56,6 +56,7 @@ def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[st
         "SLIPWAY_POLICY": "sandbox.yaml",
         "SLIPWAY_DATA_DOCS": str(settings.home / "data_docs"),
         "SLIPWAY_REPORTS": str(settings.home / "reports"),
+        "SLIPWAY_ANCHORS": str(settings.home / "anchors"),
         "SLIPWAY_ROLLBACK_RECORDS": str(settings.home / "rollback_records"),
         "SLIPWAY_REGISTRY_PORT": str(settings.registry_port),
         "SCARF_ANALYTICS": "false",

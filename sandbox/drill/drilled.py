@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 from slipway.hooks.cloud_run.traffic import BY_REVISION, serving_split
+from slipway.ledger.chain import GENESIS, canonical, entry_hash
 
 from sandbox.databases import postgres
 from sandbox.demo.airflow_client import AirflowClient
@@ -28,8 +30,9 @@ PARENT = "projects/sandbox-production/locations/us-central1"
 NAME = f"{PARENT}/services/{SERVICE}"
 _CHANGE_SECONDS = 60.0
 _DELETE_SECONDS = 30.0
-_WEEK = (
-    "UPDATE release SET opened_at = opened_at - interval '7 days', closed_at = closed_at - interval '7 days'"
+_AGE_RELEASES = "UPDATE opened_release SET opened_at = opened_at - interval '7 days'"
+_AGE_ENTRY = (
+    "UPDATE ledger_entry SET at = %s, previous_hash = %s, hash = %s WHERE release_id = %s AND sequence = %s"
 )
 
 
@@ -159,9 +162,18 @@ def outage(settings: Settings) -> Path:
 
 
 def age_by_a_week(settings: Settings) -> None:
-    """Move the releases of the ledger a week into the past; their chained entries stay as they are."""
+    """Move the releases of the ledger a week into the past, as its superuser: every chain is made again."""
     with psycopg.connect(postgres.uri(settings, "slipway")) as connection:
-        connection.execute(_WEEK)
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(_AGE_RELEASES)
+        rows = connection.execute(
+            "SELECT release_id, sequence, key, at, payload FROM ledger_entry ORDER BY release_id, sequence"
+        ).fetchall()
+        previous = GENESIS
+        for release_id, sequence, key, at, payload in rows:
+            before, aged = GENESIS if sequence == 1 else previous, at - timedelta(days=7)
+            previous = entry_hash(before, release_id, sequence, key, aged, canonical(payload))
+            connection.execute(_AGE_ENTRY, (aged, before, previous, release_id, sequence))
 
 
 def cloud_client(settings: Settings) -> run_v2.ServicesClient:

@@ -204,7 +204,7 @@ class World:
         wanted = [KEYS[task] for task in tasks]
         keys = [entry.key for entry in entries if not entry.key.startswith("drift/")]
         assert keys == ["opened", "configured/production", *wanted], log
-        assert self.ledger.verify(self._release.release_id)
+        assert self.ledger.verification.of(self._release.release_id).holds
         for key in wanted:
             assert f"'entry': '{key}'" in log, log
         for entry in entries:

@@ -1,7 +1,8 @@
-"""Verify the hash chain of a release, in the ledger or in its JSON export.
+"""Verify the record of a release, or of all: entries, rows and anchors.
 
-An entry that was changed, removed or put in between is found. That the last ones were cut off is not: compare
-the hash of the last entry, which is printed, with one noted elsewhere.
+What was changed, removed, moved, cut off at the end or added is found, and named. The anchors are read from
+the folder or bucket that SLIPWAY_ANCHORS names; without them, what was cut off at the end is not found. A
+.json file that the Release page exported is verified without the database's row of its release.
 """
 
 from __future__ import annotations
@@ -9,44 +10,47 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from slipway.commands.arguments import add_ledger
-from slipway.ledger.chain import RecordedEntry, first_broken
+from slipway.ledger.chain import RecordedEntry
 from slipway.ledger.ledger import Ledger
+from slipway.ledger.verification import Verification
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "source", help="release id, such as v1-1-0-3f9a1c, or a .json file that the Release page exported"
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "source",
+        nargs="?",
+        help="release id, such as v1-1-0-3f9a1c, or a .json file that the Release page exported",
+    )
+    what.add_argument(
+        "--all", action="store_true", help="every release on record, and every one with an anchor"
     )
     add_ledger(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print whether the chain holds; the exit code is 1 when it does not."""
-    if arguments.source.endswith(".json"):
-        release_id, entries = read_export(Path(arguments.source))
-    else:
-        ledger = Ledger(arguments.connection)
-        release_id = ledger.release(arguments.source).release_id
-        entries = ledger.entries(release_id)
-    broken = first_broken(release_id, entries)
-    if broken is not None:
+    """Print a line per release; the exit code is 1 when one is not as it was written."""
+    wrong = 0
+    for found in _verified(Ledger(arguments.connection), arguments):
+        wrong += not found.holds
+        end = f"; the last hash is {found.head}" if found.holds and found.head else ""
         print(
-            f"release {release_id}: the chain is broken at entry {broken} of {len(entries)}: it, or one"
-            " before it, was changed, removed or put in between",
-            file=sys.stderr,
+            f"release {found.release_id}: {found.sentence}{end}",
+            file=sys.stdout if found.holds else sys.stderr,
         )
-        return 1
-    last = (
-        f"the last is {entries[-1].key}, hash {entries[-1].hash}" if entries else "there is nothing to verify"
-    )
-    print(f"release {release_id}: the chain of {len(entries)} entries holds; {last}")
-    return 0
+    if arguments.all:
+        print(
+            f"{wrong} releases are not as they were written"
+            if wrong
+            else "every release is as it was written"
+        )
+    return 1 if wrong else 0
 
 
 def read_export(path: Path) -> tuple[str, Sequence[RecordedEntry]]:
@@ -67,3 +71,14 @@ def read_export(path: Path) -> tuple[str, Sequence[RecordedEntry]]:
         raise ValueError(
             f"{path}: cannot be read as a release's export from the Release page: {error}"
         ) from error
+
+
+def _verified(ledger: Ledger, arguments: argparse.Namespace) -> Iterable[Verification]:
+    if arguments.all:
+        return ledger.verification.every()
+    if arguments.source.endswith(".json"):
+        return [ledger.verification.export(*read_export(Path(arguments.source)))]
+    found = ledger.verification.of(arguments.source)
+    if not found.entries and not found.anchored:
+        ledger.release(arguments.source)
+    return [found]

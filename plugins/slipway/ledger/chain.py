@@ -109,20 +109,60 @@ def canonical(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, sort_keys=True, separators=(",", ":"))
 
 
-def first_broken(release_id: str, entries: Sequence[RecordedEntry]) -> int | None:
-    """Recompute the chain.
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a record.
 
-    An entry that was changed, removed or put in between is found; that the last ones were cut off is not.
+    :param entry: position of the entry that it is about; None when it is about the whole release.
+    :param sentence: what was found, for people.
+    """
+
+    entry: int | None
+    sentence: str
+
+
+def chain_faults(release_id: str, entries: Sequence[RecordedEntry]) -> Iterator[Fault]:
+    """Recompute the chain; yield what was changed, moved or put in, and what is missing.
+
+    That the last entries were cut off, or that all were made again, no chain shows: anchors do.
 
     :param release_id: the release.
     :param entries: everything on record of it, in its order.
-    :return: position of the first entry that does not fit, None when all do.
     """
-    previous = GENESIS
-    for position, entry in enumerate(entries, start=1):
-        text = canonical(entry.payload)
-        expected = entry_hash(previous, release_id, position, entry.key, entry.at, text)
-        if (entry.sequence, entry.previous_hash, entry.hash) != (position, previous, expected):
-            return position
-        previous = entry.hash
-    return None
+    previous, due = GENESIS, 1
+    for entry in entries:
+        named = f"entry {entry.sequence} ({entry.key})"
+        if entry.sequence < due:
+            yield Fault(due, f"{named} stands after entry {due - 1}: it was moved, or put in")
+            continue
+        if entry.sequence > due:
+            last = entry.sequence - 1
+            yield Fault(
+                due, f"entry {due} is missing" if last == due else f"entries {due} to {last} are missing"
+            )
+        elif not _is_own(release_id, entry, entry.sequence):
+            place = next((at for at in range(1, len(entries) + 2) if _is_own(release_id, entry, at)), None)
+            moved = "was changed" if place is None else f"was written as entry {place}: it was moved"
+            yield Fault(due, f"{named} {moved}")
+        elif entry.previous_hash != previous:
+            yield Fault(
+                due,
+                f"{named} does not follow entry {due - 1}: one of them was put in, or changed with its hash",
+            )
+        previous, due = entry.hash, entry.sequence + 1
+
+
+def first_broken(release_id: str, entries: Sequence[RecordedEntry]) -> int | None:
+    """Return the position of the first entry that does not fit the chain, None when all do.
+
+    :param release_id: the release.
+    :param entries: everything on record of it, in its order.
+    """
+    fault = next(chain_faults(release_id, entries), None)
+    return None if fault is None else fault.entry
+
+
+def _is_own(release_id: str, entry: RecordedEntry, sequence: int) -> bool:
+    """Whether an entry's hash is that of its content at a position."""
+    text = canonical(entry.payload)
+    return entry.hash == entry_hash(entry.previous_hash, release_id, sequence, entry.key, entry.at, text)

@@ -1,19 +1,22 @@
 """The append-only, hash-chained record of each release.
 
 The ledger is the truth of a release; the state of the Airflow run is not. Every entry carries the hash of the
-one before it, so a changed or missing entry is found by :meth:`Ledger.verify`. An entry is written once per
-key: a task that runs again finds its entry and writes none.
+one before it, and the ends of the chains are anchored in a second place, so that what was changed, removed or
+added is found (:mod:`slipway.ledger.verification`). How a release ended is what its entries say. An entry is
+written once per key: a task that runs again finds its entry and writes none.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from slipway.exceptions import ReleaseUnknown
-from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash, first_broken
+from slipway.ledger.anchors import Head, LedgerAnchors
+from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, entry_hash
 from slipway.ledger.checks import LedgerChecks
 from slipway.ledger.drawings import LedgerDrawings
 from slipway.ledger.entries import (
@@ -29,6 +32,7 @@ from slipway.ledger.operations import LedgerOperations
 from slipway.ledger.plan import ReleasePlan
 from slipway.ledger.refused import LedgerRefusedRequests
 from slipway.ledger.store import LEDGER_CONNECTION, LedgerStore
+from slipway.ledger.verification import LedgerVerification, digest_of
 from slipway.policy.formats import parse_recorded_policy
 from slipway.policy.release import Policy
 from slipway.sql import statement
@@ -75,6 +79,8 @@ class Ledger:
         self.drawings = LedgerDrawings(self._store)
         self.checks = LedgerChecks(self._store)
         self.refused = LedgerRefusedRequests(self._store)
+        self.anchors = LedgerAnchors()
+        self.verification = LedgerVerification(self._store, self.anchors)
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
         """Open a release and lock its services, all or nothing; done again it changes nothing.
@@ -85,6 +91,9 @@ class Ledger:
         :return: the release as it is on record.
         :raises ReleaseConflict: when another open release has locked one of the services.
         """
+        documents = {"plan": plan.model_dump_json(), "policy": policy.model_dump_json()}
+        digests = {f"{name}_sha256": digest_of(json.loads(text)) for name, text in documents.items()}
+        at, head = datetime.now(UTC), None
         with self._store.transaction() as cursor:
             cursor.execute(
                 statement("ledger/open_release"),
@@ -93,15 +102,16 @@ class Ledger:
                     "version": plan.version,
                     "run_id": plan.run_id,
                     "actor": opened.actor,
-                    "plan": plan.model_dump_json(),
-                    "policy": policy.model_dump_json(),
+                    **documents,
                     "stable": canonical(opened.stable),
+                    "opened_at": at,
                 },
             )
             if cursor.rowcount == 1:
-                until = datetime.now(UTC) + timedelta(seconds=policy.lease_seconds)
+                until = at + timedelta(seconds=policy.lease_seconds)
                 self.leases.take(cursor, plan.release_id, leased(policy.region, opened.stable), until=until)
-                self._append(cursor, plan.release_id, opened)
+                head = self._append(cursor, plan.release_id, opened.model_copy(update=digests), at)
+        self._anchor(head)
         return self.release(plan.release_id)
 
     def release(self, release_id: str) -> Release:
@@ -181,7 +191,7 @@ class Ledger:
         :raises ReleaseUnknown: when the release was never opened.
         """
         with self._store.transaction() as cursor:
-            return self._append(cursor, release_id, entry)
+            return self._append(cursor, release_id, entry) is not None
 
     def entries(self, release_id: str) -> Record:
         """Return everything on record of a release, in its order.
@@ -200,11 +210,8 @@ class Ledger:
         :return: None when it is not on record.
         :raises EntryUnreadable: when this version cannot read it.
         """
-        key = kind.key_of(**parts)
         with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_entry"), {"release_id": release_id, "key": key})
-            row = cursor.fetchone()
-        return None if row is None else kind.read(key, row[0])
+            return self._read(cursor, release_id, kind, **parts)
 
     def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
         """Return the newest entry of any release whose payload has the ``fields``, and when it was written.
@@ -230,27 +237,28 @@ class Ledger:
         :return: False when it had ended before; how it ended then stays.
         """
         with self._store.transaction() as cursor:
-            cursor.execute(
-                statement("ledger/close_release"),
-                {
-                    "release_id": release_id,
-                    "outcome": outcome,
-                    "reason": reason,
-                    "restored": TrafficRestored.key_of(),
-                },
-            )
-            closed = bool(cursor.rowcount == 1)
+            self._lock(cursor, release_id)
+            ended = self._read(cursor, release_id, ReleaseClosed)
+            if ended is None:
+                head = self._append(cursor, release_id, ReleaseClosed(outcome=outcome, reason=reason))
+            elif (ended.outcome, outcome) == ("promoted", "rolled_back") and self._read(
+                cursor, release_id, TrafficRestored
+            ) is not None:
+                head = self._append(cursor, release_id, PromotionRolledBack(reason=reason))
+            else:
+                head = None
             self.leases.free(cursor, release_id)
-            if closed and not self._append(cursor, release_id, ReleaseClosed(outcome=outcome, reason=reason)):
-                self._append(cursor, release_id, PromotionRolledBack(reason=reason))
-        return closed
+        self._anchor(head)
+        return head is not None
 
-    def verify(self, release_id: str) -> bool:
-        """Recompute the chain; False when an entry was changed, removed or put in between.
+    def anchor(self, release_id: str) -> None:
+        """Anchor the last entry of a release; never fails.
 
         :param release_id: the release.
         """
-        return first_broken(release_id, self.entries(release_id)) is None
+        record = self.entries(release_id)
+        if record:
+            self._anchor(Head(release_id, record[-1].sequence, record[-1].hash))
 
     def _found(self, name: str, **sought: Any) -> Release | None:
         with self._store.transaction() as cursor:
@@ -258,26 +266,47 @@ class Ledger:
             row = cursor.fetchone()
         return None if row is None else self.release(row[0])
 
-    def _append(self, cursor: Any, release_id: str, entry: LedgerEntry) -> bool:
+    def _anchor(self, head: Head | None) -> None:
+        if head is not None:
+            self.anchors.try_write(head)
+
+    def _lock(self, cursor: Any, release_id: str) -> None:
         cursor.execute(statement("ledger/lock_release"), {"release_id": release_id})
         if cursor.fetchone() is None:
             raise ReleaseUnknown(f"release {release_id}: was never opened")
+
+    def _read(self, cursor: Any, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
+        key = kind.key_of(**parts)
+        cursor.execute(statement("ledger/read_entry"), {"release_id": release_id, "key": key})
+        row = cursor.fetchone()
+        return None if row is None else kind.read(key, row[0])
+
+    def _append(
+        self, cursor: Any, release_id: str, entry: LedgerEntry, at: datetime | None = None
+    ) -> Head | None:
+        """Write an entry within a transaction; return the end of the chain, None when the key was there."""
+        self._lock(cursor, release_id)
         cursor.execute(statement("ledger/read_entry"), {"release_id": release_id, "key": entry.key})
         if cursor.fetchone() is not None:
-            return False
+            return None
         cursor.execute(statement("ledger/last_entry"), {"release_id": release_id})
         sequence, previous = cursor.fetchone() or (0, GENESIS)
-        at, text = datetime.now(UTC), canonical(entry.payload())
+        at, text = at or datetime.now(UTC), canonical(entry.payload())
+        head = Head(
+            release_id,
+            sequence + 1,
+            entry_hash(previous, release_id, sequence + 1, entry.key, at, text),
+        )
         cursor.execute(
             statement("ledger/append_entry"),
             {
                 "release_id": release_id,
-                "sequence": sequence + 1,
+                "sequence": head.sequence,
                 "key": entry.key,
                 "at": at,
                 "payload": text,
                 "previous_hash": previous,
-                "hash": entry_hash(previous, release_id, sequence + 1, entry.key, at, text),
+                "hash": head.hash,
             },
         )
-        return True
+        return head

@@ -117,20 +117,21 @@ class CloseReleaseOperator(ReleaseOperator):
         self.record(release, TrafficRestoredAgain(reason=reason, changes=changes, round=number))
 
     def notify_outcome(self, context: Context, release_id: str) -> None:
-        """Write the incident; notify the team once of the outcome; draw the evidence; write the report.
+        """Write the incident; notify the team once of the outcome; draw, report and anchor it.
 
         :param context: of the running task.
         :param release_id: the release, which is closed.
         """
         release = self.ledger.release(release_id)
         record = _with_incident(self, release)
-        subject = f"Release {release.version}: {outcome_of(release)}"
         # A promoted release that was rolled back later was announced as promoted.
         event = "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
-        self.notify_once(context, release, event, subject, outcome_message(release, record))
+        said = f"Release {release.version}: {outcome_of(release)}", outcome_message(release, record)
+        self.notify_once(context, release, event, *said)
         keep_drawings(release, self.ledger)
         if (written := write_report(release, self.ledger)) is not None:
             self.record(release, written)
+        self.ledger.anchor(release_id)
 
 
 class CloseRolledBackOperator(CloseReleaseOperator):

@@ -123,7 +123,7 @@ def followed(request: Mapping[str, Any], policy: Policy, ledger: Ledger) -> Rele
         raise RequestRefused(
             f"region={region!r}: the {about} is {found.outcome or 'still open'}, not promoted; {first}"
         )
-    if not ledger.verify(found.release_id):
+    if not ledger.verification.of(found.release_id).holds:
         raise RequestRefused(
             f"region={region!r}: the record of the {about} was changed afterwards; it is no evidence"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,8 +21,9 @@ from tests.integration.slipway.hooks.web_service import PROJECT
 
 
 @pytest.fixture
-def empty_database(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+def empty_database(postgres_server: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Connection URI of an empty database, which the Airflow connection ``slipway_ledger`` names."""
+    monkeypatch.setenv("SLIPWAY_ANCHORS", str(tmp_path / "anchors"))
     name = "test_ledger"
     with psycopg.connect(postgres.uri(postgres_server, "slipway"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -38,7 +38,7 @@ def install(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> obj
         engine: str = "echo 28",
         compose: str = "2.26.1",
         absent: str = "none",
-        dags: int = 6,
+        dags: int = 7,
         shown: str = "true",
     ) -> None:
         names = [path.stem for path in (check.REPOSITORY / "dags").glob("*.py")][:dags]

@@ -64,6 +64,7 @@ def test_the_dags_that_people_expect(dags: Mapping[str, DAG]) -> None:
         "release",
         "release_regions",
         "release_watchdog",
+        "maintenance",
         "rollback",
         "kpi_rollup",
         "kpi_late_data",

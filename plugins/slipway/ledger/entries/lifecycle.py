@@ -57,6 +57,8 @@ class ReleaseOpened(LedgerEntry):
     :param rolled_back_before: the release of the same version that was rolled back, and why.
     :param left_out: by service, what was deployed after the revision that serves; nothing is built on it.
     :param rollback_commands: the commands that return the traffic by hand.
+    :param plan_sha256: SHA-256 of what is released, as canonical JSON; the ledger sets it.
+    :param policy_sha256: SHA-256 of the policy that it is judged by, likewise.
     """
 
     KEY: ClassVar[str] = "opened"
@@ -75,6 +77,8 @@ class ReleaseOpened(LedgerEntry):
     left_out: Mapping[str, LeftOut] = {}
     rolled_back_before: str | None = None
     rollback_commands: tuple[str, ...] = ()
+    plan_sha256: str | None = None
+    policy_sha256: str | None = None
 
     @property
     def foreign(self) -> dict[str, LeftOut]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from base64 import b64encode
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.ledger.entries import PromotionRolledBack, ReportWritten
-from slipway.paths import INCLUDE
+from slipway.paths import INCLUDE, object_folder
 from slipway.release.report.content import Report, report_of
 
 if TYPE_CHECKING:
@@ -28,15 +26,9 @@ log = logging.getLogger(__name__)
 def report_folder() -> ObjectStoragePath:
     """Return where reports are kept.
 
-    ``SLIPWAY_REPORTS`` in the environment names a folder or a bucket, such as ``gs://bucket/reports``, with
-    the Airflow connection before an ``@``: ``gs://google_cloud_default@bucket/reports``. Without it that is
-    ``reports`` below ``AIRFLOW_HOME``. Workers and the API server must reach the same place.
+    ``SLIPWAY_REPORTS`` names the folder or bucket. Workers and the API server must reach the same place.
     """
-    from airflow.sdk import ObjectStoragePath
-
-    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-    named = os.environ.get(FOLDER_VARIABLE) or str(home / "reports")
-    return ObjectStoragePath(named if "://" in named else Path(named).absolute().as_uri())
+    return object_folder(FOLDER_VARIABLE, "reports")
 
 
 def write_report(release: Release, ledger: Ledger) -> ReportWritten | None:

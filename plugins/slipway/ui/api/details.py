@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from slipway.ledger.chain import Record, RecordedEntry, canonical, first_broken
+from slipway.ledger.chain import Record, RecordedEntry, canonical
 from slipway.ledger.entries import (
     AnswerRefused,
     ApprovalDecided,
@@ -21,6 +21,7 @@ from slipway.ledger.entries import (
     TeamNotReached,
 )
 from slipway.ledger.timeline import phases
+from slipway.ledger.verification import Verification
 from slipway.policy.checklist import ITEMS, TITLES
 from slipway.policy.infrastructure import TITLES as TITLES_OF_PARTS
 from slipway.ui.api.links import Links
@@ -209,26 +210,23 @@ def business(reviewed: ReviewedTargets) -> BusinessValue:
     )
 
 
-def ledger_page(release_id: str, record: Record, links: Links, *, page: int, per_page: int) -> LedgerRecord:
+def ledger_page(
+    release_id: str, record: Record, verified: Verification, links: Links, *, page: int, per_page: int
+) -> LedgerRecord:
     """Return a page of the record, and what the verification of all of it found.
 
     :param release_id: the release.
     :param record: everything on record of it.
+    :param verified: what its verification found.
     :param links: addresses.
     :param page: number of the page, from 1 on.
     :param per_page: entries of a page.
     """
-    broken = first_broken(release_id, record)
-    words = (
-        f"The chain holds: each of the {len(record)} entries carries its hash and the one before"
-        if broken is None
-        else f"The chain is broken at entry {broken}: it, or one before it, was changed, removed or added"
-    )
     return LedgerRecord(
         entries=tuple(_line(entry) for entry in record[(page - 1) * per_page : page * per_page]),
         total=len(record),
-        first_broken=broken,
-        verified=words,
+        first_broken=verified.first_broken,
+        verified=verified.sentence[0].upper() + verified.sentence[1:],
         export_url=links.api(f"releases/{release_id}/ledger/export"),
     )
 

@@ -223,8 +223,8 @@ def ledger_record(release_id: ReleaseId, links: LinksDep, page: PageNumber = 1) 
     """A page of the record, and what the verification of all of it found."""
     with reading_ledger() as ledger:
         ledger.version(release_id)
-        record = ledger.entries(release_id)
-    return details.ledger_page(release_id, record, links, page=page, per_page=ENTRIES_PER_PAGE)
+        record, verified = ledger.entries(release_id), ledger.verification.of(release_id)
+    return details.ledger_page(release_id, record, verified, links, page=page, per_page=ENTRIES_PER_PAGE)
 
 
 @router.get("/releases/{release_id}/ledger/export")
@@ -232,7 +232,7 @@ def ledger_export(release_id: ReleaseId) -> JSONResponse:
     """Everything on record with its hashes, for an auditor who computes the chain himself."""
     with reading_ledger() as ledger:
         ledger.version(release_id)
-        entries = ledger.entries(release_id)
+        entries, verified = ledger.entries(release_id), ledger.verification.of(release_id)
     listed = [
         {
             "sequence": entry.sequence,
@@ -245,6 +245,11 @@ def ledger_export(release_id: ReleaseId) -> JSONResponse:
         for entry in entries
     ]
     return JSONResponse(
-        {"release": release_id, "first_broken_entry": first_broken(release_id, entries), "entries": listed},
+        {
+            "release": release_id,
+            "first_broken_entry": first_broken(release_id, entries),
+            "verified": verified.sentence,
+            "entries": listed,
+        },
         headers={"Content-Disposition": f'attachment; filename="{release_id}-ledger.json"'},
     )

@@ -121,7 +121,7 @@ def test_it_restores_the_traffic_within_seconds_and_drops_no_request(canary: Ste
     ended = canary.product.ledger.release(canary.release_id)
     assert ended.outcome == "rolled_back"
     assert ended.reason == f"ordered by {ordered.actor}: wrong prices"
-    assert canary.product.ledger.verify(canary.release_id)
+    assert canary.product.ledger.verification.of(canary.release_id).holds
 
 
 def test_done_again_it_says_that_there_is_nothing_to_do(canary: Steps, tmp_path: Path) -> None:

@@ -114,10 +114,6 @@ def _release(ledger: Ledger, settings: Settings, version: str, at: datetime, pro
                 "UPDATE ledger_entry SET at = %s WHERE release_id = %s AND key = %s",
                 (moment.replace(tzinfo=UTC), plan.release_id, key),
             )
-        connection.execute(
-            "UPDATE release SET closed_at = %s WHERE release_id = %s",
-            (ended.replace(tzinfo=UTC), plan.release_id),
-        )
     return Release(version, plan.progressive.revisions["production"], steps, ended, promoted)
 
 

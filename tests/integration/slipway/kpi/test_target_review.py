@@ -37,8 +37,9 @@ def promote(ledger: Ledger, settings: Settings, day: date, version: str = "1.1.0
     ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable={"netra-backend-prod": {"old": 100}}))
     ledger.close(plan.release_id, outcome="promoted", reason="every phase was promoted")
     with psycopg.connect(postgres.uri(settings, "slipway"), autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
         connection.execute(
-            "UPDATE release SET closed_at = %s WHERE release_id = %s",
+            "UPDATE ledger_entry SET at = %s WHERE release_id = %s AND key = 'closed'",
             (f"{day} 12:00:00+00", plan.release_id),
         )
     return plan.release_id
@@ -115,7 +116,8 @@ def test_reviewed_again_it_is_the_same_and_before_the_promotion_there_is_none(
     assert {row[5] for row in before.values()} == {release}
     # Moved to the day after: what was said about this day goes.
     with psycopg.connect(postgres.uri(postgres_server, "slipway"), autocommit=True) as connection:
-        connection.execute("UPDATE release SET closed_at = closed_at + interval '1 day'")
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE ledger_entry SET at = at + interval '1 day' WHERE key = 'closed'")
     assert review(DAY)["statuses"] == {}
     assert reviews(rollup, DAY) == {}
 

@@ -100,7 +100,7 @@ def test_a_promoted_release_goes_back_too_and_the_next_one_may_begin(rollback: R
     web, ledger = steps.product.web, steps.product.ledger
     assert web.split() == {"stable": 100}
     assert ledger.release(steps.release_id).outcome == "rolled_back"
-    assert ledger.verify(steps.release_id)
+    assert ledger.verification.of(steps.release_id).holds
     assert [entry.key for entry in ledger.entries(steps.release_id)].count("closed") == 1
     steps.product.start_run()
     following = Steps(steps.product)

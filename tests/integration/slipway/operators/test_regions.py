@@ -176,7 +176,7 @@ def test_a_promoted_region_begins_the_next_which_moves_its_own_traffic_alone(rol
     assert origin is not None
     entry = next(e for e in rollout.ledger.entries(origin.release) if e.sequence == origin.sequence)
     assert (origin.release, entry.key, entry.hash) == (follows, LoadTested.KEY, origin.hash)
-    assert rollout.ledger.verify(second.release_id)
+    assert rollout.ledger.verification.of(second.release_id).holds
 
     second.deploy()
     second.shift()

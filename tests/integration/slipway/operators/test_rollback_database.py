@@ -160,7 +160,7 @@ def test_the_loss_is_shown_and_kept_before_the_migrations_are_undone(
     assert confirmed.lost["table user_deletion"] == 3
     done = entry(product, release, DatabaseRolledBack)
     assert (list(done.undone), done.backup) == (MINE[::-1], backup)
-    assert product.ledger.verify(release.release_id)
+    assert product.ledger.verification.of(release.release_id).holds
 
 
 @pytest.mark.parametrize(

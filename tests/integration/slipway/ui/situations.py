@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from unittest.mock import patch
 
-import psycopg
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
@@ -56,12 +55,10 @@ _SHARES = {"canary": 10, "half": 50, "full": 100}
 class Story:
     """A release that is told minute by minute.
 
-    :param database: the ledger's, to set when the release was opened and closed.
     :param began: when it was opened.
     """
 
     ledger: Ledger
-    database: str
     version: str
     began: datetime
     at: datetime = field(init=False)
@@ -77,7 +74,6 @@ class Story:
                 stable={BACKEND: {OLD: 100}}
                 | {name: {f"{name}-v1-1-0-c87178": 100} for name in SUPPORTING.values()},
             )
-        self._stamp("opened_at")
 
     @property
     def new(self) -> str:
@@ -97,7 +93,6 @@ class Story:
         """Close the release."""
         with self._clock():
             self.ledger.close(self.release.release_id, outcome=outcome, reason=reason)
-        self._stamp("closed_at")
 
     def pass_staging(self) -> None:
         """Everything before production, as it is on record."""
@@ -175,22 +170,15 @@ class Story:
             clock.now.return_value = self.at
             yield
 
-    def _stamp(self, column: str) -> None:
-        with psycopg.connect(self.database) as connection:
-            connection.execute(
-                f"UPDATE release SET {column} = %s WHERE release_id = %s",
-                (self.at, self.release.release_id),
-            )
-
 
 def gate(phase: str, reason: str) -> GateDecided:
     """Return a gate that goes on."""
     return GateDecided(phase=phase, verdict=Verdict.PROMOTE, reason=reason)
 
 
-def canary_running(ledger: Ledger, database: str) -> Story:
+def canary_running(ledger: Ledger) -> Story:
     """A canary that has baked for some minutes, with nothing decided."""
-    story = Story(ledger, database, "1.2.0", datetime.now(UTC) - timedelta(minutes=97))
+    story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(minutes=97))
     story.prepare()
     story.shift("canary")
     record, decision = baked(story.release.policy, "canary", errors=0, minutes=21)
@@ -199,16 +187,16 @@ def canary_running(ledger: Ledger, database: str) -> Story:
     return story
 
 
-def waiting_for_approval(ledger: Ledger, database: str) -> Story:
+def waiting_for_approval(ledger: Ledger) -> Story:
     """A release whose checklist is fulfilled, before production is touched."""
-    story = Story(ledger, database, "1.2.0", datetime.now(UTC) - timedelta(minutes=68))
+    story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(minutes=68))
     story.pass_staging()
     return story
 
 
-def on_hold(ledger: Ledger, database: str) -> Story:
+def on_hold(ledger: Ledger) -> Story:
     """A canary that the analysis cannot decide: stable itself is over the trigger."""
-    story = Story(ledger, database, "1.2.0", datetime.now(UTC) - timedelta(minutes=110))
+    story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(minutes=110))
     story.prepare()
     story.shift("canary")
     decision = story.bake("canary", minutes=25)
@@ -223,9 +211,9 @@ def on_hold(ledger: Ledger, database: str) -> Story:
     return story
 
 
-def rolled_back(ledger: Ledger, database: str) -> Story:
+def rolled_back(ledger: Ledger) -> Story:
     """A canary whose requests fail, until its end."""
-    story = Story(ledger, database, "1.2.0", datetime.now(UTC) - timedelta(minutes=120))
+    story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(minutes=120))
     story.prepare()
     story.shift("canary")
     decision = story.bake("canary", errors=0.06)
@@ -249,9 +237,9 @@ def rolled_back(ledger: Ledger, database: str) -> Story:
     return story
 
 
-def promoted(ledger: Ledger, database: str) -> Story:
+def promoted(ledger: Ledger) -> Story:
     """A release that every phase promoted, and that missed a line of the deployment checklist."""
-    story = Story(ledger, database, "1.2.0", datetime.now(UTC) - timedelta(days=8))
+    story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(days=8))
     story.prepare()
     for phase in get_args(PhaseName):
         story.promote(phase)

@@ -41,11 +41,10 @@ MOST_SECONDS = 1.0
 MOST_PERCENT_OF_A_CORE = 4.0
 
 COPY_RELEASES = """
-INSERT INTO release
-       (release_id, version, run_id, actor, plan, policy, stable, outcome, reason, opened_at, closed_at)
+INSERT INTO opened_release (release_id, version, run_id, actor, plan, policy, stable, opened_at)
 SELECT 'v1-2-' || n || '-abcdef', '1.2.' || n, 'manual__' || n, 'person-' || n %% 20, plan, policy, stable,
-       outcome, reason, opened_at - n * interval '1 hour', closed_at - n * interval '1 hour'
-FROM release, generate_series(1, %(releases)s) AS n WHERE release_id = %(id)s
+       opened_at - n * interval '1 hour'
+FROM opened_release, generate_series(1, %(releases)s) AS n WHERE release_id = %(id)s
 """
 COPY_ENTRIES = """
 INSERT INTO ledger_entry (release_id, sequence, key, at, payload, previous_hash, hash)

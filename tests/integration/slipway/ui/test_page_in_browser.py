@@ -80,12 +80,11 @@ def test_a_situation_is_plain_at_once(
     said: tuple[str, ...],
     open_page: OpenPage,
     ledger: Ledger,
-    empty_database: str,
     airflow_question: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    make: Callable[[Ledger, str], situations.Story] = situations.SITUATIONS[name]
-    story = make(ledger, empty_database)
+    make: Callable[[Ledger], situations.Story] = situations.SITUATIONS[name]
+    story = make(ledger)
     live = story.live
     monkeypatch.setattr(
         LiveSplits, "of", lambda _, address: LiveSplit(live[address.service], datetime.now(UTC))
@@ -245,7 +244,8 @@ def test_what_a_release_is_called_is_never_markup(
     release = open_release(ledger, "1.1.0")
     ledger.append(release.release_id, GateDecided(phase="canary", verdict=Verdict.HOLD, reason=HOSTILE))
     with psycopg.connect(empty_database) as connection:
-        connection.execute("UPDATE release SET version = %s, actor = %s, run_id = %s", [HOSTILE] * 3)
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE opened_release SET version = %s, actor = %s, run_id = %s", [HOSTILE] * 3)
     for path in ("releases", f"releases/{release.release_id}"):
         page = open_page(path)
         assert HOSTILE in words(page)
@@ -260,7 +260,7 @@ def test_a_forged_entry_is_named(open_page: OpenPage, ledger: Ledger, empty_data
         connection.execute("UPDATE ledger_entry SET at = at + interval '1 s' WHERE sequence = 2")
     page = open_page(f"releases/{release.release_id}")
     page.locator("#ledger > summary").click()
-    page.get_by_text("The chain is broken at entry 2").wait_for()
+    page.get_by_text("entry 2 (shifted/canary) was changed").wait_for()
 
 
 def test_a_run_without_a_release_says_so_and_a_release_that_opens_is_shown(

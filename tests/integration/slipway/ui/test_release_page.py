@@ -133,7 +133,7 @@ def test_an_unreachable_ledger_is_a_503_that_says_what_to_do(
             assert secret not in answer.text
 
     with psycopg.connect(empty_database) as connection:
-        connection.execute("DROP TABLE ledger_entry, operation, lease, release CASCADE")
+        connection.execute("DROP TABLE ledger_entry, operation, lease, opened_release CASCADE")
     is_unreadable()
     nowhere = {"conn_type": "postgres", "host": "127.0.0.1", "port": 9, "login": "x", "password": secret}
     monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_LEDGER", json.dumps(nowhere))

@@ -277,7 +277,8 @@ class LedgerRecord(Answer):
 
     :param entries: a page of the entries, the oldest first.
     :param total: entries on record.
-    :param first_broken: position of the first entry that does not fit the chain; None when all do.
+    :param first_broken: position of the first entry that is not as it was written, 0 where it is the release
+        as a whole; None when everything is.
     :param verified: one line: what the verification found.
     :param export_url: every entry in full with its hashes, from the root of the web server.
     """

@@ -7,6 +7,7 @@ from typing import get_args
 
 from slipway.analysis.verdict import Verdict
 from slipway.kpi.targets.review import Status
+from slipway.ledger.anchors import LedgerAnchors
 from slipway.ledger.entries import (
     AnswerRefused,
     ApprovalDecided,
@@ -22,6 +23,8 @@ from slipway.ledger.entries import (
     TeamNotReached,
     TemplateChange,
 )
+from slipway.ledger.store import LedgerStore
+from slipway.ledger.verification import LedgerVerification
 from slipway.policy.checklist import ITEMS, TITLES
 from slipway.ui.api import details
 from slipway.ui.api.links import Links
@@ -100,15 +103,15 @@ def test_a_message_that_could_not_be_sent_is_on_the_list() -> None:
 
 def test_the_ledger_comes_in_pages_and_a_forged_entry_is_named() -> None:
     record = record_of(*(TeamNotified(event=str(n), subject="s", connection="c") for n in range(5)))
-    page = details.ledger_page("r", record, LINKS, page=2, per_page=2)
+    verified = LedgerVerification(LedgerStore(), LedgerAnchors())
+    page = details.ledger_page("r", record, verified.export("r", record), LINKS, page=2, per_page=2)
     assert [entry.sequence for entry in page.entries] == [3, 4]
     assert (page.total, page.first_broken) == (5, None)
     forged = replace(record[2], payload={"subject": "another"})
-    broken = details.ledger_page(
-        "r", type(record)((*record[:2], forged, *record[3:])), LINKS, page=1, per_page=2
-    )
+    others = type(record)((*record[:2], forged, *record[3:]))
+    broken = details.ledger_page("r", others, verified.export("r", others), LINKS, page=1, per_page=2)
     assert broken.first_broken == 3
-    assert broken.verified.startswith("The chain is broken at entry 3")
+    assert broken.verified.startswith("Not as it was written: entry 3 (notified/2) was changed")
 
 
 def test_without_a_review_the_business_value_says_why() -> None:

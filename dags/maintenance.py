@@ -1,0 +1,32 @@
+"""
+### Maintenance
+
+Once a day: verifies the record of every release against its anchors, and anchors the end of every chain anew.
+
+A red `anchor_ledger` names each release whose record was changed, removed, cut off or added to;
+`docs/audit.md` says what to do.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+from slipway.operators.maintenance import AnchorLedgerOperator
+
+with DAG(
+    "maintenance",
+    doc_md=__doc__,
+    description="Verifies and anchors the record of every release",
+    schedule="30 0 * * *",
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "owner": "release-managers",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(hours=1),
+    },
+    tags=["slipway", "daily"],
+):
+    anchor_ledger = AnchorLedgerOperator(task_id="anchor_ledger")

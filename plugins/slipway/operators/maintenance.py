@@ -1,0 +1,43 @@
+"""The operators of the daily maintenance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AnchorLedgerOperator(BaseOperator):
+    """Verify the record of every release, then anchor the end of every chain.
+
+    What is found does not keep the rest from being anchored: an anchor also holds what a forger made.
+
+    :param ledger_conn_id: connection to the ledger's database.
+    :raises AirflowFailException: naming every release whose record is not as it was written.
+    """
+
+    def __init__(self, *, ledger_conn_id: str = LEDGER_CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: Context) -> int:
+        """Return how many releases are anchored."""
+        ledger = Ledger(self.ledger_conn_id)
+        found = [verified for verified in ledger.verification.every() if not verified.holds]
+        for verified in found:
+            self.log.error("Release %s: %s", verified.release_id, verified.sentence)
+        day = ledger.verification.anchor_every()
+        self.log.info("%d releases are anchored in %s", day.releases, ledger.anchors.place)
+        if found:
+            names = ", ".join(verified.release_id for verified in found)
+            raise AirflowFailException(
+                f"The record is not as it was written: {names}; `python -m slipway verify --all` says where."
+                " Compare with a backup of the ledger's database, and see docs/audit.md"
+            )
+        return day.releases
