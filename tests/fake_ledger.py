@@ -158,6 +158,11 @@ class FakeListing:
             for found in newest[offset : offset + limit]
         ]
 
+    def opened_between(self, since: datetime, until: datetime) -> Sequence[str]:
+        return [
+            found.release_id for found in self._ledger.opened.values() if since <= found.opened_at < until
+        ]
+
     def open_releases(self) -> Sequence[OpenRelease]:
         return [
             OpenRelease(found.release_id, found.run_id, self._locked_until(found.release_id))

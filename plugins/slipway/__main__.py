@@ -27,6 +27,7 @@ COMMANDS = (
     "replay",
     "evidence",
     "verify",
+    "audit-sample",
     "undo-migration",
     "migrate-ledger",
     "define-collections",

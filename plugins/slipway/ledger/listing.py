@@ -135,6 +135,16 @@ class LedgerListing:
             cursor.execute(statement("ledger/read_ended_releases"))
             return [str(release_id) for (release_id,) in cursor.fetchall()]
 
+    def opened_between(self, since: datetime, until: datetime) -> Sequence[str]:
+        """Return the ids of the releases that were opened in a period, the oldest first.
+
+        :param since: first moment of the period.
+        :param until: first moment after it.
+        """
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_opened_between"), {"since": since, "until": until})
+            return [str(release_id) for (release_id,) in cursor.fetchall()]
+
     def release_of_run(self, run_id: str) -> str | None:
         """Return the id of the release that an Airflow run opened, None when it opened none.
 

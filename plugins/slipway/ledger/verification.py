@@ -219,6 +219,12 @@ class LedgerVerification:
         for release_id in sorted(known.union(self._anchors.releases())):
             yield self.of(release_id)
 
+    def changeable(self) -> Sequence[str]:
+        """Return the tables of the record that the connection's role could change; it should be none."""
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_changeable"))
+            return [str(name) for (name,) in cursor.fetchall()]
+
     def anchor_every(self) -> DailyAnchor:
         """Anchor the end of every chain; what is anchored stays."""
         with self._store.transaction() as cursor:

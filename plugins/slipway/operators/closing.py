@@ -124,10 +124,8 @@ class CloseReleaseOperator(ReleaseOperator):
         """
         release = self.ledger.release(release_id)
         record = _with_incident(self, release)
-        # A promoted release that was rolled back later was announced as promoted.
-        event = "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
         said = f"Release {release.version}: {outcome_of(release)}", outcome_message(release, record)
-        self.notify_once(context, release, event, *said)
+        self.notify_once(context, release, _event(record), *said)
         keep_drawings(release, self.ledger)
         if (written := write_report(release, self.ledger)) is not None:
             self.record(release, written)
@@ -237,6 +235,11 @@ class VerdictOperator(ReleaseOperator):
         if release.outcome != "promoted":
             raise AirflowFailException(word)
         return word
+
+
+def _event(record: Record) -> str:
+    """Name the message of the outcome: one that is rolled back later was announced as promoted."""
+    return "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
 
 
 def _with_incident(task: CloseReleaseOperator, release: Release) -> Record:

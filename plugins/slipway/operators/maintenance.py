@@ -32,6 +32,12 @@ class AnchorLedgerOperator(BaseOperator):
         found = [verified for verified in ledger.verification.every() if not verified.holds]
         for verified in found:
             self.log.error("Release %s: %s", verified.release_id, verified.sentence)
+        if changeable := ledger.verification.changeable():
+            self.log.warning(
+                "The role of the connection %s may change %s: use one of `migrate-ledger --application`",
+                self.ledger_conn_id,
+                ", ".join(changeable),
+            )
         day = ledger.verification.anchor_every()
         self.log.info("%d releases are anchored in %s", day.releases, ledger.anchors.place)
         if found:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
+from slipway.__main__ import main
 from slipway.analysis.verdict import Verdict
 from slipway.commands.migrate_ledger import migrate_ledger
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
+from slipway.ledger.bakes import Bake
 from slipway.ledger.entries import GateDecided, ReleaseOpened, SuiteRun, TrafficShifted
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.plan import ReleasePlan
@@ -287,3 +292,72 @@ def test_a_refused_request_is_listed_with_every_reason_until_its_run_opens_a_rel
     ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable={}))
     assert ledger.refused.of_run(plan.run_id) is None
     assert refused not in ledger.refused.newest(limit=10)
+
+
+#: What the application's role may change of each table; of every other one nothing.
+CHANGED = {
+    "lease": {"release_id", "taken_at", "until", "DELETE"},
+    "operation": {"name", "begun_at"},
+    "refused_request": {"reasons", "notified"},
+    "bake_check": {"decision", "series", "checked_at"},
+}
+#: The record: nobody changes it, the owner of the tables neither.
+RECORD = {"opened_release", "ledger_entry", "drawing"}
+
+
+def test_the_applications_role_can_change_nothing_of_the_record(
+    ledger: Ledger, policy: Policy, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS releases")
+        connection.execute("CREATE ROLE releases LOGIN PASSWORD 'releases'")
+        assert ledger.verification.changeable() == sorted(RECORD)
+        assert main(["migrate-ledger", "--application", "releases"]) == 0
+        may = {
+            (table, name)
+            for table, columns in connection.execute(
+                "SELECT relname, ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = pg_class.oid"
+                " AND attnum > 0 AND NOT attisdropped) FROM pg_class"
+                " WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relnamespace = 'public'::regnamespace"
+            ).fetchall()
+            for name in [*columns, "DELETE", "TRUNCATE"]
+            if connection.execute(
+                "SELECT has_table_privilege('releases', %(table)s, %(name)s)"
+                if name in ("DELETE", "TRUNCATE")
+                else "SELECT has_column_privilege('releases', %(table)s, %(name)s, 'UPDATE')",
+                {"table": table, "name": name},
+            ).fetchone()
+            == (True,)
+        }
+        assert may == {(table, name) for table, names in CHANGED.items() for name in names}
+        guarded = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE '%_is_append_only'"
+        assert {name for (name,) in connection.execute(guarded)} == RECORD
+    own = json.loads(os.environ["AIRFLOW_CONN_SLIPWAY_LEDGER"]) | {
+        "login": "releases",
+        "password": "releases",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_LEDGER", json.dumps(own))
+    as_role, plan = Ledger(), a_plan(policy)
+    release = as_role.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))
+    until = datetime.now(UTC) + timedelta(hours=1)
+    as_role.leases.renew(plan.release_id, STABLE, region="us-central1", until=until)
+    kept = as_role.operations.of(plan.release_id, TrafficShifted, phase="canary", component="backend")
+    kept.keep("one")
+    kept.keep("two")
+    as_role.drawings.keep(plan.release_id, Bake("canary"), "<svg/>")
+    asked: dict[str, Any] = {
+        "release_id": "v2",
+        "version": "2.0.0",
+        "run_id": "v2",
+        "actor": "ada",
+        "request": {},
+    }
+    for reason in ("a", "b"):
+        as_role.refused.keep(**asked, task="check", reason=reason)
+    as_role.refused.notified("v2", "via slipway_team")
+    assert as_role.close(release.release_id, outcome="promoted", reason="a test")
+    assert as_role.verification.of(release.release_id).holds
+    assert as_role.verification.changeable() == []
+    for table in RECORD:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), LedgerStore().transaction() as cursor:
+            cursor.execute(f"DELETE FROM {table}")
