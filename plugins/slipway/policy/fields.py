@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from slipway.policy.checklist import Approval, Checklist, Gate, Respondents
 from slipway.policy.configuration import Document
 from slipway.policy.environment import Environment, LoadBalancer
+from slipway.policy.images import Images
 from slipway.policy.infrastructure import Infrastructure
 from slipway.policy.metrics import DecisionRules, Metric
 from slipway.policy.migrations import Migrations
@@ -114,6 +115,7 @@ class PolicyFields(Section):
     :param release_windows: when production may be begun; left out, at any time.
     :param on_foreign_template: what happens when somebody, and no release on record, deployed something else
         after what serves: the release is refused, or its approval asks, required or not.
+    :param images: left out, each service's image is in its own repository.
     :param load_balancer: left out, no load balancer is checked.
     :param infrastructure: what production stands on; a part that is left out is not checked.
     :param warm_up: left out, traffic moves to new revisions without smoke tests.
@@ -128,6 +130,7 @@ class PolicyFields(Section):
     default_branch: str
     environments: Mapping[EnvironmentName, Environment]
     services: Mapping[str, Service]
+    images: Images = Images()
     load_balancer: LoadBalancer | None = None
     infrastructure: Infrastructure = Infrastructure()
     staging_min_instances: Annotated[int, Field(ge=1)]

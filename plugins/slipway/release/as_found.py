@@ -37,7 +37,7 @@ def service_findings(
     :param live: the production service as read from the API.
     :param serving: the revision that serves; None when there is none.
     """
-    found = [*_closed(policy, key, live), *_open(policy, key, live)]
+    found = [*_closed(policy, key, live), *_open(policy, key, live), *_unattested(policy, live)]
     if serving is not None:
         found += _serving(serving)
     return found
@@ -66,6 +66,17 @@ def _closed(policy: Policy, key: str, live: run_v2.Service) -> Iterator[ServiceF
             " warm_up out of the policy, or put the proxy before a load balancer instead"
         )
         yield ServiceFinding("iap", text, refuses=True)
+
+
+def _unattested(policy: Policy, live: run_v2.Service) -> Iterator[ServiceFinding]:
+    """Yield that Cloud Run would admit an image without a signature or attestation, where the policy asks."""
+    admits = live.binary_authorization
+    if policy.images.binary_authorization and not (admits.use_default or admits.policy):
+        text = (
+            "Binary Authorization is off, so that any image is admitted; turn it on, or leave"
+            " images.binary_authorization out of the policy"
+        )
+        yield ServiceFinding("binary_authorization", text, refuses=True)
 
 
 def _unreachable(policy: Policy, key: str, name: str, reason: str, way: str) -> Iterator[ServiceFinding]:

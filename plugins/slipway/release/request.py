@@ -66,7 +66,7 @@ def plan_release(
     outside = requested_outside_windows(request)
     leave_out = requested_flag(request, "leave_out_newest")
     chosen = _chosen_services(request.get("services"), policy)
-    images = _chosen_images(request.get("images"), chosen)
+    images = _chosen_images(request.get("images"), chosen, policy)
     identifier = release_id(version, run_id)
     services = {}
     for key in chosen:
@@ -180,7 +180,7 @@ def _chosen_services(wanted: object, policy: Policy) -> list[str]:
     return [key for key in policy.services if key in wanted]
 
 
-def _chosen_images(images: object, chosen: Sequence[str]) -> Mapping[str, str]:
+def _chosen_images(images: object, chosen: Sequence[str], policy: Policy) -> Mapping[str, str]:
     if images is None:
         return {}
     if not isinstance(images, dict):
@@ -192,4 +192,10 @@ def _chosen_images(images: object, chosen: Sequence[str]) -> Mapping[str, str]:
             )
         if not isinstance(image, str):
             raise RequestRefused(f"images.{key}={image!r}: must be an image reference")
+        allowed = policy.images.allowed(policy.services[key].image)
+        if not image.startswith(tuple(f"{place}{mark}" for place in allowed for mark in ":@")):
+            raise RequestRefused(
+                f"images.{key}={image!r}: must be in {' or '.join(allowed)}, with a tag or digest; the"
+                " policy's images.registries names more places"
+            )
     return images

@@ -40,6 +40,17 @@ def test_an_open_service_has_nothing_to_know() -> None:
     assert found(policy(), mounted("3"), ingress="INGRESS_TRAFFIC_ALL") == []
 
 
+def test_a_service_that_admits_any_image_refuses_the_release_where_the_policy_asks() -> None:
+    document = load_policy("release.yaml").model_dump(mode="json") | {
+        "images": {"binary_authorization": True}
+    }
+    asks = parse_policy(document, source="of the test")
+    assert found(asks) == [("binary_authorization", True)]
+    assert found(asks, binary_authorization={"use_default": True}) == []
+    assert found(asks, binary_authorization={"policy": "projects/p/platforms/cloudRun/policies/a"}) == []
+    assert found(policy()) == []
+
+
 CLOSED = ({"default_uri_disabled": True}, {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"})
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from slipway.exceptions import ImageNotFound, RequestRefused
 from slipway.ledger.plan import ReleasePlan, release_id
-from slipway.policy.release import Policy, load_policy
+from slipway.policy.release import Policy, load_policy, parse_policy
 from slipway.release.request import plan_release
 
 FIELDS = ("version", "services", "images", "reason", "stable_is_broken", "outside_windows")
@@ -83,8 +83,40 @@ def test_a_wrong_request_is_refused_with_field_value_and_what_is_allowed(
 def test_an_image_that_is_not_there_is_refused(policy: Policy) -> None:
     with pytest.raises(ImageNotFound, match=r"netra-backend:9\.9\.9"):
         plan(policy, version="9.9.9")
-    with pytest.raises(ImageNotFound, match=r"elsewhere/auth:9\.9\.9"):
-        plan(policy, version="1.1.0", images={"auth": "elsewhere/auth:9.9.9"})
+    with pytest.raises(ImageNotFound, match=r"netra-auth:9\.9\.9"):
+        plan(policy, version="1.1.0", images={"auth": f"{policy.services['auth'].image}:9.9.9"})
+
+
+OWN = "gcr.io/netra-production/netra-auth"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "docker.io/library/netra-auth:1.1.0",
+        "gcr.io/netra-production/netra-backend:1.1.0",
+        f"{OWN}-evil:1.1.0",
+        f"{OWN}/inner:1.1.0",
+        "gcr.io/netra-production/other/netra-auth:1.1.0",
+        f"evil.example/{OWN}:1.1.0",
+        f"us-docker.pkg.dev/hotfixes/netra-backend@sha256:{'0' * 64}",
+        OWN,
+    ],
+)
+def test_an_image_of_another_place_or_another_service_is_refused(policy: Policy, image: str) -> None:
+    document = policy.model_dump(mode="json") | {"images": {"registries": ["us-docker.pkg.dev/hotfixes"]}}
+    with pytest.raises(
+        RequestRefused, match=re.escape(f"images.auth={image!r}: must be in {OWN} or us-docker")
+    ):
+        plan(parse_policy(document, source="test"), version="1.1.0", images={"auth": image})
+
+
+@pytest.mark.parametrize("mark", [":1.1.0", f"@sha256:{'0' * 64}"])
+@pytest.mark.parametrize("place", [OWN, "us-docker.pkg.dev/hotfixes/netra-auth"])
+def test_an_image_of_the_policys_places_is_taken(policy: Policy, place: str, mark: str) -> None:
+    document = policy.model_dump(mode="json") | {"images": {"registries": ["us-docker.pkg.dev/hotfixes"]}}
+    planned = plan(parse_policy(document, source="test"), version="1.1.0", images={"auth": f"{place}{mark}"})
+    assert planned.services["auth"].image.startswith(place)
 
 
 def test_a_broken_stable_is_on_record_and_nothing_is_compared_with_it(policy: Policy) -> None:
