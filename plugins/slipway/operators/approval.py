@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.analysis.pre_deployment import go_or_no_go
@@ -45,66 +46,71 @@ _ANSWERS = (
 )
 
 
-class ApproveProductionOperator(ReleaseOperator):
+class ApproveProductionOperator(ReleaseOperator, BranchMixIn):
     """Ask a person for production, where the policy wants one to be asked; the gate that follows weighs it.
 
     Nothing of production has changed yet. The form shows what will: revisions, configuration and migrations,
     with the checklist. Whoever asked for the release does not approve it, unless the policy lets them. No
     answer in time is a no, and so is a moment outside the release windows, before the question and after the
-    answer, unless somebody else approves the request's override. After a no this task and those that change
-    production are skipped.
+    answer, unless somebody else approves the request's override. After a no the tasks that change production
+    are skipped; this one is where nobody was asked.
     """
+
+    inherits_from_skipmixin = True
 
     def execute(self, context: Context) -> bool:
         """Return true when production may be changed, or ask.
 
         :param context: Airflow's context of the task.
-        :raises AirflowSkipException: when it may not.
+        :raises AirflowSkipException: when it may, and nobody had to be asked.
         """
         release = self.release(context)
         answered = self.ledger.get(release.release_id, ApprovalDecided)
         if answered is not None:
-            return _true_or_skip(answered)
-        approval = release.policy.approval
-        opened = self.ledger.get(release.release_id, ReleaseOpened)
-        foreign = {} if opened is None or release.plan.leave_out_newest else opened.foreign
-        outside = release.plan.outside_windows
-        if not outside and closed(release.policy, datetime.now(UTC)) is not None:
-            return self._answer(release, True, "nobody was asked")
-        if approval is None or not (approval.required or foreign or outside):
-            return self._answer(release, True, "the policy asks for nobody's approval")
-        if _checklist(release, self.ledger.entries(release.release_id)).verdict != "promote":
-            return self._answer(release, False, "nobody was asked: the checklist is no go")
-        return self._ask(context, release, approval)
+            return self._follow(context, answered)
+        unasked = _unasked(release, self.ledger.entries(release.release_id))
+        if unasked is not None:
+            return self._answer(context, *unasked)
+        return self._ask(context, release)
 
     def on_answer(self, context: Context, event: dict[str, Any]) -> bool:
         """Record who answered what, and return true when production may be changed.
 
         :param context: Airflow's context of the task.
         :param event: as :func:`slipway.release.asking.answer_of` reads it.
-        :raises AirflowSkipException: when it may not.
         """
         release = self.release(context)
         answer = answer_of(event)
         if (person := answer.person) is None:
-            return self._answer(release, False, str(answer))
+            return self._answer(context, False, str(answer))
         approval, approved = release.policy.approval, answer.option == APPROVE
         if approval is not None and (why := _refusal(release, approval, answer)) is not None:
             number = len(list(self.ledger.entries(release.release_id).of_kind(AnswerRefused))) + 1
             self.record(release, AnswerRefused(question="production", round=number, reason=why, user=person))
             put_again(context)
-            return self._ask(context, release, approval, note=f"**{why}.**\n\n")
-        return self._answer(release, approved, str(answer), person)
+            return self._ask(context, release, note=f"**{why}.**\n\n")
+        return self._answer(context, approved, str(answer), person)
 
-    def _answer(self, release: Release, approved: bool, reason: str, person: Person | None = None) -> bool:
+    def _answer(self, context: Context, approved: bool, reason: str, person: Person | None = None) -> bool:
+        release = self.release(context)
         why = closed(release.policy, datetime.now(UTC))
         if approved and why is not None and not release.plan.outside_windows:
             approved, reason = False, f"{reason}; production is not begun now: {why}"
         decided = ApprovalDecided(approved=approved, reason=reason, user=person, outside_windows=why)
         self.record(release, decided)
-        return _true_or_skip(decided)
+        return self._follow(context, decided)
 
-    def _ask(self, context: Context, release: Release, approval: Approval, *, note: str = "") -> NoReturn:
+    def _follow(self, context: Context, decided: ApprovalDecided) -> bool:
+        if not decided.approved:
+            self.log.info("Production stays as it is: %s", decided.reason)
+            self.do_branch(context, None)
+            return False
+        if decided.user is None:
+            raise AirflowSkipException(decided.sentence)
+        return True
+
+    def _ask(self, context: Context, release: Release, *, note: str = "") -> NoReturn:
+        approval = cast("Approval", release.policy.approval)
         subject, head = f"Release {release.version}: may it go to production?", _head(release, approval)
         body = _body(release, self.ledger.entries(release.release_id))
         waiting = ask(
@@ -164,14 +170,18 @@ def _body(release: Release, record: Record) -> str:
     )
 
 
-def _true_or_skip(decided: ApprovalDecided) -> bool:
-    """Return true when production may be changed.
-
-    :raises AirflowSkipException: when it may not; what follows is skipped with the task.
-    """
-    if not decided.approved:
-        raise AirflowSkipException(f"production stays as it is: {decided.reason}")
-    return True
+def _unasked(release: Release, record: Record) -> tuple[bool, str] | None:
+    """Return the answer and its reason where nobody has to be asked; None where somebody does."""
+    approval, outside = release.policy.approval, release.plan.outside_windows
+    opened = record.get(ReleaseOpened)
+    foreign = {} if opened is None or release.plan.leave_out_newest else opened.foreign
+    if not outside and closed(release.policy, datetime.now(UTC)) is not None:
+        return True, "nobody was asked"
+    if approval is None or not (approval.required or foreign or outside):
+        return True, "the policy asks for nobody's approval"
+    if _checklist(release, record).verdict != "promote":
+        return False, "nobody was asked: the checklist is no go"
+    return None
 
 
 def _revision(service: str, changes: Sequence[TemplateChange]) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class WriteConfigurationOperator(EnvironmentOperator):
     """Write the policy's configuration documents; revisions mount them by version number.
 
-    The version that the serving revision mounts stays as it is, enabled, for a rollback.
+    The version that the serving revision mounts stays as it is, enabled, for a rollback. Skipped when no
+    setting changes: the versions go on record all the same.
 
     :param environment: ``staging`` or ``production``.
     :raises ReleaseConflict: when the release is closed or its rollback has begun.
@@ -36,6 +37,8 @@ class WriteConfigurationOperator(EnvironmentOperator):
         written = store.write(running)
         self.log.info("configuration of %s:\n%s", self.environment, table(written.changes))
         self.record(release, ConfigurationWritten(environment=self.environment, **written.as_fields()))
+        if not written.changes:
+            raise AirflowSkipException(f"no setting of {self.environment} changes")
         return dict(written.versions)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from slipway.exceptions import DatabaseNotReady, MigrationInvalid
 from slipway.ledger.audit import audit
 from slipway.ledger.entries import (
@@ -156,7 +158,7 @@ class CheckDatabaseOperator(SchemaOperator):
 
 
 class MigrateSchemaOperator(SchemaOperator):
-    """Apply the schema migrations that are due, and verify what they left.
+    """Apply the schema migrations that are due, and verify what they left; skipped when none was.
 
     :param environment: ``staging`` or ``production``.
     :raises ReleaseConflict: when the release is closed or its rollback has begun, also between migrations.
@@ -190,6 +192,8 @@ class MigrateSchemaOperator(SchemaOperator):
                 environment=self.environment, applied=tuple(applied), present=present, held=plan.held
             ),
         )
+        if not applied:
+            raise AirflowSkipException(f"no migration is due in {self.environment}")
         return applied
 
     def _verify(self, release: Release) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from slipway.ledger.audit import audit
 from slipway.operators.base import PreflightOperator
 from slipway.release.load_balancer import require_reachable
@@ -20,6 +22,7 @@ class CheckLoadBalancerOperator(PreflightOperator):
 
         :param context: Airflow's context of the task.
         :return: the backend services that were checked.
+        :raises AirflowSkipException: when the policy names none.
         :raises LoadBalancerMisconfigured: naming the backend service, the region, the network endpoint group,
             and the way forward.
         :raises LoadBalancerUnreadable: when Compute Engine refuses, or gives no usable answer.
@@ -27,12 +30,11 @@ class CheckLoadBalancerOperator(PreflightOperator):
         request = self.request()
         policy = request.policy
         checked = require_reachable(policy, self.gcp_conn_id)
-        reached = (
-            f"every region's traffic reaches {', '.join(checked)}" if checked else "the policy names none"
-        )
+        if not checked:
+            raise AirflowSkipException("the policy names no load balancer")
         audit(
             self.log,
-            f"Load balancer checked: {reached}",
+            f"Load balancer checked: every region's traffic reaches {', '.join(checked)}",
             release=request.plan.release_id,
             entry="load_balancer_checked",
             backend_services=checked,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import ServiceNotFound
 from slipway.ledger.audit import audit
@@ -27,6 +27,7 @@ class CheckMetricsOperator(PreflightOperator):
 
     :param promql_conn_id: connection to the PromQL API.
     :return: the bucket edges found per metric.
+    :raises AirflowSkipException: when the service does not exist yet.
     :raises EvidenceUnusable: naming the metric, the query and its answer.
     :raises BucketEdgeMissing: naming the metric, the limit and the edges found.
     :raises MetricsUnavailable: when the source gives no usable answer.
@@ -49,9 +50,9 @@ class CheckMetricsOperator(PreflightOperator):
         try:
             live = self.cloud_run.get_service(service_address(policy, name))
         except ServiceNotFound:
-            sentence = f"Metrics not checked: {name} does not exist yet"
-            audit(self.log, sentence, release=plan.release_id, entry="metrics_checked", service=name)
-            return {}
+            raise AirflowSkipException(
+                f"no revision to check the metrics of: {name} does not exist yet"
+            ) from None
         hook = PromQLHook(conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels)
         revisions = list(serving_split(live))
         warnings = check_queries(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake, current_bake
 from slipway.ledger.entries import AnswerRefused, BakeAnswered, PhaseBaked
@@ -144,13 +146,12 @@ class AskingBakeOperator(BakeOperator):
 class BakeSensor(AskingBakeOperator):
     """Bake a phase in the triggerer until the evidence decides or the time is over.
 
-    A frozen phase needs a decision in Airflow's required actions, and the team is notified: the stable
-    revision itself has exceeded the trigger for so long that a comparison with it proves nothing.
-    *Bake on* starts another bake round, with a quarantine of its own; *Roll back*, or no answer within
-    ``decision_timeout_seconds``, rolls back. An answer cannot promote: a promotion needs evidence. The same
-    holds for a bake that a change by somebody else has ended: *Adopt the change* and *Restore the split*
-    start another round, at the split as it is then. Before a phase with a gate a promoted phase needs an
-    approval too. The metrics stay checked while a person is asked.
+    A frozen phase needs a decision in Airflow's required actions: the stable revision itself has exceeded
+    the trigger for so long that a comparison with it proves nothing. *Bake on* starts another bake round,
+    with a quarantine of its own; *Roll back*, or no answer within ``decision_timeout_seconds``, rolls back.
+    An answer cannot promote: a promotion needs evidence. The same holds for a bake that a change by somebody
+    else has ended: *Adopt the change* and *Restore the split* start another round, at the split as it is
+    then. Before a gate a promoted phase needs an approval too. The metrics stay checked.
     """
 
     def execute(self, context: Context) -> str:
@@ -158,13 +159,14 @@ class BakeSensor(AskingBakeOperator):
 
         :param context: Airflow's context of the task.
         :raises ReleaseConflict: when the release is closed, or the phase's traffic was not shifted.
+        :raises AirflowSkipException: when there is nothing to compare the new revision with.
         """
         release = self.release(context)
         record = self.ledger.entries(release.release_id)
         shifted, skipped = require_shifted(release, record, self.phase), skipped_bake(release, self.phase)
         if skipped is not None:
             self.record(release, skipped)
-            return str(skipped.verdict)
+            raise AirflowSkipException(skipped.reason)
         bake, answer = current_bake(record, self.phase)
         baked = record.get(PhaseBaked, phase=bake.phase, round=bake.number)
         if baked is None:

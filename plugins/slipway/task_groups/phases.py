@@ -4,6 +4,9 @@ Every phase ends in a gate. The gate leads to the next phase, or to the phase's 
 leads to the rollback group. ``start_rollback`` also runs when the gate could not (``none_skipped``: the gate
 or a task before it failed), and is skipped when the gate was, because an earlier phase started the rollback.
 
+A task with nothing to do is skipped, and says why in its log. What comes after it runs all the same
+(``UNLESS_LEFT_OUT``): upstream of it is also a task that is only skipped when all of the phase is left out.
+
 What is done to each service is mapped over them: one row a service, and one that fails is tried again alone.
 """
 
@@ -13,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import TaskGroup, TriggerRule, XComArg
+from airflow.sdk import TaskGroup, TriggerRule, XComArg, chain
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from slipway.operators.approval import ApproveProductionOperator
@@ -44,6 +47,7 @@ from slipway.policy.release import EnvironmentName, PhaseName
 from slipway.sensors.bake import BakeSensor
 from slipway.task_groups.checklist import pre_deployment_checklist
 
+UNLESS_LEFT_OUT = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 SUITES = ("mission_critical", "integration", "e2e")
 
 
@@ -79,7 +83,8 @@ def staging_validation(services: XComArg, *, group_id: str = "phase_1_staging_va
         migrate = MigrateSchemaOperator(
             task_id="migrate_schema", environment="staging", pre_execute=skip_when_inherited
         )
-        deploy = _deploy("staging", services)
+        # The keys of the services are upstream of it, and never skipped.
+        deploy = _deploy("staging", services, pre_execute=skip_when_inherited, trigger_rule=UNLESS_LEFT_OUT)
         rehearse = RehearseRollbackOperator(task_id="rehearse_rollback")
         serve = ServeStagingOperator(task_id="serve_staging")
         suites = [
@@ -102,7 +107,7 @@ def staging_validation(services: XComArg, *, group_id: str = "phase_1_staging_va
 def production_preparation(*, group_id: str = "phase_2_production_preparation") -> Phase:
     """Phase 2: checks and questions first, then what changes production.
 
-    Up to the approval nothing of production changes. Without it the rest is skipped, and the gate starts the
+    Up to the approval nothing of production changes. After a no the rest is skipped, and the gate starts the
     rollback of a release that has changed nothing.
 
     :param group_id: name of the group in the graph.
@@ -118,19 +123,31 @@ def production_preparation(*, group_id: str = "phase_2_production_preparation") 
         plan = PlanChangesOperator(task_id="plan_changes", environment="production")
         approve = ApproveProductionOperator(task_id="approve")
         back_up = BackUpDatabaseOperator(
-            task_id="back_up_database", environment="production", execution_timeout=timedelta(hours=1)
+            task_id="back_up_database",
+            environment="production",
+            execution_timeout=timedelta(hours=1),
+            trigger_rule=UNLESS_LEFT_OUT,
         )
         rehearse = RehearseMigrationsOperator(
-            task_id="rehearse_migrations", environment="production", execution_timeout=timedelta(hours=2)
+            task_id="rehearse_migrations",
+            environment="production",
+            execution_timeout=timedelta(hours=2),
+            trigger_rule=UNLESS_LEFT_OUT,
         )
         migrate = MigrateSchemaOperator(
-            task_id="migrate_schema", environment="production", execution_timeout=timedelta(hours=2)
+            task_id="migrate_schema",
+            environment="production",
+            execution_timeout=timedelta(hours=2),
+            trigger_rule=UNLESS_LEFT_OUT,
         )
-        configure = WriteConfigurationOperator(task_id="write_configuration", environment="production")
+        configure = WriteConfigurationOperator(
+            task_id="write_configuration", environment="production", trigger_rule=UNLESS_LEFT_OUT
+        )
         verify = ChecklistItemOperator(
             task_id="check_configuration",
             item="production_configuration",
             execution_timeout=timedelta(minutes=5),
+            trigger_rule=UNLESS_LEFT_OUT,
         )
         gate = _gate(
             PreparationGateOperator,
@@ -139,8 +156,12 @@ def production_preparation(*, group_id: str = "phase_2_production_preparation") 
             # was no.
             trigger_rule=TriggerRule.NONE_FAILED,
         )
+        changing = [back_up, rehearse, migrate, configure, verify]
         [check, plan] >> pre_deployment_checklist() >> approve
-        approve >> back_up >> rehearse >> migrate >> configure >> verify >> gate
+        # A no skips what is directly after it; the plan is there also where nobody is asked.
+        plan >> changing
+        approve >> changing
+        chain(*changing, gate)
     return group
 
 
@@ -153,7 +174,8 @@ def canary(services: XComArg, *, group_id: str = "phase_3_canary") -> Phase:
     with Phase(group_id, tooltip="Phase 3: canary") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
         _deploy("production", services) >> _warm_up("canary", services) >> shift
-        _check_detection_power("canary") >> shift >> _bake("canary") >> _gate(BakeGateOperator, "canary")
+        _check_detection_power("canary") >> shift
+        _bake_and_judge("canary", shift)
     return group
 
 
@@ -165,12 +187,8 @@ def gradual_increase(services: XComArg, *, group_id: str = "phase_4_gradual_incr
     """
     with Phase(group_id, tooltip="Phase 4: half of the traffic") as group:
         shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
-        (
-            [_check_detection_power("half"), _warm_up("half", services)]
-            >> shift
-            >> _bake("half")
-            >> _gate(BakeGateOperator, "half")
-        )
+        [_check_detection_power("half"), _warm_up("half", services)] >> shift
+        _bake_and_judge("half", shift)
     return group
 
 
@@ -189,15 +207,18 @@ def full_rollout(services: XComArg, *, group_id: str = "phase_5_full_rollout") -
             map_index_template="{{ task.service }}",
         ).expand(service=services)
         # The row of the service that has moved already is skipped.
-        bake = _bake("full", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+        bake = _bake("full", trigger_rule=UNLESS_LEFT_OUT)
         [_check_detection_power("full"), _warm_up("full", services)] >> shift >> supporting
         [shift, supporting] >> bake >> _gate(BakeGateOperator, "full")
     return group
 
 
-def _deploy(environment: EnvironmentName, services: XComArg) -> MappedOperator:
+def _deploy(environment: EnvironmentName, services: XComArg, **arguments: Any) -> MappedOperator:
     return DeployRevisionsOperator.partial(
-        task_id="deploy_revisions", environment=environment, map_index_template="{{ task.service }}"
+        task_id="deploy_revisions",
+        environment=environment,
+        map_index_template="{{ task.service }}",
+        **arguments,
     ).expand(service=services)
 
 
@@ -216,6 +237,12 @@ def _check_detection_power(phase: PhaseName) -> CheckDetectionPowerOperator:
 def _bake(phase: PhaseName, **arguments: Any) -> BakeSensor:
     # The bake ends at the policy's deadline; this bound is only for a task that lost its trigger.
     return BakeSensor(task_id="bake", phase=phase, execution_timeout=timedelta(days=7), **arguments)
+
+
+def _bake_and_judge(phase: PhaseName, shift: ShiftTrafficOperator) -> None:
+    gate = _gate(BakeGateOperator, phase, trigger_rule=UNLESS_LEFT_OUT)
+    shift >> _bake(phase) >> gate
+    shift >> gate
 
 
 def _gate(gate: type[GateOperator], phase: str, **arguments: Any) -> GateOperator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import TaskGroup, XComArg
+from airflow.sdk import TaskGroup, TriggerRule, XComArg
 
 from slipway.operators.database import CheckSchemaOperator
 from slipway.operators.infrastructure import CheckInfrastructureOperator
@@ -62,6 +62,8 @@ def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
             task_id="open_release",
             validated=validate.output,
             infrastructure=infrastructure.output,
+            # A check with nothing to check is skipped.
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             retries=0,
             execution_timeout=timedelta(minutes=5),
         )

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from slipway.exceptions import LoadBalancerMisconfigured
 from slipway.operators.load_balancer import CheckLoadBalancerOperator
 from slipway.policy.release import Policy, load_policy, parse_policy
@@ -67,4 +68,5 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 
 def test_a_policy_without_one_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT")
-    assert check(policy("us-central1", "europe-west1")) == []
+    with pytest.raises(AirflowSkipException, match="names no load balancer"):
+        check(policy("us-central1", "europe-west1"))

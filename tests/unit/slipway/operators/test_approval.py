@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import (
@@ -81,6 +82,14 @@ class Asking(ApproveProductionOperator):
 
 
 @pytest.fixture(autouse=True)
+def led_to(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Where the operator branches to: None skips everything directly after it."""
+    branches: list[Any] = []
+    monkeypatch.setattr(BranchMixIn, "do_branch", lambda _self, _context, tasks: branches.append(tasks))
+    return branches
+
+
+@pytest.fixture(autouse=True)
 def context() -> Any:
     """The context of the task, in all of its tries."""
     CONTEXT.update(ti=asking_task(), task_state_store=FakeTaskState())
@@ -112,7 +121,8 @@ def test_it_asks_about_a_strangers_edit_although_no_approval_is_required(asked: 
     known = operator(POLICY)
     mine = found.model_copy(update={"release": "v1-1-0-abc"})
     known.ledger.append("r", ReleaseOpened(actor="ada", left_out={"web": mine}))
-    assert known.execute(CONTEXT)
+    with pytest.raises(AirflowSkipException, match="the policy asks for nobody's approval"):
+        known.execute(CONTEXT)
 
 
 def gate(task: Asking) -> GateDecided:
@@ -154,15 +164,12 @@ def test_the_form_shows_what_changes_now_and_to_be_with_the_safe_answer_as_defau
     ],
 )
 def test_the_gate_follows_the_answer(
-    asked: list[dict[str, Any]], option: str, user: str | None, verdict: str, words: str
+    asked: list[dict[str, Any]], led_to: list[Any], option: str, user: str | None, verdict: str, words: str
 ) -> None:
     task = operator()
     for follow in (lambda: task.on_answer(CONTEXT, answer(option, user)), lambda: task.execute(CONTEXT)):
-        if verdict == "promote":
-            assert follow()
-        else:
-            with pytest.raises(AirflowSkipException, match="production stays as it is"):
-                follow()
+        assert follow() is (verdict == "promote")
+    assert led_to == ([] if verdict == "promote" else [None, None]), "what changes production is skipped"
     assert asked == [], "run again, it does not ask again"
     decision = gate(task)
     assert decision.verdict == verdict
@@ -192,12 +199,15 @@ def test_whoever_asked_for_the_release_is_asked_for_somebody_else(asked: list[di
 def test_nobody_is_asked_where_the_policy_wants_nobody_or_the_checklist_is_no_go(
     asked: list[dict[str, Any]],
 ) -> None:
-    assert operator(POLICY).execute(CONTEXT) is True
-    assert operator(POLICY.model_copy(update={"approval": None})).execute(CONTEXT) is True
+    for policy in (POLICY, POLICY.model_copy(update={"approval": None})):
+        with pytest.raises(AirflowSkipException, match="Production approved: the policy asks for nobody's"):
+            operator(policy).execute(CONTEXT)
     failed = ChecklistItemChecked(item=ITEMS[0], passed=False, reason="it is not")
     task = operator(ASKING, **{str(ITEMS[0]): failed})
-    with pytest.raises(AirflowSkipException, match="the checklist is no go"):
-        task.execute(CONTEXT)
+    assert task.execute(CONTEXT) is False
+    decided = task.ledger.get("r", ApprovalDecided)
+    assert decided is not None
+    assert "the checklist is no go" in decided.reason
     assert gate(task).verdict == "rollback"
     assert "it is not" in gate(task).reason
     assert asked == []
@@ -220,8 +230,7 @@ def test_what_can_only_be_said_after_the_writing_is_not_asked_before_it(asked: l
     )
     with pytest.raises(TaskAwaitingInput):
         task.execute(CONTEXT)
-    with pytest.raises(AirflowSkipException):
-        task.on_answer(CONTEXT, answer(REJECT, "jo"))
+    assert task.on_answer(CONTEXT, answer(REJECT, "jo")) is False
     assert gate(task).reason == "not approved: jo answered 'Reject'", "and not what was never written"
 
 
@@ -239,8 +248,7 @@ def test_production_is_not_begun_in_a_freeze_and_nobody_is_asked(
     asked: list[dict[str, Any]], policy: Policy
 ) -> None:
     task = operator(frozen(policy))
-    with pytest.raises(AirflowSkipException, match=r"not begun now: freeze Year end until .*: few people"):
-        task.execute(CONTEXT)
+    assert task.execute(CONTEXT) is False
     assert asked == []
     assert gate(task).verdict == "rollback"
     assert "not approved: nobody was asked; production is not begun now: freeze Year end" in gate(task).reason
@@ -253,11 +261,11 @@ def test_an_approval_that_comes_after_the_window_has_closed_begins_nothing(
     with pytest.raises(TaskAwaitingInput):
         task.execute(CONTEXT)
     task.policy = frozen(ASKING)
-    with pytest.raises(AirflowSkipException, match="jo answered 'Approve'; production is not begun now"):
-        task.on_answer(CONTEXT, answer(APPROVE, "jo"))
+    assert task.on_answer(CONTEXT, answer(APPROVE, "jo")) is False
     decided = task.ledger.get("r", ApprovalDecided)
     assert decided is not None
     assert (decided.approved, decided.user and decided.user.name) == (False, "jo")
+    assert "jo answered 'Approve'; production is not begun now" in decided.reason
 
 
 @pytest.mark.parametrize("by_another_person", [True, False])

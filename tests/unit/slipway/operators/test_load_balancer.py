@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from slipway.exceptions import LoadBalancerMisconfigured
 from slipway.hooks import load_balancer as hooks
 from slipway.hooks.load_balancer import BackendService, EndpointGroup, GroupAddress
@@ -56,5 +57,6 @@ def test_every_region_must_be_reached_and_the_hook_is_closed() -> None:
 
 
 def test_a_policy_without_a_load_balancer_asks_nobody() -> None:
-    assert check(FIRST, LATER, load_balancer=None) == []
+    with pytest.raises(AirflowSkipException, match="the policy names no load balancer"):
+        check(FIRST, LATER, load_balancer=None)
     assert Hook.closed == 0
