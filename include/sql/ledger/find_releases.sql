@@ -1,6 +1,11 @@
 -- A page of the releases and refused requests that the filters leave, the newest first, with how many they leave in
--- all; one row without a release where the page is behind the last one. A refused request names no service.
-WITH found AS (
+-- all; one row without a release where the page is behind the last one. A refused
+-- request is for the services that it names by their key in the policy, or for all of them.
+WITH sought AS (
+    SELECT planned.key FROM release, jsonb_each(plan -> 'services') AS planned
+    WHERE planned.value #>> '{names,production}' = %(service)s
+    ORDER BY opened_at DESC LIMIT 1
+), found AS (
     SELECT release_id, opened_at FROM release
     WHERE (%(service)s::text IS NULL OR jsonb_exists(stable, %(service)s))
       AND (%(person)s::text IS NULL OR actor = %(person)s)
@@ -9,7 +14,9 @@ WITH found AS (
       AND (%(outcome)s::text IS NULL OR coalesce(outcome, 'open') = %(outcome)s)
     UNION ALL
     SELECT release_id, refused_at FROM refused_request
-    WHERE %(service)s::text IS NULL
+    WHERE (%(service)s::text IS NULL
+           OR EXISTS (SELECT FROM sought
+                      WHERE jsonb_exists(coalesce(request -> 'services', jsonb_build_array(key)), key)))
       AND (%(person)s::text IS NULL OR actor = %(person)s)
       AND (%(since)s::timestamptz IS NULL OR refused_at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR refused_at < %(until)s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -36,8 +37,22 @@ def audit_entry(log: FilteringBoundLogger, release_id: str, entry: LedgerEntry, 
     :param entry: what happened.
     :param repeated: whether it was on record already, by a try before this one.
     """
-    content = {name: value for name, value in _fields(entry) if name != "task" and value is not None}
-    audit(log, entry.sentence, release=release_id, entry=entry.key, repeated=repeated, **content)
+    content = {name: value for name, value in _fields(entry) if name != "task" and _adds(entry, name, value)}
+    if repeated:
+        content["repeated"] = True
+    audit(log, entry.sentence, release=release_id, entry=entry.key, **content)
+
+
+def _adds(entry: LedgerEntry, name: str, value: Any) -> bool:
+    """Tell whether a field says what the sentence and the key before it do not."""
+    if isinstance(value, tuple | list):
+        return any(_adds(entry, name, one) for one in value)
+    if value is None or value in ("", {}):
+        return False
+    if not isinstance(value, str | int | float | Enum):
+        return True
+    whole = rf"(?<![\w.]){re.escape(str(shown(value, name)))}(?![\w])"
+    return re.search(whole, f"{entry.sentence} {entry.key}") is None
 
 
 def shown(value: Any, name: str = "") -> Any:

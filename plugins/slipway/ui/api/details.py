@@ -290,6 +290,8 @@ def _answer(entry: RecordedEntry) -> GateAnswer | None:
         phase, title = found.question, "Answer that did not count"
     elif isinstance(found, BakeAnswered):
         phase, title = found.phase, f"Decision on {_title(found.phase)}"
+        # Without a person only the metrics let a phase bake on: they decide it then.
+        nobody = EVIDENCE if found.bake_on else TIME_OUT
     else:
         return None
     return GateAnswer(

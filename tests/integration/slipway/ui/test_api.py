@@ -116,6 +116,9 @@ def test_a_refused_request_is_on_the_list_with_its_reason(reader: TestClient, le
     assert (line["id"], line["state"], line["progress"]["number"]) == (None, "refused", 0)
     assert line["summary"] == "service netra-backend-prod: release v1-2-0 has locked it"
     assert reader.get("/slipway/api/releases", params={"state": "refused"}).json()["releases"] == [line]
+    for service, total in ((BACKEND, 2), ("netra-other-prod", 0)):
+        of = reader.get("/slipway/api/releases", params={"service": service}).json()
+        assert of["total"] == total, service
     run = reader.get("/slipway/api/runs/release/manual__refused").json()
     assert (run["release"], run["refused"]) == (None, line)
 

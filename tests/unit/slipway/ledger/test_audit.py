@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk._shared.secrets_masker import SecretsMasker
 from airflow.sdk._shared.secrets_masker.secrets_masker import DEFAULT_SENSITIVE_FIELDS
 from slipway.ledger.audit import audit, audit_entry, duration, shown, size
-from slipway.ledger.entries import LedgerEntry, SchemaMigrated
+from slipway.ledger.entries import ChecklistItemChecked, LedgerEntry, SchemaMigrated
 
 from tests.sample_entries import SAMPLES
 
@@ -49,6 +49,17 @@ def test_a_line_is_the_sentence_with_the_fields_under_one_key_and_nothing_masked
     assert fields["audit"]["entry"] == sample.key
     assert masked(fields) == fields
     assert "***" not in str(masked(fields))
+
+
+def test_the_fields_do_not_say_again_what_the_sentence_says() -> None:
+    why = "back after 3 s"
+    checked = ChecklistItemChecked(item="rollback_tested", title="Tested", passed=True, reason=why)
+    message, fields = line(checked)
+    assert why in message
+    assert fields["audit"] == {"release": "v1", "entry": checked.key, "passed": True}
+    log: Any = Log()
+    audit_entry(log, "v1", checked, repeated=True)
+    assert log.lines[0][1]["audit"]["repeated"] is True
 
 
 def test_a_migration_named_after_tokens_is_readable() -> None:

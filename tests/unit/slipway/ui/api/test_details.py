@@ -83,6 +83,7 @@ def test_decisions_and_answers_are_one_list_with_who_answered() -> None:
             AnswerRefused(question="production", reason="ada answered 'Approve'", user=BOB),
             ApprovalDecided(approved=True, reason="the policy asks for nobody's approval"),
             BakeAnswered(phase="canary", reason="nobody answered in time", bake_on=False, at=BEGAN),
+            BakeAnswered(phase="half", reason="the metrics turned bad", bake_on=True, at=BEGAN),
         )
     ).gates
     assert [(one.title, one.verdict, one.decided_by) for one in found] == [
@@ -90,6 +91,7 @@ def test_decisions_and_answers_are_one_list_with_who_answered() -> None:
         ("Answer that did not count", None, "bob"),
         ("Approval for production", None, "policy"),
         ("Decision on Canary", None, "time-out"),
+        ("Decision on Gradual increase", None, "evidence"),
     ]
 
 
