@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ import pytest
 from sandbox.databases.prometheus import DOWNLOADS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 PACKAGE, VERSION = "@sparticuz/chromium", "153.0.0"
 SHA512 = (
@@ -37,6 +39,16 @@ class ChromiumMissingError(RuntimeError):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, for one file: Playwright's event loop runs until it ends, and allows no other."""
+    with open_browser() as opened:
+        yield opened
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Start a headless Chromium, and end it.
+
+    :raises ChromiumMissingError: when there is none.
+    """
     from playwright.sync_api import sync_playwright
 
     path, environment = chromium()
@@ -46,6 +58,46 @@ def browser() -> Iterator[Browser]:
         )
         yield opened
         opened.close()
+
+
+def window(
+    browser: Browser, headers: dict[str, str], *, width: int = 1440, height: int = 900, theme: str = "light"
+) -> BrowserContext:
+    """Open a window of a user's, in their theme of Airflow.
+
+    :param browser: the browser.
+    :param headers: the headers with which the user is signed in.
+    :param width: in pixels.
+    :param height: in pixels.
+    :param theme: ``light`` or ``dark``.
+    """
+    opened = browser.new_context(
+        viewport={"width": width, "height": height}, locale="en-US", extra_http_headers=headers
+    )
+    # Airflow's UI keeps its theme there; the page is of the same origin.
+    opened.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+    return opened
+
+
+def words(page: Page) -> str:
+    """Return what a page says."""
+    return re.sub(r"\s+", " ", page.locator("body").inner_text())
+
+
+def assert_accessible(page: Page) -> None:
+    """Hold a page to axe's rules: no serious finding."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def assert_no_sideways_scrolling(page: Page) -> None:
+    """Hold a page to the width of its window."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def chromium(downloads: Path = DOWNLOADS) -> tuple[Path, dict[str, str]]:

@@ -69,9 +69,9 @@ class AirflowClient:
         return answer.json()
 
     @property
-    def headers(self) -> dict[str, str]:
-        """The headers with which another client is signed in as this one."""
-        return {"Authorization": self._http.headers["Authorization"]}
+    def token(self) -> str:
+        """The token with which another client is signed in as this one."""
+        return self._http.headers["Authorization"].removeprefix("Bearer ")
 
     def page(self, path: str) -> httpx.Response:
         """Return the answer to a GET of a page of Airflow's UI, whatever it is."""

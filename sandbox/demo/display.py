@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,13 @@ from sandbox.demo.record import traffic_steps
 from sandbox.supervisor.settings import Settings
 
 _SHOWN = {"running": "…", "deferred": "… watching", "success": "✓", "failed": "✗"}
+
+
+class Follower(Protocol):
+    """Gets the state of a run about every second until it has ended."""
+
+    def show(self, state: RunState) -> None:
+        """Take what is new."""
 
 
 class Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from slipway.ledger.entries import GateDecided
 from sandbox.demo import record
 from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.demo.customers import note_customers
-from sandbox.demo.display import Progress, ProgressThen
+from sandbox.demo.display import Follower, ProgressThen
 from sandbox.demo.kpi import KpiRow, TargetRow, kpi_rows, target_rows
 from sandbox.supervisor.settings import Settings
 
@@ -62,17 +62,25 @@ class ReleaseReport:
         return self.steps[-1].split if self.steps else {}
 
 
-def release(client: AirflowClient, settings: Settings, version: str, progress: Progress) -> ReleaseReport:
+def release(
+    client: AirflowClient,
+    settings: Settings,
+    version: str,
+    progress: Follower,
+    start: Callable[[], str] | None = None,
+) -> ReleaseReport:
     """Release a version and report what happened.
 
     :param client: Airflow's API.
     :param settings: where the sandbox lives, and its ports.
     :param version: the version, such as ``1.4.2``.
     :param progress: what is shown while it runs.
+    :param start: requests the release and returns the id of its run; None: Airflow's API is asked for it.
     :raises RunTimeout: when the run does not end within its bound.
     """
     before, began = record.requests_so_far(settings), time.time()
-    run_id = client.start("release", conf={"version": version, "reason": "demonstration"})
+    asked = {"version": version, "reason": "demonstration"}
+    run_id = client.start("release", conf=asked) if start is None else start()
     for state in client.follow("release", run_id, bound=RELEASE_BOUND_SECONDS):
         progress.show(state)
     seconds = time.time() - began

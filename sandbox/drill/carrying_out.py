@@ -62,6 +62,7 @@ class Drill:
 
     def __init__(self, settings: Settings, airflow: AirflowClient) -> None:
         self._settings, self._airflow = settings, airflow
+        self._approver = AirflowClient(settings, "approver")
         self._live, self._machinery = LiveService(settings), Machinery(settings)
         (self._stable,) = self._live.split()
         self._spare = self._live.deploy("the drill's")
@@ -180,7 +181,7 @@ class Drill:
         # Airflow fails a task that is answered before its scheduler has seen it pause; no person is so quick.
         elif time.monotonic() > self._asked.setdefault(task, time.monotonic()) + THINKING_SECONDS:
             try:
-                self._airflow.answer("release", release.run_id, task, option)
+                self._approver.answer("release", release.run_id, task, option)
             except httpx.HTTPStatusError as error:
                 # Answered a moment ago, and the task has not gone on yet.
                 if error.response.status_code != httpx.codes.CONFLICT:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -13,7 +15,12 @@ from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
 from sandbox.demo.memory import MemoryWatch
 from sandbox.supervisor.settings import HOST, Settings
+from tests.browser import open_browser
+from tests.e2e.windows import Watched, Windows
 from tests.own_sandbox import sandbox_command, unused_sandbox
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 UP_SECONDS = 600
 DOWN_SECONDS = 120
@@ -62,9 +69,37 @@ def intruder(airflow: AirflowClient, settings: Settings) -> ProgressThen:
 
 
 @pytest.fixture(scope="session")
-def good(airflow: AirflowClient, settings: Settings, intruder: ProgressThen) -> story.ReleaseReport:
-    """The release of the good version, with a second release asked for meanwhile."""
-    return story.release(airflow, settings, story.GOOD_VERSION, intruder)
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for all of these tests, which run no event loop of their own."""
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def windows(browser: Browser, airflow: AirflowClient, settings: Settings) -> Iterator[Windows]:
+    """Windows of the sandbox's users."""
+    with ExitStack() as opened:
+        yield Windows(browser, settings, opened)
+
+
+@pytest.fixture(scope="session")
+def watching_good(windows: Windows, intruder: ProgressThen) -> Watched:
+    """The page of the good version's release, at a desk."""
+    return Watched(windows, "viewer", intruder)
+
+
+@pytest.fixture(scope="session")
+def good(
+    airflow: AirflowClient, settings: Settings, windows: Windows, watching_good: Watched
+) -> story.ReleaseReport:
+    """The release of the good version, requested in Airflow's form; a second one is requested meanwhile."""
+    return story.release(
+        airflow,
+        settings,
+        story.GOOD_VERSION,
+        watching_good,
+        lambda: watching_good.begin(windows.request_release("manager", story.GOOD_VERSION)),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +109,23 @@ def rolling_up(airflow: AirflowClient, settings: Settings) -> ProgressThen:
 
 
 @pytest.fixture(scope="session")
+def watching_bad(windows: Windows, rolling_up: ProgressThen) -> Watched:
+    """The page of the bad version's release, on a phone."""
+    return Watched(windows, "manager", rolling_up, width=390, height=844, theme="dark")
+
+
+@pytest.fixture(scope="session")
 def bad(
-    airflow: AirflowClient, settings: Settings, good: story.ReleaseReport, rolling_up: ProgressThen
+    airflow: AirflowClient, settings: Settings, good: story.ReleaseReport, watching_bad: Watched
 ) -> story.ReleaseReport:
     """The release of the bad version, after the good one."""
-    return story.release(airflow, settings, story.BAD_VERSION, rolling_up)
+    return story.release(
+        airflow,
+        settings,
+        story.BAD_VERSION,
+        watching_bad,
+        lambda: watching_bad.begin(airflow.start("release", conf={"version": story.BAD_VERSION})),
+    )
 
 
 def _listening(settings: Settings) -> Mapping[int, int | None]:

@@ -60,7 +60,7 @@ def test_a_second_release_meanwhile_was_refused_before_it_touched_anything(
     log = json.dumps(
         airflow.get(f"/dags/release/dagRuns/{intruder.run_id}/taskInstances/preflight.open_release/logs/1")
     )
-    assert f"release {good.plan['release_id']} (version {good.version}, by admin) has held it since" in log
+    assert f"release {good.plan['release_id']} (version {good.version}, by manager) has held it since" in log
 
 
 def test_the_bad_version_is_rolled_back_from_the_canary(

@@ -1,4 +1,8 @@
-"""An outage of both revisions: nothing can be told from it, so a person is asked, and cannot promote."""
+"""People are asked on the Release page: for production, and in an outage of both revisions.
+
+Who requested the release cannot approve it; nothing can be told from an outage, so a person is asked and
+cannot promote.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from slipway.ledger.entries import BakeAnswered
-from slipway.release.undecided import BAKE_ON, ROLL_BACK
+from slipway.ledger.entries import AnswerRefused, BakeAnswered
+from slipway.release.undecided import APPROVE, BAKE_ON, ROLL_BACK
 
 from sandbox.cloud.team_room import messages
 from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.supervisor.settings import Settings
+from tests.e2e.windows import Windows, act, labels
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 #: As good as the others.
 VERSION = "1.1.1"
+APPROVAL = "phase_2_production_preparation.approve"
 BAKE = "phase_3_canary.bake"
 
 
@@ -44,27 +50,60 @@ def outage(settings: Settings) -> Iterator[Outage]:
     made.end()
 
 
-def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
-    airflow: AirflowClient, settings: Settings, outage: Outage
+@pytest.fixture
+def manager(airflow: AirflowClient, settings: Settings) -> Iterator[AirflowClient]:
+    """Who requests the release."""
+    with AirflowClient(settings, "manager") as client:
+        yield client
+
+
+def test_another_person_approves_and_a_frozen_phase_waits_for_one_who_can_bake_on_or_roll_back(
+    airflow: AirflowClient, manager: AirflowClient, settings: Settings, windows: Windows, outage: Outage
 ) -> None:
-    run_id = airflow.start("release", conf={"version": VERSION, "reason": "an outage"})
+    run_id = manager.start(
+        "release", conf={"version": VERSION, "policy": "drill.yaml", "reason": "an outage"}
+    )
     run = airflow.follow("release", run_id, bound=story.RELEASE_BOUND_SECONDS)
 
-    def until(is_so: Callable[[str | None], bool]) -> RunState:
-        return next(state for state in run if state.has_ended or is_so(state.tasks.get(BAKE)))
+    def until(is_so: Callable[[RunState], bool]) -> RunState:
+        return next(state for state in run if state.has_ended or is_so(state))
 
-    def wait_for(is_so: Callable[[str | None], bool]) -> None:
+    def wait_for(is_so: Callable[[RunState], bool]) -> None:
         assert not until(is_so).has_ended, record.release_of_run(settings, run_id)
 
-    wait_for(lambda bake: bake == "deferred")
-    outage.begin()
-    wait_for(lambda _: airflow.is_asked("release", run_id, BAKE))
-    split = record.traffic_steps(settings, story.SERVICE)[-1].split
-    assert sorted(split.values()) == [10, 90], "the traffic stays as it is"
+    def wait_for_question(task: str) -> None:
+        wait_for(lambda _: airflow.is_asked("release", run_id, task))
 
-    airflow.answer("release", run_id, BAKE, BAKE_ON)
-    wait_for(lambda _: airflow.is_asked("release", run_id, BAKE))
-    airflow.answer("release", run_id, BAKE, ROLL_BACK)
+    wait_for_question(APPROVAL)
+    where = f"/slipway/dags/release/runs/{run_id}"
+    assert labels(windows.open("viewer", where)) == ["Open the run"]
+    assert labels(windows.open("manager", where)) == ["Reject", "Roll back", "Open the run"]
+    manager.answer("release", run_id, APPROVAL, APPROVE)
+    opened = record.release_of_run(settings, run_id)
+    assert opened is not None
+    wait_for(
+        lambda _: (
+            record.entry(settings, opened["release_id"], AnswerRefused, question="production", round=1)
+            is not None
+        )
+    )
+    wait_for_question(APPROVAL)
+    page = windows.open("approver", where)
+    assert labels(page) == ["Approve", "Reject", "Roll back", "Open the run"]
+    page.get_by_text("manager answered 'Approve', which does not count").wait_for(state="attached")
+    act(page, APPROVE)
+
+    wait_for(lambda state: state.tasks.get(BAKE) == "deferred")
+    outage.begin()
+    wait_for_question(BAKE)
+    split = record.traffic_steps(settings, story.SERVICE)[-1].split
+    assert sorted(split.values()) == [40, 60], "the traffic stays as it is"
+
+    act(page, BAKE_ON)
+    wait_for_question(BAKE)
+    # Its page also offers the rollback by the DAG, under the same name, before it knows of the question.
+    page.locator(".actions summary").get_by_text(BAKE_ON).wait_for()
+    act(page, ROLL_BACK)
     last = until(lambda _: False)
 
     assert last.state == "failed"
@@ -75,7 +114,7 @@ def test_a_frozen_phase_waits_for_a_person_who_can_watch_on_or_roll_back(
     which = [{"phase": "canary", "round": number} for number in (1, 2)]
     answers = [record.entry(settings, row["release_id"], BakeAnswered, **parts) for parts in which]
     assert [answer.bake_on if answer else None for answer in answers] == [True, False]
-    assert "admin answered 'Roll back'" in row["reason"]
+    assert "approver answered 'Roll back'" in row["reason"]
     calls = [message["text"] for message in messages(settings) if "decision-canary" in message["text"]]
     assert len(calls) == 2
     assert "needs a decision, because the stable revision itself has exceeded the trigger" in calls[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,9 +14,11 @@ from sandbox.demo import story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
 from sandbox.supervisor.settings import Settings
+from tests.browser import assert_accessible, assert_no_sideways_scrolling, words
+from tests.e2e.windows import Watched, Windows
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -56,24 +56,43 @@ def test_the_list_has_both_releases_the_newest_first(
     assert str(bad.reason) in listed[order[0]]["summary"]
 
 
-def test_a_browser_shows_each_release_with_its_traffic_and_its_evidence(
-    browser: Browser, airflow: AirflowClient, good: story.ReleaseReport, bad: story.ReleaseReport
+def test_the_evidence_and_the_ledger_open_below(windows: Windows, bad: story.ReleaseReport) -> None:
+    page = windows.open("admin", address(bad))
+    page.locator("#ledger > summary").click()
+    page.get_by_text("The chain holds").wait_for()
+    page.locator("#evidence > summary").click()
+    page.locator("#evidence evidence-chart canvas").first.wait_for()
+
+
+def test_a_release_is_watched_from_its_request_to_all_of_the_traffic(
+    good: story.ReleaseReport, watching_good: Watched
 ) -> None:
-    with closing(browser.new_context(locale="en-US", extra_http_headers=airflow.headers)) as context:
-        for report, state, split in (
-            (good, "Promoted", f"100 % {good.version} (new)"),
-            (bad, "Rolled back", f"100 % {good.version}"),
-        ):
-            page = context.new_page()
-            page.goto(f"{airflow.url}{address(report)}")
-            page.locator("h1 .badge").get_by_text(state).wait_for()
-            said = re.sub(r"\s+", " ", page.locator("main").inner_text())
-            assert split in said
-            assert str(report.reason) in said
-            page.locator("#ledger > summary").click()
-            page.get_by_text("The chain holds").wait_for()
-            page.locator("#evidence > summary").click()
-            page.locator("#evidence evidence-chart canvas").first.wait_for()
+    assert good.plan["release_id"] not in watching_good.page.url, (
+        "opened before the release, never loaded again"
+    )
+    for share in (f"{percent} % {good.version} (new)" for percent in (10, 50, 100)):
+        assert any(share in shown for shown in watching_good.seen), share
+    watching_good.page.locator("h1 .badge").get_by_text("Promoted").wait_for()
+    assert_presentable(watching_good.page)
+
+
+def test_a_bad_version_is_rolled_back_before_ones_eyes(
+    bad: story.ReleaseReport, good: story.ReleaseReport, watching_bad: Watched
+) -> None:
+    assert any(f"10 % {bad.version} (new)" in shown for shown in watching_bad.seen)
+    page = watching_bad.page
+    page.locator("h1 .badge").get_by_text("Rolled back").wait_for()
+    assert f"100 % {good.version}" in words(page)
+    assert str(bad.reason) in words(page)
+    assert_presentable(page)
+
+
+def assert_presentable(page: Page) -> None:
+    """Hold a page to its width and to axe's rules, at a desk and on a phone."""
+    for width, height in ((1440, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert_no_sideways_scrolling(page)
+        assert_accessible(page)
 
 
 def test_the_drawing_of_each_bake_is_kept(

@@ -9,6 +9,7 @@ import pytest
 from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.supervisor.settings import Settings
+from tests.e2e.windows import Windows, act
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -45,10 +46,16 @@ def test_a_plan_is_green_and_moves_nothing(
 
 
 def test_the_promoted_release_goes_back_in_seconds_and_a_second_rollback_finds_nothing_to_do(
-    airflow: AirflowClient, settings: Settings, good: story.ReleaseReport, bad: story.ReleaseReport
+    airflow: AirflowClient,
+    settings: Settings,
+    windows: Windows,
+    good: story.ReleaseReport,
+    bad: story.ReleaseReport,
 ) -> None:
+    page = windows.open("manager", f"/slipway/releases/{good.plan['release_id']}")
+    page.locator("h1 .badge").get_by_text("Promoted").wait_for()
     began = time.time()
-    run = airflow.start("rollback", conf=conf(good))
+    run = act(page, "Roll back", "wrong prices")["dag_run_id"]
     state = airflow.wait("rollback", run, bound=RUN_SECONDS)
     assert state.state == "success", state.tasks
     last = record.traffic_steps(settings, story.SERVICE)[-1]
@@ -57,7 +64,8 @@ def test_the_promoted_release_goes_back_in_seconds_and_a_second_rollback_finds_n
     assert [found for found in record.failures(settings, since=began) if found.revision is None] == []
     row = record.release_of_run(settings, good.plan["run_id"])
     assert row is not None
-    assert (row["outcome"], row["reason"]) == ("rolled_back", "ordered by admin: wrong prices")
+    assert (row["outcome"], row["reason"]) == ("rolled_back", "ordered by manager: wrong prices")
+    page.locator("h1 .badge").get_by_text("Rolled back").wait_for()
 
     again = airflow.start("rollback", conf=conf(good))
     second = airflow.wait("rollback", again, bound=RUN_SECONDS)

@@ -18,6 +18,7 @@ from slipway.kpi.warehouse import open_warehouse
 
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, Settings
+from tests.browser import window
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -154,14 +155,9 @@ def open_page(browser: Browser, served: str) -> Iterator[OpenPage]:
     def make(
         path: str, *, width: int = 1440, height: int = 900, theme: str = "light", role: str = "admin"
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            locale="en-US",
-            extra_http_headers={"Authorization": bearer(role, "bob")},
-        )
+        signed_in = {"Authorization": bearer(role, "bob")}
+        context = window(browser, signed_in, width=width, height=height, theme=theme)
         contexts.callback(context.close)
-        # Airflow's UI keeps its theme there; the page is of the same origin.
-        context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ from slipway.ledger.entries import GateDecided
 from slipway.ledger.ledger import Ledger
 from slipway.ui.api.live import LiveSplit, LiveSplits
 
+from tests.browser import assert_accessible, assert_no_sideways_scrolling, words
 from tests.integration.slipway.releases import open_release, roll_back_from_canary, shift
 from tests.integration.slipway.ui import situations
 from tests.integration.slipway.ui.pages import HOSTILE
@@ -32,27 +32,6 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
 #: Where to keep a picture of every situation; none is kept where it is not set.
 PICTURES = os.environ.get("SLIPWAY_PICTURES")
 QUESTIONS = ("How does it stand?", "Where is the traffic?", "Why?", "What can I do now?")
-
-
-def words(page: Page) -> str:
-    """Return what a page says."""
-    return re.sub(r"\s+", " ", page.locator("body").inner_text())
-
-
-def assert_accessible(page: Page) -> None:
-    """Hold a page to axe's rules: no serious finding."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    serious = [
-        (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-
-
-def assert_no_sideways_scrolling(page: Page) -> None:
-    """Hold a page to the width of its window."""
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.usefixtures("warehouse")
