@@ -1,7 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
 # compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
-.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api bench-staging
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -65,6 +65,9 @@ bench-traffic: setup ## Move traffic to and fro under load: what fails, what clo
 
 bench-schema: setup ## Migrate a table of ten million rows under load, beside the naive way
 	@$(PY) -m bench.schema
+
+bench-staging: setup ## Load versions with one fault each: which ones staging stops, how often (RUNS=20, FAULTS=cost,late, BUSY=1)
+	@$(PY) -m bench.staging $(if $(RUNS),--runs $(RUNS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BUSY),--busy)
 
 bench-api: setup ## Ask the Release page's API with 1,000 releases on record: how long, and what a viewer costs
 	@$(PY) -m pytest -q -m exhaustive tests/integration/slipway/ui/test_api_figures.py

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from slipway.analysis.infrastructure import InfrastructureLine
-from slipway.analysis.staging import MemoryReport, WebSocketReport
+from slipway.analysis.load_report import (
+    EndpointReport,
+    GeneratorReport,
+    InstanceMemory,
+    IntervalReport,
+    MemoryReport,
+    WebSocketReport,
+)
 from slipway.analysis.verdict import Finding, Verdict
 from slipway.ledger.entries import (
     AnswerRefused,
@@ -198,7 +205,16 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         reason="all traffic back",
     ),
     StagingServed(urls={"backend": "http://127.0.0.1:1"}),
-    SuiteRun(suite="e2e", tests=10, passed=9, failed=("test_a",)),
+    SuiteRun(
+        suite="e2e",
+        tests=10,
+        passed=8,
+        failed=("test_a",),
+        skipped=("test_b",),
+        flaky=("test_a",),
+        compared_with="backend-1.1.0-1",
+        newly_failing=("test_a",),
+    ),
     LoadTested(
         users=150,
         duration_seconds=95,
@@ -210,7 +226,32 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         cost_reduction_percent=21.2149701409,
         cost_accuracy_percent=100,
         websocket=WebSocketReport(connects=1, connect_failures=0, events=8, lost=0, latency_p95_ms=28.8),
-        memory=MemoryReport(first_bytes=124_268_544, last_bytes=124_661_760),
+        memory=MemoryReport(
+            instances=(
+                InstanceMemory(
+                    started_at=1767225600.0, at_seconds=(0.0, 5.0), resident_bytes=(124_268_544, 124_661_760)
+                ),
+            )
+        ),
+        endpoints={"/v1/token": EndpointReport(requests=50, failures=3, latency_p95_ms=12.5)},
+        failure_reasons={"/v1/token: the answer holds no token": 3},
+        generator=GeneratorReport(
+            peak_users=150,
+            full_load_seconds=92,
+            least_requests_of_a_user=6,
+            cpu_percent=41.5,
+            lateness_p95_ms=3.2,
+        ),
+        timeline=(
+            IntervalReport(
+                at_seconds=0,
+                users=150,
+                requests_per_second=99.5,
+                failures=0,
+                latency_p95_ms=20.5,
+                event_latency_p95_ms=8.5,
+            ),
+        ),
     ),
     DeploymentChecked(
         lines=(DeploymentLine(part="post", title="All services healthy", passed=True, reason="ready"),)

@@ -41,9 +41,14 @@ def is_cost_accurate(answer: Mapping[str, Any], model: str, prices: Mapping[str,
     return bool(abs(difference) <= slack)
 
 
+def is_foreign(answer: Mapping[str, Any], user_id: str, session_key: str) -> bool:
+    """Tell whether an answer carries another user's session, or another session of the user."""
+    return bool(answer["user_id"] != user_id or answer["session_key"] != session_key)
+
+
 def mistake(answer: Mapping[str, Any], user_id: str, session_key: str, prompt: str) -> str | None:
     """Return what is wrong with an optimize answer apart from its costs, or None."""
-    if answer["user_id"] != user_id or answer["session_key"] != session_key:
+    if is_foreign(answer, user_id, session_key):
         return "the answer carries another user's session"
     if not 0 < answer["tokens_used"] <= answer["tokens_original"]:
         return f"{answer['tokens_used']} tokens used of {answer['tokens_original']}"

@@ -30,6 +30,7 @@ def receive(socket: websocket.WebSocket) -> dict[str, Any]:
 
     :raises ClosedError: when the other side closed instead.
     :raises websocket.WebSocketTimeoutException: when none came in time.
+    :raises ValueError: for a message that is no JSON object.
     """
     try:
         opcode, data = socket.recv_data()
@@ -37,35 +38,40 @@ def receive(socket: websocket.WebSocket) -> dict[str, Any]:
         raise ClosedError(None) from None
     if opcode == websocket.ABNF.OPCODE_CLOSE:
         raise ClosedError(int.from_bytes(data[:2], "big") if len(data) >= 2 else None)
-    event: dict[str, Any] = json.loads(data)
-    return event
+    return _event(data)
 
 
-def idle(socket: websocket.WebSocket, seconds: float) -> None:
-    """Wait.
+def idle(socket: websocket.WebSocket, seconds: float) -> dict[str, Any] | None:
+    """Wait; return an event that comes although none is owed.
 
-    :raises ClosedError: as soon as the other side closes meanwhile.
+    :raises ClosedError: as soon as the other side closes.
     """
     socket.settimeout(seconds)
     try:
-        receive(socket)
+        return receive(socket)
     except websocket.WebSocketTimeoutException:
-        return
+        return None
 
 
-def leave(socket: websocket.WebSocket) -> None:
-    """Close from the user's side.
+def leave(socket: websocket.WebSocket) -> list[dict[str, Any]]:
+    """Close from the user's side; return the events that came although none was owed.
 
     ``WebSocket.close()`` will not do: it swallows every exception, also the one that ends a greenlet, and a
     user who cannot be ended keeps a load test from ever coming to its end.
     """
     socket.send_close()
     socket.settimeout(LEAVE_SECONDS)
+    events = []
     try:
-        while _next_opcode(socket) != websocket.ABNF.OPCODE_CLOSE:
-            continue
+        while True:
+            frame = socket.recv_frame()  # type: ignore[no-untyped-call]
+            if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                break
+            if frame.opcode == websocket.ABNF.OPCODE_TEXT:
+                events.append(_event(frame.data))
     except (websocket.WebSocketTimeoutException, websocket.WebSocketConnectionClosedException):
-        return
+        pass
+    return events
 
 
 def drop(socket: websocket.WebSocket) -> None:
@@ -73,5 +79,8 @@ def drop(socket: websocket.WebSocket) -> None:
     socket.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _next_opcode(socket: websocket.WebSocket) -> int:
-    return int(socket.recv_frame().opcode)  # type: ignore[no-untyped-call]
+def _event(data: bytes) -> dict[str, Any]:
+    event = json.loads(data)
+    if not isinstance(event, dict):
+        raise ValueError(f"an event that is no JSON object: {data[:80]!r}")  # noqa: TRY004  as unreadable
+    return event

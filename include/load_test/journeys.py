@@ -19,10 +19,13 @@ from geventhttpclient.client import HTTPClient, HTTPClientPool
 from locust import FastHttpUser, task
 
 from include.load_test import answers
-from include.load_test.prompts import generate
+from include.load_test.cost_tracking import TrackedCosts
+from include.load_test.prompts import Prompt, generate
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 BUDGET_SPENT = 402
+DASHBOARD_MARK = 'id="saved"'
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,13 @@ class PlatformUser(FastHttpUser):
     """A user with a connection of their own and a steady pace.
 
     ``endpoints`` and :meth:`pace` come from the subclass; :meth:`steps` yields after every request.
+    With ``keeps_up`` every step stays due at its time, however late the one before it ends, and the context
+    of each request tells ``late_ms``: how long after it was due it is sent.
     """
 
     abstract = True
     endpoints: Endpoints
+    keeps_up = False
     random = Random()
     connection_timeout = network_timeout = ANSWER_TIMEOUT_SECONDS
 
@@ -68,14 +74,24 @@ class PlatformUser(FastHttpUser):
         self._due = time.perf_counter()
 
     def wait_time(self) -> float:
-        """Return the seconds until the next step is due; steps that were missed are not made up for."""
+        """Return the seconds until the next step is due."""
         now = time.perf_counter()
-        self._due = max(now, self._due + self._interval)
-        return self._due - now
+        self._due += self._interval
+        if not self.keeps_up:
+            self._due = max(now, self._due)
+        return max(0.0, self._due - now)
+
+    def context(self) -> dict[str, Any]:
+        """Return how late the present step began; Locust passes it on with each request."""
+        return {"late_ms": self._late_ms} if self.keeps_up else {}
 
     @task
     def step(self) -> None:
-        """Do the next step of the session, or the first one of a new session."""
+        """Do the next step of the session, or the first one of a new session.
+
+        A session that an exception ends does not go on.
+        """
+        self._late_ms = max(0.0, now_ms(self._due))
         try:
             next(self._steps)
         except StopIteration:
@@ -103,17 +119,52 @@ class PlatformUser(FastHttpUser):
             if response.status_code != 200:
                 response.failure(f"status {response.status_code}")
                 return None
-            token = response.json()["token"]
-            assert isinstance(token, str)
+            try:
+                token = response.json()["token"]
+            except UNREADABLE:
+                token = None
+            if not isinstance(token, str) or not token:
+                response.failure("the answer holds no token")
+                return None
             return token
+
+    def check_answer(
+        self, answer: dict[str, Any], user_id: str, session_key: str, prompt: Prompt
+    ) -> str | None:
+        """Return what is wrong with an optimize answer, or None.
+
+        :raises ValueError: and others of :data:`UNREADABLE`, for an answer that is none.
+        """
+        wrong = answers.mistake(answer, user_id, session_key, prompt.text)
+        accurate = answers.is_cost_accurate(answer, prompt.model, self.prices())
+        self.saw_session(answers.is_foreign(answer, user_id, session_key))
+        self.answered(answer, accurate)
+        return wrong or (None if accurate else "the costs are wrong")
+
+    def prices(self) -> dict[str, Any]:
+        """Return the prices to check costs with; none unless a subclass knows them."""
+        return {}
+
+    def answered(self, answer: dict[str, Any], cost_accurate: bool) -> None:
+        """Take note of an optimize answer; a subclass may want to."""
+
+    def saw_session(self, is_foreign: bool) -> None:
+        """Take note of whose session an answer or event carried; a subclass may want to."""
 
 
 class HttpJourney(PlatformUser):
-    """Sessions over HTTP: sign in, optimize prompts, look at the costs now and then."""
+    """Sessions over HTTP: sign in, optimize prompts, follow the costs now and then."""
 
     abstract = True
     prompts_per_session = 18
+    #: Costs are looked at after so many prompts, and at the end of a session.
+    prompts_per_costs = 18
+    #: Costs show an answer at the latest so long after it; None: what they show is not checked.
+    costs_within_seconds: float | None = None
+    #: Whether an answer 402 is all right, because users may have spent their budgets.
+    may_spend_budget = True
     _met = False
+    _tracked: tuple[str, TrackedCosts] | None = None
 
     def steps(self) -> Iterator[None]:
         """Yield after each request of one session."""
@@ -124,20 +175,36 @@ class HttpJourney(PlatformUser):
             return
         headers = {"Authorization": f"Bearer {token}"}
         session_key = f"http-{uuid4()}"
-        for _ in range(self._prompts()):
-            self._optimize(user_id, session_key, headers)
+        tracked = self._costs_of(user_id)
+        for number in range(1, self._prompts() + 1):
+            self._optimize(user_id, session_key, headers, tracked)
             yield
-        self.client.get("/v1/costs", headers=headers, name="/v1/costs")
+            if not number % self.prompts_per_costs and number < self.prompts_per_session:
+                self._look_at_costs(user_id, headers, tracked)
+                yield
+        self._look_at_costs(user_id, headers, tracked)
         yield
-        self.client.get(f"{self.endpoints.frontend}/dashboard", headers=headers, name="/dashboard")
+        self._look_at_dashboard(headers)
         yield
+
+    def saw_costs(self, is_wrong: bool) -> None:
+        """Take note of whether the costs followed the answers; a subclass may want to."""
 
     def _prompts(self) -> int:
         # A user is met somewhere in their first session, so that the users' sessions do not end all at once.
         whole, self._met = self._met, True
         return self.prompts_per_session if whole else self.random.randint(1, self.prompts_per_session)
 
-    def _optimize(self, user_id: str, session_key: str, headers: dict[str, str]) -> None:
+    def _costs_of(self, user_id: str) -> TrackedCosts | None:
+        if self.costs_within_seconds is None:
+            return None
+        if self._tracked is None or self._tracked[0] != user_id:
+            self._tracked = (user_id, TrackedCosts(self.costs_within_seconds))
+        return self._tracked[1]
+
+    def _optimize(
+        self, user_id: str, session_key: str, headers: dict[str, str], tracked: TrackedCosts | None
+    ) -> None:
         prompt = generate(self.random)
         body = {
             "session_key": session_key,
@@ -148,31 +215,52 @@ class HttpJourney(PlatformUser):
         with self.client.post(
             "/v1/optimize", json=body, headers=headers, name="/v1/optimize", catch_response=True
         ) as response:
-            if response.status_code == BUDGET_SPENT:
+            if response.status_code == BUDGET_SPENT and self.may_spend_budget:
                 response.success()
-            elif response.status_code != 200:
+                return
+            if response.status_code != 200:
                 response.failure(f"status {response.status_code}: {response.error or 'refused'}")
+                wrong, answer = None, None
             else:
-                self._check(response, user_id, session_key, prompt.text, prompt.model)
+                try:
+                    answer = response.json()
+                    wrong = self.check_answer(answer, user_id, session_key, prompt)
+                except UNREADABLE as error:
+                    wrong, answer = f"the answer cannot be read: {error!r}", None
+            if wrong:
+                response.failure(wrong)
+        if tracked is not None:
+            if answer is None:
+                tracked.unanswered()
+            else:
+                tracked.answered(answer, time.perf_counter())
 
-    def _check(self, response: Any, user_id: str, session_key: str, prompt: str, model: str) -> None:
-        try:
-            answer = response.json()
-            wrong = answers.mistake(answer, user_id, session_key, prompt)
-            accurate = answers.is_cost_accurate(answer, model, self.prices())
-        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-            response.failure(f"the answer cannot be read: {error!r}")
-            return
-        self.answered(answer, accurate)
-        if wrong or not accurate:
-            response.failure(wrong or "the costs are wrong")
+    def _look_at_costs(self, user_id: str, headers: dict[str, str], tracked: TrackedCosts | None) -> None:
+        asked_at = time.perf_counter()
+        with self.client.get("/v1/costs", headers=headers, name="/v1/costs", catch_response=True) as response:
+            if response.status_code != 200:
+                response.failure(f"status {response.status_code}: {response.error or 'refused'}")
+                return
+            try:
+                costs = response.json()
+                foreign = bool(costs["user_id"] != user_id)
+                wrong = None if tracked is None else tracked.mistake(costs, asked_at)
+            except UNREADABLE as error:
+                response.failure(f"the costs cannot be read: {error!r}")
+                return
+            self.saw_session(foreign)
+            self.saw_costs(wrong is not None)
+            if foreign or wrong:
+                response.failure("the costs are another user's" if foreign else wrong)
 
-    def prices(self) -> dict[str, Any]:
-        """Return the prices to check costs with; none unless a subclass knows them."""
-        return {}
-
-    def answered(self, answer: dict[str, Any], cost_accurate: bool) -> None:
-        """Take note of an optimize answer; a subclass may want to."""
+    def _look_at_dashboard(self, headers: dict[str, str]) -> None:
+        with self.client.get(
+            f"{self.endpoints.frontend}/dashboard", headers=headers, name="/dashboard", catch_response=True
+        ) as response:
+            if response.status_code != 200:
+                response.failure(f"status {response.status_code}: {response.error or 'refused'}")
+            elif DASHBOARD_MARK not in (response.text or ""):
+                response.failure("the page does not show what was saved")
 
 
 class OneAttemptPool(HTTPClientPool):

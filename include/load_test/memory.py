@@ -1,69 +1,87 @@
-"""The backend's resident memory, read from its own metrics through the load balancer."""
+"""The backend's resident memory over the whole load, instance by instance, from its own metrics."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
-from statistics import mean
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 
-SAMPLES = 12
-BOUND_SECONDS = 20.0
+MOST_READINGS = 240
+ATTEMPTS = 4
 _PAUSE_SECONDS = 0.25
+_LEAST_INTERVAL_SECONDS = 0.1
+_INSTANCES = 4
 
 _RESIDENT = re.compile(r"^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _STARTED = re.compile(r"^process_start_time_seconds(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _log = logging.getLogger(__name__)
 
 
-def readings(
-    read: Callable[[], str],
-    *,
-    wanted: Collection[float] = (),
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[tuple[float, int]]:
-    """Yield the start time and the resident bytes of the process that answered, once per answer.
+class MemorySeries:
+    """Readings of the instances that answered. An instance is known by the time it started.
 
-    Each read may reach another instance; an instance is known by the time it started. A read that fails,
-    or whose answer holds no such metrics, is tried again until :data:`BOUND_SECONDS` are over.
-
-    :param read: fetches the backend's ``/metrics``.
-    :param wanted: start times of instances; when there are any, reading goes on until one of them answered.
-    :param clock: says the time in seconds.
+    :param read: fetches the backend's ``/metrics``; each read may reach another instance.
+    :param seconds: how long the load lasts; the readings are spread over it.
+    :param clock: says the time in s.
     :param sleep: waits for seconds.
     """
-    answers, met = 0, not wanted
-    ends = clock() + BOUND_SECONDS
-    while (answers < SAMPLES or not met) and clock() < ends:
-        reading = _reading(read)
-        if reading is not None:
-            answers += 1
-            met = met or reading[0] in wanted
-            yield reading
-        if reading is None or answers >= SAMPLES:
-            sleep(_PAUSE_SECONDS)
 
+    def __init__(
+        self,
+        read: Callable[[], str],
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._read, self._clock, self._sleep = read, clock, sleep
+        self._interval = max(_LEAST_INTERVAL_SECONDS, seconds / MOST_READINGS / _INSTANCES)
+        self._began = clock()
+        self._series: dict[float, list[tuple[float, int]]] = defaultdict(list)
+        self.failed = 0
 
-def _reading(read: Callable[[], str]) -> tuple[float, int] | None:
-    try:
-        text = read()
-    except httpx.HTTPError as error:
-        _log.warning("the backend's memory could not be read: %s", type(error).__name__)
-        return None
-    started, resident = _STARTED.search(text), _RESIDENT.search(text)
-    return (float(started.group(1)), int(float(resident.group(1)))) if started and resident else None
+    def run(self) -> None:
+        """Read until killed."""
+        while True:
+            self.take()
+            self._sleep(self._interval)
 
+    def take(self) -> None:
+        """Take one reading; one that fails is tried again."""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._sleep(_PAUSE_SECONDS)
+            reading = self._reading()
+            if reading is not None:
+                started, resident = reading
+                self._series[started].append((round(self._clock() - self._began, 3), resident))
+                return
+        self.failed += 1
 
-def compared(first: dict[float, int], last: dict[float, int]) -> dict[str, int | None]:
-    """Return the mean over the instances seen both times; None when there is no such instance."""
-    same = first.keys() & last.keys()
-    if not same:
-        return {"first_bytes": None, "last_bytes": None}
-    return {
-        "first_bytes": round(mean(first[instance] for instance in same)),
-        "last_bytes": round(mean(last[instance] for instance in same)),
-    }
+    def report(self) -> dict[str, Any]:
+        """Return the series, thinned evenly to at most :data:`MOST_READINGS` of each instance."""
+        instances = []
+        for started, readings in sorted(self._series.items()):
+            step = -(-len(readings) // MOST_READINGS)
+            kept = readings[::-1][::step][::-1]
+            instances.append(
+                {
+                    "started_at": started,
+                    "at_seconds": [at for at, _ in kept],
+                    "resident_bytes": [resident for _, resident in kept],
+                }
+            )
+        return {"instances": instances, "failed_readings": self.failed}
+
+    def _reading(self) -> tuple[float, int] | None:
+        try:
+            text = self._read()
+        except httpx.HTTPError as error:
+            _log.warning("the backend's memory could not be read: %s", type(error).__name__)
+            return None
+        started, resident = _STARTED.search(text), _RESIDENT.search(text)
+        return (float(started.group(1)), int(float(resident.group(1)))) if started and resident else None

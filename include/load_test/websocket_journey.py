@@ -19,11 +19,13 @@ from include.load_test.event_socket import (
     leave,
     receive,
 )
-from include.load_test.journeys import ANSWER_TIMEOUT_SECONDS, PlatformUser, now_ms
-from include.load_test.prompts import generate
+from include.load_test.event_watch import EVENTS, EventWatch, UnexpectedEventError
+from include.load_test.journeys import ANSWER_TIMEOUT_SECONDS, UNREADABLE, PlatformUser, now_ms
+from include.load_test.prompts import Prompt, generate
 
-EVENTS = ("optimization.started", "cost.updated", "optimization.completed")
 EVENT_TIMEOUT_SECONDS = 3.0
+#: The events before the last one may come after it, out of order, for so long.
+STRAGGLER_SECONDS = 0.5
 REFUSED = (websocket.WebSocketException, OSError)
 
 
@@ -31,8 +33,10 @@ class WebSocketJourney(PlatformUser):
     """Connects, watches some optimizations, and leaves; connects again when asked to.
 
     Fires Locust's ``request`` event with request type ``WS`` and names ``connect`` (also for a session that
-    ends otherwise than by the user), ``event`` (one for each event owed) and ``closed``; the context tells
-    ``revision``, ``status`` and ``code``.
+    ends otherwise than by the user), ``event`` (one for each event owed, and one for each that is not),
+    ``refused`` and ``closed``. The context tells ``revision``, ``status`` and ``code``; of an event
+    ``fault`` (``lost``, ``doubled``, ``out_of_order``, ``foreign``), ``latency_ms`` from its time stamp as
+    the two clocks have it, and ``emitted_after_seconds``: its time stamp since the prompt was sent.
     """
 
     abstract = True
@@ -59,18 +63,19 @@ class WebSocketJourney(PlatformUser):
         if connected is None:
             return
         socket, revision = connected
-        session_key = f"ws-{uuid4()}"
+        watch = EventWatch(user_id, f"ws-{uuid4()}")
         try:
             for number in range(self.prompts_per_session):
-                if number and self.pause_seconds:
-                    idle(socket, self.pause_seconds)
-                if not self._watch(socket, user_id, session_key, revision):
+                if number and self.pause_seconds and (event := idle(socket, self.pause_seconds)):
+                    self._take(event, watch, revision)
+                if not self._watch(socket, watch, revision):
                     break
-            leave(socket)
+            for event in leave(socket):
+                self._take(event, watch, revision)
         except ClosedError as error:
             unasked = None if error.code == SERVICE_RESTART else error
             self._fire("closed", 0.0, unasked, revision=revision, code=error.code)
-        except REFUSED as error:
+        except (*REFUSED, *UNREADABLE) as error:
             self._fire("closed", 0.0, error, revision=revision, code=None)
         finally:
             drop(socket)
@@ -94,44 +99,64 @@ class WebSocketJourney(PlatformUser):
         self._fire("connect", now_ms(began), None, revision=revision, status=socket.getstatus())
         return socket, revision
 
-    def _watch(
-        self, socket: websocket.WebSocket, user_id: str, session_key: str, revision: str | None
-    ) -> bool:
+    def _watch(self, socket: websocket.WebSocket, watch: EventWatch, revision: str | None) -> bool:
         """Send one prompt and take its events; return whether the socket is fit for another one."""
         prompt = generate(self.random)
-        socket.send(
-            json.dumps(
-                {
-                    "type": "optimize",
-                    "session_key": session_key,
-                    "agent_name": prompt.agent_name,
-                    "model": prompt.model,
-                    "prompt": prompt.text,
-                }
-            )
-        )
-        missing = list(EVENTS)
+        content = {
+            "type": "optimize",
+            "session_key": watch.session_key,
+            "agent_name": prompt.agent_name,
+            "model": prompt.model,
+            "prompt": prompt.text,
+        }
+        asked_at = time.time()
+        socket.send(json.dumps(content))
+        watch.ask()
         socket.settimeout(EVENT_TIMEOUT_SECONDS)
-        while missing:
+        while watch.missing:
             try:
                 event = receive(socket)
             except websocket.WebSocketTimeoutException:
                 break
-            latency_ms = max(0.0, time.time() - event["emitted_at"]) * 1000
-            if event["type"] not in missing:
+            if event.get("type") == "error":
                 refused = event.get("status")
-                wrong = None if refused == 402 else RuntimeError(f"{event['type']} {refused}: {event}")
-                self._fire("refused", latency_ms, wrong, revision=revision, status=refused)
+                wrong = None if refused == 402 else RuntimeError(f"error {refused}: {event.get('error')}")
+                self._fire("refused", 0.0, wrong, revision=revision, status=refused)
                 return False
-            missing.remove(event["type"])
-            foreign = (event["user_id"], event["session_key"]) != (user_id, session_key)
-            wrong = RuntimeError("the event carries another user's session") if foreign else None
-            self._fire("event", latency_ms, wrong, revision=revision)
-            if event["type"] == EVENTS[-1]:
-                break
+            self._take(event, watch, revision, asked_at, prompt)
+            if event.get("type") == EVENTS[-1]:
+                socket.settimeout(STRAGGLER_SECONDS)
+        missing = watch.missing
         for kind in missing:
-            self._fire("event", 0.0, TimeoutError(f"{kind} was lost"), revision=revision, lost=True)
+            self._fire("event", 0.0, TimeoutError(f"{kind} was lost"), revision=revision, fault="lost")
+        watch.give_up()
         return not missing
+
+    def _take(
+        self,
+        event: dict[str, Any],
+        watch: EventWatch,
+        revision: str | None,
+        asked_at: float | None = None,
+        prompt: Prompt | None = None,
+    ) -> None:
+        """Judge one event and fire what became of it."""
+        context: dict[str, Any] = {"revision": revision}
+        wrong: str | None
+        try:
+            latency_ms = (time.time() - event["emitted_at"]) * 1000
+            context["latency_ms"] = latency_ms
+            if asked_at is not None:
+                context["emitted_after_seconds"] = event["emitted_at"] - asked_at
+            fault = watch.take(event)
+            self.saw_session(fault == "foreign")
+            wrong = None if fault is None else f"{event['type']} came {fault.replace('_', ' ')}"
+            context["fault"] = fault
+            if fault is None and event["type"] == EVENTS[-1] and prompt is not None:
+                wrong = self.check_answer(event, watch.user_id, watch.session_key, prompt)
+        except (UnexpectedEventError, *UNREADABLE) as error:
+            latency_ms, wrong = 0.0, f"an event that cannot be read: {error}"
+        self._fire("event", max(0.0, latency_ms), None if wrong is None else RuntimeError(wrong), **context)
 
     def _fire(self, name: str, response_ms: float, error: BaseException | None, **context: Any) -> None:
         self.environment.events.request.fire(
@@ -140,7 +165,7 @@ class WebSocketJourney(PlatformUser):
             response_time=response_ms,
             response_length=0,
             response=None,
-            context=context,
+            context={**self.context(), **context},
             exception=error,
             start_time=time.time(),
             url=f"{self.endpoints.backend}/v1/events",

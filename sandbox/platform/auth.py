@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.platform.configuration import required
+from sandbox.platform.faults import Faults, strikes
 from sandbox.platform.identity import LIFETIME_SECONDS, TokenError, Verifier, issue
 from sandbox.platform.metrics import request_histogram
 from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
@@ -28,10 +29,12 @@ class AuthApi:
     """Issues and checks tokens.
 
     :param key: the signing key. A secret.
+    :param faults: the faults that this version has.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, faults: Faults) -> None:
         self._key = key
+        self._faults = faults
         self._verifier = Verifier(key)
 
     async def token(self, request: Request) -> Response:
@@ -40,6 +43,8 @@ class AuthApi:
             body = TokenRequest.model_validate_json(await request.body())
         except ValidationError:
             return JSONResponse({"error": 'send {"user_id": "<uuid>"}'}, 422)
+        if strikes(self._faults.token_loss_rate):
+            return JSONResponse({"expires_in": LIFETIME_SECONDS})
         return JSONResponse({"token": issue(body.user_id, self._key), "expires_in": LIFETIME_SECONDS})
 
     async def verify(self, request: Request) -> Response:
@@ -57,7 +62,7 @@ async def main() -> None:
     :raises ConfigurationError: when the signing key is missing.
     """
     options = arguments("auth", os.environ.get("PORT", ""))
-    api = AuthApi(required(os.environ, "AUTH_SIGNING_KEY"))
+    api = AuthApi(required(os.environ, "AUTH_SIGNING_KEY"), Faults.from_environment(os.environ))
     draining = asyncio.Event()
     routes = [
         Route("/v1/token", api.token, methods=["POST"]),

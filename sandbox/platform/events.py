@@ -73,6 +73,10 @@ class EventStream:
             self._metrics.connections.labels("failure").inc()
             await websocket.send_denial_response(JSONResponse({"error": "internal error"}, 500))
             return
+        if strikes(self._faults.socket_refusal_rate):
+            self._metrics.connections.labels("failure").inc()
+            await websocket.send_denial_response(JSONResponse({"error": "too many connections"}, 503))
+            return
         try:
             await websocket.accept()
         except (RuntimeError, OSError):

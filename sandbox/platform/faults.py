@@ -26,6 +26,8 @@ class Faults:
     :param no_optimization: attempts cut nothing.
     :param crash_on_start: the process exits with 1 at once.
     :param outages: while one of these files exists every API request is answered with 500.
+    :param socket_refusal_rate: share of WebSocket handshakes answered with 503.
+    :param token_loss_rate: share of sign-ins answered with 200 and without a token.
     """
 
     error_rate: float = 0.0
@@ -39,6 +41,8 @@ class Faults:
     no_optimization: bool = False
     crash_on_start: bool = False
     outages: tuple[Path, ...] = ()
+    socket_refusal_rate: float = 0.0
+    token_loss_rate: float = 0.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Faults:
@@ -53,6 +57,8 @@ class Faults:
         latency = _number(environment, "FAULT_LATENCY_SECONDS", 600)
         return cls(
             error_rate=_number(environment, "FAULT_ERROR_RATE", 1),
+            socket_refusal_rate=_number(environment, "FAULT_SOCKET_REFUSAL_RATE", 1),
+            token_loss_rate=_number(environment, "FAULT_TOKEN_LOSS_RATE", 1),
             latency_seconds=latency,
             latency_share=_number(environment, "FAULT_LATENCY_SHARE", 1, default="1" if latency else "0"),
             memory_leak_bytes=int(_number(environment, "FAULT_MEMORY_LEAK_BYTES", 2**30)),

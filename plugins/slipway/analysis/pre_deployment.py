@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import isclose
 from typing import Any, Protocol
 
-from slipway.analysis.staging import LoadReport, SuiteResult
+from slipway.analysis.load_report import LoadReport
+from slipway.analysis.staging import SuiteResult
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy.checklist import ITEMS, TITLES, BusinessValue, Checklist, ItemName
 from slipway.policy.staging import LoadTest, StagingValidation
@@ -57,10 +58,14 @@ def validation_tests(suites: Mapping[str, SuiteResult | None], validation: Stagi
     if missing:
         return Item(False, f"did not run: {', '.join(missing)}", {"missing": missing})
     percents = {name: 100 * result.passed / result.tests for name, result in ran.items()}
-    required = validation.minimum_pass_percent
-    low = [f"{name} {percent:.0f} %" for name, percent in percents.items() if percent < required]
+    low = [
+        f"{name} {percent:.0f} %"
+        for name, percent in percents.items()
+        if percent < validation.required_percent(name)
+    ]
     tests = sum(result.tests for result in ran.values())
     passed = sum(result.passed for result in ran.values())
+    required = validation.minimum_pass_percent
     words = f"{passed} of {tests} tests passed (at least {required:g} % of each suite required)"
     return Item(not low, "; ".join([words, *low]), {"passed_percent": percents})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from slipway.analysis.load_test import judge_evidence
 from slipway.hooks.command.load import LoadGeneratorHook
 from slipway.hooks.command.suites import TestRunnerHook
 from slipway.ledger.entries import LoadTested, StagingServed, SuiteRun
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from slipway.ledger.ledger import Release
+    from slipway.policy.staging import LoadTest
 
 
 class StagingOperator(ReleaseOperator):
@@ -63,13 +65,40 @@ class TestSuiteOperator(StagingOperator):
         suite = release.policy.staging_validation.suites[self.suite]
         self.runner = TestRunnerHook()
         result = self.runner.run(
-            INCLUDE / suite.path, environment=self.environment(release), timeout_seconds=suite.timeout_seconds
+            INCLUDE / suite.path,
+            environment=self.environment(release),
+            timeout_seconds=suite.timeout_seconds,
+            find_flaky=True,
         )
+        before = self._last_promoted(release)
         self.record(
             release,
-            SuiteRun(suite=self.suite, tests=result.tests, passed=result.passed, failed=tuple(result.failed)),
+            SuiteRun(
+                suite=self.suite,
+                tests=result.tests,
+                passed=result.passed,
+                failed=tuple(result.failed),
+                skipped=tuple(result.skipped),
+                flaky=tuple(result.flaky),
+                compared_with=None if before is None else before[0],
+                newly_failing=tuple(
+                    name for name in result.failed if before is not None and name not in before[1].failed
+                ),
+            ),
         )
         return {"tests": result.tests, "passed": result.passed, "failed": list(result.failed)}
+
+    def _last_promoted(self, release: Release) -> tuple[str, SuiteRun] | None:
+        """Return the last promoted release, and how the suite went in it."""
+        promotions = self.ledger.promotions(release.policy.name)
+        if not promotions:
+            return None
+        version, _ = promotions[-1]
+        promoted = self.ledger.promoted(release.policy.name, version, release.policy.region)
+        if promoted is None:
+            return None
+        run = self.ledger.get(promoted.release_id, SuiteRun, suite=self.suite)
+        return None if run is None else (promoted.release_id, run)
 
     def on_kill(self) -> None:
         """Stop the tests."""
@@ -78,21 +107,45 @@ class TestSuiteOperator(StagingOperator):
 
 
 class LoadTestOperator(StagingOperator):
-    """Load staging with the policy's number of concurrent users and report what they saw."""
+    """Load staging with the policy's number of concurrent users and report what they saw.
+
+    A load test that is inconclusive, because its generator was too busy or too few users worked, is run again
+    as often as the policy says.
+    """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the load test's report."""
+        """Return what was requested, what failed and how long it took."""
         release = self.release(context)
         load_test = release.policy.staging_validation.load_test
+        for attempt in range(1, load_test.evidence.attempts + 1):
+            tested = self._run(release, load_test)
+            lacks = judge_evidence(tested, load_test) if tested.requests else []
+            if not lacks:
+                break
+            self.log.warning(
+                "Load test %d of %d: %s",
+                attempt,
+                load_test.evidence.attempts,
+                "; ".join(finding.reason for finding in lacks),
+            )
+        self.record(release, tested)
+        return tested.model_dump(
+            include={"users", "duration_seconds", "requests", "failures", "latency_p95_ms"}
+        )
+
+    def _run(self, release: Release, load_test: LoadTest) -> LoadTested:
         self.generator = LoadGeneratorHook()
         report = self.generator.run(
             INCLUDE / load_test.locustfile,
-            environment=self.environment(release),
+            environment={
+                **self.environment(release),
+                "LOAD_TEST_RATE": f"{load_test.requests_per_second:g}",
+                "LOAD_TEST_COSTS_WITHIN_SECONDS": f"{load_test.maximum_cost_tracking_seconds:g}",
+            },
             users=load_test.users,
             duration_seconds=load_test.duration_seconds,
         )
-        self.record(release, LoadTested.model_validate(report))
-        return report
+        return LoadTested.model_validate(report)
 
     def on_kill(self) -> None:
         """Stop the load."""

@@ -22,7 +22,7 @@ from slipway.policy.traffic import TrafficShare
 from slipway.policy.windows import ReleaseWindows
 
 #: What the fields of a policy are called; see :mod:`slipway.policy.formats`.
-FORMAT: Final = 3
+FORMAT: Final = 4
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
@@ -123,7 +123,7 @@ class PolicyFields(Section):
     :param verification: left out, the served split is checked by ``traffic_share`` alone, from the metrics.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     name: str
     release_tag: str
     git_connection: str

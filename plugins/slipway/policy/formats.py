@@ -108,5 +108,37 @@ def _renamed(section: Mapping[str, Any], names: Mapping[str, str]) -> Document:
     return {names.get(key, key): value for key, value in section.items()}
 
 
+#: What a load test had to show before format 4: any number of requests.
+_ANY_LOAD: Document = {
+    "evidence": {
+        "ramp_up_seconds": 3600,
+        "minimum_requests_percent": 0,
+        "minimum_isolation_checks_per_hour": 1,
+        "maximum_generator_cpu_percent": 100,
+        "maximum_generator_lateness_ms": 1000,
+    },
+    "maximum_latency_p95_ms": 10_000,
+    "maximum_cost_tracking_seconds": 60,
+    "memory": {
+        "maximum_mib": 1000,
+        "per_seconds": 3600,
+        "warm_up_seconds": 0,
+        "confidence_percent": 95,
+        "minimum_readings": 32,
+    },
+}
+
+
+def _judged_load(document: Document) -> Document:
+    """Format 4 judges the load test's own evidence, and memory by its slope, not by its growth in percent."""
+    validation = document["staging_validation"]
+    load = {k: v for k, v in validation["load_test"].items() if k != "maximum_memory_growth_percent"}
+    return {**document, "staging_validation": {**validation, "load_test": {**load, **_ANY_LOAD}}}
+
+
 #: Format that a step starts from.
-_STEPS: Mapping[int, Callable[[Document], Document]] = {1: _three_windows, 2: _plain_names}
+_STEPS: Mapping[int, Callable[[Document], Document]] = {
+    1: _three_windows,
+    2: _plain_names,
+    3: _judged_load,
+}

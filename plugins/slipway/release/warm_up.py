@@ -87,15 +87,16 @@ def check_revision(
         environment=_environment(release, hook),
         timeout_seconds=rules.suite_timeout_seconds,
     )
-    failed = ", ".join(result.failed)
+    not_passed = (*result.failed, *result.skipped)
+    failed = ", ".join(not_passed)
     return RevisionWarmedUp(
         **about,
-        verdict=Verdict.ROLLBACK if result.failed else Verdict.PROMOTE,
+        verdict=Verdict.ROLLBACK if not_passed else Verdict.PROMOTE,
         reason=f"smoke tests failed: {failed}" if failed else f"{result.passed} smoke tests passed",
         instances=instances,
         tests=result.tests,
         passed=result.passed,
-        failed=tuple(result.failed),
+        failed=not_passed,
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slipway.exceptions import CommandFailed
@@ -18,14 +18,18 @@ _RAN = (0, 1)  # pytest: all passed, some failed; everything else means that the
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """How a test suite went.
+    """How a test suite went. A skipped test did not pass.
 
     :param failed: names of the tests that failed.
+    :param skipped: names of those that were skipped.
+    :param flaky: names of those that failed and passed when they ran again.
     """
 
     tests: int
     passed: int
     failed: Sequence[str]
+    skipped: Sequence[str] = ()
+    flaky: Sequence[str] = ()
 
 
 class TestRunnerHook(CommandHook):
@@ -40,48 +44,61 @@ class TestRunnerHook(CommandHook):
         file: str | None = None,
         environment: Mapping[str, str],
         timeout_seconds: float,
+        find_flaky: bool = False,
     ) -> SuiteResult:
         """Run a suite.
 
         :param directory: folder of the suite.
         :param file: the one file of it to run; None for all.
         :param environment: what the tests are told, such as ``BACKEND_URL``.
-        :param timeout_seconds: bound for the whole suite.
+        :param timeout_seconds: bound for the whole suite, each time that it runs, in s.
+        :param find_flaky: run the tests that failed once more; their first result counts.
+        :return: what ran, and how.
         :raises CommandFailed: when the suite could not run, or ran no test.
         """
         with tempfile.TemporaryDirectory(prefix="slipway-suite-") as folder:
             report = Path(folder) / "report.xml"
-            code, output = self.run_command(
-                [
-                    sys.executable, "-m", "pytest", str(directory / (file or "")),
-                    f"--rootdir={directory.parent}",
-                    "--config-file=/dev/null", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
-                ],
-                environment={
-                    "PYTHONPATH": str(INCLUDE.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment
-                },
-                timeout_seconds=timeout_seconds,
-            )  # fmt: skip
+            command = [
+                sys.executable, "-m", "pytest", str(directory / (file or "")),
+                f"--rootdir={directory.parent}",
+                "--config-file=/dev/null", "-o", f"cache_dir={folder}/cache", "-q", f"--junitxml={report}",
+            ]  # fmt: skip
+            variables = {
+                "PYTHONPATH": str(INCLUDE.parent),
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                **environment,
+            }
+            code, output = self.run_command(command, environment=variables, timeout_seconds=timeout_seconds)
             if code not in _RAN:
                 raise CommandFailed(f"suite {directory.name}: pytest ended with {code}:\n{tail(output)}")
-            return read_report(report)
+            result = read_report(report)
+            if not (find_flaky and result.failed):
+                return result
+            code, output = self.run_command(
+                [*command, "--last-failed"], environment=variables, timeout_seconds=timeout_seconds
+            )
+            if code not in _RAN:
+                raise CommandFailed(f"suite {directory.name}: pytest ended with {code}:\n{tail(output)}")
+            again = read_report(report)
+            left = {*again.failed, *again.skipped}
+            return replace(result, flaky=[name for name in result.failed if name not in left])
 
 
 def read_report(path: Path) -> SuiteResult:
-    """Read a JUnit report; a skipped test did not pass.
+    """Read a JUnit report.
 
     :param path: the report, in JUnit's XML.
+    :return: what ran, and how.
     :raises CommandFailed: when it holds no test.
     """
     cases = ElementTree.parse(path).getroot().iter("testcase")  # noqa: S314 - our own pytest wrote it
-    results = {
-        f"{case.get('classname')}.{case.get('name')}": len(case) == 0 or _passed(case) for case in cases
-    }
-    if not results:
+    found: dict[str, set[str]] = {}
+    for case in cases:
+        # A test whose teardown fails is there twice.
+        found.setdefault(f"{case.get('classname')}.{case.get('name')}", set()).update(c.tag for c in case)
+    if not found:
         raise CommandFailed(f"{path.name}: no test ran; a suite without tests proves nothing")
-    failed = [name for name, passed in results.items() if not passed]
-    return SuiteResult(tests=len(results), passed=len(results) - len(failed), failed=failed)
-
-
-def _passed(case: ElementTree.Element) -> bool:
-    return not any(child.tag in ("failure", "error", "skipped") for child in case)
+    failed = [name for name, tags in found.items() if tags & {"failure", "error"}]
+    skipped = [name for name, tags in found.items() if "skipped" in tags and name not in failed]
+    passed = len(found) - len(failed) - len(skipped)
+    return SuiteResult(tests=len(found), passed=passed, failed=failed, skipped=skipped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from slipway.analysis.staging import LoadReport
+from slipway.analysis.load_report import LoadReport
 from slipway.ledger.entries.base import InheritableEntry, LedgerEntry
 from slipway.ledger.entries.values import (
     ConfigurationChange,
@@ -193,6 +193,10 @@ class SuiteRun(InheritableEntry):
     :param tests: tests that ran.
     :param passed: tests that passed.
     :param failed: names of those that failed.
+    :param skipped: names of those that were skipped: they did not pass.
+    :param flaky: names of those that failed, and passed when they ran again; their first result counts.
+    :param compared_with: the last promoted release, that the results are compared with; None without one.
+    :param newly_failing: names of those that fail, and did not in that release.
     """
 
     KEY: ClassVar[str] = "suite/{suite}"
@@ -202,19 +206,40 @@ class SuiteRun(InheritableEntry):
     tests: int
     passed: int
     failed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    compared_with: str | None = None
+    newly_failing: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
-        """How many passed, and which failed."""
-        failed = f"; failed: {listed(self.failed)}" if self.failed else ""
-        return f"Test suite {self.suite}: {self.passed} of {self.tests} tests passed{failed}"
+        """How many passed, and which did not."""
+        return f"Test suite {self.suite}: {self.passed} of {self.tests} tests passed{self.troubles}"
+
+    @property
+    def troubles(self) -> str:
+        """Which tests did not pass, and how; empty when all did."""
+        named = {
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "flaky": self.flaky,
+            f"not failing in {self.compared_with}": self.newly_failing,
+        }
+        return "".join(f"; {how}: {listed(names)}" for how, names in named.items() if names)
 
 
 class LoadTested(InheritableEntry, LoadReport):
     """The load test ran against staging."""
 
     KEY: ClassVar[str] = "load_test"
+    FORMAT: ClassVar[int] = 3
     WRITER: ClassVar[str] = "LoadTestOperator"
+
+    @classmethod
+    def upgrade(cls, payload: Mapping[str, Any], written: int) -> Mapping[str, Any]:
+        """Formats 1 and 2 had two readings of the memory, of unknown instances: they are no series."""
+        upgraded = super().upgrade(payload, written) if written < InheritableEntry.FORMAT else payload
+        return {**upgraded, "memory": {}}
 
     @property
     def sentence(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from slipway.analysis.load_report import LoadReport
 from slipway.analysis.post_deployment import ChecklistLine
 from slipway.analysis.success import JudgedCriterion, Shown, judge_success
 from slipway.analysis.verdict import Finding, Verdict
@@ -22,6 +23,7 @@ from slipway.ledger.entries import (
     DeploymentChecked,
     GateDecided,
     IncidentReported,
+    LoadTested,
     ReleaseOpened,
     RollbackOrdered,
     RollbackOverridden,
@@ -80,10 +82,25 @@ class Moment(Part):
 
 
 class Drawing(Part):
-    """The evidence of a bake as a drawing."""
+    """Evidence as a drawing."""
 
     title: str
     svg: str
+
+
+class Staging(Part):
+    """What staging showed.
+
+    :param suites: the test suites, with the tests that did not pass.
+    :param findings: the criteria of phase 1, one by one, as its gate judged them.
+    :param load_test: what the load test saw; None when it did not run.
+    :param drawing: the load test over its time; None without one.
+    """
+
+    suites: tuple[str, ...]
+    findings: tuple[str, ...]
+    load_test: LoadReport | None
+    drawing: Drawing | None
 
 
 class Report(Part):
@@ -117,6 +134,7 @@ class Report(Part):
     people: tuple[str, ...]
     incident: str | None
     timeline: tuple[Moment, ...]
+    staging: Staging
     drawings: tuple[Drawing, ...]
 
 
@@ -168,8 +186,28 @@ def report_of(release: Release, record: Record, drawings: dict[Bake, str]) -> Re
             Moment(at=entry.at, key=entry.key, what=entry.content.sentence, by=entry.content.task)
             for entry in record
         ),
+        staging=_staging(release, record),
         drawings=tuple(Drawing(title=bake.title, svg=svg) for bake, svg in drawings.items()),
     )
+
+
+def _staging(release: Release, record: Record) -> Staging:
+    from slipway.release.load_plot import draw_load
+
+    gate, tested = record.get(GateDecided, phase="staging"), record.get(LoadTested)
+    load_test = release.policy.staging_validation.load_test
+    seen = None if tested is None else LoadReport.model_validate(tested.model_dump(include=_LOAD_FIELDS))
+    return Staging(
+        suites=tuple(suite.sentence for suite in record.of_kind(SuiteRun)),
+        findings=() if gate is None else tuple(f"{found.verdict}: {found.reason}" for found in gate.findings),
+        load_test=seen,
+        drawing=None
+        if seen is None or not seen.timeline
+        else Drawing(title="Load test in staging", svg=draw_load(seen, load_test)),
+    )
+
+
+_LOAD_FIELDS = set(LoadReport.model_fields)
 
 
 def _criterion(judged: JudgedCriterion) -> Criterion:
@@ -180,7 +218,7 @@ def _shown(release: Release, record: Record) -> Shown:
     findings: dict[str, Finding] = {}
     for gate in record.of_kind(GateDecided):
         findings |= {found.metric: found for found in gate.findings}
-    required = release.policy.staging_validation.minimum_pass_percent
+    required_percent = release.policy.staging_validation.required_percent
     verified = [(v.verdict is Verdict.PROMOTE, v.sentence) for v in record.of_kind(TrafficVerified)]
     lines = {
         checked.item: ChecklistLine("pre", checked.title or checked.item, checked.passed, checked.reason)
@@ -192,8 +230,8 @@ def _shown(release: Release, record: Record) -> Shown:
         findings=findings,
         suites={
             suite.suite: (
-                suite.tests > 0 and 100 * suite.passed >= required * suite.tests,
-                f"{suite.sentence} (required {required:g} %)",
+                suite.tests > 0 and 100 * suite.passed >= required_percent(suite.suite) * suite.tests,
+                f"{suite.sentence} (required {required_percent(suite.suite):g} %)",
             )
             for suite in record.of_kind(SuiteRun)
         },

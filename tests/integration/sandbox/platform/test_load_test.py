@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slipway.analysis.load_report import LoadReport
+from slipway.analysis.load_test import judge_load
+from slipway.analysis.verdict import Finding, Verdict
+from slipway.policy.release import load_policy
 
 from sandbox.supervisor.settings import REPOSITORY
-from tests.integration.sandbox.platform.services import PRICING, Service
+from tests.integration.sandbox.platform.services import PRICING, SIGNING_KEY, Service, start
 
 pytestmark = pytest.mark.sandbox
 #: A busy machine gets a longer run, until the load was enough to say something.
@@ -66,30 +70,61 @@ def load_test(tmp_path: Path, auth: Service, frontend: Service) -> LoadTest:
     return run
 
 
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], dict[str, Finding]]:
+    """Judge a report by the sandbox's limits, with its own users and time; findings that do not promote."""
+    monkeypatch.setenv("SLIPWAY_REGISTRY_PORT", "1")
+    limits = load_policy("sandbox.yaml").staging_validation.load_test
+
+    def judge(report: dict[str, Any]) -> dict[str, Finding]:
+        evidence = limits.evidence.model_copy(update={"minimum_requests_percent": 0})
+        own = limits.model_copy(
+            update={"users": report["users"], "duration_seconds": RUN_SECONDS[0], "evidence": evidence}
+        )
+        found = judge_load(LoadReport.model_validate(report), own)
+        return {finding.metric: finding for finding in found if finding.verdict is not Verdict.PROMOTE}
+
+    return judge
+
+
 def test_the_good_version_stands_the_load(load_test: LoadTest, backend: Service) -> None:
     done, report = load_test(backend.url)
     assert done.returncode == 0, done.stderr
-    assert report["users"] == 20
+    assert report["users"] == report["generator"]["peak_users"] == 20
     assert 0 < report["duration_seconds"] < RUN_SECONDS[-1] + 60
-    assert ENOUGH_REQUESTS <= report["requests"] < RATE * report["duration_seconds"]
-    assert (report["failures"], report["failure_rate"]) == (0, 0.0)
+    assert report["requests"] >= ENOUGH_REQUESTS
+    assert (report["failures"], report["failure_rate"], report["failure_reasons"]) == (0, 0.0, {})
     assert 0 < report["latency_p50_ms"] <= report["latency_p95_ms"]
     assert 15 < report["cost_reduction_percent"] < 25
+    assert 15 < report["token_reduction_percent"] < 25
     assert report["cost_accuracy_percent"] == 100
+    assert report["cost_tracking"]["checked"] > 0
+    assert report["cost_tracking"]["wrong"] == 0
+    assert report["isolation"]["checked"] > ENOUGH_REQUESTS
+    assert report["isolation"]["breaches"] == 0
     sockets = report["websocket"]
     assert sockets["connects"] > 3
     assert sockets["events"] > 12
-    assert (sockets["connect_failures"], sockets["lost"]) == (0, 0)
+    faults = ("connect_failures", "lost", "doubled", "out_of_order", "foreign", "wrong", "broken")
+    assert [sockets[fault] for fault in faults] == [0] * len(faults)
     assert 0 <= sockets["latency_p95_ms"] < 1000
-    assert 0 < report["memory"]["first_bytes"] <= report["memory"]["last_bytes"] * 1.1
+    assert report["generator"]["cpu_percent"] > 0
+    (instance,) = report["memory"]["instances"]
+    assert len(instance["at_seconds"]) == len(instance["resident_bytes"]) > 10
 
 
-def test_a_fault_shows_in_the_report(load_test: LoadTest, start_backend: Callable[..., Service]) -> None:
+def test_a_fault_shows_in_the_report(
+    load_test: LoadTest,
+    start_backend: Callable[..., Service],
+    judged: Callable[[dict[str, Any]], dict[str, Finding]],
+) -> None:
     service = start_backend(
-        FAULT_ERROR_RATE="0.5",
+        FAULT_ERROR_RATE="0.3",
         FAULT_COST_FACTOR="1.07",
         FAULT_EVENT_DELAY_SECONDS="0.15",
-        FAULT_MEMORY_LEAK_BYTES="1048576",
+        FAULT_EVENT_LOSS_RATE="0.1",
+        FAULT_SOCKET_REFUSAL_RATE="0.3",
+        FAULT_SESSION_LEAK_RATE="0.2",
     )
     # Of these users four keep connecting: enough that some handshakes fail and some do not.
     done, report = load_test(service.url, users=40)
@@ -97,8 +132,32 @@ def test_a_fault_shows_in_the_report(load_test: LoadTest, start_backend: Callabl
     assert report["failure_rate"] > 0.1
     assert report["cost_accuracy_percent"] == 0
     assert report["websocket"]["connect_failures"] > 0
+    assert report["websocket"]["lost"] > 0
     assert report["websocket"]["latency_p95_ms"] >= 150
-    assert report["memory"]["last_bytes"] - report["memory"]["first_bytes"] > 20 << 20
+    assert report["isolation"]["breaches"] > 0
+    found = judged(report)
+    assert {
+        "load test failures",
+        "/v1/optimize",
+        "cost accuracy",
+        "session isolation",
+        "events",
+    } <= found.keys()
+
+
+def test_a_sign_in_without_a_token_is_a_failed_request(
+    load_test: LoadTest, backend: Service, tmp_path: Path
+) -> None:
+    environment = {"AUTH_SIGNING_KEY": SIGNING_KEY, "FAULT_TOKEN_LOSS_RATE": "0.5"}
+    forgetful = start("auth", environment, tmp_path / "auth.log")
+    try:
+        done, report = load_test(backend.url, AUTH_URL=forgetful.url)
+    finally:
+        forgetful.stop()
+    assert done.returncode == 1
+    assert report["endpoints"]["/v1/token"]["failures"] > 0
+    assert report["failures"] >= report["endpoints"]["/v1/token"]["failures"]
+    assert "/v1/token: the answer holds no token" in report["failure_reasons"]
 
 
 def test_no_answers_are_visible_as_such(load_test: LoadTest) -> None:
@@ -108,5 +167,5 @@ def test_no_answers_are_visible_as_such(load_test: LoadTest) -> None:
     assert report["failures"] == report["requests"]
     assert report["cost_reduction_percent"] is None
     assert report["cost_accuracy_percent"] is None
-    assert report["memory"] == {"first_bytes": None, "last_bytes": None}
+    assert report["memory"]["instances"] == []
     assert report["websocket"]["events"] == 0

@@ -20,6 +20,8 @@ ALL = {
     "FAULT_SESSION_LEAK_RATE": "0.05",
     "FAULT_NO_OPTIMIZATION": "true",
     "FAULT_CRASH_ON_START": "1",
+    "FAULT_SOCKET_REFUSAL_RATE": "0.9",
+    "FAULT_TOKEN_LOSS_RATE": "0.5",
 }
 
 
@@ -30,7 +32,7 @@ def test_without_variables_nothing_is_wrong() -> None:
 @pytest.mark.parametrize("only_in", ["", "production"])
 def test_every_fault_is_read(only_in: str) -> None:
     faults = Faults.from_environment({**ALL, "ENVIRONMENT": "production", "FAULT_ENVIRONMENT": only_in})
-    assert faults == Faults(0.05, 1.5, 0.2, 262144, Decimal("1.07"), 0.1, 0.4, 0.05, True, True)
+    assert faults == Faults(0.05, 1.5, 0.2, 262144, Decimal("1.07"), 0.1, 0.4, 0.05, True, True, (), 0.9, 0.5)
 
 
 def test_faults_of_another_environment_are_off() -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 from slipway.analysis import pre_deployment as checklist
+from slipway.analysis.load_report import LoadReport, MemoryReport, WebSocketReport
 from slipway.analysis.pre_deployment import Item, Prepared, go_or_no_go
-from slipway.analysis.staging import LoadReport, MemoryReport, WebSocketReport
 from slipway.analysis.verdict import Verdict
-from slipway.hooks.command.suites import SuiteResult
+from slipway.ledger.entries import SuiteRun
 from slipway.policy.checklist import ITEMS, BusinessValue, ItemName
 from slipway.policy.release import Policy, load_policy
 
 FINE: dict[ItemName, Item | None] = {item: Item(True, "fine", {}) for item in ITEMS}
-PASSED = SuiteResult(20, 20, [])
+PASSED = SuiteRun(suite="any", tests=20, passed=20)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ def test_all_suites_must_have_passed(policy: Policy) -> None:
     assert checklist.validation_tests(suites, validation).passed
     found = checklist.validation_tests(suites | {"e2e": None}, validation)
     assert (found.passed, found.reason) == (False, "did not run: e2e")
-    found = checklist.validation_tests(suites | {"e2e": SuiteResult(20, 18, [])}, validation)
+    found = checklist.validation_tests(
+        suites | {"e2e": SuiteRun(suite="any", tests=20, passed=18)}, validation
+    )
     assert not found.passed
     assert found.reason == "58 of 60 tests passed (at least 95 % of each suite required); e2e 90 %"
 
@@ -75,7 +77,7 @@ def business(policy: Policy, value: BusinessValue, saved: float | None = 20.0) -
         failures=0,
         cost_reduction_percent=saved,
         websocket=WebSocketReport(connects=1, connect_failures=0, events=1, lost=0, latency_p95_ms=1),
-        memory=MemoryReport(first_bytes=1, last_bytes=1),
+        memory=MemoryReport(),
     )
     return checklist.business_value(value, report, policy.staging_validation.load_test)
 

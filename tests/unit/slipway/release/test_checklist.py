@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from slipway.analysis.staging import MemoryReport, WebSocketReport
+from slipway.analysis.load_report import MemoryReport, WebSocketReport
 from slipway.ledger.chain import Kind
 from slipway.ledger.entries import (
     ConfigurationWritten,
@@ -83,7 +83,7 @@ def test_the_saving_is_the_load_tests() -> None:
         failures=0,
         cost_reduction_percent=saved,
         websocket=WebSocketReport(connects=1, connect_failures=0, events=1, lost=0, latency_p95_ms=1),
-        memory=MemoryReport(first_bytes=1, last_bytes=1),
+        memory=MemoryReport(),
     )
     assert JUDGES["business_value"](sources(tested)).passed
     assert "no cost reduction was measured" in JUDGES["business_value"](sources()).reason

@@ -30,7 +30,26 @@ def test_passed_failed_and_skipped_tests_are_told_apart(tmp_path: Path) -> None:
         directory, environment={"BACKEND_URL": "http://backend"}, timeout_seconds=60
     )
     assert (result.tests, result.passed) == (3, 1)
-    assert [name.rpartition(".")[2] for name in result.failed] == ["test_bad", "test_left_out"]
+    assert [name.rpartition(".")[2] for name in result.failed] == ["test_bad"]
+    assert [name.rpartition(".")[2] for name in result.skipped] == ["test_left_out"]
+
+
+def test_a_test_that_passes_when_it_runs_again_is_flaky_and_has_failed(tmp_path: Path) -> None:
+    directory = suite(
+        tmp_path,
+        "import os, pathlib, pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert False\n"
+        "def test_flaky():\n"
+        "    first = pathlib.Path(os.environ['MARK'])\n"
+        "    assert first.exists() or first.touch()\n",
+    )
+    result = TestRunnerHook().run(
+        directory, environment={"MARK": str(tmp_path / "mark")}, timeout_seconds=60, find_flaky=True
+    )
+    assert (result.tests, result.passed) == (3, 1)
+    assert [name.rpartition(".")[2] for name in result.failed] == ["test_bad", "test_flaky"]
+    assert [name.rpartition(".")[2] for name in result.flaky] == ["test_flaky"]
 
 
 @pytest.mark.parametrize("text", ["", "import nonsense\n"])
