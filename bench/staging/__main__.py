@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="slipway-bench-airflow-"))
+os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("SLIPWAY_REGISTRY_PORT", "1")
 
 from slipway.analysis.load_report import LoadReport
