@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from math import log
 
 from slipway.analysis.load_report import EndpointReport, InstanceMemory, LoadReport
-from slipway.analysis.memory_growth import Growth, memory_trend
 from slipway.analysis.statistics.wilson import wilson_interval
 from slipway.analysis.verdict import Cause, Finding, Verdict
 from slipway.policy.staging import LoadEvidence, LoadTest
@@ -199,6 +198,9 @@ def _times(report: LoadReport, limits: LoadTest) -> Iterator[Finding]:
 
 
 def _memory(instances: Sequence[InstanceMemory], limits: LoadTest) -> Finding:
+    # NumPy takes longer to import than a DAG file may take to be read.
+    from slipway.analysis.memory_growth import Growth, memory_trend
+
     rules, readings = limits.memory, sum(len(seen.at_seconds) for seen in instances)
     trends = [
         memory_trend(
@@ -218,23 +220,14 @@ def _memory(instances: Sequence[InstanceMemory], limits: LoadTest) -> Finding:
             f" {rules.minimum_readings} of one after {rules.warm_up_seconds:g} s required"
         )
         return Finding("memory", Verdict.HOLD, reason, None, readings, Cause.NO_EVIDENCE)
-    worst = max(judged, key=lambda trend: (_SEVERITY[trend.growth], trend.slope or 0.0))
+    worst = max(judged, key=lambda trend: (list(Growth).index(trend.growth), trend.slope or 0.0))
     words = (
         f"{worst.slope:.1f} MiB/h ({worst.low:.1f} to {worst.high:.1f}), at most"
-        f" {rules.maximum_mib_per_hour:g} MiB/h allowed; {_IN_WORDS[worst.growth]}"
+        f" {rules.maximum_mib_per_hour:g} MiB/h allowed; {worst.growth}"
     )
     verdict = {Growth.LEAK: Verdict.ROLLBACK, Growth.UNKNOWN: Verdict.HOLD}.get(worst.growth, Verdict.PROMOTE)
     cause = Cause.NOT_ENOUGH_EVIDENCE if verdict is Verdict.HOLD else None
     return Finding("memory", verdict, f"memory: {words}", worst.slope, readings, cause)
-
-
-_SEVERITY = {Growth.NONE: 0, Growth.FILLING: 1, Growth.UNKNOWN: 2, Growth.LEAK: 3}
-_IN_WORDS = {
-    Growth.NONE: "no leak",
-    Growth.FILLING: "a cache fills: the growth falls",
-    Growth.UNKNOWN: "inconclusive, the interval is too wide",
-    Growth.LEAK: "a leak",
-}
 
 
 def _bounded(

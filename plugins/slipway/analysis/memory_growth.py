@@ -17,12 +17,12 @@ _MIB_PER_HOUR = 3600 / 2**20
 
 
 class Growth(StrEnum):
-    """What a series of memory readings shows."""
+    """What a series of memory readings shows; the later, the worse."""
 
-    NONE = "none"
-    FILLING = "filling"
-    LEAK = "leak"
-    UNKNOWN = "unknown"
+    NONE = "no leak"
+    FILLING = "a cache fills: the growth falls"
+    UNKNOWN = "inconclusive, the interval is too wide"
+    LEAK = "a leak"
 
 
 @dataclass(frozen=True)
