@@ -51,8 +51,7 @@ def great_expectations() -> ModuleType:
     :return: the library.
     """
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    import great_expectations as library
-
+    library = import_module("great_expectations")
     # The import gives this logger a level of its own.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     return library

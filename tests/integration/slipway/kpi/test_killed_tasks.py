@@ -32,7 +32,7 @@ DAYS, USERS = 10, 40
 # It asks PostgreSQL, not ClickHouse: killed while it looks at the source.
 OF_THE_SOURCE, SECONDS_INTO_IT = "source.quality", 0.3
 # About every so manieth call is one to be killed at, chosen by a fixed seed.
-SAMPLED = {"migrate": 20, "publish": 2, "others": 12}
+SAMPLED = {"migrate": 20, "publish": 4, "others": 24}
 EVERY = {"others": 1}
 CONNECTIONS = ("SLIPWAY_CLICKHOUSE", "NETRA_PRODUCTION_DB", "SLIPWAY_LEDGER")
 
