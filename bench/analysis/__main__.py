@@ -76,7 +76,11 @@ def report(bench: Bench, rates: Sequence[float], policy: Policy) -> Iterator[str
     :param policy: Slipway's.
     """
     began = time.monotonic()
-    alpha, scenarios, names = budget_of(policy, "canary").guard, SETS[bench.which], list(methods(policy))
+    alpha, scenarios, names = (
+        budget_of(policy, "canary", "error_rate").guard,
+        SETS[bench.which],
+        list(methods(policy)),
+    )
     limits = {
         key: Limits.of(metric, null=policy.decision.rollback_null)
         for key, metric in policy.metrics.items()

@@ -32,7 +32,7 @@ def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome
         key: ShareTest(
             Limits.of(metric, null=rules.rollback_null),
             rules,
-            budget_of(policy, "canary"),
+            budget_of(policy, "canary", key),
             horizon=phase.bake_seconds + phase.extension_seconds,
             compare=metric.compare_with_stable,
             shape=(runs,),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.judges.share import Judge, judge_for
 from slipway.analysis.judges.traffic_share import TrafficShareJudge
 from slipway.analysis.method import CURRENT, Method
-from slipway.analysis.statistics.error_budget import Budget, budget_of
+from slipway.analysis.statistics.error_budget import budget_of
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy.metrics import QuantileMetric, ShareMetric
 from slipway.policy.release import PhaseName, Policy
@@ -39,12 +40,13 @@ class BakeAnalysis:
         method: Method = CURRENT,
     ) -> None:
         self._shares = [k for k, m in policy.metrics.items() if isinstance(m, ShareMetric | QuantileMetric)]
-        self.budget: Budget = budget_of(policy, phase)
         self._bake_seconds = bake_seconds
         self._deadline = bake_seconds + extension_seconds
         self._max_event_gap_seconds = policy.decision.max_event_gap_seconds
         self._outage_seconds = policy.decision.outage_seconds
         self._metrics = policy.metrics
+        self._ask_after_seconds = policy.decision.ask_after_seconds
+        self._blocked_since: float | None = None
         self._odd: dict[str, str] = {}
         self._unanswered: dict[str, str] = {}
         self._answered = dict.fromkeys(policy.metrics, 0.0)
@@ -52,7 +54,14 @@ class BakeAnalysis:
         self._last_events = dict.fromkeys(self._shares, 0.0)
         self._last_answer = 0.0
         self._judges = {
-            key: judge_for(key, metric, policy.decision, self.budget, horizon=self._deadline, method=method)
+            key: judge_for(
+                key,
+                metric,
+                policy.decision,
+                budget_of(policy, phase, key),
+                horizon=self._deadline,
+                method=method,
+            )
             for key, metric in policy.metrics.items()
         }
         self._requests = policy.traffic_share.request_metric
@@ -156,7 +165,8 @@ class BakeAnalysis:
             findings.append(self._share.finding())
         decision = combine(findings, seconds=at)
         if decision.verdict is not Verdict.PROMOTE:
-            return decision
+            is_extended = min(known.values(), default=0.0) >= self._bake_seconds
+            return self._asked(decision, at=at, is_extended=is_extended)
         if min(known.values()) < self._bake_seconds:
             return Decision(Verdict.HOLD, "baking", findings, at, Cause.BAKING)
         silent = min((known[key] - last for key, last in self._last_events.items()), default=at)
@@ -164,6 +174,27 @@ class BakeAnalysis:
             reason = f"no evidence: no event of the new revision for {silent:.0f} s"
             return Decision(Verdict.HOLD, reason, findings, at, Cause.NO_EVIDENCE)
         return decision
+
+    def _asked(self, decision: Decision, *, at: float, is_extended: bool) -> Decision:
+        """Return the decision; one that asks a person where too long no promotion is possible any more."""
+        left = max(0.0, self._deadline - at) if is_extended else None
+        blocking = [
+            finding
+            for finding in decision.findings
+            if finding.verdict is Verdict.HOLD
+            and not finding.advisory
+            and finding.metric in self._judges
+            and not self._judges[finding.metric].may_yet_decide(seconds_left=left)
+        ]
+        if decision.verdict is not Verdict.HOLD or self._ask_after_seconds is None or not blocking:
+            self._blocked_since = None
+            return decision
+        self._blocked_since = at if self._blocked_since is None else self._blocked_since
+        if at - self._blocked_since < self._ask_after_seconds or decision.needs_a_person:
+            return decision
+        why = "; ".join(finding.reason for finding in blocking)
+        reason = f"needs a decision, because the phase can no longer end in a promotion: {why}"
+        return replace(decision, reason=reason, cause=Cause.CANNOT_PROMOTE)
 
     def unanswered(self, why: str, *, at: float) -> Decision:
         """Decide at a check that the metrics source did not answer: no evidence, hence ``hold``.

@@ -72,13 +72,14 @@ def replay(record: EvidenceRecord, policy: Policy, *, method: Method | None = No
 
     :param record: the phase's evidence.
     :param policy: the release's own policy, or another one to compare with.
-    :param method: the analysis that decides; None for the one that decided then.
+    :param method: the analysis that decides, up to the first decision that ends a bake; None for the one that
+        decided then, as far as the record goes: while a person is asked, the metrics stay checked.
     :return: the decision and its completeness.
     :raises ValueError: when the record has no check.
     """
     if not record.rows:
         raise ValueError(f"evidence record of phase {record.phase}: has no checks; nothing to replay")
-    method = method or method_of(record.method)
+    again, method = method is None, method or method_of(record.method)
     phase = policy.phases[record.phase]
     deadline = phase.bake_seconds + phase.extension_seconds
     analysis = BakeAnalysis(
@@ -100,7 +101,7 @@ def replay(record: EvidenceRecord, policy: Policy, *, method: Method | None = No
             analysis.add(canary, stable, at=at, read=read)
             decision = analysis.decision(at=at)
         is_over = decision.ends_the_bake or analysis.known_until > deadline
-        if is_over:
+        if is_over and not (again and decision.needs_a_person):
             break
     return Replay(decision, is_over, missing, record.method == method.number)
 

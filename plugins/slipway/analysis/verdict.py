@@ -32,6 +32,7 @@ class Cause(StrEnum):
     TOO_LITTLE_TRAFFIC = "too_little_traffic"
     BAKING = "baking"
     CHANGED = "changed_by_another_party"
+    CANNOT_PROMOTE = "cannot_promote"
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,12 @@ class Decision:
     def needs_a_person(self) -> bool:
         """True when the analysis may decide nothing more on its own.
 
-        The phase is frozen, or somebody else changed a service, so that the evidence is of another split.
+        The phase is frozen or can no longer end in a promotion, or somebody else changed a service, so that
+        the evidence is of another split.
         """
-        return self.cause is Cause.CHANGED or any(finding.cause is Cause.FROZEN for finding in self.findings)
+        return self.cause in (Cause.CHANGED, Cause.CANNOT_PROMOTE) or any(
+            finding.cause is Cause.FROZEN for finding in self.findings
+        )
 
     @property
     def ends_the_bake(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from slipway.analysis.method import method_of
+from slipway.analysis.method import CURRENT, method_of
 from slipway.analysis.replay import replay
 from slipway.commands.arguments import add_ledger, add_release
 from slipway.ledger.bakes import recorded_bakes
@@ -33,7 +33,7 @@ def report(entries: Record, own: Policy, other: Policy | None) -> Iterator[tuple
             yield False, f"{phase}: verdict {verdict.verdict} on record, but no evidence to replay"
             continue
         record = evidence.record()
-        made = replay(record, other or own)
+        made = replay(record, own) if other is None else replay(record, other, method=CURRENT)
         said = f"{made.decision.verdict} at {made.decision.seconds:.0f} s: {made.decision.reason}"
         unfinished = "" if made.is_complete else " (the record ends before this policy decides)"
         unseen = f" (not on record: {', '.join(made.missing)})" if made.missing else ""

@@ -41,6 +41,9 @@ class DecisionRules(Section):
     :param late_window_seconds: a late regression must exceed the trigger within this window.
     :param min_excess_seconds: a late regression must have caused more bad events in ``comparison_seconds``
         than this many seconds exactly at the trigger would.
+    :param ask_after_seconds: a phase that can no longer end in a promotion asks a person once this has been
+        so for as long; left out, it bakes on to its deadline. A metric over its trigger asks nobody: it is on
+        its way to a rollback.
     :param comparison_seconds: window over which canary and stable are compared.
     :param when_underpowered: what to do with a phase whose traffic is too low to detect the trigger within
         ``bake_seconds``. ``extend`` starts it where its extension is long enough for the proof that a
@@ -69,6 +72,7 @@ class DecisionRules(Section):
     late_window_seconds: Seconds = 150
     min_excess_seconds: Seconds = 430
     comparison_seconds: Seconds = 600
+    ask_after_seconds: Seconds | None = None
     when_underpowered: Literal["extend", "hold"] = "extend"
     on_foreign_change: Literal["ask", "roll_back"] = "ask"
     detection_power_percent: Annotated[float, Field(gt=0, lt=100)] = 80
@@ -129,9 +133,12 @@ class Consequence(MetricRules):
     """What follows when a share or a quantile is bad.
 
     :param action: ``rollback``; or ``hold`` for a metric that stops a promotion and never rolls back.
+    :param false_rollback_parts: parts of ``decision.false_rollback_probability`` that this metric has, beside
+        those of the others; more where a regression is likelier, and is then proven sooner.
     """
 
     action: Literal["rollback", "hold"] = "rollback"
+    false_rollback_parts: Annotated[float, Field(gt=0)] = 1
 
     @property
     def may_be_missing(self) -> bool:
@@ -245,9 +252,14 @@ class BandMetric(MetricRules):
 class LevelMetric(MetricRules):
     """A level, such as memory in use: over its limit, or on its way there, the release is held.
 
+    A hold of a level, and any other that nothing can take away, asks a person after
+    ``decision.ask_after_seconds``.
+
     :param value: one sample per series; the highest counts.
     :param limit: highest level allowed, in ``unit``.
-    :param checks: the level is over its limit after this many checks in a row over it; a spike is not enough.
+    :param rollback_limit: level over which the release is rolled back, unless stable is over it too;
+        left out, a level never rolls back.
+    :param checks: the level is over a limit after this many checks in a row over it; a spike is not enough.
     :param horizon_seconds: a level whose trend reaches the limit within this time holds the release, as a
         leak does; left out, the trend is not judged.
     """
@@ -256,9 +268,16 @@ class LevelMetric(MetricRules):
     direction: Literal["lower"] = "lower"
     value: str
     limit: Annotated[float, Field(gt=0)]
+    rollback_limit: Annotated[float, Field(gt=0)] | None = None
     checks: Annotated[int, Field(ge=1, le=1000)] = 3
     horizon_seconds: Seconds | None = None
     severity: Literal["critical", "warning"] = "warning"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LevelMetric:
+        if self.rollback_limit is not None and self.rollback_limit < self.limit:
+            raise ValueError(f"rollback_limit={self.rollback_limit:g}: must be at least limit={self.limit:g}")
+        return self
 
 
 class ZeroMetric(MetricRules):

@@ -92,6 +92,9 @@ def test_the_rollback_triggers_are_the_policys(policy: Policy) -> None:
     assert limit("websocket_connection") == pytest.approx(
         1 - metrics["websocket_connection"].trigger_percent / 100
     )
+    assert limit("websocket_event_delivery") == pytest.approx(
+        1 - metrics["websocket_event_delivery"].trigger_percent / 100
+    )
 
 
 def test_the_rules_watch_the_services_of_the_policy(policy: Policy) -> None:

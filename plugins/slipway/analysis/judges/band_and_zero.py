@@ -33,6 +33,10 @@ class BandJudge:
         self._counts = self._counts + canary
         self._within.add(1 - canary.over_target / canary.total)
 
+    def may_yet_decide(self, *, seconds_left: float | None) -> bool:
+        """Whether more evidence can still decide: always."""
+        return True
+
     def finding(self, *, is_last: bool) -> Finding:
         """Judge the evidence so far."""
         metric, whole = self._metric, self._counts.total
@@ -74,6 +78,10 @@ class ZeroJudge:
         """Add an interval."""
         self._reports += canary.total > 0
         self._events += canary.over_trigger
+
+    def may_yet_decide(self, *, seconds_left: float | None) -> bool:
+        """Whether more evidence can still decide: always."""
+        return True
 
     def finding(self, *, is_last: bool) -> Finding:
         """Judge the evidence so far."""

@@ -18,7 +18,7 @@ class LevelJudge:
     """Holds a level that is over its limit at each of the last checks, or whose trend reaches it soon.
 
     The trend is that of the later half of the bake: a level that rises during warm-up and then stays is no
-    leak.
+    leak. Over the limit for a rollback it rolls back, unless stable is over that too.
     ``Counts.total`` is the number of series that reported, ``Counts.over_target`` the highest level, and
     ``Counts.over_trigger`` how many were over the limit.
     """
@@ -28,12 +28,18 @@ class LevelJudge:
         self._metric = metric
         self._at: list[float] = []
         self._checks: list[Counts] = []
+        self._stable: list[float] = []
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
         """Add a check; one without a report changes nothing."""
         if canary.total > 0:
             self._at.append(at)
             self._checks.append(canary)
+            self._stable.append(stable.over_target if stable.total > 0 else 0.0)
+
+    def may_yet_decide(self, *, seconds_left: float | None) -> bool:
+        """Whether more evidence can still decide: not of a level over its limit, or on its way there."""
+        return self.finding(is_last=False).cause not in (Cause.OVER_TARGET, Cause.RISING)
 
     def finding(self, *, is_last: bool) -> Finding:
         """Judge the evidence so far."""
@@ -45,6 +51,9 @@ class LevelJudge:
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         level = self._checks[-1].over_target
         now = f"{metric.title} {level:.2g} {metric.unit} (at most {metric.limit:g} allowed)"
+        if self._is_full():
+            words = f"{now}: over {metric.rollback_limit:g} {metric.checks} checks in a row"
+            return self._finding(Verdict.ROLLBACK, Cause.OVER_TRIGGER, words)
         if all(check.over_trigger > 0 for check in self._checks[-metric.checks :]):
             return self._finding(
                 Verdict.HOLD, Cause.OVER_TARGET, f"{now}: over the limit {metric.checks} checks in a row"
@@ -59,6 +68,15 @@ class LevelJudge:
         last = self._checks[-1]
         observed = last.over_target if math.isfinite(last.over_target) else None
         return Finding(self._key, verdict, words, observed, last.total, cause)
+
+    def _is_full(self) -> bool:
+        most = self._metric.rollback_limit
+        if most is None:
+            return False
+        last = slice(-self._metric.checks, None)
+        return all(check.over_target > most for check in self._checks[last]) and not all(
+            level > most for level in self._stable[last]
+        )
 
     def _seconds_to_limit(self) -> float:
         """Return in how many seconds the trend reaches the limit; infinite without a certain rise."""

@@ -31,6 +31,12 @@ class Judge(Protocol):
     def finding(self, *, is_last: bool) -> Finding:
         """Judge the evidence so far; ``is_last`` when the phase ends with this check."""
 
+    def may_yet_decide(self, *, seconds_left: float | None) -> bool:
+        """Whether more evidence can still promote or roll back.
+
+        :param seconds_left: of the extension; None before it has begun.
+        """
+
 
 class ShareJudge:
     """Judges bad events, or slow requests, as a share of all events (see :class:`ShareTest`).
@@ -55,6 +61,7 @@ class ShareJudge:
     ) -> None:
         self._key = key
         self._metric = metric
+        self._at = 0.0
         self._counts_good = isinstance(metric, ShareMetric) and metric.direction == "higher"
         self._quarantine_seconds = decision.quarantine_seconds
         self._past = "under" if self._counts_good else "over"
@@ -71,6 +78,7 @@ class ShareJudge:
         """Add an interval; counts that contradict each other are left out."""
         c = canary if canary.is_possible else Counts()
         s = stable if stable.is_possible else Counts()
+        self._at = at
         self._test.add(c.total, c.over_target, c.over_trigger, s.total, s.over_trigger, at=at)
 
     def finding(self, *, is_last: bool) -> Finding:
@@ -102,6 +110,20 @@ class ShareJudge:
         if test.is_behind_stable:
             return self._finding(Verdict.HOLD, Cause.WORSE_THAN_STABLE, "worse than stable")
         return self._finding(Verdict.PROMOTE, Cause.WITHIN_TARGET, "within the target")
+
+    def may_yet_decide(self, *, seconds_left: float | None) -> bool:
+        """Whether more evidence can still promote or roll back.
+
+        It cannot where the share is proven over its target and is not on its way to a rollback; nor in an
+        extension in which even faultless events, at 1.5 times the pace up to now, do not prove enough.
+        """
+        test, metric = self._test, self._metric
+        if test.degraded:
+            return metric.action == "rollback" and bool(test.is_over_trigger)
+        if seconds_left is None or test.is_over_trigger or metric.on_no_data == "report":
+            return True
+        more = 1.5 * float(test.events) * seconds_left / max(self._at, 1.0)
+        return bool(test.events + more >= metric.minimum_evidence and test.is_proven_after(more))
 
     def _rollback(self) -> Finding:
         if self._metric.action == "hold":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slipway.policy.metrics import QuantileMetric, ShareMetric
+from slipway.policy.metrics import Consequence, Metric, QuantileMetric, ShareMetric
 from slipway.policy.release import PhaseName, Policy
 
 #: Parts of a metric's budget: the test against the guard sees most regressions, so it gets most.
@@ -48,15 +48,23 @@ def phase_parts(policy: Policy) -> dict[PhaseName, float]:
     return {name: part / sum(inverse.values()) for name, part in inverse.items()}
 
 
-def budget_of(policy: Policy, phase: PhaseName | None) -> Budget:
-    """Return the budget of each statistical metric in a phase.
+def budget_of(policy: Policy, phase: PhaseName | None, key: str) -> Budget:
+    """Return the budget of a metric in a phase.
 
-    Checks need no part: the tests are anytime-valid. Metrics share evenly (Bonferroni).
+    Checks need no part: the tests are anytime-valid. The parts of all metrics add up (Bonferroni). A metric
+    that never rolls back has the budget of one part, and takes none from the others.
 
     :param policy: the release's.
     :param phase: the phase; None when it is not known takes the smallest part, which is valid for each.
+    :param key: of the metric.
     """
     parts = phase_parts(policy)
     part = min(parts.values()) if phase is None else parts[phase]
-    alpha = policy.decision.false_rollback_probability * part / max(1, len(statistical_metrics(policy)))
+    shared = sum(_parts_of(policy.metrics[name]) for name in statistical_metrics(policy))
+    mine = _parts_of(policy.metrics[key]) if key in statistical_metrics(policy) else 1.0
+    alpha = policy.decision.false_rollback_probability * part * mine / max(1.0, shared)
     return Budget(alpha * GUARD_PART, alpha * RELATIVE_PART, alpha * DEADLINE_PART)
+
+
+def _parts_of(metric: Metric) -> float:
+    return metric.false_rollback_parts if isinstance(metric, Consequence) else 1.0

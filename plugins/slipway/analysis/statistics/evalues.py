@@ -199,12 +199,20 @@ class BetterThan:
     @property
     def log_e(self) -> Vector:
         """Natural logarithm of the e-value."""
-        k, n = column(self._bad), column(self._total)
+        return self.log_e_after(0.0)
+
+    def log_e_after(self, more: float) -> Vector:
+        """Return the natural logarithm of the e-value after faultless events.
+
+        :param more: how many.
+        """
+        total = self._total + more
+        k, n = column(self._bad), column(total)
         mixture = log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
         if not self._few:
             return mixture
         at_start = self._won(np.zeros(()), np.zeros(()))
-        few = self._won(self._bad, self._total) - at_start
+        few = self._won(self._bad, total) - at_start
         return np.asarray(np.logaddexp(mixture + math.log(1 - self._few), few + math.log(self._few)))
 
     def _won(self, bad: Vector, total: Vector) -> Vector:

@@ -164,7 +164,7 @@ def detection_power(
     smallest = smallest_detectable(
         limits,
         rules,
-        budget_of(policy, phase),
+        budget_of(policy, phase, key),
         compare=metric.compare_with_stable,
         rate=events_per_second,
         seconds=seconds,

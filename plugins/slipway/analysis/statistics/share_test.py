@@ -214,15 +214,26 @@ class ShareTest:
     @property
     def is_within_target(self) -> Mask:
         """True where the events over the target's limit are at most the target, give or take chance."""
+        return self._is_within_target_of(self.events)
+
+    def _is_within_target_of(self, events: Vector) -> Mask:
         if self._method.chance == "root":
-            allowed = self.limits.target * self.events
+            allowed = self.limits.target * events
             return np.asarray(self.over_target <= allowed + np.sqrt(allowed))
-        return is_by_chance(self.over_target, self.events, share=self.limits.target)
+        return is_by_chance(self.over_target, events, share=self.limits.target)
 
     @property
     def is_proven_better(self) -> Mask:
         """True where "as bad as the trigger" is refuted."""
         return np.asarray(self.better.log_e >= math.log(self._rules.promotion_evidence))
+
+    def is_proven_after(self, more: float) -> Mask:
+        """Return True where faultless events would bring what a promotion must prove about the share.
+
+        :param more: how many.
+        """
+        enough = self.better.log_e_after(more) >= math.log(self._rules.promotion_evidence)
+        return np.asarray(enough & self._is_within_target_of(self.events + more))
 
     @property
     def is_behind_stable(self) -> Mask:

@@ -92,7 +92,11 @@ def samples(revision: str, service: str, turned_away: float) -> Iterator[str]:
         yield from line("cost_calculation_checks_total", 0, result="inaccurate")
         yield from line("token_optimization_cost_original_usd_total", 1)
         yield from line("token_optimization_cost_usd_total", 0.8)
-        for name in ("token_optimization_attempts_total", "websocket_connections_total"):
+        for name in (
+            "token_optimization_attempts_total",
+            "websocket_connections_total",
+            "websocket_events_total",
+        ):
             yield from line(name, REQUESTS, outcome="success")
             yield from line(name, 0, outcome="failure")
         for name, edges in (

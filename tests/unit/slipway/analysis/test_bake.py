@@ -283,3 +283,57 @@ def test_a_promotion_waits_for_the_latest_source(policy: Policy) -> None:
             assert analysis.known_until == at - 180
     assert verdicts[585] is Verdict.HOLD
     assert verdicts[600] is Verdict.PROMOTE
+
+
+def asked(policy: Policy, canary: dict[str, Counts], *, seconds: int = 60, after: float = 5) -> Decision:
+    """Return the decision that ends a bake which asks after some seconds, or the last one."""
+    rules = policy.decision.model_copy(update={"ask_after_seconds": after})
+    analysis = BakeAnalysis(
+        policy.model_copy(update={"decision": rules}), bake_seconds=BAKE, extension_seconds=20
+    )
+    for at in range(seconds):
+        analysis.add(canary, check(policy), at=at)
+        decision = analysis.decision(at=at)
+        if decision.ends_the_bake:
+            return decision
+    return decision
+
+
+def test_a_phase_that_can_no_longer_be_promoted_asks_a_person(policy: Policy) -> None:
+    slow = asked(policy, check(policy, websocket_event_latency=Counts(RATE, RATE, RATE)))
+    assert (slow.verdict, slow.cause) == (Verdict.HOLD, Cause.CANNOT_PROMOTE)
+    assert slow.needs_a_person
+    assert slow.seconds < 20
+    assert slow.reason.startswith(
+        "needs a decision, because the phase can no longer end in a promotion: WebSocket event latency P95"
+    )
+    full = check(policy, memory=Counts(1, 0.95, 1))
+    assert asked(policy, full).cause is Cause.CANNOT_PROMOTE
+    patient = policy.decision.model_copy(update={"ask_after_seconds": None})
+    waits = bake(policy.model_copy(update={"decision": patient}), full)
+    assert (waits.verdict, waits.cause) == (Verdict.HOLD, Cause.OVER_TARGET)
+
+
+def test_a_metric_on_its_way_to_a_rollback_asks_nobody(policy: Policy) -> None:
+    worse = asked(policy, check(policy, error_rate=Counts(RATE, 0.25, 0.25)))
+    assert (worse.cause, worse.needs_a_person) == (Cause.OVER_TARGET, False)
+
+
+def test_an_extension_that_cannot_help_asks_at_its_beginning(policy: Policy) -> None:
+    few = asked(policy, check(policy, error_rate=Counts(1)))
+    assert (few.cause, few.seconds) == (Cause.CANNOT_PROMOTE, BAKE + 5)
+    assert "Error rate not yet enough evidence" in few.reason
+    enough = asked(policy, check(policy, error_rate=Counts(8)))
+    assert (enough.verdict, enough.seconds > BAKE) == (Verdict.PROMOTE, True)
+
+
+def test_memory_at_its_limit_rolls_back(policy: Policy) -> None:
+    full = asked(policy, check(policy, memory=Counts(1, 0.99, 1)))
+    assert (full.verdict, full.seconds) == (Verdict.ROLLBACK, 2)
+    assert full.reason.startswith("Memory 0.99 of its limit")
+
+
+def test_a_version_that_loses_events_is_rolled_back(policy: Policy) -> None:
+    lost = bake(policy, check(policy, websocket_event_delivery=Counts(RATE, 6, 6)))
+    assert lost.verdict is Verdict.ROLLBACK
+    assert lost.reason.startswith("WebSocket event delivery under the trigger: 70.00 % of ")

@@ -162,7 +162,7 @@ def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
 
 
 def test_whoever_changes_what_is_decided_raises_the_methods_number(policy: Policy) -> None:
-    rules = policy.decision.model_copy(update={"false_rollback_probability": 0.05})
+    rules = policy.decision.model_copy(update={"false_rollback_probability": 0.05, "ask_after_seconds": None})
     then = policy.model_copy(update={"decision": rules})
     records = [watch(then, errors=errors, seed=7)[0] for errors in (0.006, 0.012, 0.02, 0.05)]
     expected = {
@@ -189,6 +189,25 @@ def test_a_record_is_decided_again_by_the_method_that_decided_it(policy: Policy)
     assert (made.decision.verdict, made.same_method) == (Verdict.HOLD, True)
 
 
+def test_the_round_of_a_question_is_decided_again_up_to_its_rollback(policy: Policy) -> None:
+    """While a person is asked the metrics stay checked: the record goes on after the decision that asks."""
+    analysis = BakeAnalysis(policy, bake_seconds=3600, extension_seconds=1800, phase="canary")
+    record, at = EvidenceRecord("canary", list(policy.metrics)), 0.0
+    decision = analysis.decision(at=at)
+    while decision.verdict is Verdict.HOLD:
+        canary = {key: Counts(30) for key in policy.metrics}
+        canary["websocket_event_latency"] = Counts(30, 30, 30)
+        canary["error_rate"] = Counts(150, 30, 30) if at > 600 else Counts(150)
+        stable = {key: Counts(270) for key in policy.metrics}
+        record.add(canary, stable, at=at)
+        analysis.add(canary, stable, at=at)
+        decision = analysis.decision(at=at)
+        at += 15
+    assert replay(record, policy).differences(decision.as_payload()) == []
+    with_another = replay(record, policy, method=CURRENT).decision
+    assert with_another.cause is Cause.CANNOT_PROMOTE
+
+
 def test_a_record_of_a_later_version_is_refused(policy: Policy) -> None:
     record, _ = watch(policy, errors=0.05)
     record.method = CURRENT.number + 1
@@ -211,8 +230,10 @@ def test_evidence_that_arrived_oddly_replays_with_its_reason(policy: Policy) -> 
     for at in range(0, 5431, 30):
         record.add(canary, {}, at=at)
         analysis.add(canary, {}, at=at)
-    decision = analysis.decision(at=5430)
-    assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.NO_EVIDENCE)
+        decision = analysis.decision(at=at)
+        if decision.ends_the_bake:
+            break
+    assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.CANNOT_PROMOTE)
     made = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
     assert made.differences(decision.as_payload()) == []
     assert "Error rate: no evidence: new revision: it falls" in made.decision.reason
@@ -234,10 +255,11 @@ def test_a_level_without_a_limit_is_a_verdict_that_the_ledger_can_keep(policy: P
         canary = {key: Counts(30) for key in policy.metrics} | {"memory": Counts(1, math.inf, 1)}
         record.add(canary, {}, at=at)
         analysis.add(canary, {}, at=at)
-    decision = analysis.decision(at=285)
-    assert (
-        "Memory inf of its limit (at most 0.9 allowed): over the limit 3 checks in a row" in decision.reason
-    )
+        decision = analysis.decision(at=at)
+        if decision.ends_the_bake:
+            break
+    assert decision.verdict is Verdict.ROLLBACK
+    assert decision.reason == "Memory inf of its limit (at most 0.9 allowed): over 0.98 3 checks in a row"
     json.dumps(decision.as_payload(), allow_nan=False)
     assert replay(record, policy).differences(decision.as_payload()) == []
 

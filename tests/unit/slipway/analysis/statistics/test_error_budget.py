@@ -26,16 +26,25 @@ def policy() -> Policy:
 
 def test_everything_together_is_at_most_what_the_policy_states(policy: Policy) -> None:
     spent = sum(
-        budget_of(policy, phase).total for phase in policy.phases for _ in statistical_metrics(policy)
+        budget_of(policy, phase, key).total for phase in policy.phases for key in statistical_metrics(policy)
     )
     assert spent == pytest.approx(policy.decision.false_rollback_probability)
     assert sum(phase_parts(policy).values()) == pytest.approx(1)
 
 
 def test_the_phase_with_least_traffic_gets_most_and_an_unknown_one_least(policy: Policy) -> None:
-    guards = [budget_of(policy, phase).guard for phase in ("canary", "half", "full")]
+    guards = [budget_of(policy, phase, "error_rate").guard for phase in ("canary", "half", "full")]
     assert guards == sorted(guards, reverse=True)
-    assert budget_of(policy, None).guard == pytest.approx(min(guards))
+    assert budget_of(policy, None, "error_rate").guard == pytest.approx(min(guards))
+
+
+def test_a_metric_has_the_parts_that_the_policy_gives_it(policy: Policy) -> None:
+    errors, sockets, alert = (
+        budget_of(policy, "canary", key).guard
+        for key in ("error_rate", "websocket_connection", "websocket_event_latency")
+    )
+    assert errors == pytest.approx(3 * sockets)
+    assert alert == pytest.approx(sockets)
 
 
 def test_metrics_that_never_roll_back_take_no_part(policy: Policy) -> None:
@@ -93,7 +102,7 @@ def test_the_same_check_catches_a_test_that_breaks_its_promise() -> None:
 
 
 def test_releases_like_stable_are_not_rolled_back(policy: Policy) -> None:
-    budget = budget_of(policy, "canary")
+    budget = budget_of(policy, "canary", "error_rate")
     limits = Limits.of(policy.metrics["error_rate"], null="guard")  # type: ignore[arg-type]
     test = ShareTest(limits, policy.decision, budget, horizon=5400, compare=True, shape=(RUNS,))
     rng, ever = np.random.default_rng(2), np.zeros(RUNS, dtype=bool)
