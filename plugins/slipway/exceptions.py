@@ -35,6 +35,8 @@
         ├── LoadBalancerUnreadable      the load balancer in front cannot be read
         ├── LoadBalancerMisconfigured           it does not lead to the services in every region
         ├── WarehouseUnreadable         ClickHouse gives no usable answer about its servers
+        ├── CacheUnreadable             a Redis instance cannot be read
+        ├── BucketUnreadable            a bucket cannot be read
         ├── InfrastructureUnsound       a part of the infrastructure is not as the policy requires
         ├── NotificationFailed          nobody could be told
         ├── CommandFailed               a command on the worker could not run to its end
@@ -196,6 +198,14 @@ class LoadBalancerMisconfigured(SlipwayError):
 
 class WarehouseUnreadable(SlipwayError):
     """ClickHouse gives no usable answer about its servers."""
+
+
+class CacheUnreadable(SlipwayError):
+    """Memorystore refuses, or gives no usable answer."""
+
+
+class BucketUnreadable(SlipwayError):
+    """Cloud Storage refuses, or gives no usable answer about a bucket."""
 
 
 class InfrastructureUnsound(SlipwayError):

@@ -21,7 +21,7 @@ ROLES = {USER: "admin", "manager": "user", "approver": "user", "viewer": "viewer
 CLICKHOUSE_USER = "slipway"
 CLICKHOUSE_DATABASE = "kpi"
 PROJECT = "sandbox-production"
-GOOGLE_APIS = ("run", "secretmanager", "sqladmin", "compute")
+GOOGLE_APIS = ("run", "secretmanager", "sqladmin", "compute", "redis", "storage")
 
 
 def airflow_home(settings: Settings) -> Path:

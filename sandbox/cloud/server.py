@@ -24,6 +24,7 @@ from sandbox.cloud.data_plane.request_metrics import RequestMetrics, revision_la
 from sandbox.cloud.data_plane.traffic_log import TrafficLog
 from sandbox.cloud.listening import WebServer, check_free, listen
 from sandbox.cloud.load_balancer.api import LoadBalancers
+from sandbox.cloud.memorystore.api import Memorystore
 from sandbox.cloud.operations import OperationStore
 from sandbox.cloud.run.api import RunApi
 from sandbox.cloud.run.container import process_environment
@@ -38,6 +39,8 @@ from sandbox.cloud.run.urls import Urls
 from sandbox.cloud.secret_manager.api import SecretManager
 from sandbox.cloud.sql_admin.api import CloudSql
 from sandbox.cloud.state_file import StateFile
+from sandbox.cloud.storage.api import Storage
+from sandbox.cloud.storage.buckets import BucketStore
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 _log = logging.getLogger(__name__)
@@ -117,6 +120,8 @@ class Cloud:
                 *secrets.routes(),
                 *CloudSql(settings).routes(),
                 *LoadBalancers().routes(),
+                *Memorystore().routes(),
+                *Storage(BucketStore(settings.data / "storage")).routes(),
                 team_room.route(settings),
             ]
         )

@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from slipway.policy.infrastructure import TITLES, ClickHousePart, CloudSqlPart, Part, PartName
+from slipway.policy.infrastructure import (
+    TITLES,
+    Bucket,
+    ClickHousePart,
+    CloudSqlPart,
+    Part,
+    PartName,
+    RedisPart,
+)
 
 State = Literal["sound", "degraded", "missing", "unreadable"]
 GIB = 2**30
@@ -69,6 +77,36 @@ class InstanceFacts:
     point_in_time_recovery: bool
     disk_bytes: int
     disk_grows: bool
+
+
+@dataclass(frozen=True)
+class RedisFacts:
+    """A Memorystore for Redis instance.
+
+    :param state: Memorystore's word, ``READY`` for one that serves.
+    :param tier: ``STANDARD_HA`` with a replica in another zone, ``BASIC`` without.
+    :param replicas: number of its replicas.
+    """
+
+    state: str
+    tier: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class BucketFacts:
+    """A bucket.
+
+    :param versioned: whether what is overwritten or deleted is kept.
+    :param public_access_prevented: whether nobody can open it to everybody.
+    :param retention_seconds: how long an object cannot be deleted or overwritten; None for not at all.
+    :param writers: members with a predefined role that may write.
+    """
+
+    versioned: bool
+    public_access_prevented: bool
+    retention_seconds: float | None
+    writers: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -208,6 +246,50 @@ def _cluster_problems(facts: ClusterFacts, rules: ClickHousePart) -> Iterator[st
                 f"{server.name}: {free:.0f} % of a disk is free, required {rules.minimum_free_percent:g} %;"
                 " enlarge it"
             )
+
+
+def redis(facts: RedisFacts | None, rules: RedisPart) -> Condition:
+    """Judge a Redis instance.
+
+    :param facts: the instance; None when there is none.
+    :param rules: what is required.
+    """
+    if facts is None:
+        return Condition("none", ("there is no such instance in this region",), missing=True)
+    problems = []
+    if facts.state != "READY":
+        problems.append(f"is {facts.state}; it must be READY")
+    if rules.high_availability and (facts.tier != "STANDARD_HA" or not facts.replicas):
+        problems.append(f"has no replica ({facts.tier}, {facts.replicas}); it must be of the standard tier")
+    return Condition(f"{facts.state}, {facts.tier}, replicas: {facts.replicas}", tuple(problems))
+
+
+def bucket(facts: BucketFacts | None, rules: Bucket) -> Condition:
+    """Judge a bucket.
+
+    :param facts: the bucket; None when there is none.
+    :param rules: what is required.
+    """
+    if facts is None:
+        return Condition("none", ("there is no such bucket",), missing=True)
+    kept = "no retention" if facts.retention_seconds is None else f"retention {facts.retention_seconds:g} s"
+    prevented = "prevented" if facts.public_access_prevented else "possible"
+    found = f"versioning {_on(facts.versioned)}, public access {prevented}, {kept}"
+    return Condition(found, tuple(_bucket_problems(facts, rules)))
+
+
+def _bucket_problems(facts: BucketFacts, rules: Bucket) -> Iterator[str]:
+    if rules.versioned and not facts.versioned:
+        yield "versioning is off; turn it on"
+    if not rules.public and not facts.public_access_prevented:
+        yield "public access is possible; enforce its prevention"
+    if rules.retention_seconds is not None and (facts.retention_seconds or 0) < rules.retention_seconds:
+        yield f"keeps objects for {facts.retention_seconds or 0:g} s, required {rules.retention_seconds:g} s"
+    if rules.writers:
+        if missing := sorted(set(rules.writers) - facts.writers):
+            yield f"{listed(missing)} cannot write; grant roles/storage.objectUser"
+        if others := sorted(facts.writers - set(rules.writers)):
+            yield f"{listed(others)} can write, and the policy does not name them"
 
 
 def cloud_run(facts: ScalingFacts | None, *, minimum: int, maximum: int) -> Condition:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from slipway.policy.section import Percent, Seconds, Section
 
-PartName = Literal["cloud_sql", "clickhouse", "load_balancer", "cloud_run", "monitoring", "secret_manager"]
+PartName = Literal[
+    "cloud_sql",
+    "redis",
+    "clickhouse",
+    "storage",
+    "load_balancer",
+    "cloud_run",
+    "monitoring",
+    "secret_manager",
+]
 
 TITLES: dict[PartName, str] = {
     "cloud_sql": "Cloud SQL",
+    "redis": "Redis",
     "clickhouse": "ClickHouse",
+    "storage": "Cloud Storage",
     "load_balancer": "Load balancer",
     "cloud_run": "Cloud Run",
     "monitoring": "Monitoring",
@@ -60,11 +72,49 @@ class ClickHousePart(Part):
     minimum_free_percent: Percent = 10
 
 
+class RedisPart(Part):
+    """The Memorystore for Redis instance in the release's region.
+
+    :param instance: its short name.
+    :param high_availability: it must be of the standard tier, with a replica.
+    """
+
+    instance: str
+    high_availability: bool = True
+
+
+class Bucket(Section):
+    """A bucket of Cloud Storage.
+
+    :param versioned: what is overwritten or deleted must be kept.
+    :param public: whether it may be open to everybody; otherwise public access must be prevented.
+    :param retention_seconds: no object may be deleted or overwritten for so long; None for no requirement.
+    :param writers: who must be able to write, and nobody else, such as ``serviceAccount:...``; empty: not
+        checked. A member with a custom role is not seen.
+    """
+
+    versioned: bool = True
+    public: bool = False
+    retention_seconds: Annotated[float | None, Field(gt=0)] = None
+    writers: tuple[str, ...] = ()
+
+
+class StoragePart(Part):
+    """The buckets that production uses.
+
+    :param buckets: by name of the bucket, what is required of it.
+    """
+
+    buckets: Annotated[Mapping[str, Bucket], Field(min_length=1)]
+
+
 class Infrastructure(Section):
     """The parts that are checked before a release is opened; a part that is left out is not checked.
 
     :param cloud_sql: production's database instance.
+    :param redis: the cache of the product.
     :param clickhouse: the KPI warehouse.
+    :param storage: the buckets of assets, backups and reports.
     :param load_balancer: the backend services of the policy's ``load_balancer``.
     :param cloud_run: instances of what serves, against the bounds of the policy's ``services``.
     :param monitoring: the source of the metrics: it answers, and a Prometheus has the alerts of
@@ -73,7 +123,9 @@ class Infrastructure(Section):
     """
 
     cloud_sql: CloudSqlPart | None = None
+    redis: RedisPart | None = None
     clickhouse: ClickHousePart | None = None
+    storage: StoragePart | None = None
     load_balancer: Part | None = None
     cloud_run: Part | None = None
     monitoring: Part | None = None

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from slipway.analysis import infrastructure as judge
 from slipway.analysis.infrastructure import Condition, InfrastructureLine
 from slipway.exceptions import ServiceNotFound, SlipwayError
-from slipway.policy.infrastructure import TITLES, ClickHousePart, CloudSqlPart, Part, PartName
+from slipway.policy.infrastructure import (
+    TITLES,
+    ClickHousePart,
+    CloudSqlPart,
+    Part,
+    PartName,
+    RedisPart,
+    StoragePart,
+)
 from slipway.release.address import service_address
 from slipway.release.load_balancer import unfit_backend
 
@@ -82,6 +90,35 @@ class InfrastructureReader:
 
         hook = ClickHouseServersHook(rules.connection)
         yield rules.connection, lambda: judge.clickhouse(hook.facts(), rules)
+
+    def _redis(self, rules: RedisPart) -> Named:
+        from slipway.hooks.memorystore import MemorystoreHook
+
+        place = self.policy.environments["production"]
+
+        def read() -> Condition:
+            with closing(MemorystoreHook(gcp_conn_id=self.gcp_conn_id)) as hook:
+                facts = hook.facts(
+                    project_id=place.project_id, location=place.location, instance=rules.instance
+                )
+            return judge.redis(facts, rules)
+
+        yield rules.instance, read
+
+    def _storage(self, rules: StoragePart) -> Named:
+        from slipway.hooks.storage import BucketHook
+
+        hook, project = (
+            BucketHook(gcp_conn_id=self.gcp_conn_id),
+            self.policy.environments["production"].project_id,
+        )
+        for name, required in rules.buckets.items():
+            yield (
+                name,
+                lambda name=name, required=required: judge.bucket(  # type: ignore[misc]
+                    hook.facts(project_id=project, bucket=name), required
+                ),
+            )
 
     def _load_balancer(self, _: Part) -> Named:
         from slipway.hooks.load_balancer import LoadBalancerHook

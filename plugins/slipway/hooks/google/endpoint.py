@@ -25,7 +25,7 @@ class GoogleEndpointMixin:
     """Let the connection's extra ``api_endpoints`` name the address of one Google API, and keep its clients.
 
     Comes before a ``GoogleBaseHook`` in the bases. Its user sets :attr:`endpoint_name`, the key of its API in
-    the extra: ``run``, ``secretmanager``, ``sqladmin`` or ``compute``.
+    the extra, such as ``run`` or ``sqladmin``; ``docs/google-cloud.md`` lists them.
     """
 
     endpoint_name: ClassVar[str]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from google.api_core.operations_v1 import AbstractOperationsClient
-from google.cloud import compute_v1, run_v2
+from google.cloud import compute_v1, redis_v1, run_v2
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from googleapiclient.http import HttpRequest
 
@@ -27,6 +27,7 @@ _CLIENTS = {
         SecretManagerServiceClient,
         AbstractOperationsClient,
         compute_v1.BackendServicesClient,
+        redis_v1.CloudRedisClient,
         compute_v1.RegionNetworkEndpointGroupsClient,
     )
 }

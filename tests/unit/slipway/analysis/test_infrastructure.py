@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from slipway.analysis import infrastructure as judge
 from slipway.analysis.infrastructure import (
+    BucketFacts,
     ClusterFacts,
     Condition,
     InstanceFacts,
+    RedisFacts,
     ScalingFacts,
     ServerFacts,
 )
-from slipway.policy.infrastructure import ClickHousePart, CloudSqlPart, Part
+from slipway.policy.infrastructure import Bucket, ClickHousePart, CloudSqlPart, Part, RedisPart
 
 SOUND = InstanceFacts("RUNNABLE", "REGIONAL", True, True, 10 * judge.GIB, False)
 USED = 2 * judge.GIB
@@ -111,3 +114,48 @@ def test_the_policy_says_whether_a_finding_refuses() -> None:
         assert (line.state, line.refuses, line.sentence) == ("degraded", refuses, "Cloud SQL db: broken")
         assert judge.line("cloud_sql", "db", missing, rules).state == "missing"
         assert judge.unreadable("cloud_sql", "db", "no answer", rules).refuses is refuses
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        (RedisFacts("READY", "STANDARD_HA", 1), None),
+        (RedisFacts("FAILING_OVER", "STANDARD_HA", 1), "is FAILING_OVER; it must be READY"),
+        (RedisFacts("READY", "BASIC", 0), "has no replica (BASIC, 0)"),
+        (None, "there is no such instance"),
+    ],
+)
+def test_a_redis_instance_serves_and_has_a_replica(facts: RedisFacts | None, problem: str | None) -> None:
+    problems = judge.redis(facts, RedisPart(instance="cache")).problems
+    assert len(problems) == (problem is not None)
+    assert problem is None or problems[0].startswith(problem)
+    assert (
+        judge.redis(
+            RedisFacts("READY", "BASIC", 0), RedisPart(instance="c", high_availability=False)
+        ).problems
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, None),
+        ({"versioned": False}, "versioning is off"),
+        ({"public_access_prevented": False}, "public access is possible"),
+        ({"retention_seconds": None}, "keeps objects for 0 s, required 60 s"),
+        ({"writers": frozenset()}, "a cannot write"),
+        ({"writers": frozenset("ab")}, "b can write, and the policy does not name them"),
+    ],
+)
+def test_each_property_of_a_bucket_is_a_finding(change: dict[str, Any], problem: str | None) -> None:
+    facts = replace(BucketFacts(True, True, 60, frozenset("a")), **change)
+    problems = judge.bucket(facts, Bucket(retention_seconds=60, writers=("a",))).problems
+    assert len(problems) == (problem is not None)
+    assert problem is None or problems[0].startswith(problem)
+
+
+def test_what_the_policy_does_not_require_of_a_bucket_is_no_finding() -> None:
+    bare = BucketFacts(False, False, None, frozenset("z"))
+    assert judge.bucket(bare, Bucket(versioned=False, public=True)).problems == ()
+    assert judge.bucket(None, Bucket()).missing

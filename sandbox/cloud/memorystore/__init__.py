@@ -1,0 +1,1 @@
+"""Memorystore for Redis, to be read."""

@@ -1,0 +1,78 @@
+"""Redis and buckets as they are set up, read with the official clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from slipway.analysis.infrastructure import BucketFacts, RedisFacts
+from slipway.exceptions import BucketUnreadable, CacheUnreadable
+from slipway.hooks.memorystore import MemorystoreHook
+from slipway.hooks.storage import BucketHook
+
+from sandbox.cloud.memorystore.api import Instance, Memorystore
+from sandbox.cloud.storage.api import Storage
+from sandbox.cloud.storage.buckets import WRITER, Bucket, BucketStore
+from tests.integration.sandbox.cloud.served import served
+
+pytestmark = pytest.mark.sandbox
+PROJECT = "netra-production"
+REDIS = {
+    "cache": Instance(PROJECT, "us-central1"),
+    "small": Instance(PROJECT, "us-central1", "BASIC", replicas=0),
+}
+BUCKETS = {
+    "sound": Bucket(retention_seconds=60),
+    "open": Bucket(versioned=False, prevention="inherited", writers=()),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    store = BucketStore(tmp_path_factory.mktemp("storage"), BUCKETS)
+    with (
+        served([*Memorystore(REDIS).routes(), *Storage(store).routes()]) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        connect(patch, url)
+        yield
+
+
+def connect(patch: pytest.MonkeyPatch, url: str) -> None:
+    extra = {"project": PROJECT, "is_anonymous": True, "api_endpoints": {"redis": url, "storage": url}}
+    connection = {"conn_type": "google_cloud_platform", "extra": extra}
+    patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
+
+
+def redis(instance: str) -> RedisFacts | None:
+    with closing(MemorystoreHook()) as hook:
+        return hook.facts(project_id=PROJECT, location="us-central1", instance=instance)
+
+
+def test_a_redis_instance_is_read_with_its_tier_and_replicas() -> None:
+    assert redis("cache") == RedisFacts("READY", "STANDARD_HA", 1)
+    assert redis("small") == RedisFacts("READY", "BASIC", 0)
+    assert redis("absent") is None
+
+
+def test_a_bucket_is_read_with_its_protection_and_its_writers() -> None:
+    def facts(bucket: str) -> BucketFacts | None:
+        return BucketHook().facts(project_id=PROJECT, bucket=bucket)
+
+    assert facts("sound") == BucketFacts(True, True, 60, frozenset({WRITER}))
+    assert facts("open") == BucketFacts(False, False, None, frozenset())
+    assert facts("absent") is None
+
+
+def test_what_gives_no_answer_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with served([]) as url:
+        connect(monkeypatch, f"{url}/gone")
+        monkeypatch.setattr("slipway.hooks.storage.READ_SECONDS", 1.0)
+    monkeypatch.setattr("slipway.hooks.google.calls.READ_SECONDS", 1.0)
+    with pytest.raises(BucketUnreadable, match="bucket sound: cannot be read"):
+        BucketHook().facts(project_id=PROJECT, bucket="sound")
+    with pytest.raises(CacheUnreadable, match="instances/cache: cannot be read"):
+        redis("cache")
