@@ -45,6 +45,7 @@ from slipway.ledger.entries import (
     IncidentReported,
     IncidentStep,
     InfrastructureChecked,
+    LateRegressionFound,
     LedgerEntry,
     LeftOut,
     LoadTested,
@@ -395,6 +396,14 @@ SAMPLES: tuple[LedgerEntry, ...] = (
     TaskFailed(failed="phase_3_canary.warm_up", reason="revision web-new: not ready in 300 s"),
     RunChangedByHand(acts=(RunActed(at=AT, user="ada", what="marked the run as failed"),)),
     ReleaseLost(reason="its run is gone", action="roll_back"),
+    LateRegressionFound(
+        service=WEB,
+        revision=NEW,
+        lines=("Error rate: 5.00% bad of 3000 requests (trigger 1.00%)",),
+        began_at=AT,
+        ended_at=AT,
+        action="notify",
+    ),
     ServiceChangedAfterEnd(
         service=WEB,
         generation=7,

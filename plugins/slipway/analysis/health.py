@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.statistics.share_test import Limits
-from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric, ZeroMetric
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,29 @@ def judge_health(
         HealthLine(key, *_judged(metric, counts.get(key, Counts()), false_alarm_probability))
         for key, metric in metrics.items()
     ]
+
+
+def late_regressions(
+    metrics: Mapping[str, Metric], counts: Mapping[str, Counts], *, false_alarm_probability: float
+) -> list[str]:
+    """Say what of a promoted revision is over its rollback trigger, beyond chance; empty for nothing.
+
+    Only metrics that roll back, and of these shares and counts that must be zero: a band and a level have no
+    chance to weigh, and would be found outside their limits by a quiet night.
+
+    :param metrics: the policy's metrics.
+    :param counts: events of the window, by metric.
+    :param false_alarm_probability: of a metric that is exactly at its trigger.
+    :return: a line for each metric that is worse.
+    """
+    judged = {
+        key: metric
+        for key, metric in metrics.items()
+        if isinstance(metric, ZeroMetric)
+        or (isinstance(metric, ShareMetric | QuantileMetric) and metric.action == "rollback")
+    }
+    lines = judge_health(judged, counts, false_alarm_probability=false_alarm_probability)
+    return [line.reason for line in lines if line.healthy is False]
 
 
 def _judged(metric: Metric, counts: Counts, alpha: float) -> tuple[bool | None, str]:

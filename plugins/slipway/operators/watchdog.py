@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from slipway.exceptions import MetricsUnavailable, SlipwayError
+from slipway.exceptions import SlipwayError
 from slipway.ledger.entries import ReleaseLost
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.notifiers.team import notify_again
-from slipway.operators.closing import CloseReleaseOperator
-from slipway.release.health import due_check, verify_health
+from slipway.operators.after_end import AfterEndOperator
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.release.watchdog import changed_services, lost_reason
 
@@ -27,21 +26,17 @@ if TYPE_CHECKING:
 ACTIVE = ["queued", "running"]
 
 
-class CheckReleasesOperator(CloseReleaseOperator):
+class CheckReleasesOperator(AfterEndOperator):
     """Look after every release that nothing else looks after.
 
     An open release whose run is gone or has ended, or whose lock ran out, is ended the safe way, or the team
     is notified, by its policy. Of each product's newest release that has ended, the live splits are compared
-    with those that it ended with; after its rollback, what serves again is checked by the policy's metrics.
-    What the team did not get is sent again. Done again it does nothing and notifies nobody twice.
+    with those that it ended with; after its rollback, what serves again is checked by the policy's metrics,
+    after its promotion, what it serves: a late regression rolls back or notifies, by the policy. What the
+    team did not get is sent again. Done again it does nothing and notifies nobody twice.
 
-    :param promql_conn_id: connection to the PromQL API.
     :raises AirflowFailException: naming each release that could not be looked after; the next run does.
     """
-
-    def __init__(self, *, promql_conn_id: str = "slipway_promql", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.promql_conn_id = promql_conn_id
 
     def execute(self, context: Context) -> list[str]:
         """Return what was found, a line each."""
@@ -55,6 +50,7 @@ class CheckReleasesOperator(CloseReleaseOperator):
             self.log.info(sentence)
         if failed:
             raise AirflowFailException("; ".join(failed))
+        self.roll_back_regressed()
         return found
 
     def _due(self, context: Context) -> Iterator[tuple[Callable[[Context, Release], list[str]], str]]:
@@ -66,7 +62,8 @@ class CheckReleasesOperator(CloseReleaseOperator):
                 yield partial(self._end_lost, reason=reason), found.release_id
         for release_id in self.ledger.listing.newest_ended():
             yield self._compare, release_id
-            yield self._verify_health, release_id
+            yield self.verify_health, release_id
+            yield self.monitor, release_id
             yield partial(notify_again, self.ledger, self.record), release_id
 
     def _end_lost(self, context: Context, release: Release, *, reason: str) -> list[str]:
@@ -92,18 +89,3 @@ class CheckReleasesOperator(CloseReleaseOperator):
             reason = "the release served again after its rollback"
             self.record_again(release, reason, restored)
         return [f"release {release.release_id}: {change.sentence}" for change in changed]
-
-    def _verify_health(self, context: Context, release: Release) -> list[str]:
-        check = due_check(release, self.ledger.entries(release.release_id), now=datetime.now(UTC))
-        if check is None:
-            return []
-        try:
-            verified = verify_health(release, check, conn_id=self.promql_conn_id)
-        except MetricsUnavailable as error:
-            self.log.warning("The health of %s is verified by a later run: %s", check.revision, error)
-            return []
-        self.record(release, verified)
-        if not verified.healthy:
-            subject = f"Release {release.version} is rolled back, and what serves again may not be healthy"
-            self.notify_once(context, release, "health", subject, verified.sentence)
-        return [f"release {release.release_id}: {verified.sentence}"]

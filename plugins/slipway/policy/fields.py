@@ -93,10 +93,16 @@ class Watchdog(Section):
         out: ``roll_back``, or only ``notify``.
     :param on_traffic_after_rollback: what to do when a rolled-back release serves again: ``restore`` the
         recorded split, or only ``notify``.
+    :param on_late_regression: what to do when a promoted release gets worse than a rollback trigger:
+        ``roll_back`` its traffic by the DAG ``rollback``, or only ``notify``.
+    :param monitoring_seconds: how long a promoted release is monitored for that; a newer one of the same
+        product ends it.
     """
 
     on_lost_release: Literal["roll_back", "notify"] = "roll_back"
     on_traffic_after_rollback: Literal["restore", "notify"] = "restore"
+    on_late_regression: Literal["roll_back", "notify"] = "notify"
+    monitoring_seconds: Seconds = 1209600
 
 
 class PolicyFields(Section):

@@ -85,7 +85,7 @@ def verify_health(release: Release, check: HealthCheck, *, conn_id: str) -> Heal
         "ended_at": check.ended_at.astimezone(UTC),
     }
     try:
-        counts = asyncio.run(_count(release, check, conn_id))
+        counts = asyncio.run(count_window(release, check, conn_id))
     except MetricsUnavailable as error:
         if not check.is_last_try:
             raise
@@ -103,7 +103,14 @@ def verify_health(release: Release, check: HealthCheck, *, conn_id: str) -> Heal
     return HealthVerified.model_validate({**fields, "healthy": healthy, "lines": told})
 
 
-async def _count(release: Release, check: HealthCheck, conn_id: str) -> Mapping[str, Counts]:
+async def count_window(release: Release, check: HealthCheck, conn_id: str) -> Mapping[str, Counts]:
+    """Count the events of a window, by metric.
+
+    :param release: the release whose policy names the metrics.
+    :param check: of which revision, from when to when.
+    :param conn_id: connection to the PromQL API.
+    :raises MetricsUnavailable: when the source gives no usable answer.
+    """
     from slipway.analysis.counts import Counts
     from slipway.hooks.metrics.promql import PromQLHook
     from slipway.hooks.metrics.reader import MetricReader

@@ -93,7 +93,9 @@ class Storage:
         prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
         items: list[Any] = []
         folders: dict[str, None] = {}
-        for stored in self._store.objects(bucket, prefix, versions=asked.get("versions") == "true"):
+        for stored in self._store.objects(
+            bucket, prefix, versions=asked.get("versions", "").lower() == "true"
+        ):
             below, found, _ = stored.name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
             if found:
                 folders[prefix + below + delimiter] = None

@@ -30,7 +30,12 @@ from slipway.ledger.entries.database import (
     SampledRange,
     SchemaMigrated,
 )
-from slipway.ledger.entries.incident import HealthVerified, IncidentReported, IncidentStep
+from slipway.ledger.entries.incident import (
+    HealthVerified,
+    IncidentReported,
+    IncidentStep,
+    LateRegressionFound,
+)
 from slipway.ledger.entries.infrastructure import InfrastructureChecked
 from slipway.ledger.entries.lifecycle import (
     DeploymentChecked,
@@ -161,6 +166,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     TaskFailed,
     RunChangedByHand,
     ReleaseLost,
+    LateRegressionFound,
     ServiceChangedAfterEnd,
     TeamNotified,
     TeamNotReached,
@@ -202,6 +208,7 @@ __all__ = [
     "InheritableEntry",
     "Inherited",
     "Judged",
+    "LateRegressionFound",
     "LedgerEntry",
     "LeftOut",
     "LoadTested",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from slipway.ledger.entries.base import LedgerEntry
 from slipway.ledger.entries.values import EntryPart, Split
@@ -73,6 +73,46 @@ class IncidentReported(LedgerEntry):
         until = "now" if self.ended_at is None else f"{self.ended_at:%H:%M:%S} UTC"
         began = f"{self.began_at:%Y-%m-%d %H:%M:%S}"
         return f"Incident from {began} to {until}. {self.met_words}. Reason: {self.reason}"
+
+
+class LateRegressionFound(LedgerEntry):
+    """A promoted release got worse after its end, by the metrics that it was judged by.
+
+    :param service: name of the production service.
+    :param revision: the promoted revision.
+    :param lines: what is over a rollback trigger, a line each.
+    :param began_at: begin of the window.
+    :param ended_at: end of the window.
+    :param action: what the policy orders.
+    """
+
+    KEY: ClassVar[str] = "late_regression"
+    WRITER: ClassVar[str] = "CheckReleasesOperator of the DAG release_watchdog"
+
+    service: str
+    revision: str
+    lines: tuple[str, ...]
+    began_at: datetime
+    ended_at: datetime
+    action: Literal["roll_back", "notify"]
+
+    @property
+    def reason(self) -> str:
+        """What got worse, in one line of at most 500 characters."""
+        return f"release_watchdog: late regression of {self.revision}: {'; '.join(self.lines)}"[:500]
+
+    @property
+    def sentence(self) -> str:
+        """What got worse, and what follows."""
+        next_step = (
+            "The DAG rollback takes its traffic back"
+            if self.action == "roll_back"
+            else "Needs a decision: roll back by the DAG rollback, or leave it"
+        )
+        return (
+            f"After its promotion {self.revision} of {self.service} got worse until {self.ended_at:%H:%M:%S}"
+            f" UTC: {'; '.join(self.lines)}. {next_step}"
+        )
 
 
 class HealthVerified(LedgerEntry):

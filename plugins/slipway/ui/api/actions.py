@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
 from slipway.ledger.entries import RollbackTier
-from slipway.ledger.plan import RELEASE_DAG
+from slipway.ledger.plan import RELEASE_DAG, ROLLBACK_DAG
 from slipway.policy.release import GatedPhaseName
 from slipway.ui.api.links import Links
 from slipway.ui.api.models.base import State
@@ -20,7 +20,6 @@ from slipway.ui.api.steps import PHASES
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
-ROLLBACK_DAG = "rollback"
 _APPROVE = "Approve"
 #: By the task group in which a phase's gate asks, the phase that begins after it.
 _GATE_IN: Mapping[str, GatedPhaseName] = {PHASES["canary"].group: "half", PHASES["half"].group: "full"}

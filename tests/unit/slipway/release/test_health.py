@@ -86,7 +86,7 @@ def test_the_metrics_say_how_it_is(
     async def count(*_: Any) -> Any:
         return counts
 
-    monkeypatch.setattr(health, "_count", count)
+    monkeypatch.setattr(health, "count_window", count)
     found = verify_health(rolled_back(), check(), conn_id="slipway_promql")
     assert found.healthy is healthy
     assert words in found.sentence
@@ -98,7 +98,7 @@ def test_a_source_without_an_answer_is_asked_again_and_then_it_is_on_record(
     async def away(*_: Any) -> Any:
         raise MetricsUnavailable("no answer")
 
-    monkeypatch.setattr(health, "_count", away)
+    monkeypatch.setattr(health, "count_window", away)
     with pytest.raises(MetricsUnavailable):
         verify_health(rolled_back(), check(), conn_id="slipway_promql")
     found = verify_health(rolled_back(), check(is_last_try=True), conn_id="slipway_promql")
@@ -119,7 +119,7 @@ def test_an_old_counter_that_is_first_seen_in_the_window_is_a_starting_point(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("slipway.hooks.metrics.promql.PromQLHook", Door)
-    found = asyncio.run(health._count(rolled_back(), check(), "slipway_promql"))
+    found = asyncio.run(health.count_window(rolled_back(), check(), "slipway_promql"))
     assert found["error_rate"].total == pytest.approx(20 * 450)
 
 
@@ -130,14 +130,14 @@ def test_the_watchdog_records_it_and_notifies_the_team_of_what_is_not_healthy(
     events: list[str] = []
     monkeypatch.setattr("slipway.notifiers.team.notify_team", lambda *a: events.append(a[2]))
     monkeypatch.setattr("slipway.operators.watchdog.changed_services", lambda *_: [])
-    monkeypatch.setattr("slipway.operators.watchdog.verify_health", lambda *_, **__: verified(healthy))
+    monkeypatch.setattr("slipway.operators.after_end.verify_health", lambda *_, **__: verified(healthy))
     ledger = FakeLedger()
     release = rolled_back(ledger)
 
     def once(_: Release, record: Any, *, now: datetime) -> HealthCheck | None:
         return check() if record.get(HealthVerified) is None else None
 
-    monkeypatch.setattr("slipway.operators.watchdog.due_check", once)
+    monkeypatch.setattr("slipway.operators.after_end.due_check", once)
     watchdog = using(CheckReleasesOperator(task_id="check_releases"), ledger)
     context: Any = {}
     (line,) = watchdog.execute(context)
@@ -152,8 +152,8 @@ def test_a_source_without_an_answer_is_no_red_watchdog(monkeypatch: pytest.Monke
         raise MetricsUnavailable("no answer")
 
     monkeypatch.setattr("slipway.operators.watchdog.changed_services", lambda *_: [])
-    monkeypatch.setattr("slipway.operators.watchdog.due_check", lambda *_, **__: check())
-    monkeypatch.setattr("slipway.operators.watchdog.verify_health", away)
+    monkeypatch.setattr("slipway.operators.after_end.due_check", lambda *_, **__: check())
+    monkeypatch.setattr("slipway.operators.after_end.verify_health", away)
     ledger = FakeLedger()
     release = rolled_back(ledger)
     context: Any = {}
