@@ -53,7 +53,8 @@ def report_response(place: str, digest: str, kind: Kind) -> Response:
 
     try:
         content = ObjectStoragePath(place).read_bytes()
-    except OSError as error:
+    except Exception as error:
+        # Each kind of storage raises its own errors, and not all of them are the system's.
         log.exception("the report %s cannot be read", place)
         raise ReportUnreadable(
             f"The report cannot be read at {place}: the API server must reach that place."

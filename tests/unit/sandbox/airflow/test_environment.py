@@ -53,7 +53,7 @@ def test_google_connection_points_at_the_stand_ins(variables: dict[str, str]) ->
         "project": "sandbox-production",
         "is_anonymous": True,
         "api_endpoints": dict.fromkeys(
-            ("run", "secretmanager", "sqladmin", "compute"), "http://127.0.0.1:20001"
+            ("run", "secretmanager", "sqladmin", "compute", "redis", "storage"), "http://127.0.0.1:20001"
         ),
     }
 
