@@ -21,6 +21,7 @@ ROLES = {USER: "admin", "manager": "user", "approver": "user", "viewer": "viewer
 CLICKHOUSE_USER = "slipway"
 CLICKHOUSE_DATABASE = "kpi"
 PROJECT = "sandbox-production"
+REPORTS = "gs://google_cloud_default@netra-production-reports/reports"
 GOOGLE_APIS = ("run", "secretmanager", "sqladmin", "compute", "redis", "storage")
 
 
@@ -55,7 +56,9 @@ def environment(settings: Settings, dags: Path = REPOSITORY / "dags") -> dict[st
         "AIRFLOW_HOME": str(airflow_home(settings)),
         "SLIPWAY_POLICY": "sandbox.yaml",
         "SLIPWAY_DATA_DOCS": str(settings.home / "data_docs"),
-        "SLIPWAY_REPORTS": str(settings.home / "reports"),
+        "SLIPWAY_REPORTS": REPORTS,
+        # Else gcsfs asks Google for the bucket's kind over gRPC.
+        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
         "SLIPWAY_ANCHORS": str(settings.home / "anchors"),
         "SLIPWAY_ROLLBACK_RECORDS": str(settings.home / "rollback_records"),
         "SLIPWAY_REGISTRY_PORT": str(settings.registry_port),
@@ -166,6 +169,8 @@ def _connections(settings: Settings, keys: Credentials) -> Mapping[str, Mapping[
             "extra": {
                 "project": PROJECT,
                 "is_anonymous": True,
+                # Where Airflow's object storage finds its buckets: a name of Airflow's Google provider.
+                "gcs.endpoint": google,
                 "api_endpoints": dict.fromkeys(GOOGLE_APIS, google),
             },
         },

@@ -52,6 +52,7 @@ def test_google_connection_points_at_the_stand_ins(variables: dict[str, str]) ->
     assert google["extra"] == {
         "project": "sandbox-production",
         "is_anonymous": True,
+        "gcs.endpoint": "http://127.0.0.1:20001",
         "api_endpoints": dict.fromkeys(
             ("run", "secretmanager", "sqladmin", "compute", "redis", "storage"), "http://127.0.0.1:20001"
         ),
