@@ -84,7 +84,7 @@ def main() -> None:
 def _steps(settings: Settings, policy: Policy, size: int) -> Iterator[Step]:
     os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = postgres.uri(settings, FILLED)
     hook, identity = SchemaHook(CONNECTION), DatabaseIdentity("bench", "bench")
-    pace, dump = policy.migrations.pace, settings.data / "kept.dump"
+    pace, dump = policy.schema_rules.pace, settings.data / "kept.dump"
     hook.migrate(MIGRATIONS, pace=pace, identity=identity, only=STEPS)
     began = time.perf_counter()
     asyncio.run(backup.back_up(settings, FILLED, dump))

@@ -68,4 +68,4 @@ with DAG(
     phase_2.go_or_rollback(phase_3, undo)
     phase_3.go_or_rollback(phase_4, undo)
     phase_4.go_or_rollback(phase_5, undo)
-    phase_5.go_or_rollback(end(rollback=undo), undo)
+    phase_5.go_or_rollback(end(after=phase_5, rollback=undo), undo)

@@ -54,7 +54,7 @@ class Way:
 
 def _release(uri: str, name: str, held: bool) -> str:
     os.environ[f"AIRFLOW_CONN_{_CONNECTION.upper()}"] = uri
-    pace, hook = load_policy("release.yaml").migrations.pace, SchemaHook(_CONNECTION)
+    pace, hook = load_policy("release.yaml").schema_rules.pace, SchemaHook(_CONNECTION)
     if held:
         pace = pace.model_copy(update={"attempts": TRIES_BESIDE_A_HELD_TABLE})
     try:

@@ -48,8 +48,8 @@ def main() -> None:
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(every)}")
     chosen = [fault for fault in (*CLEAN, *FAULTS) if fault.name in options.faults.split(",")]
-    short = load_policy("sandbox.yaml").staging_validation.load_test
-    whole = load_policy("release.yaml").staging_validation.load_test
+    short = load_policy("sandbox.yaml").load_test
+    whole = load_policy("release.yaml").load_test
     lines, generators = [HEAD], list[dict[str, Any]]()
     with own_sandbox() as settings, server(settings), _busy() if options.busy else contextlib.nullcontext():
         uri = database(settings)

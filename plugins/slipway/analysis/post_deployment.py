@@ -67,6 +67,7 @@ def deployment_checklist(
     :param live: the services, read now.
     :param revisions: the release's revision of every service.
     :param alerts: names of the alerts that are configured.
+    :return: the lines; of what the policy does not have there is none.
     """
     findings = [] if full is None else full.findings
     return [*_during(policy, canary, findings, alerts), *_post(policy, findings, live, revisions)]
@@ -82,16 +83,14 @@ def _during(
         verdict == Verdict.PROMOTE,
         f"the canary's gate: {verdict}",
     )
-    missing = [name for name in policy.checklist.alerts.names if name not in alerts]
-    yield ChecklistLine(
-        "during",
-        "Monitoring alerts configured",
-        not missing,
-        f"not there: {', '.join(missing)}" if missing else ", ".join(policy.checklist.alerts.names),
-    )
-    yield _judged(policy, findings, "during", "Business metrics tracking active", ("band",))
-    yield _judged(policy, findings, "during", "User experience validated", ("quantile",))
-    yield _judged(policy, findings, "during", "No critical errors detected", ("zero",))
+    if policy.checklist.alerts is not None:
+        names = policy.checklist.alerts.names
+        missing = [name for name in names if name not in alerts]
+        reason = f"not there: {', '.join(missing)}" if missing else ", ".join(names)
+        yield ChecklistLine("during", "Monitoring alerts configured", not missing, reason)
+    yield from _judged(policy, findings, "during", "Business metrics tracking active", "band")
+    yield from _judged(policy, findings, "during", "User experience validated", "quantile")
+    yield from _judged(policy, findings, "during", "No critical errors detected", "zero")
 
 
 def _post(
@@ -116,7 +115,7 @@ def _post(
         not ill,
         f"not ready: {', '.join(ill)}" if ill else f"{', '.join(live)} are ready",
     )
-    yield _judged(policy, findings, "post", "Business value delivery confirmed", ("band",))
+    yield from _judged(policy, findings, "post", "Business value delivery confirmed", "band")
     yield ChecklistLine(
         "post", "Documentation updated", None, "the release has no evidence on it; a person must tell"
     )
@@ -130,11 +129,16 @@ def _post(
 
 
 def _judged(
-    policy: Policy, findings: Sequence[Finding], part: str, title: str, kinds: Sequence[str]
-) -> ChecklistLine:
-    """Tell what the last phase found of the metrics of these kinds; an advisory finding decides nothing."""
-    names = {name for name, metric in policy.metrics.items() if metric.kind in kinds}
+    policy: Policy, findings: Sequence[Finding], part: str, title: str, kind: str
+) -> Iterator[ChecklistLine]:
+    """Tell what the last phase found of the metrics of a kind; an advisory finding decides nothing.
+
+    A policy without such a metric has no such line.
+    """
+    names = {name for name, metric in policy.metrics.items() if metric.kind == kind}
+    if not names:
+        return
     found = [finding for finding in findings if finding.metric in names]
     weighed = [finding for finding in found if not finding.advisory]
     passed = bool(weighed) and all(finding.verdict is Verdict.PROMOTE for finding in weighed)
-    return ChecklistLine(part, title, passed, "; ".join(f.reason for f in found) or "nothing on record")
+    yield ChecklistLine(part, title, passed, "; ".join(f.reason for f in found) or "nothing on record")

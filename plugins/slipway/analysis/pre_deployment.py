@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from slipway.analysis.load_report import LoadReport
 from slipway.analysis.staging import SuiteResult
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
-from slipway.policy.checklist import ITEMS, TITLES, BusinessValue, Checklist, ItemName
+from slipway.policy.checklist import TITLES, BusinessValue, Checklist, ItemName
 from slipway.policy.staging import LoadTest, StagingValidation
 
 
@@ -196,14 +196,16 @@ def rollback_tested(
 
 
 def go_or_no_go(
-    checklist: Checklist, items: Mapping[ItemName, Checked | None], names: Sequence[ItemName] = ITEMS
+    checklist: Checklist, items: Mapping[ItemName, Checked | None], names: Sequence[ItemName]
 ) -> Decision:
     """Decide on the list: an item that is missing or not fulfilled is no go, unless it is optional.
 
     :param checklist: the policy.
     :param items: what is on record, by name; None for one that was not checked.
-    :param names: the items to decide on.
+    :param names: the items to decide on; a policy without any has nothing in the way.
     """
+    if not names:
+        return Decision(Verdict.PROMOTE, "the policy has no checklist", (), 0)
     findings = [_finding(name, items.get(name), name in checklist.optional) for name in names]
     return combine(findings, seconds=0)
 

@@ -41,7 +41,8 @@ def judge_staging(
         otherwise ``rollback``.
     """
     findings = [_suite(name, suites.get(name), validation) for name in validation.suites]
-    findings += judge_load(report, validation.load_test)
+    if validation.load_test is not None:
+        findings += judge_load(report, validation.load_test)
     return combine(findings, seconds=seconds)
 
 

@@ -29,7 +29,7 @@ def migrate_ledger(conn_id: str = LEDGER_CONNECTION) -> list[str]:
     :raises WrongDatabase: when the database is another one's.
     """
     return SchemaHook(postgres_conn_id=conn_id).migrate(
-        SQL_DIRECTORY / "ledger" / "migrations", pace=load_policy(POLICY).migrations.pace, identity=IDENTITY
+        SQL_DIRECTORY / "ledger" / "migrations", pace=load_policy(POLICY).schema_rules.pace, identity=IDENTITY
     )
 
 

@@ -30,10 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = load_policy(arguments.policy)
-    undone = SchemaHook(policy.environments[arguments.environment].database.connection).undo(
+    undone = SchemaHook(policy.database(arguments.environment).connection).undo(
         migrations_directory(policy),
         arguments.name,
-        pace=policy.migrations.pace,
+        pace=policy.schema_rules.pace,
         identity=identity_of(policy, arguments.environment),
     )
     print(f"{arguments.name}: {'undone' if undone else 'is not applied'}")

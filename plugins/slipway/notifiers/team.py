@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 #: Messages that are sent again after the end of their release: the others are out of date by then.
 OUTCOMES = ("outcome", "promotion_rolled_back", "health")
+NOBODY = "nobody is notified: the policy has no checklist.notification"
 #: How often a channel gets a message that it does not take; after that the watchdog sends it again.
 TRIES, SECONDS_BETWEEN_TRIES = 3, 1.0
 
@@ -40,10 +41,12 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
     :param message: what happened and what to do, in one or more lines.
     :return: why the team was not notified, for the record; None when every channel took the message.
     """
+    if release.policy.notified_via is None:
+        return NOBODY
     notifier = TeamNotifier(
         message=f"{message}\n{release_link(release.run_id)}\n({release.release_id}, {event})",
         subject=subject,
-        conn_id=release.policy.checklist.notification.connection,
+        conn_id=release.policy.notified_via,
     )
     try:
         notifier.notify(context)
@@ -64,13 +67,13 @@ def notify_once(
     :param event: what it is about, unique in the release.
     :param subject: the message in one line.
     :param message: what happened and what to do.
-    :return: what goes on record; None when it is there. A message that no channel took is sent again by the
-        watchdog.
+    :return: what goes on record; None when it is there, or the policy names no channel. A message that no
+        channel took is sent again by the watchdog.
     """
-    if ledger.get(release.release_id, TeamNotified, event=event) is not None:
+    connection = release.policy.notified_via
+    if connection is None or ledger.get(release.release_id, TeamNotified, event=event) is not None:
         return None
     error = notify_team(context, release, event, subject, message)
-    connection = release.policy.checklist.notification.connection
     if error is not None:
         return TeamNotReached(
             event=event, subject=subject, message=message, connection=connection, reason=error
@@ -110,7 +113,9 @@ def notify_refused(ledger: Ledger, context: Context, refused: RefusedRequest) ->
     if refused.notified is not None:
         return
     try:
-        connection = load_policy(str(refused.request.get("policy"))).checklist.notification.connection
+        connection = load_policy(str(refused.request.get("policy"))).notified_via
+        if connection is None:
+            return
         TeamNotifier(
             message=f"Requested by {refused.actor}. Nothing was changed.\n{refused.reason}\n"
             f"{release_link(refused.run_id)}\n({refused.release_id}, refused)",

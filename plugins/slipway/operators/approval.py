@@ -138,8 +138,9 @@ def _head(release: Release, approval: Approval) -> str:
 
 
 def _checklist(release: Release, record: Record) -> Decision:
-    items = {name: record.get(ChecklistItemChecked, item=name) for name in CHECKED_FIRST}
-    return go_or_no_go(release.policy.checklist, items, CHECKED_FIRST)
+    names = [name for name in release.policy.items if name in CHECKED_FIRST]
+    items = {name: record.get(ChecklistItemChecked, item=name) for name in names}
+    return go_or_no_go(release.policy.checklist, items, names)
 
 
 def _refusal(release: Release, approval: Approval, answer: Answer) -> str | None:

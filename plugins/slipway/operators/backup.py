@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from slipway.exceptions import DatabaseNotReady
 from slipway.ledger.entries import DatabaseBackedUp, MigrationsRehearsed, SampledRange
 from slipway.operators.base import EnvironmentOperator
-from slipway.operators.database import SchemaOperator
+from slipway.operators.database import NO_DATABASE, SchemaOperator
 from slipway.release.backup import Instance, Pending, back_up, require_done, restore
 from slipway.release.rehearsal import rehearse
 from slipway.triggers.cloud_sql import CloudSqlOperationTrigger
@@ -30,13 +30,17 @@ _MARGIN_SECONDS = 300
 class CloudSqlOperator(EnvironmentOperator):
     """Base of the operators that begin an operation of Cloud SQL and wait for it in the triggerer."""
 
+    def absent(self, release: Release) -> str | None:
+        """Say why there is no instance."""
+        return super().absent(release) or (NO_DATABASE if release.policy.migrations is None else None)
+
     def instance(self, release: Release) -> Instance:
         """Return the instance of the environment.
 
         :param release: whose policy names it.
         """
         environment = release.policy.environments[self.environment]
-        return Instance(environment.project_id, environment.database.instance)
+        return Instance(environment.project_id, release.policy.database(self.environment).instance)
 
     def defer_until_done(self, pending: Pending, instance: Instance, *, until: str, **kept: Any) -> NoReturn:
         """Wait for an operation, then go on with ``execute_complete``, which gets what is ``kept``.
@@ -74,8 +78,8 @@ class BackUpDatabaseOperator(CloudSqlOperator):
         from slipway.hooks.postgres.state import DatabaseStateHook
 
         release = self.release(context)
-        state = DatabaseStateHook(release.policy.environments[self.environment].database.connection)
-        ranges = state.key_ranges(release.policy.migrations.rehearsal.sampling)
+        state = DatabaseStateHook(release.policy.database(self.environment).connection)
+        ranges = state.key_ranges(release.policy.schema_rules.rehearsal.sampling)
         counted = {"ranges": [asdict(found) for found in ranges], "rows_before": state.row_counts(ranges)}
         until = datetime.now(UTC) + timedelta(seconds=release.policy.backup_timeout_seconds)
         return self._go_on(release, until.isoformat(), counted)
@@ -109,7 +113,7 @@ class BackUpDatabaseOperator(CloudSqlOperator):
             )
         if isinstance(backup, Pending):
             self.defer_until_done(backup, instance, until=until, counted=counted)
-        state = DatabaseStateHook(release.policy.environments[self.environment].database.connection)
+        state = DatabaseStateHook(release.policy.database(self.environment).connection)
         self.record(
             release,
             DatabaseBackedUp(
@@ -136,7 +140,7 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
     def execute(self, context: Context) -> list[str]:
         """Begin the restore, and wait for it in the triggerer."""
         release = self.release(context)
-        seconds = release.policy.migrations.rehearsal.restore_timeout_seconds
+        seconds = release.policy.schema_rules.rehearsal.restore_timeout_seconds
         self._restore(release, (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat())
 
     def execute_complete(self, context: Context, event: dict[str, Any], until: str) -> list[str]:
@@ -186,4 +190,4 @@ class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):
     @staticmethod
     def _rehearsal(release: Release) -> Instance:
         staging = release.policy.environments["staging"]
-        return Instance(staging.project_id, release.policy.migrations.rehearsal.instance)
+        return Instance(staging.project_id, release.policy.schema_rules.rehearsal.instance)

@@ -70,19 +70,19 @@ class ReleaseOperator(BaseOperator):
 
         :param context: Airflow's context of the task.
         :raises ReleaseUnknown: when this run opened none.
+        :raises AirflowSkipException: when there is nothing for this task to do in it.
         """
-        return self.ledger.release(self.release_id(context))
+        release = self.ledger.release(self.release_id(context))
+        if (why := self.absent(release)) is not None:
+            raise AirflowSkipException(why)
+        return release
 
-    def release_or_skip(self, context: Context) -> Release:
-        """Read the release of this run, for a task that has nothing to do without one.
+    def absent(self, release: Release) -> str | None:
+        """Say what the release does not have for this task to work on; None when it has that.
 
-        :param context: Airflow's context of the task.
-        :raises AirflowSkipException: when this run opened none.
+        :param release: the release of this run.
         """
-        try:
-            return self.release(context)
-        except ReleaseUnknown as error:
-            raise AirflowSkipException(str(error)) from error
+        return None
 
     def lease(self, release: Release) -> Lease:
         """Return the release's right to change its services, for the policy's time from now."""
@@ -179,3 +179,34 @@ class EnvironmentOperator(ReleaseOperator):
     def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.environment = environment
+
+    def absent(self, release: Release) -> str | None:
+        """Say why nothing is done in the environment."""
+        return absent_from(release, self.environment)
+
+
+def release_or_skip(task: ReleaseOperator, context: Context) -> Release:
+    """Read the release of a run, for a task that has nothing to do without one.
+
+    :param task: the task.
+    :param context: Airflow's context of it.
+    :raises AirflowSkipException: when the run opened none.
+    """
+    try:
+        return task.release(context)
+    except ReleaseUnknown as error:
+        raise AirflowSkipException(str(error)) from error
+
+
+def absent_from(release: Release, environment: EnvironmentName) -> str | None:
+    """Say why a release does nothing in an environment; None when it works there.
+
+    :param release: the release.
+    :param environment: ``staging`` or ``production``.
+    """
+    policy = release.policy
+    if environment == "staging" and release.plan.follows is not None:
+        return (
+            f"not done again for {policy.region}: the evidence of release {release.plan.follows} is inherited"
+        )
+    return None if environment in policy.environments else f"the policy has no {environment} (environments)"

@@ -15,6 +15,8 @@ from slipway.release.configuration import ConfigurationStore
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from slipway.ledger.ledger import Release
+
 
 class ChecklistItemOperator(ReleaseOperator):
     """Gather the evidence of one item, judge it, and put both on record as ``checklist/<item>``.
@@ -27,6 +29,10 @@ class ChecklistItemOperator(ReleaseOperator):
     def __init__(self, *, item: ItemName, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.item = item
+
+    def absent(self, release: Release) -> str | None:
+        """Say why the item is no line of this product's checklist."""
+        return None if self.item in release.policy.items else f"the policy has no item {self.item}"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return whether the item is fulfilled, and why."""

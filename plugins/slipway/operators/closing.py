@@ -42,13 +42,14 @@ from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.rollback.traffic import restore_stable_traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
     from airflow.sdk import Context
 
     from slipway.ledger.chain import Record
     from slipway.ledger.entries import SplitChange
     from slipway.ledger.ledger import Release
+    from slipway.policy.release import Policy
 
 
 class CloseReleaseOperator(ReleaseOperator):
@@ -205,7 +206,7 @@ class ClosePromotedOperator(CloseReleaseOperator):
             self.ledger.get(release.release_id, GateDecided, phase="full"),
             {name: self._live(release, name, revision) for name, revision in revisions.items()},
             revisions,
-            read_alerts(INCLUDE / release.policy.checklist.alerts.directory),
+            _alerts(release.policy),
         )
 
     def _live(self, release: Release, service: str, revision: str) -> LiveState:
@@ -240,6 +241,11 @@ class VerdictOperator(ReleaseOperator):
 def _event(record: Record) -> str:
     """Name the message of the outcome: one that is rolled back later was announced as promoted."""
     return "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
+
+
+def _alerts(policy: Policy) -> Set[str]:
+    alerts = policy.checklist.alerts
+    return frozenset() if alerts is None else read_alerts(INCLUDE / alerts.directory)
 
 
 def _with_incident(task: CloseReleaseOperator, release: Release) -> Record:

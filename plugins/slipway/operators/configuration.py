@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.ledger.entries import ConfigurationWritten
-from slipway.operators.base import EnvironmentOperator
+from slipway.operators.base import EnvironmentOperator, release_or_skip
 from slipway.release.configuration import ConfigurationStore, table
 from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.untouched import require_ongoing
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from slipway.ledger.ledger import Release
 
 
 class WriteConfigurationOperator(EnvironmentOperator):
@@ -27,6 +29,11 @@ class WriteConfigurationOperator(EnvironmentOperator):
     :raises SecretUnavailable: when it is not enabled, so that a rollback could start no instance, and the
         release does not declare what serves broken.
     """
+
+    def absent(self, release: Release) -> str | None:
+        """Say why no document is written."""
+        none = None if release.policy.configuration else "the policy has no document (configuration)"
+        return super().absent(release) or none
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
@@ -54,7 +61,7 @@ class RollBackFlagsOperator(EnvironmentOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Return the version number per document."""
-        release = self.release_or_skip(context)
+        release = release_or_skip(self, context)
         kept = reason_to_keep_flags(release, self.ledger, self.environment)
         if kept is not None:
             raise AirflowSkipException(kept)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from slipway.schema.plan import AppliedMigration, SchemaPlan
 
 LINT_SECONDS = 60
+NO_DATABASE = "the product has no database (migrations)"
 REPORT_PERCENTS = (25, 50, 75, 100)
 
 
@@ -65,7 +66,9 @@ class CheckSchemaOperator(PreflightOperator):
 
         request = self.request()
         plan, policy = request.plan, request.policy
-        hook = SchemaHook(policy.environments["production"].database.connection)
+        if policy.migrations is None:
+            raise AirflowSkipException(NO_DATABASE)
+        hook = SchemaHook(policy.database("production").connection)
         hook.require_own_session()
         stable = stable_versions(policy, self.cloud_run, self.ledger)
         schema = due_now(
@@ -85,11 +88,15 @@ class CheckSchemaOperator(PreflightOperator):
 class SchemaOperator(EnvironmentOperator):
     """Base of the operators that work on what a release does to an environment's schema."""
 
+    def absent(self, release: Release) -> str | None:
+        """Say why there is no schema to work on."""
+        return super().absent(release) or (NO_DATABASE if release.policy.migrations is None else None)
+
     def schema_hook(self, release: Release) -> SchemaHook:
         """Return the door to the environment's schema."""
         from slipway.hooks.postgres.migrations import SchemaHook
 
-        return SchemaHook(release.policy.environments[self.environment].database.connection)
+        return SchemaHook(release.policy.database(self.environment).connection)
 
     def due(self, release: Release, applied: Sequence[AppliedMigration]) -> SchemaPlan:
         """Plan what the release does to a database that has these migrations."""
@@ -116,8 +123,7 @@ class CheckDatabaseOperator(SchemaOperator):
         self._lint(release)
         from slipway.hooks.postgres.state import DatabaseStateHook
 
-        environment = release.policy.environments[self.environment]
-        state = DatabaseStateHook(environment.database.connection)
+        state = DatabaseStateHook(release.policy.database(self.environment).connection)
         due = self.due(release, self.schema_hook(release).applied()).due
         tables = touched(sorted(state.catalog()), due)
         require_free(release.policy, self.environment, state, tables)
@@ -143,7 +149,7 @@ class CheckDatabaseOperator(SchemaOperator):
         from slipway.hooks.postgres.state import DatabaseStateHook
 
         environment = release.policy.environments[self.environment]
-        database = environment.database
+        database = release.policy.database(self.environment)
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
             disk = cloud_sql.disk_bytes(project_id=environment.project_id, instance=database.instance)
         used, rewritten = DatabaseStateHook(database.connection).sizes(tables)
@@ -153,7 +159,7 @@ class CheckDatabaseOperator(SchemaOperator):
             disk=disk,
             used=used,
             rewritten=rewritten,
-            minimum_free_percent=release.policy.migrations.minimum_free_percent,
+            minimum_free_percent=release.policy.schema_rules.minimum_free_percent,
         )
 
 
@@ -177,7 +183,7 @@ class MigrateSchemaOperator(SchemaOperator):
             self.log.warning("Production was changed since the backup, and not by a release: %s", line)
         applied = hook.migrate(
             migrations_directory(policy),
-            pace=policy.migrations.pace,
+            pace=policy.schema_rules.pace,
             identity=identity,
             only=[migration.name for migration in plan.due],
             report=lambda progress: self._report(release, progress),
@@ -198,7 +204,7 @@ class MigrateSchemaOperator(SchemaOperator):
 
     def _verify(self, release: Release) -> None:
         """Compare what production's migrations left with their rehearsal; staging's are not rehearsed."""
-        connection = release.policy.environments[self.environment].database.connection
+        connection = release.policy.database(self.environment).connection
         rehearsed = self._rehearsed(release)
         if self.environment == "production" and (rehearsed is None or rehearsed.catalog is None):
             raise DatabaseNotReady(

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slipway.ledger.entries import RevisionDeployed, ServiceState
+from slipway.operators.base import absent_from
 from slipway.operators.cloud_run import ServicesOperator, Wait
 from slipway.policy.release import EnvironmentName
 from slipway.release.drift import split_at
@@ -33,6 +34,10 @@ class DeployRevisionsOperator(ServicesOperator):
     def __init__(self, *, environment: EnvironmentName, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.environment = environment
+
+    def absent(self, release: Release) -> str | None:
+        """Say why nothing is deployed to the environment."""
+        return absent_from(release, self.environment)
 
     def execute(self, context: Context) -> dict[str, str]:
         """Return the new revision per service; defer when that takes longer than a worker should wait.

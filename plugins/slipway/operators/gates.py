@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.sdk.exceptions import AirflowSkipException
@@ -18,20 +18,16 @@ from slipway.ledger.entries import (
     ApprovalDecided,
     BakeAnswered,
     ChecklistItemChecked,
-    ConfigurationWritten,
-    DatabaseBackedUp,
-    DatabaseChecked,
     GateDecided,
-    LedgerEntry,
     LoadTested,
-    MigrationsRehearsed,
     PhaseBaked,
-    SchemaMigrated,
+    StagingServed,
     SuiteRun,
 )
-from slipway.operators.base import ReleaseOperator
-from slipway.policy.checklist import CHECKED_FIRST, ITEMS
+from slipway.operators.base import ReleaseOperator, absent_from
+from slipway.policy.checklist import CHECKED_FIRST
 from slipway.policy.release import PhaseName
+from slipway.release.inheritance import prepared
 from slipway.release.leases import hold_services
 from slipway.release.phase_gate import gate_after
 from slipway.release.regions import inherit_evidence
@@ -43,30 +39,6 @@ if TYPE_CHECKING:
 
 GO_OR_ROLLBACK, START_ROLLBACK = "go_or_rollback", "start_rollback"
 EARLIER_REGION = "earlier_region"
-
-
-def skip_when_inherited(context: Context) -> None:
-    """Skip a task of a later region's release: for ``pre_execute`` of what begins phase 1.
-
-    :param context: of a task whose operator is a :class:`~slipway.operators.base.ReleaseOperator`.
-    :raises AirflowSkipException: when the release inherits the evidence of the region before.
-    """
-    release = cast("ReleaseOperator", context["task"]).release(context)
-    if release.plan.follows is not None:
-        raise AirflowSkipException(
-            f"not done again for {release.policy.region}: the evidence of release {release.plan.follows} is"
-            " inherited"
-        )
-
-
-#: What a rollback from production would need, and a release may not go on without.
-PREPARED: tuple[type[LedgerEntry], ...] = (
-    ConfigurationWritten,
-    DatabaseChecked,
-    DatabaseBackedUp,
-    MigrationsRehearsed,
-    SchemaMigrated,
-)
 
 
 class GateOperator(ReleaseOperator, BranchMixIn):
@@ -133,11 +105,21 @@ class GateOperator(ReleaseOperator, BranchMixIn):
 
 
 class StagingGateOperator(GateOperator):
-    """Judge staging by its test suites and its load test."""
+    """Judge staging by what the policy asks for: its test suites and its load test."""
+
+    def absent(self, release: Release) -> str | None:
+        """Skip phase 1 of a later region's release, not the one of a product without staging."""
+        return absent_from(release, "staging") if release.plan.follows is not None else None
 
     def judge(self, release: Release, context: Context) -> GateDecided:
         """Weigh the results on record."""
-        validation = release.policy.staging_validation
+        policy, validation = release.policy, release.policy.staging_validation
+        if "staging" not in policy.environments:
+            return self.decided(Verdict.PROMOTE, "not validated before production: the policy has no staging")
+        if self.ledger.get(release.release_id, StagingServed) is None:
+            return self.decided(Verdict.ROLLBACK, f"not on record: {StagingServed.key_of()}")
+        if validation is None or not (validation.suites or validation.load_test):
+            return self.decided(Verdict.PROMOTE, "served in staging; the policy has no test for it there")
         decision = judge_staging(
             {name: self.ledger.get(release.release_id, SuiteRun, suite=name) for name in validation.suites},
             self.ledger.get(release.release_id, LoadTested),
@@ -172,17 +154,17 @@ class PreparationGateOperator(GateOperator):
         if staging is None or staging.verdict is not Verdict.PROMOTE:
             raise AirflowSkipException("phase 1 was not promoted: its gate starts the rollback")
         approval, keys = record.get(ApprovalDecided), {entry.key for entry in record}
-        prepared = [kind.key_of(environment="production") for kind in PREPARED]
-        items = {name: record.get(ChecklistItemChecked, item=name) for name in ITEMS}
-        asked = approval is None or approval.approved
-        decision = go_or_no_go(release.policy.checklist, items, ITEMS if asked else CHECKED_FIRST)
+        policy, asked = release.policy, approval is None or approval.approved
+        names = [name for name in policy.items if asked or name in CHECKED_FIRST]
+        items = {name: record.get(ChecklistItemChecked, item=name) for name in names}
+        decision = go_or_no_go(policy.checklist, items, names)
         self.log.info("checklist:\n%s", "\n".join(finding.reason for finding in decision.findings))
         if approval is not None and not approval.approved:
             if decision.verdict is Verdict.PROMOTE:
                 reason = f"not approved: {approval.reason}"
                 decision = replace(decision, verdict=Verdict.ROLLBACK, reason=reason)
             return GateDecided.by(decision, phase=self.phase)
-        missing = [key for key in (*prepared, ApprovalDecided.key_of()) if key not in keys]
+        missing = [key for key in (*prepared(policy), ApprovalDecided.key_of()) if key not in keys]
         if missing:
             return self.decided(Verdict.ROLLBACK, f"not on record: {', '.join(missing)}")
         return GateDecided.by(decision, phase=self.phase)

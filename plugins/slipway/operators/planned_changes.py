@@ -11,7 +11,11 @@ from slipway.release.new_revision import base_of, planned_changes
 from slipway.release.schema import identity_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Context
+
+    from slipway.ledger.ledger import Release
 
 
 class PlanChangesOperator(SchemaOperator):
@@ -22,14 +26,16 @@ class PlanChangesOperator(SchemaOperator):
         rollback could start no instance, and the release does not declare what serves broken.
     """
 
+    def absent(self, release: Release) -> str | None:
+        """Compare also without a database."""
+        return None
+
     def execute(self, context: Context) -> None:
         """Put the changes on record, for the approval."""
         release = self.release(context)
         store = ConfigurationStore(release, self.environment, self.cloud_run, self.gcp_conn_id)
         running = store.running_enabled(stable_is_broken=release.plan.stable_is_broken)
-        schema = self.due(
-            release, self.schema_hook(release).applied(identity_of(release.policy, self.environment))
-        )
+        migrations, held = self._schema(release)
         planned = ChangesPlanned(
             environment=self.environment,
             revisions={
@@ -42,8 +48,16 @@ class PlanChangesOperator(SchemaOperator):
                 for key, service in release.plan.services.items()
             },
             configuration=store.changes(running),
-            migrations=tuple(migration.name for migration in schema.due),
-            held=schema.held,
+            migrations=migrations,
+            held=held,
         )
         self.log.info("configuration of %s:\n%s", self.environment, table(planned.configuration))
         self.record(release, planned)
+
+    def _schema(self, release: Release) -> tuple[tuple[str, ...], Mapping[str, str]]:
+        """Return the migrations that are due, and those that are held with what they wait for."""
+        if release.policy.migrations is None:
+            return (), {}
+        applied = self.schema_hook(release).applied(identity_of(release.policy, self.environment))
+        schema = self.due(release, applied)
+        return tuple(migration.name for migration in schema.due), schema.held

@@ -113,4 +113,4 @@ class ReleaseRegionsOperator(ReleaseOperator):
 def _notify(context: Context, release: Release, kept: Mapping[str, Sequence[str]]) -> str:
     """Notify the team of the regions that keep a rolled-back version; return how, or why not."""
     error = notify_team(context, release, "regions", *kept_message(release, kept))
-    return f"via {release.policy.checklist.notification.connection}" if error is None else error
+    return f"via {release.policy.notified_via}" if error is None else error

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.exceptions import SchemaContractBroken, TrafficNotSettled
 from slipway.ledger.entries import RollbackOverridden, RollbackRefused, SplitChange
+from slipway.operators.base import release_or_skip
 from slipway.operators.cloud_run import CloudRunOperator
 from slipway.release.asking import answer_of, withdraw
 from slipway.release.rollback.refused import (
@@ -38,7 +39,7 @@ class RollBackTrafficOperator(CloudRunOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the split per service before and after."""
-        release = self.release_or_skip(context)
+        release = release_or_skip(self, context)
         if (left := reason_to_leave_traffic(release, self.ledger)) is not None:
             raise AirflowSkipException(left)
         try:

@@ -155,7 +155,7 @@ class RollBackDatabaseOperator(ReleaseOperator):
 
     def _undo(self, context: Context, release: Release, confirmed: DatabaseRollbackConfirmed) -> list[str]:
         undo(release, self._checked(release))
-        sound_catalog(release.policy.environments["production"].database.connection)
+        sound_catalog(release.policy.database("production").connection)
         done = confirmed.model_dump(include={"lost", "backup"})
         undone = DatabaseRolledBack(undone=confirmed.migrations, **done)
         self.record(release, undone)

@@ -11,6 +11,7 @@ from slipway.hooks.command.suites import TestRunnerHook
 from slipway.ledger.entries import LoadTested, StagingServed, SuiteRun
 from slipway.operators.base import ReleaseOperator
 from slipway.paths import INCLUDE
+from slipway.policy.staging import SuiteName
 from slipway.release.address import service_address
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class StagingOperator(ReleaseOperator):
 
     def environment(self, release: Release) -> Mapping[str, str]:
         """Return the variables that the tests get: ``<SERVICE>_URL``, and the policy's documents as JSON."""
-        documents = release.policy.staging_validation.documents
+        documents = release.policy.validation.documents
         configuration = release.policy.configuration
         urls = {f"{key.upper()}_URL": url for key, url in self._urls(release).items()}
         return urls | {
@@ -55,14 +56,20 @@ class TestSuiteOperator(StagingOperator):
 
     __test__ = False
 
-    def __init__(self, *, suite: str, **kwargs: Any) -> None:
+    def __init__(self, *, suite: SuiteName, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.suite = suite
+
+    def absent(self, release: Release) -> str | None:
+        """Say why the suite is not run."""
+        validation = release.policy.staging_validation
+        has = validation is not None and self.suite in validation.suites
+        return None if has else f"the policy has no suite {self.suite} (staging_validation.suites)"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many tests ran and passed, and which failed."""
         release = self.release(context)
-        suite = release.policy.staging_validation.suites[self.suite]
+        suite = release.policy.validation.suites[self.suite]
         self.runner = TestRunnerHook()
         result = self.runner.run(
             INCLUDE / suite.path,
@@ -113,10 +120,16 @@ class LoadTestOperator(StagingOperator):
     as often as the policy says.
     """
 
+    def absent(self, release: Release) -> str | None:
+        """Say why staging is not loaded."""
+        validation = release.policy.staging_validation
+        has = validation is not None and validation.load_test is not None
+        return None if has else "the policy has no load test (staging_validation.load_test)"
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return what was requested, what failed and how long it took."""
         release = self.release(context)
-        load_test = release.policy.staging_validation.load_test
+        load_test = release.policy.load_test
         for attempt in range(1, load_test.evidence.attempts + 1):
             tested = self._run(release, load_test)
             lacks = judge_evidence(tested, load_test) if tested.requests else []

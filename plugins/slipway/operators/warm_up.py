@@ -11,6 +11,7 @@ from slipway.hooks.command.suites import TestRunnerHook
 from slipway.ledger.entries import RevisionWarmedUp
 from slipway.operators.cloud_run import ServicesOperator
 from slipway.policy.release import PhaseName
+from slipway.policy.section import stated
 from slipway.release.warm_up import check_revision, missing_instances
 from slipway.triggers.cloud_run import InstancesReadyTrigger
 
@@ -37,6 +38,10 @@ class WarmUpOperator(ServicesOperator):
         super().__init__(**kwargs)
         self.phase = phase
 
+    def absent(self, release: Release) -> str | None:
+        """Say why nothing is warmed up."""
+        return "the policy asks for no warm-up (warm_up)" if release.policy.warm_up is None else None
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return per service the verdict; defer while minimum instances are missing.
 
@@ -59,9 +64,7 @@ class WarmUpOperator(ServicesOperator):
             self.runner.stop()
 
     def _warm_up(self, release: Release, *, last: bool) -> dict[str, Any]:
-        rules, chosen = release.policy.warm_up, self.chosen(release)
-        if rules is None:
-            return {"verdict": "promote", "reason": "the policy asks for no warm-up"}
+        rules, chosen = stated(release.policy.warm_up, "warm_up"), self.chosen(release)
         new = {key: service for key, service in chosen.items() if self._recorded(release, key) is None}
         missing = [] if last else missing_instances(release, self.cloud_run, new)
         if missing:

@@ -90,14 +90,19 @@ class Notification(Section):
 class Checklist(Section):
     """The strategy's deployment checklist; every item before the deployment must be fulfilled.
 
+    An item that a product does not have is left out, and is no line of the list.
+
+    :param business_value: needs staging's load test, which measures what the projection stands on.
+    :param rollback_drill: needs staging, where the rollback is rehearsed.
+    :param notification: left out, nobody is notified of anything.
     :param optional: items that are shown, but hold nothing when they are not fulfilled.
     """
 
-    business_value: BusinessValue
-    dashboards: Dashboards
-    alerts: Alerts
-    rollback_drill: RollbackDrill
-    notification: Notification
+    business_value: BusinessValue | None = None
+    dashboards: Dashboards | None = None
+    alerts: Alerts | None = None
+    rollback_drill: RollbackDrill | None = None
+    notification: Notification | None = None
     optional: tuple[ItemName, ...] = ()
 
 

@@ -52,17 +52,19 @@ def refused_tag(tag: str) -> str | None:
     return "must be lowercase letters, digits and hyphens, begin with a letter and not end with a hyphen"
 
 
-def refused_project(project: str, instance: str) -> Iterator[str]:
+def refused_project(project: str, instance: str | None) -> Iterator[str]:
     """Yield, field by field, what a project and its Cloud SQL instance may be called.
 
     :param project: id of the project.
-    :param instance: name of the instance.
+    :param instance: name of the instance; None when there is none.
     """
     if not _PROJECT.fullmatch(project):
         yield (
             f"project_id={project}: must be 6 to 30 lowercase letters, digits and hyphens, begin with a"
             " letter and not end with a hyphen"
         )
+    if instance is None:
+        return
     if not _NAME.fullmatch(instance) or len(project) + 1 + len(instance) > _INSTANCE_LENGTH:
         yield (
             f"database.instance={instance}: must be lowercase letters, digits and hyphens, begin with a"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import get_args
 
 from slipway.policy.fields import PhaseName, PolicyFields
 from slipway.policy.metrics import expressions
+from slipway.policy.staging import SuiteName
 
 PHASES: Sequence[PhaseName] = ("canary", "half", "full")
 
@@ -16,6 +18,8 @@ def problems(policy: PolicyFields) -> Iterator[str]:
     :param policy: the policy.
     """
     yield from _whole(policy)
+    yield from _environments(policy)
+    yield from _pairs(policy)
     yield from _questions(policy)
     yield from _references(policy)
     yield from _documents(policy)
@@ -25,18 +29,51 @@ def problems(policy: PolicyFields) -> Iterator[str]:
 
 
 def _whole(policy: PolicyFields) -> Iterator[str]:
-    for name, present, required in (
-        ("environments", policy.environments, ("staging", "production")),
-        ("phases", policy.phases, PHASES),
-    ):
-        missing = [key for key in required if key not in present]
-        if missing:
-            yield f"{name}: {', '.join(missing)} missing"
+    if "production" not in policy.environments:
+        yield "environments: production missing"
+    missing = [key for key in PHASES if key not in policy.phases]
+    if missing:
+        yield f"phases: {', '.join(missing)} missing"
     if [s.rollout for s in policy.services.values()].count("progressive") != 1:
         yield "services: exactly one must have rollout: progressive"
+    for key, service in policy.services.items():
+        for environment in policy.environments.keys() - service.names.keys():
+            yield f"services.{key}.names: {environment} missing"
     percents = [policy.phases[name].traffic_percent for name in PHASES]
     if percents != sorted(set(percents)) or percents[-1] != 100:
         yield f"phases: traffic_percent {percents}: must rise and end at 100"
+
+
+def _environments(policy: PolicyFields) -> Iterator[str]:
+    """Yield what an environment has without what it needs."""
+    for name, place in policy.environments.items():
+        if (place.database is None) is not (policy.migrations is None):
+            have, lack = "environments.{0}.database", "migrations"
+            if place.database is None:
+                have, lack = lack, have
+            yield f"{have.format(name)}: needs {lack.format(name)}; state both, or neither"
+        if policy.configuration and place.secret_prefix is None:
+            yield f"environments.{name}.secret_prefix: missing; it names the documents of configuration"
+    if policy.infrastructure.cloud_sql is not None and policy.migrations is None:
+        yield "infrastructure.cloud_sql: needs environments.production.database"
+
+
+def _pairs(policy: PolicyFields) -> Iterator[str]:
+    """Yield what is there without what it needs."""
+    validation, checklist = policy.staging_validation, policy.checklist
+    if (policy.release_tag is None) is not (policy.git_connection is None):
+        yield "release_tag and git_connection: state both, or neither"
+    for name in validation.suites.keys() - set(get_args(SuiteName)) if validation else ():
+        yield f"staging_validation.suites: {name} is not one of {', '.join(get_args(SuiteName))}"
+    if "staging" not in policy.environments:
+        for part, present in (
+            ("staging_validation", validation),
+            ("checklist.rollback_drill", checklist.rollback_drill),
+        ):
+            if present is not None:
+                yield f"{part}: needs environments.staging"
+    if checklist.business_value is not None and (validation is None or validation.load_test is None):
+        yield "checklist.business_value: needs staging_validation.load_test, which measures the saving"
 
 
 def _questions(policy: PolicyFields) -> Iterator[str]:
@@ -55,9 +92,9 @@ def _questions(policy: PolicyFields) -> Iterator[str]:
 def _references(policy: PolicyFields) -> Iterator[str]:
     services = ", ".join(policy.services)
     for name, place in policy.environments.items():
-        for key in place.database.found_by.keys() - policy.services.keys():
+        for key in (place.database.found_by if place.database else {}).keys() - policy.services.keys():
             yield f"environments.{name}.database.found_by: {key} is not one of {services}"
-    for key in policy.migrations.services:
+    for key in policy.migrations.services if policy.migrations else ():
         if key not in policy.services:
             yield f"migrations.services: {key} is not one of {services}"
     if policy.infrastructure.load_balancer is not None and policy.load_balancer is None:
@@ -72,7 +109,8 @@ def _references(policy: PolicyFields) -> Iterator[str]:
 
 def _documents(policy: PolicyFields) -> Iterator[str]:
     mounts = {f"services.{key}.secrets": service.secrets for key, service in policy.services.items()}
-    mounts["staging_validation.documents"] = policy.staging_validation.documents
+    if policy.staging_validation is not None:
+        mounts["staging_validation.documents"] = policy.staging_validation.documents
     for where, variables in mounts.items():
         for document in variables.values():
             if document not in policy.configuration:
@@ -81,8 +119,8 @@ def _documents(policy: PolicyFields) -> Iterator[str]:
 
 
 def _regions(policy: PolicyFields) -> Iterator[str]:
-    staging, production = policy.environments["staging"], policy.environments["production"]
-    if len(staging.regions) > 1:
+    staging, production = policy.environments.get("staging"), policy.environments["production"]
+    if staging is not None and len(staging.regions) > 1:
         yield (
             f"environments.staging.regions={', '.join(staging.regions)}: a version is validated in one"
             " region; name that one"
@@ -103,11 +141,15 @@ def _regions(policy: PolicyFields) -> Iterator[str]:
 
 
 def _success(policy: PolicyFields) -> Iterator[str]:
-    known = {"metrics": policy.metrics, "suites": policy.staging_validation.suites}
+    validation = policy.staging_validation
+    known: Mapping[str, Collection[str]] = {
+        "metrics": policy.metrics,
+        "suites": () if validation is None else validation.suites,
+    }
     for area, criteria in policy.success.by_area.items():
         for criterion in criteria:
             for name, of in known.items():
-                for unknown in sorted(set(getattr(criterion, name)) - of.keys()):
+                for unknown in sorted(set(getattr(criterion, name)) - set(of)):
                     yield (
                         f"success.{area}: {criterion.title}: {name}: {unknown} is not one of {', '.join(of)}"
                     )
@@ -124,8 +166,11 @@ def _lease(policy: PolicyFields) -> Iterator[str]:
 
 
 def _phase_seconds(policy: PolicyFields) -> Iterator[tuple[str, float]]:
-    yield "staging_validation", policy.staging_validation.timeout_seconds
-    yield "preparation", policy.backup_timeout_seconds + policy.migrations.rehearsal.restore_timeout_seconds
+    if policy.staging_validation is not None:
+        yield "staging_validation", policy.staging_validation.timeout_seconds
+    if policy.migrations is not None:
+        restore = policy.migrations.rehearsal.restore_timeout_seconds
+        yield "preparation", policy.backup_timeout_seconds + restore
     around = policy.deploy_timeout_seconds + policy.traffic_timeout_seconds
     if policy.warm_up is not None:
         around += policy.warm_up.instances_timeout_seconds + policy.warm_up.suite_timeout_seconds

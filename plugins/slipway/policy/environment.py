@@ -61,7 +61,9 @@ class Environment(Section):
     :param location: the region that a release works in. A policy file leaves it out where it has ``regions``.
     :param regions: where the environment runs, in the order in which a version is released to them; left out,
         it is ``location`` alone.
-    :param secret_prefix: configuration document ``x`` is the secret ``<secret_prefix>-x``.
+    :param database: left out, the product has none.
+    :param secret_prefix: configuration document ``x`` is the secret ``<secret_prefix>-x``; needed where the
+        policy has documents.
     :param tag: the traffic tag under which a new revision is reachable before it has traffic.
     :param workers_inside: whether Airflow's workers run inside the network, where services with internal
         ingress answer them.
@@ -70,8 +72,8 @@ class Environment(Section):
     project_id: str
     location: Region
     regions: Annotated[tuple[Region, ...], Field(min_length=1)]
-    database: Database
-    secret_prefix: str
+    database: Database | None = None
+    secret_prefix: str | None = None
     tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")]
     workers_inside: bool = False
 

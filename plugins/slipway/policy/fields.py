@@ -44,7 +44,7 @@ class Service(Section):
 
     image: str
     names: Mapping[EnvironmentName, str]
-    rollout: Literal["progressive", "supporting"]
+    rollout: Literal["progressive", "supporting"] = "progressive"
     min_instances: Annotated[int, Field(ge=0, le=1000)]
     max_instances: Annotated[int, Field(ge=1, le=1000)]
     env: Mapping[str, str] = {}
@@ -108,7 +108,16 @@ class Watchdog(Section):
 class PolicyFields(Section):
     """The parts of a policy; ``include/policy/defaults.yaml`` and ``release.yaml`` say what each is for.
 
+    A product needs a name, production, services and phases; the rest may be left out. What is left out is not
+    done, and the task says so.
+
     :param format: see :mod:`slipway.policy.formats`.
+    :param release_tag: tag that a promoted release gets in git, with ``{version}``; left out, it gets none.
+    :param git_connection: Airflow connection to the repository that is tagged.
+    :param environments: ``production``; without ``staging`` a version is not validated before production.
+    :param configuration: documents that a release writes to Secret Manager; left out, it writes none.
+    :param migrations: left out, the product has no database.
+    :param staging_validation: left out, nothing is tested in staging.
     :param deploy_inline_seconds: a worker waits this long for Cloud Run, for all the services of its task
         together; longer waits are deferred to the triggerer.
     :param lease_seconds: how long the lock of the services lasts after a renewal, which is at the beginning
@@ -131,8 +140,8 @@ class PolicyFields(Section):
 
     format: Literal[4] = FORMAT
     name: str
-    release_tag: str
-    git_connection: str
+    release_tag: str | None = None
+    git_connection: str | None = None
     default_branch: str
     environments: Mapping[EnvironmentName, Environment]
     services: Mapping[str, Service]
@@ -140,17 +149,17 @@ class PolicyFields(Section):
     load_balancer: LoadBalancer | None = None
     infrastructure: Infrastructure = Infrastructure()
     staging_min_instances: Annotated[int, Field(ge=1)]
-    configuration: Mapping[str, Document]
-    checklist: Checklist
+    configuration: Mapping[str, Document] = {}
+    checklist: Checklist = Checklist()
     approval: Approval | None = None
     gates: Mapping[GatedPhaseName, Gate] = {}
     roles: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     answered_by: Respondents | None = None
     release_windows: ReleaseWindows | None = None
     on_foreign_template: Literal["refuse", "ask"] = "refuse"
-    migrations: Migrations
+    migrations: Migrations | None = None
     backup_timeout_seconds: Seconds
-    staging_validation: StagingValidation
+    staging_validation: StagingValidation | None = None
     deploy_timeout_seconds: Seconds
     deploy_inline_seconds: Seconds = 30
     traffic_timeout_seconds: Seconds

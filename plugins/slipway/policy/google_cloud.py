@@ -25,7 +25,8 @@ def refused_environment(place: Environment, documents: Iterable[str]) -> Iterato
     :param place: the environment.
     :param documents: names of the configuration documents, which are secrets there.
     """
-    yield from refused_project(place.project_id, place.database.instance)
+    instance = None if place.database is None else place.database.instance
+    yield from refused_project(place.project_id, instance)
     refused = refused_tag(place.tag)
     if refused is not None:
         yield f"tag={place.tag}: {refused}"
@@ -48,8 +49,9 @@ def refused_service(
     :param env: values of its environment variables.
     :param secrets: what its other variables mount.
     """
-    for environment, name in names.items():
-        refused = refused_name(name, tags[environment])
+    for environment, tag in tags.items():
+        name = names[environment]
+        refused = refused_name(name, tag)
         if refused is not None:
             yield f".names.{environment}={name}: {refused}"
     yield from (f": {line}" for line in refused_variables(env, secrets))

@@ -6,15 +6,17 @@ reference is refused with the file, the field, the value and what is allowed, be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, model_validator
 
 from slipway.exceptions import PolicyError
-from slipway.policy.checklist import Respondents
+from slipway.policy.checklist import ITEMS, ItemName, Respondents
 from slipway.policy.coherence import problems
+from slipway.policy.environment import Database
 from slipway.policy.errors import describe
 from slipway.policy.fields import (
     FORMAT,
@@ -27,6 +29,9 @@ from slipway.policy.fields import (
 )
 from slipway.policy.files import POLICY_DIRECTORY, read_document
 from slipway.policy.google_cloud import refused_policy
+from slipway.policy.migrations import Migrations
+from slipway.policy.section import stated
+from slipway.policy.staging import LoadTest, StagingValidation
 
 __all__ = [
     "FORMAT",
@@ -58,6 +63,71 @@ class Policy(PolicyFields):
         for problem in problems(self):
             raise ValueError(problem)
         return self
+
+    def database(self, environment: EnvironmentName) -> Database:
+        """Return an environment's database.
+
+        :param environment: ``staging`` or ``production``.
+        :raises PolicyError: when the product has none.
+        """
+        return stated(self.environments[environment].database, f"environments.{environment}.database")
+
+    @property
+    def schema_rules(self) -> Migrations:
+        """How the schema is migrated.
+
+        :raises PolicyError: when the product has no database.
+        """
+        return stated(self.migrations, "migrations")
+
+    @property
+    def validation(self) -> StagingValidation:
+        """How a version is validated in staging.
+
+        :raises PolicyError: when it is not.
+        """
+        return stated(self.staging_validation, "staging_validation")
+
+    @property
+    def load_test(self) -> LoadTest:
+        """How staging is loaded.
+
+        :raises PolicyError: when it is not.
+        """
+        return stated(self.validation.load_test, "staging_validation.load_test")
+
+    @property
+    def database_services(self) -> Sequence[str]:
+        """Keys of the services that use the database; none without one."""
+        return () if self.migrations is None else self.migrations.services
+
+    @property
+    def rollback_window(self) -> timedelta | None:
+        """How long after its promotion a release may be rolled back; None where no schema moves on."""
+        if self.migrations is None:
+            return None
+        return timedelta(seconds=self.migrations.rollback_window_seconds)
+
+    @property
+    def notified_via(self) -> str | None:
+        """Airflow connection of the team's channel; None where nobody is notified."""
+        notification = self.checklist.notification
+        return None if notification is None else notification.connection
+
+    @property
+    def items(self) -> tuple[ItemName, ...]:
+        """The items of the checklist before the deployment that this product has, in the strategy's order."""
+        validation, checklist = self.staging_validation, self.checklist
+        has: Mapping[ItemName, bool] = {
+            "validation_tests": validation is not None and bool(validation.suites),
+            "business_value": checklist.business_value is not None,
+            "staging_environment": "staging" in self.environments,
+            "production_configuration": bool(self.configuration),
+            "dashboards": checklist.dashboards is not None,
+            "rollback_tested": checklist.rollback_drill is not None,
+            "team_notified": checklist.notification is not None,
+        }
+        return tuple(name for name in ITEMS if has[name])
 
     @property
     def region(self) -> str:

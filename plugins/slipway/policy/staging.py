@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from slipway.policy.section import Percent, Seconds, Section
+
+SuiteName = Literal["mission_critical", "integration", "e2e"]
 
 
 class Suite(Section):
@@ -121,14 +123,16 @@ class LoadTest(Section):
 class StagingValidation(Section):
     """Phase 1: the tests that run in staging, and the share of them that must pass.
 
+    :param suites: by key, ``mission_critical``, ``integration`` or ``e2e``; one that is left out is not run.
+    :param load_test: left out, staging is not loaded.
     :param documents: environment variable of the tests to configuration document, given as JSON.
     """
 
     timeout_seconds: Seconds
     minimum_pass_percent: Percent
     documents: Mapping[str, str] = {}
-    suites: Mapping[str, Suite]
-    load_test: LoadTest
+    suites: Mapping[str, Suite] = {}
+    load_test: LoadTest | None = None
 
     def required_percent(self, suite: str) -> float:
         """Return the share of a suite's tests that must pass.

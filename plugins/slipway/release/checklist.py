@@ -19,6 +19,7 @@ from slipway.ledger.entries import (
 )
 from slipway.paths import INCLUDE
 from slipway.policy.checklist import ItemName
+from slipway.policy.section import stated
 from slipway.release.address import service_address
 from slipway.release.configuration import ConfigurationStore
 from slipway.release.monitoring_files import read_dashboards
@@ -52,8 +53,10 @@ class Sources:
 
 def validation_tests(sources: Sources) -> Item:
     """Judge the suites that ran in staging."""
-    validation = sources.release.policy.staging_validation
-    suites = {name: sources.get(SuiteRun, suite=name) for name in validation.suites}
+    validation = sources.release.policy.validation
+    suites: dict[str, SuiteRun | None] = {
+        name: sources.get(SuiteRun, suite=name) for name in validation.suites
+    }
     return pre_deployment.validation_tests(suites, validation)
 
 
@@ -61,7 +64,9 @@ def business_value(sources: Sources) -> Item:
     """Judge the projection beside what the load test measured in staging."""
     policy = sources.release.policy
     return pre_deployment.business_value(
-        policy.checklist.business_value, sources.get(LoadTested), policy.staging_validation.load_test
+        stated(policy.checklist.business_value, "checklist.business_value"),
+        sources.get(LoadTested),
+        policy.load_test,
     )
 
 
@@ -103,20 +108,21 @@ def production_configuration(sources: Sources) -> Item:
 
 def dashboards(sources: Sources) -> Item:
     """Judge the Grafana dashboards by their files."""
-    required = sources.release.policy.checklist.dashboards
+    required = stated(sources.release.policy.checklist.dashboards, "checklist.dashboards")
     found = read_dashboards(INCLUDE / required.directory)
     return pre_deployment.dashboards(found.panels, found.broken, required.titles)
 
 
 def rollback_tested(sources: Sources) -> Item:
-    """Judge the newest rehearsed rollback, of whichever release."""
+    """Judge the newest rehearsed rollback of the product, in whichever release."""
     policy, now = sources.release.policy, datetime.now(UTC)
-    newest = sources.ledger.newest(RollbackRehearsed, passed=True)
+    service = sources.release.plan.progressive.names["staging"]
+    newest = sources.ledger.newest(RollbackRehearsed, passed=True, service=service)
     drill, at = newest if newest is not None else (None, now)
     return pre_deployment.rollback_tested(
         drill,
         age_days=(now - at).total_seconds() / 86400,
-        maximum_age_days=policy.checklist.rollback_drill.maximum_age_days,
+        maximum_age_days=stated(policy.checklist.rollback_drill, "checklist.rollback_drill").maximum_age_days,
         limit_seconds=policy.rollback_deadlines.traffic_seconds,
     )
 
@@ -124,7 +130,7 @@ def rollback_tested(sources: Sources) -> Item:
 def team_notified(sources: Sources) -> Item:
     """Notify the team; fulfilled when a channel took the message."""
     release = sources.release
-    connection = release.policy.checklist.notification.connection
+    connection = stated(release.policy.notified_via, "checklist.notification")
     subject = f"Release {release.version} is about to go to production"
     message = (
         f"Release {release.version} ({', '.join(release.plan.services)}) is about to go to production, asked"

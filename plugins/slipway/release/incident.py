@@ -59,7 +59,9 @@ def incident_of(release: Release, record: Record) -> IncidentReported | None:
 def _who_met(release: Release, revisions: Sequence[str], *, since: datetime) -> tuple[Met | None, str]:
     from slipway.hooks.postgres.product_records import ProductRecordsHook
 
-    connection = release.policy.environments["production"].database.connection
+    if release.policy.environments["production"].database is None:
+        return None, "the product has no database that records who met a revision"
+    connection = release.policy.database("production").connection
     try:
         hook = ProductRecordsHook(connection, answer_seconds=ANSWER_SECONDS)
         return hook.who_met(revisions, since=since), ""

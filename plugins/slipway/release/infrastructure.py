@@ -73,17 +73,17 @@ class InfrastructureReader:
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
         from slipway.hooks.postgres.state import DatabaseStateHook
 
-        place = self.policy.environments["production"]
+        place, database = self.policy.environments["production"], self.policy.database("production")
 
         def read() -> Condition:
             with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as hook:
-                facts = hook.instance_facts(project_id=place.project_id, instance=place.database.instance)
+                facts = hook.instance_facts(project_id=place.project_id, instance=database.instance)
             if facts is None:
                 return judge.cloud_sql(None, 0, rules)
-            used, _ = DatabaseStateHook(place.database.connection).sizes([])
+            used, _ = DatabaseStateHook(database.connection).sizes([])
             return judge.cloud_sql(facts, used, rules)
 
-        yield place.database.instance, read
+        yield database.instance, read
 
     def _clickhouse(self, rules: ClickHousePart) -> Named:
         from slipway.hooks.clickhouse import ClickHouseServersHook
@@ -171,7 +171,8 @@ class InfrastructureReader:
         def read() -> Condition:
             hook = PromQLHook(conn_id=self.promql_conn_id)
             hook.query("vector(1)")
-            return judge.monitoring(hook.alerts(), self.policy.checklist.alerts.names)
+            alerts = self.policy.checklist.alerts
+            return judge.monitoring(hook.alerts(), () if alerts is None else alerts.names)
 
         yield self.promql_conn_id, read
 

@@ -22,14 +22,24 @@ from slipway.ledger.entries import (
 )
 from slipway.policy.release import Policy
 
-_OF_PRODUCTION: tuple[type[LedgerEntry], ...] = (
-    ConfigurationWritten,
+_OF_THE_DATABASE: tuple[type[LedgerEntry], ...] = (
     DatabaseChecked,
     DatabaseBackedUp,
     MigrationsRehearsed,
     SchemaMigrated,
 )
 _GATES = ("staging", "preparation")
+
+
+def prepared(policy: Policy) -> list[str]:
+    """Return the keys of what a rollback from production needs, and a release does not go on without.
+
+    :param policy: says what the product has.
+    """
+    kinds: list[type[LedgerEntry]] = [ConfigurationWritten] if policy.configuration else []
+    if policy.migrations is not None:
+        kinds += _OF_THE_DATABASE
+    return [kind.key_of(environment="production") for kind in kinds]
 
 
 def inherited(source: str, record: Record) -> Iterator[InheritableEntry]:
@@ -54,9 +64,12 @@ def judge_inherited(record: Record, policy: Policy, *, source: str) -> Decision:
     :param policy: names the suites that must have run.
     :param source: the release to the region before.
     """
-    required = [SuiteRun.key_of(suite=name) for name in policy.staging_validation.suites]
-    required += [LoadTested.key_of(), *(GateDecided.key_of(phase=phase) for phase in _GATES)]
-    required += [kind.key_of(environment="production") for kind in _OF_PRODUCTION]
+    validation = policy.staging_validation
+    required = [SuiteRun.key_of(suite=name) for name in (validation.suites if validation else ())]
+    if validation is not None and validation.load_test is not None:
+        required.append(LoadTested.key_of())
+    required += [GateDecided.key_of(phase=phase) for phase in _GATES]
+    required += prepared(policy)
     found = {entry.key for entry in record if entry.content.is_inherited}
     gates = [gate for phase in _GATES if (gate := record.get(GateDecided, phase=phase)) is not None]
     return judge_evidence(

@@ -41,7 +41,7 @@ def rehearse(
     from slipway.hooks.postgres.migrations import SchemaHook
     from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
 
-    rehearsal = release.policy.migrations.rehearsal
+    rehearsal = release.policy.schema_rules.rehearsal
     ranges = [KeyRange(**found.model_dump()) for found in backup.ranges]
     restored = DatabaseStateHook(rehearsal.connection).row_counts(ranges)
     require_same(
@@ -53,7 +53,7 @@ def rehearse(
     began = time.monotonic()
     rehearsed = hook.migrate(
         migrations_directory(release.policy),
-        pace=release.policy.migrations.pace,
+        pace=release.policy.schema_rules.pace,
         identity=identity_of(release.policy, backup.environment),
         only=names,
     )

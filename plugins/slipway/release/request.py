@@ -71,7 +71,8 @@ def plan_release(
     services = {}
     for key in chosen:
         service = policy.services[key]
-        revisions = {environment: f"{name}-{identifier}" for environment, name in service.names.items()}
+        names = {environment: service.names[environment] for environment in policy.environments}
+        revisions = {environment: f"{name}-{identifier}" for environment, name in names.items()}
         for name in revisions.values():
             if len(name) > REVISION_NAME_LIMIT:
                 raise RequestRefused(
@@ -80,7 +81,7 @@ def plan_release(
         services[key] = PlannedService(
             image=resolve_digest(images.get(key, f"{service.image}:{version}")),
             progressive=service.rollout == "progressive",
-            names=service.names,
+            names=names,
             revisions=revisions,
         )
     return ReleasePlan(

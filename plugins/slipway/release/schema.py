@@ -29,7 +29,7 @@ def migrations_directory(policy: Policy) -> Path:
     :param policy: the policy.
     :return: the folder.
     """
-    return SQL_DIRECTORY / policy.migrations.directory
+    return SQL_DIRECTORY / policy.schema_rules.directory
 
 
 def identity_of(policy: Policy, environment: EnvironmentName) -> DatabaseIdentity:
@@ -41,7 +41,7 @@ def identity_of(policy: Policy, environment: EnvironmentName) -> DatabaseIdentit
     """
     from slipway.hooks.postgres.session import DatabaseIdentity
 
-    return DatabaseIdentity(policy.name, environment, policy.migrations.base_tables)
+    return DatabaseIdentity(policy.name, environment, policy.schema_rules.base_tables)
 
 
 def due_now(
@@ -70,7 +70,7 @@ def due_now(
         serving={**stable, "new version": new_version},
         promoted=promoted,
         now=datetime.now(UTC),
-        window=timedelta(seconds=policy.migrations.rollback_window_seconds),
+        window=timedelta(seconds=policy.schema_rules.rollback_window_seconds),
     )
 
 
@@ -103,7 +103,7 @@ def require_free(
     :param tables: what the migrations touch.
     :raises DatabaseNotReady: naming every session that does.
     """
-    holders = state.long_transactions(tables, older_than_seconds=policy.migrations.long_transaction_seconds)
+    holders = state.long_transactions(tables, older_than_seconds=policy.schema_rules.long_transaction_seconds)
     if holders:
         raise DatabaseNotReady(
             f"database of {environment}: {'; '.join(map(str, holders))}; a migration would wait for "
@@ -167,7 +167,7 @@ def require_migratable(
 
     if rehearsed is None or not due:
         return []
-    state = DatabaseStateHook(policy.environments[environment].database.connection)
+    state = DatabaseStateHook(policy.database(environment).connection)
     catalog = state.catalog()
     require_free(policy, environment, state, touched(sorted(catalog), due))
     # A task that runs again has applied some: what differs from the backup is then its own work.

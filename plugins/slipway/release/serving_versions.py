@@ -74,7 +74,7 @@ def stable_versions(policy: Policy, cloud_run: CloudRunTrafficHook, ledger: Ledg
     from slipway.hooks.cloud_run.hook import serving_split
 
     found: dict[str, str] = {}
-    for region, key in itertools.product(policy.regions, policy.migrations.services):
+    for region, key in itertools.product(policy.regions, policy.database_services):
         name = policy.services[key].names["production"]
         address = service_address(policy, name, region=region)
         try:
@@ -103,7 +103,7 @@ def target_versions(
     :return: version by service name.
     :raises CloudRunError: when a revision cannot be read.
     """
-    names = {policy.services[key].names["production"] for key in policy.migrations.services}
+    names = {policy.services[key].names["production"] for key in policy.database_services}
     found: dict[str, str] = {}
     for name in sorted(names.intersection(targets)):
         revision = targets[name]
@@ -136,4 +136,6 @@ def version_of(revision: run_v2.Revision, name: str, policy: Policy, ledger: Led
         if name in {service.revisions["production"] for service in release.plan.services.values()}:
             return release.version
     tag = image_of(revision).partition("@")[0].rpartition(":")[2]
-    return tag if re.fullmatch(VERSION_PATTERN, tag) else policy.migrations.assumed_version
+    if re.fullmatch(VERSION_PATTERN, tag):
+        return tag
+    return "unknown" if policy.migrations is None else policy.migrations.assumed_version

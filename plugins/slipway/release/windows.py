@@ -57,6 +57,7 @@ def require_window(plan: ReleasePlan, policy: Policy, ledger: Ledger, *, at: dat
                 " window is open"
             )
         return
-    opens, longest = windows.next_opening(at), timedelta(seconds=policy.staging_validation.timeout_seconds)
+    validation, opens = policy.staging_validation, windows.next_opening(at)
+    longest = timedelta(seconds=0 if validation is None else validation.timeout_seconds)
     if not plan.outside_windows and (opens is None or opens > at + longest):
         raise RequestRefused(f"production is not begun now: {why}. {_WAY_OUT}")

@@ -12,8 +12,9 @@ What is done to each service is mapped over them: one row a service, and one tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule, XComArg, chain
@@ -35,7 +36,6 @@ from slipway.operators.gates import (
     GateOperator,
     PreparationGateOperator,
     StagingGateOperator,
-    skip_when_inherited,
 )
 from slipway.operators.metrics import CheckDetectionPowerOperator
 from slipway.operators.planned_changes import PlanChangesOperator
@@ -44,11 +44,12 @@ from slipway.operators.staging_tests import LoadTestOperator, TestSuiteOperator
 from slipway.operators.traffic import ServeStagingOperator, ShiftTrafficOperator
 from slipway.operators.warm_up import WarmUpOperator
 from slipway.policy.release import EnvironmentName, PhaseName
+from slipway.policy.staging import SuiteName
 from slipway.sensors.bake import BakeSensor
 from slipway.task_groups.checklist import pre_deployment_checklist
 
 UNLESS_LEFT_OUT = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
-SUITES = ("mission_critical", "integration", "e2e")
+SUITES: Sequence[SuiteName] = get_args(SuiteName)
 
 
 class Phase(TaskGroup):
@@ -77,30 +78,24 @@ def staging_validation(services: XComArg, *, group_id: str = "phase_1_staging_va
     """
     with Phase(group_id, tooltip="Phase 1: validate in staging") as group:
         # A later region's release is skipped from here to the gate of phase 2, which judges what it inherits.
-        configure = WriteConfigurationOperator(
-            task_id="write_configuration", environment="staging", pre_execute=skip_when_inherited
-        )
-        migrate = MigrateSchemaOperator(
-            task_id="migrate_schema", environment="staging", pre_execute=skip_when_inherited
-        )
+        configure = WriteConfigurationOperator(task_id="write_configuration", environment="staging")
+        migrate = MigrateSchemaOperator(task_id="migrate_schema", environment="staging")
         # The keys of the services are upstream of it, and never skipped.
-        deploy = _deploy("staging", services, pre_execute=skip_when_inherited, trigger_rule=UNLESS_LEFT_OUT)
+        deploy = _deploy("staging", services, trigger_rule=UNLESS_LEFT_OUT)
         rehearse = RehearseRollbackOperator(task_id="rehearse_rollback")
         serve = ServeStagingOperator(task_id="serve_staging")
         suites = [
             TestSuiteOperator(task_id=f"run_{suite}_tests", suite=suite, execution_timeout=timedelta(hours=1))
             for suite in SUITES
         ]
-        load = LoadTestOperator(task_id="load_test", execution_timeout=timedelta(hours=2))
-        (
-            [configure, migrate]
-            >> deploy
-            >> rehearse
-            >> serve
-            >> suites
-            >> load
-            >> _gate(StagingGateOperator, "staging")
+        load = LoadTestOperator(
+            task_id="load_test", execution_timeout=timedelta(hours=2), trigger_rule=UNLESS_LEFT_OUT
         )
+        gate = _gate(StagingGateOperator, "staging", trigger_rule=UNLESS_LEFT_OUT)
+        [configure, migrate] >> deploy >> rehearse >> serve >> suites
+        [serve, *suites] >> load
+        # The gate is reached without staging, too, and says so.
+        [services, load] >> gate
     return group
 
 
@@ -121,7 +116,8 @@ def production_preparation(*, group_id: str = "phase_2_production_preparation") 
             retry_delay=timedelta(seconds=30),
         )
         plan = PlanChangesOperator(task_id="plan_changes", environment="production")
-        approve = ApproveProductionOperator(task_id="approve")
+        checklist = pre_deployment_checklist(trigger_rule=UNLESS_LEFT_OUT)
+        approve = ApproveProductionOperator(task_id="approve", trigger_rule=UNLESS_LEFT_OUT)
         back_up = BackUpDatabaseOperator(
             task_id="back_up_database",
             environment="production",
@@ -157,7 +153,8 @@ def production_preparation(*, group_id: str = "phase_2_production_preparation") 
             trigger_rule=TriggerRule.NONE_FAILED,
         )
         changing = [back_up, rehearse, migrate, configure, verify]
-        [check, plan] >> pre_deployment_checklist() >> approve
+        [check, plan] >> checklist
+        [plan, checklist] >> approve
         # A no skips what is directly after it; the plan is there also where nobody is asked.
         plan >> changing
         approve >> changing
@@ -172,7 +169,7 @@ def canary(services: XComArg, *, group_id: str = "phase_3_canary") -> Phase:
     :param group_id: name of the group in the graph.
     """
     with Phase(group_id, tooltip="Phase 3: canary") as group:
-        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="canary")
+        shift = _shift("canary")
         _deploy("production", services) >> _warm_up("canary", services) >> shift
         _check_detection_power("canary") >> shift
         _bake_and_judge("canary", shift)
@@ -186,7 +183,7 @@ def gradual_increase(services: XComArg, *, group_id: str = "phase_4_gradual_incr
     :param group_id: name of the group in the graph.
     """
     with Phase(group_id, tooltip="Phase 4: half of the traffic") as group:
-        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="half")
+        shift = _shift("half")
         [_check_detection_power("half"), _warm_up("half", services)] >> shift
         _bake_and_judge("half", shift)
     return group
@@ -199,7 +196,7 @@ def full_rollout(services: XComArg, *, group_id: str = "phase_5_full_rollout") -
     :param group_id: name of the group in the graph.
     """
     with Phase(group_id, tooltip="Phase 5: all of the traffic") as group:
-        shift = ShiftTrafficOperator(task_id="shift_traffic", phase="full")
+        shift = _shift("full")
         supporting = ShiftTrafficOperator.partial(
             task_id="shift_supporting_services",
             phase="full",
@@ -226,6 +223,10 @@ def _warm_up(phase: PhaseName, services: XComArg) -> MappedOperator:
     return WarmUpOperator.partial(
         task_id="warm_up", phase=phase, map_index_template="{{ task.service }}"
     ).expand(service=services)
+
+
+def _shift(phase: PhaseName) -> ShiftTrafficOperator:
+    return ShiftTrafficOperator(task_id="shift_traffic", phase=phase, trigger_rule=UNLESS_LEFT_OUT)
 
 
 def _check_detection_power(phase: PhaseName) -> CheckDetectionPowerOperator:

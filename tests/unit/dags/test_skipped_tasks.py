@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from slipway.operators.gates import skip_when_inherited
 
 from tests.unit.dags.walk import FAILED, SKIPPED, SUCCESS, UPSTREAM_FAILED, walk
 
@@ -52,11 +51,6 @@ def begins(found: Mapping[str, str], prefix: str) -> set[str]:
     return {state for name, state in found.items() if name.startswith(prefix)}
 
 
-def before(task: Any) -> Any:
-    """Return what is called before a task, mapped or not."""
-    return task.partial_kwargs.get("pre_execute") if task.is_mapped else task._pre_execute_hook
-
-
 @pytest.mark.parametrize("skipped", [*((name,) for name in MAY_SKIP), MAY_SKIP])
 def test_a_release_is_promoted_whatever_had_nothing_to_do(release: DAG, skipped: Collection[str]) -> None:
     found = states(release, dict.fromkeys(skipped, SKIPPED))
@@ -78,7 +72,9 @@ def test_a_no_leaves_production_as_it_is_and_leads_to_the_rollback(release: DAG)
 def test_a_later_region_does_nothing_of_both_phases_and_is_judged_at_the_gate_of_the_second(
     release: DAG,
 ) -> None:
-    inherits = [task.task_id for task in release.tasks if before(task) is skip_when_inherited]
+    # What works in staging is skipped by itself, and so is its gate.
+    works = ("write_configuration", "migrate_schema", "deploy_revisions", "go_or_rollback")
+    inherits = [f"{STAGING}.{name}" for name in works]
     found = states(release, dict.fromkeys(inherits, SKIPPED))
     assert begins(found, STAGING) == {SKIPPED}
     gate, back = f"{PREPARATION}.go_or_rollback", f"{PREPARATION}.start_rollback"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from slipway.policy.release import load_policy
+from slipway.policy.section import stated
 
 from sandbox.supervisor.settings import REPOSITORY
 from tests.integration.sandbox.cloud import conformance
@@ -47,9 +48,9 @@ def texts(path: Path) -> set[str]:
 def test_the_connections_are_those_of_the_code_and_the_policy() -> None:
     policy = load_policy("release.yaml")
     used = set().union(*(texts(path) for path in SOURCES))
-    used |= {environment.database.connection for environment in policy.environments.values()}
-    used |= {policy.git_connection, policy.migrations.rehearsal.connection}
-    used |= {policy.checklist.notification.connection}
+    used |= {policy.database(environment).connection for environment in policy.environments}
+    used |= {stated(policy.git_connection, "git_connection"), policy.schema_rules.rehearsal.connection}
+    used |= {stated(policy.notified_via, "checklist.notification")}
     assert set(re.findall(r"^\| `(\w+)` \|", section("Connections"), re.MULTILINE)) == used
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -16,6 +19,8 @@ from tests.fake_ledger import FakeLedger
 Operator = TypeVar("Operator", bound=ReleaseOperator)
 
 VERSION, FIRST, LATER = "1.2.0", "us-central1", "europe-west1"
+PRODUCTION = {"project_id": "rates-production", "location": FIRST}
+STAGING = {"project_id": "rates-staging", "location": FIRST}
 
 
 def two_regions() -> Policy:
@@ -92,3 +97,33 @@ def using(task: Operator, ledger: FakeLedger) -> Operator:
     """Give an operator a ledger in memory, and a Cloud Run that only locks."""
     task.__dict__ |= {"ledger": ledger, "cloud_run": CloudRun()}
     return task
+
+
+def least_policy(**more: Any) -> Policy:
+    """Return the policy of a product that has nothing but a name, production, a service and phases.
+
+    :param more: further parts of it.
+    """
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "least.yaml").write_text(
+            json.dumps(
+                {
+                    "name": "exchange-rates",
+                    "environments": {"production": PRODUCTION},
+                    "services": {
+                        "rates": {
+                            "image": "gcr.io/rates/rates",
+                            "names": {"production": "rates", "staging": "rates-staging"},
+                            "min_instances": 1,
+                            "max_instances": 9,
+                        }
+                    },
+                    "phases": {
+                        name: {"traffic_percent": percent, "bake_seconds": 600, "extension_seconds": 600}
+                        for name, percent in (("canary", 10), ("half", 50), ("full", 100))
+                    },
+                }
+                | more
+            )
+        )
+        return load_policy("least.yaml", directory=Path(folder))

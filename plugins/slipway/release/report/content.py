@@ -195,7 +195,6 @@ def _staging(release: Release, record: Record) -> Staging:
     from slipway.release.load_plot import draw_load
 
     gate, tested = record.get(GateDecided, phase="staging"), record.get(LoadTested)
-    load_test = release.policy.staging_validation.load_test
     seen = None if tested is None else LoadReport.model_validate(tested.model_dump(include=_LOAD_FIELDS))
     return Staging(
         suites=tuple(suite.sentence for suite in record.of_kind(SuiteRun)),
@@ -203,7 +202,7 @@ def _staging(release: Release, record: Record) -> Staging:
         load_test=seen,
         drawing=None
         if seen is None or not seen.timeline
-        else Drawing(title="Load test in staging", svg=draw_load(seen, load_test)),
+        else Drawing(title="Load test in staging", svg=draw_load(seen, release.policy.load_test)),
     )
 
 
@@ -218,7 +217,6 @@ def _shown(release: Release, record: Record) -> Shown:
     findings: dict[str, Finding] = {}
     for gate in record.of_kind(GateDecided):
         findings |= {found.metric: found for found in gate.findings}
-    required_percent = release.policy.staging_validation.required_percent
     verified = [(v.verdict is Verdict.PROMOTE, v.sentence) for v in record.of_kind(TrafficVerified)]
     lines = {
         checked.item: ChecklistLine("pre", checked.title or checked.item, checked.passed, checked.reason)
@@ -226,6 +224,10 @@ def _shown(release: Release, record: Record) -> Shown:
     }
     for line in _deployment(record):
         lines[line.title] = ChecklistLine(line.part, line.title, line.passed, line.reason)
+
+    def required_percent(suite: str) -> float:
+        return release.policy.validation.required_percent(suite)
+
     return Shown(
         findings=findings,
         suites={

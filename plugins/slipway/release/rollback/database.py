@@ -108,7 +108,7 @@ def backward_steps(release: Release, record: Record) -> tuple[BackwardStep, ...]
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = release.policy
-    hook = SchemaHook(policy.environments["production"].database.connection, answer_seconds=ANSWER_SECONDS)
+    hook = SchemaHook(policy.database("production").connection, answer_seconds=ANSWER_SECONDS)
     try:
         # Read before what is applied: a migration that begins later sees the order, and is not applied.
         migrating = hook.migrating()
@@ -184,7 +184,7 @@ def written_since(release: Release, taken: DatabaseBackedUp) -> dict[str, int]:
     """
     from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
 
-    state = DatabaseStateHook(release.policy.environments["production"].database.connection)
+    state = DatabaseStateHook(release.policy.database("production").connection)
     now = state.row_counts([KeyRange(**found.model_dump()) for found in taken.ranges])
     more = {table: rows - taken.rows_after.get(table, 0) for table, rows in now.items()}
     return {table: rows for table, rows in more.items() if rows > 0}
@@ -199,7 +199,7 @@ def require_earlier_version(release: Release, record: Record, steps: Mapping[str
     :raises RequestRefused: naming the service, and who serves it.
     """
     opened = record.get(ReleaseOpened)
-    names = {release.policy.services[key].names["production"] for key in release.policy.migrations.services}
+    names = {release.policy.services[key].names["production"] for key in release.policy.database_services}
     for name in sorted(names & steps.keys()):
         step = steps[name]
         if opened is None or name not in opened.versions or not step.stable:
@@ -251,7 +251,7 @@ def losses(release: Release, steps: Sequence[BackwardStep]) -> dict[str, int]:
     """
     from slipway.hooks.postgres.state import DatabaseStateHook
 
-    state = DatabaseStateHook(release.policy.environments["production"].database.connection)
+    state = DatabaseStateHook(release.policy.database("production").connection)
     every = dict.fromkeys(one for step in steps for one in step.drops)
     tables = {one.table for one in every if one.column is None}
     counted = state.filled_rows([one for one in every if one.column is None or one.table not in tables])
@@ -268,12 +268,12 @@ def undo(release: Release, steps: Sequence[BackwardStep]) -> None:
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = release.policy
-    hook = SchemaHook(policy.environments["production"].database.connection)
+    hook = SchemaHook(policy.database("production").connection)
     for step in steps:
         hook.undo(
             migrations_directory(policy),
             step.name,
-            pace=policy.migrations.pace,
+            pace=policy.schema_rules.pace,
             identity=identity_of(policy, "production"),
         )
 

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,15 +103,20 @@ def write_record(plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Pa
         content = record.model_dump(mode="json") | {"opened": opened.payload()}
         part.write_text(json.dumps(content, indent=1))
         part.replace(path)
-        for old in path.parent.glob(f"*{_SUFFIX}"):
-            if old.stat().st_mtime < time.time() - policy.migrations.rollback_window_seconds:
-                old.unlink(missing_ok=True)
+        if (window := policy.rollback_window) is not None:
+            _remove(path.parent, older_than=window)
     except OSError as error:
         raise RequestRefused(
             f"{FOLDER_VARIABLE}={path.parent}: the rollback record of the release cannot be written: {error};"
             " name a folder that the workers may write to"
         ) from error
     return path
+
+
+def _remove(folder: Path, *, older_than: timedelta) -> None:
+    for old in folder.glob(f"*{_SUFFIX}"):
+        if old.stat().st_mtime < time.time() - older_than.total_seconds():
+            old.unlink(missing_ok=True)
 
 
 def read_record(path: Path, release_id: str) -> RollbackRecord:

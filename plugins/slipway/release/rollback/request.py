@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast, get_args
 
 from slipway.exceptions import ReleaseUnknown, RequestRefused
@@ -70,12 +70,14 @@ def require_in_window(release: Release, *, now: datetime | None = None) -> None:
     """
     if release.outcome != "promoted" or release.closed_at is None:
         return
-    window = release.policy.migrations.rollback_window_seconds
-    end = release.closed_at + timedelta(seconds=window)
+    window = release.policy.rollback_window
+    if window is None:
+        return  # no schema that moves on
+    end = release.closed_at + window
     if (now or datetime.now(UTC)) > end:
         raise RequestRefused(
             f"release={release.release_id!r}: was promoted on {moment(release.closed_at)}; its"
-            f" rollback window of {duration(window)} ended on {moment(end)}"
+            f" rollback window of {duration(window.total_seconds())} ended on {moment(end)}"
             " (migrations.rollback_window_seconds), and the schema may have moved on since. Release a version"
             " that fixes it"
         )

@@ -70,7 +70,7 @@ def _check(release: Release, services: Sequence[str], entries: Entries) -> Mappi
     from slipway.hooks.postgres.migrations import SchemaHook
 
     policy = release.policy
-    hook = SchemaHook(policy.environments["production"].database.connection, answer_seconds=ANSWER_SECONDS)
+    hook = SchemaHook(policy.database("production").connection, answer_seconds=ANSWER_SECONDS)
     applied = hook.applied(identity_of(policy, "production"))
     migrations = read_migrations(migrations_directory(policy))
     for name, version in versions.items():

@@ -119,14 +119,15 @@ def planned_switches(
         not find it so; with the way out.
     """
     policy, place = release.policy, release.policy.environments["production"]
-    if not place.database.found_by:
+    database = policy.database("production")
+    if not database.found_by:
         raise RequestRefused(
             f"{_FIELD}: the policy of release {release.release_id} does not say how services find"
-            f" {place.database.instance} (environments.production.database.found_by), so that none could be"
+            f" {database.instance} (environments.production.database.found_by), so that none could be"
             " switched to a restored one; choose the tier traffic, or restore and switch by hand"
         )
     found = []
-    for key, reference in place.database.found_by.items():
+    for key, reference in database.found_by.items():
         name = policy.services[key].names["production"]
         serving = serving_revision(release, "production", name, cloud_run)
         if serving is None:
@@ -210,7 +211,7 @@ def switch(
         changes=changes,
         source=checked.source.name,
         instance=checked.target.instance.name,
-        connection=release.policy.environments["production"].database.connection,
+        connection=release.policy.database("production").connection,
     )
 
 
@@ -324,7 +325,7 @@ def serving_instance(release: Release, cloud_sql: CloudSqlBackupHook) -> SqlInst
     :raises RequestRefused: when it is gone.
     """
     place = release.policy.environments["production"]
-    name = place.database.instance
+    name = release.policy.database("production").instance
     found = cloud_sql.find_instance(project_id=place.project_id, instance=name)
     if found is None:
         raise RequestRefused(f"{_FIELD}: instance {name} ({place.project_id}) is gone; correct the policy")

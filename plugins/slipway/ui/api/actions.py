@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
@@ -96,8 +96,8 @@ def _consequence(waiting: Waiting, option: str) -> str:
 
 def _can_be_rolled_back(release: Release, state: State, now: datetime) -> bool:
     if state == "promoted" and release.closed_at is not None:
-        window = timedelta(seconds=release.policy.migrations.rollback_window_seconds)
-        return now < release.closed_at + window
+        window = release.policy.rollback_window
+        return window is None or now < release.closed_at + window
     return state in ("running", "waiting", "on_hold", "lost")
 
 

@@ -74,7 +74,7 @@ def load_test(tmp_path: Path, auth: Service, frontend: Service) -> LoadTest:
 def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], dict[str, Finding]]:
     """Judge a report by the sandbox's limits, with its own users and time; findings that do not promote."""
     monkeypatch.setenv("SLIPWAY_REGISTRY_PORT", "1")
-    limits = load_policy("sandbox.yaml").staging_validation.load_test
+    limits = load_policy("sandbox.yaml").load_test
 
     def judge(report: dict[str, Any]) -> dict[str, Finding]:
         evidence = limits.evidence.model_copy(update={"minimum_requests_percent": 0})

@@ -138,7 +138,7 @@ def test_who_stands_in_the_way_is_named_before_anything_begins(
         connection.execute("CREATE TABLE token_usage_tracking (id int)")
     with psycopg.connect(uri, application_name="the nightly report") as report:
         report.execute("SELECT count(*) FROM token_usage_tracking")
-        impatient = release.policy.migrations.model_copy(update={"long_transaction_seconds": 1e-6})
+        impatient = release.policy.schema_rules.model_copy(update={"long_transaction_seconds": 1e-6})
         policy = release.policy.model_copy(update={"migrations": impatient})
         operator = CheckDatabaseOperator(task_id="task", environment="production")
         operator.release = lambda _: Release(**{**vars(release), "policy": policy})  # type: ignore[method-assign, assignment]

@@ -75,7 +75,7 @@ class Rollout:
         """Release the version to the first region, up to all of its traffic."""
         self.first.open()
         release, ledger = self.first.release_id, self.ledger
-        for entry in proven(list(self.policy.staging_validation.suites)):
+        for entry in proven(list(self.policy.validation.suites)):
             ledger.append(release, entry)
         self.first.deploy()
         self.first.shift("full")

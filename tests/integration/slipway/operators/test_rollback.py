@@ -29,7 +29,7 @@ from tests.integration.slipway.operators.steps import Steps
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
 
 POLICY = load_policy("release.yaml")
-CONNECTION = POLICY.environments["production"].database.connection
+CONNECTION = POLICY.database("production").connection
 IDENTITY = identity_of(POLICY, "production")
 VARIABLE = f"AIRFLOW_CONN_{CONNECTION.upper()}"
 CONTRACT = "0001_drop_old"

@@ -86,7 +86,7 @@ def release(product: Product, uri: str, asked: list[dict[str, Any]]) -> Release:
         plan, parsed, ReleaseOpened(actor="ada", stable=stable, versions={service: "1.0.0"})
     )
     hook, identity = SchemaHook("netra_production_db"), identity_of(parsed, "production")
-    hook.migrate(migrations_directory(parsed), pace=parsed.migrations.pace, identity=identity)
+    hook.migrate(migrations_directory(parsed), pace=parsed.schema_rules.pace, identity=identity)
     for entry in (
         DatabaseChecked(
             environment="production",

@@ -12,7 +12,7 @@ from slipway.policy.release import load_policy
 
 from tests.load_report import GENERATOR, MEMORY, REPORT, SOCKETS
 
-LIMITS = load_policy("release.yaml").staging_validation.load_test
+LIMITS = load_policy("release.yaml").load_test
 
 
 def judge(**report: Any) -> Decision:

@@ -7,7 +7,7 @@ import pytest
 from slipway.analysis.memory_growth import Growth, MemoryTrend, memory_trend
 from slipway.policy.release import load_policy
 
-RULES = load_policy("release.yaml").staging_validation.load_test
+RULES = load_policy("release.yaml").load_test
 RUNS = 20
 MIB = 2**20
 

@@ -11,6 +11,7 @@ from slipway.analysis.post_deployment import LiveState, deployment_checklist
 from slipway.analysis.verdict import Finding, Verdict
 from slipway.paths import INCLUDE
 from slipway.policy.release import Policy, load_policy
+from slipway.policy.section import stated
 from slipway.release.monitoring_files import read_alerts
 
 REVISIONS = {"web": "web-new"}
@@ -48,7 +49,7 @@ def policy() -> Policy:
 @pytest.fixture(scope="module")
 def alerts(policy: Policy) -> set[str]:
     """The alerts of the repository."""
-    return read_alerts(INCLUDE / policy.checklist.alerts.directory)
+    return read_alerts(INCLUDE / stated(policy.checklist.alerts, "alerts").directory)
 
 
 def failed(policy: Policy, alerts: set[str], **changed: Any) -> dict[str, str]:

@@ -13,6 +13,7 @@ from slipway.analysis.verdict import Verdict
 from slipway.ledger.entries import SuiteRun
 from slipway.policy.checklist import ITEMS, BusinessValue, ItemName
 from slipway.policy.release import Policy, load_policy
+from slipway.policy.section import stated
 
 FINE: dict[ItemName, Item | None] = {item: Item(True, "fine", {}) for item in ITEMS}
 PASSED = SuiteRun(suite="any", tests=20, passed=20)
@@ -32,7 +33,7 @@ def policy() -> Policy:
 
 
 def test_all_suites_must_have_passed(policy: Policy) -> None:
-    validation = policy.staging_validation
+    validation = policy.validation
     suites: dict[str, Any] = dict.fromkeys(validation.suites, PASSED)
     assert checklist.validation_tests(suites, validation).passed
     found = checklist.validation_tests(suites | {"e2e": None}, validation)
@@ -45,7 +46,7 @@ def test_all_suites_must_have_passed(policy: Policy) -> None:
 
 
 def test_the_strategys_projection_adds_up(policy: Policy) -> None:
-    value = policy.checklist.business_value
+    value = stated(policy.checklist.business_value, "business_value")
     assert (value.customers, value.saving_per_customer_usd, value.projection_usd) == (100, 4200, 420_000)
     found = business(policy, value)
     assert found.passed
@@ -66,7 +67,7 @@ def test_the_strategys_projection_adds_up(policy: Policy) -> None:
 def test_a_business_value_that_does_not_hold(
     policy: Policy, changed: dict[str, Any], saved: float | None, reason: str
 ) -> None:
-    value = policy.checklist.business_value.model_copy(update=changed)
+    value = stated(policy.checklist.business_value, "business_value").model_copy(update=changed)
     found = business(policy, value, saved)
     assert (found.passed, found.reason) == (False, reason)
 
@@ -79,7 +80,7 @@ def business(policy: Policy, value: BusinessValue, saved: float | None = 20.0) -
         websocket=WebSocketReport(connects=1, connect_failures=0, events=1, lost=0, latency_p95_ms=1),
         memory=MemoryReport(),
     )
-    return checklist.business_value(value, report, policy.staging_validation.load_test)
+    return checklist.business_value(value, report, policy.load_test)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_rollback_must_have_been_rehearsed(
 
 
 def test_a_whole_list_is_go(policy: Policy) -> None:
-    decision = go_or_no_go(policy.checklist, FINE)
+    decision = go_or_no_go(policy.checklist, FINE, ITEMS)
     assert decision.verdict is Verdict.PROMOTE
     assert [finding.reason[0] for finding in decision.findings] == ["✓"] * 7
 
@@ -170,12 +171,12 @@ def test_one_item_that_is_missing_or_fails_is_no_go(
 ) -> None:
     required = policy.checklist.model_copy(update={"optional": ()})
     entries = FINE | {item: entry}
-    decision = go_or_no_go(required, entries)
+    decision = go_or_no_go(required, entries, ITEMS)
     assert decision.verdict is Verdict.ROLLBACK
     assert decision.reason.startswith("✗")
     assert decision.reason.endswith("broken" if entry else "nothing on record")
     optional = policy.checklist.model_copy(update={"optional": (item,)})
-    told = go_or_no_go(optional, entries)
+    told = go_or_no_go(optional, entries, ITEMS)
     assert told.verdict is Verdict.PROMOTE
     assert [finding.reason for finding in told.findings if finding.reason.startswith("✗")] == [
         f"{decision.reason} (optional)"

@@ -19,7 +19,7 @@ PASSED = SuiteRun(suite="any", tests=20, passed=20)
 
 @pytest.fixture(scope="module")
 def validation() -> StagingValidation:
-    return load_policy("release.yaml").staging_validation
+    return load_policy("release.yaml").validation
 
 
 def judge(validation: StagingValidation, suites: dict[str, Any] | None = None, **report: Any) -> Decision:

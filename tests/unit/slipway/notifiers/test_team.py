@@ -166,8 +166,7 @@ def test_a_connection_that_is_not_there() -> None:
 def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing(
     webhook: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notification = SimpleNamespace(connection="test_team")
-    policy = SimpleNamespace(checklist=SimpleNamespace(notification=notification))
+    policy = SimpleNamespace(notified_via="test_team")
     release: Any = SimpleNamespace(release_id="v1-2-0-r", run_id="a run", policy=policy)
     for path, fails in (("/hook/secret", False), ("/hook", True)):
         config = {"path": f"json://127.0.0.1:{webhook.port}{path}"}

@@ -6,6 +6,7 @@ import pytest
 from slipway.ledger.entries import ReleaseTagged
 from slipway.operators import git
 from slipway.operators.git import TagReleaseOperator
+from slipway.policy.section import stated
 
 from tests.fake_ledger import FakeLedger
 from tests.unit.slipway.on_record import context_of, opened, using
@@ -25,7 +26,7 @@ def test_the_policys_tag_is_put_on_its_branch_and_on_record(monkeypatch: pytest.
     monkeypatch.setattr(git, "GitHook", Hook)
     ledger = FakeLedger()
     release = opened(ledger)
-    expected = release.policy.release_tag.format(version="1.2.0")
+    expected = stated(release.policy.release_tag, "release_tag").format(version="1.2.0")
     assert using(TagReleaseOperator(task_id="tag_release"), ledger).execute(context_of()) == expected
     ((name, branch, message),) = asked
     assert (name, branch) == (expected, release.policy.default_branch)

@@ -10,6 +10,7 @@ import pytest
 from slipway.exceptions import PolicyError
 from slipway.policy.files import policy_names
 from slipway.policy.release import load_policy, parse_policy
+from slipway.policy.section import stated as required
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +47,9 @@ def test_the_strategys_numbers() -> None:
         } <= metric.model_fields_set
     band = metrics["cost_reduction"]
     assert (band.minimum_percent, band.maximum_percent) == (15, 25)
-    load = policy.staging_validation.load_test
+    load = required(policy.validation.load_test, "load_test")
     assert (load.users, load.duration_seconds, load.maximum_event_latency_ms) == (150, 3600, 100)
-    assert policy.staging_validation.minimum_pass_percent == 95
+    assert policy.validation.minimum_pass_percent == 95
     limits = {key: (s.min_instances, s.max_instances) for key, s in policy.services.items()}
     assert limits == {"backend": (2, 100), "auth": (2, 50), "frontend": (2, 100)}
     deadlines = policy.rollback_deadlines

@@ -59,7 +59,7 @@ def sources(
         version="1.2.0",
         actor="ada",
         policy=POLICY,
-        plan=SimpleNamespace(services={"web": service}),
+        plan=SimpleNamespace(services={"web": service}, progressive=service),
     )
     documents: Any = Documents(state)
     return Sources(release, Rehearsed(*entries), None, documents, notify)  # type: ignore[arg-type]
@@ -70,14 +70,14 @@ def test_every_item_of_the_policy_has_a_judge() -> None:
 
 
 def test_suites_are_those_that_ran_in_staging() -> None:
-    ran = [SuiteRun(suite=name, tests=4, passed=4) for name in POLICY.staging_validation.suites]
+    ran = [SuiteRun(suite=name, tests=4, passed=4) for name in POLICY.validation.suites]
     assert JUDGES["validation_tests"](sources(*ran)).passed
     first, *rest = ran
     assert JUDGES["validation_tests"](sources(*rest)).reason == f"did not run: {first.suite}"
 
 
 def test_the_saving_is_the_load_tests() -> None:
-    saved = POLICY.staging_validation.load_test.cost_reduction_percent.minimum
+    saved = POLICY.load_test.cost_reduction_percent.minimum
     tested = LoadTested(
         requests=10,
         failures=0,
@@ -104,7 +104,7 @@ def test_the_dashboards_of_the_repository_are_there() -> None:
 def test_a_rollback_counts_by_its_newest_rehearsal() -> None:
     def rehearsed(passed: bool) -> RollbackRehearsed:
         return RollbackRehearsed(
-            passed=passed, service="web", seconds=4.0, limit_seconds=300, before={}, reason="x"
+            passed=passed, service="web-staging", seconds=4.0, limit_seconds=300, before={}, reason="x"
         )
 
     found = JUDGES["rollback_tested"](sources(rehearsed(True)))

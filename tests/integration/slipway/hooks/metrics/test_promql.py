@@ -35,7 +35,9 @@ def test_a_value_comes_back_with_labels_and_the_moment_asked_for(proxy: FaultPro
 
 
 def test_the_alerts_that_a_prometheus_evaluates_are_those_of_the_project(proxy: FaultProxy) -> None:
-    assert set(load_policy("release.yaml").checklist.alerts.names) <= (PromQLHook().alerts() or set())
+    alerts = load_policy("release.yaml").checklist.alerts
+    assert alerts is not None
+    assert set(alerts.names) <= (PromQLHook().alerts() or set())
 
 
 def test_no_series_and_nan_are_no_evidence_never_zero(proxy: FaultProxy) -> None:

@@ -21,7 +21,7 @@ from slipway.hooks.postgres.migrations import SchemaHook
 from slipway.hooks.postgres.session import DatabaseIdentity
 from slipway.policy.release import load_policy
 
-PACE = load_policy("release.yaml").migrations.pace.model_copy(
+PACE = load_policy("release.yaml").schema_rules.pace.model_copy(
     update={"retry_wait_seconds": 0.05, "batch_rows": 100, "batch_pause_seconds": 0}
 )
 HALF_A_MILLISECOND = 0.0005

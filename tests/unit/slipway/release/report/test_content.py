@@ -57,9 +57,7 @@ def test_what_staging_showed_is_in_the_report() -> None:
     for entry in (
         SuiteRun(suite="e2e", tests=3, passed=2, failed=("test_a",), flaky=("test_a",)),
         LoadTested.model_validate(load.model_dump()),
-        GateDecided.by(
-            judge_staging({}, load, release.policy.staging_validation, seconds=1), phase="staging"
-        ),
+        GateDecided.by(judge_staging({}, load, release.policy.validation, seconds=1), phase="staging"),
     ):
         ledger.append(release.release_id, entry)
     staging = report_of(release, ledger.entries(release.release_id), {}).staging

@@ -51,7 +51,7 @@ def test_the_folder_holds_only_what_may_still_be_rolled_back(folder: Path) -> No
     kept, gone, foreign = (folder / name for name in ("a.rollback.json", "b.rollback.json", "notes.json"))
     for path in (kept, gone, foreign):
         path.write_text("{}")
-    window = REQUEST.policy.migrations.rollback_window_seconds
+    window = REQUEST.policy.schema_rules.rollback_window_seconds
     for path, age in ((kept, window - 60), (gone, window + 60), (foreign, window + 60)):
         os.utime(path, (time.time() - age,) * 2)
     written = write()

@@ -58,7 +58,7 @@ def test_a_rollback_needs_a_reason(reason: object) -> None:
 def test_a_promoted_release_is_rolled_back_within_its_window_alone() -> None:
     release = closed("promoted")
     assert release.closed_at is not None
-    end = release.closed_at + timedelta(seconds=release.policy.migrations.rollback_window_seconds)
+    end = release.closed_at + timedelta(seconds=release.policy.schema_rules.rollback_window_seconds)
     require_in_window(release, now=end - timedelta(seconds=1))
     with pytest.raises(RequestRefused, match=r"its rollback window of 14 days ended on .*fixes it"):
         require_in_window(release, now=end + timedelta(seconds=1))

@@ -71,7 +71,7 @@ def planned(world: World, **reference: Any) -> Any:
 def found_by(references: dict[str, DatabaseReference]) -> Release:
     release = opened(FakeLedger())
     production = release.policy.environments["production"]
-    database = production.database.model_copy(update={"found_by": references})
+    database = release.policy.database("production").model_copy(update={"found_by": references})
     place = production.model_copy(update={"database": database})
     environments = {**release.policy.environments, "production": place}
     policy = release.policy.model_copy(update={"environments": environments})
