@@ -23,6 +23,8 @@ from slipway.policy.release import EnvironmentName
 from slipway.release.request import ValidatedRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease

@@ -23,7 +23,7 @@ class CheckMetricsOperator(PreflightOperator):
     """Refuse a release that cannot be judged.
 
     Every query must give an answer that counts can rest on, and every latency limit must be a bucket edge of
-    its histogram.
+    its histogram, or have a lower one that stands in for it.
 
     :param promql_conn_id: connection to the PromQL API.
     :return: the bucket edges found per metric.
@@ -40,7 +40,7 @@ class CheckMetricsOperator(PreflightOperator):
     def check(self, context: Context) -> dict[str, list[float]]:
         """Check the histograms of the revisions that serve now."""
         from slipway.hooks.cloud_run.hook import serving_split
-        from slipway.hooks.metrics.bucket_edges import check_bucket_edges
+        from slipway.hooks.metrics.bucket_edges import check_bucket_edges, stood_in
         from slipway.hooks.metrics.promql import PromQLHook
         from slipway.hooks.metrics.query_check import check_queries
 
@@ -64,6 +64,8 @@ class CheckMetricsOperator(PreflightOperator):
                 hook, policy.metrics, service=name, location=policy.region, revision=revision
             )
         sentence = f"Metrics of {name} checked: every query answers, every latency limit is a bucket edge"
+        if lower := "; ".join(stood_in(policy.metrics, edges)):
+            sentence = f"Metrics of {name} checked: every query answers; {lower}"
         if warnings:
             sentence += f"; of metrics that only warn: {'; '.join(warnings)}"
         about = {"release": plan.release_id, "entry": "metrics_checked", "service": name, "edges": edges}

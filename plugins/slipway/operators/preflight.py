@@ -162,13 +162,16 @@ class OpenReleaseOperator(PreflightOperator):
     :param infrastructure: the XCom of
         :class:`~slipway.operators.infrastructure.CheckInfrastructureOperator`, to be put on record; left out,
         nothing of it is. (templated)
+    :param edges: the XCom of :class:`~slipway.operators.metrics.CheckMetricsOperator`: the policy on record
+        has the latency limits that the release is judged at. (templated)
     """
 
-    template_fields = ("validated", "infrastructure")
+    template_fields = ("validated", "infrastructure", "edges")
 
-    def __init__(self, *, infrastructure: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, infrastructure: Any = None, edges: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.infrastructure = infrastructure
+        self.edges = edges
 
     def check(self, context: Context) -> list[str]:
         """Open the release, unless a try before has.
@@ -207,6 +210,7 @@ class OpenReleaseOperator(PreflightOperator):
         from slipway.hooks.secret_manager import SecretVersionHook
 
         request = self.request()
+        request = request.model_copy(update={"policy": request.policy.at_edges(self.edges or {})})
         user = getattr(context["dag_run"], "triggering_user_name", None)
         opened = read_opening(
             request,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isclose
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -189,8 +191,13 @@ class QuantileMetric(Consequence):
     """A latency quantile, judged as the share of requests slower than its limit.
 
     The histogram behind ``buckets`` must have bucket edges at both limits: only there is the reduction exact.
-    A release is refused where an edge is missing.
 
+    :param on_missing_edge: what is done with a limit that is no edge. ``refuse``: the release is refused, as
+        a product's own histogram can get the edge. ``stricter``: it is judged at the next lower edge, for the
+        platform's histograms, whose edges are fixed: no version is promoted that the limit would not promote.
+    :param stated_seconds: target and trigger of the policy's file, on record of a release that is judged at
+        lower edges; no file states it.
+    :param judged_edges: those edges, in ``bucket_unit``.
     :param buckets: query for a cumulative bucket of the histogram, with its edge as ``le="$le"``.
     :param bucket_unit: unit of the bucket edges, ``s`` or ``ms``; the limits are in seconds always.
     :param guard_percent: the null of a rollback under ``rollback_null: guard``, as a percent of requests
@@ -207,6 +214,9 @@ class QuantileMetric(Consequence):
     trigger_seconds: Seconds
     guard_percent: Annotated[float, Field(gt=0, lt=100)] | None = None
     compare_with_stable: bool = True
+    on_missing_edge: Literal["refuse", "stricter"] = "refuse"
+    stated_seconds: tuple[float, float] | None = None
+    judged_edges: tuple[float, float] | None = None
 
     @property
     def limits_seconds(self) -> tuple[float, float]:
@@ -215,7 +225,33 @@ class QuantileMetric(Consequence):
 
     def edge(self, seconds: float) -> float:
         """Return a limit as the histogram's edge, in ``bucket_unit``."""
-        return seconds if self.bucket_unit == "s" else 1000 * seconds
+        edge = seconds if self.bucket_unit == "s" else 1000 * seconds
+        # To the last digit, as the source spells it.
+        return next((judged for judged in self.judged_edges or () if isclose(judged, edge)), edge)
+
+    def at_edges(self, edges: Sequence[float]) -> QuantileMetric:
+        """Return the metric as a release is judged by it: with limits that are edges of the histogram.
+
+        :param edges: of the histogram, in ``bucket_unit``.
+        :return: the metric itself where its limits are edges, or no edge may stand in for one.
+        """
+        lower = [
+            max((edge for edge in edges if edge <= self.edge(limit)), default=None)
+            for limit in self.limits_seconds
+        ]
+        target, trigger = (None if edge is None else edge / self.edge(1) for edge in lower)
+        if self.on_missing_edge == "refuse" or target is None or trigger is None:
+            return self
+        if (target, trigger) == self.limits_seconds:
+            return self
+        return self.model_copy(
+            update={
+                "target_seconds": target,
+                "trigger_seconds": trigger,
+                "stated_seconds": self.limits_seconds,
+                "judged_edges": tuple(lower),
+            }
+        )
 
     @model_validator(mode="after")
     def _in_order(self) -> QuantileMetric:

@@ -29,6 +29,7 @@ from slipway.policy.fields import (
 )
 from slipway.policy.files import POLICY_DIRECTORY, read_document
 from slipway.policy.google_cloud import refused_policy
+from slipway.policy.metrics import QuantileMetric
 from slipway.policy.migrations import Migrations
 from slipway.policy.section import stated
 from slipway.policy.staging import LoadTest, StagingValidation
@@ -175,6 +176,19 @@ class Policy(PolicyFields):
         document = self.model_dump(mode="json")
         document["environments"]["production"]["location"] = region
         return parse_policy(document, source="region")
+
+    def at_edges(self, edges: Mapping[str, Sequence[float]]) -> Policy:
+        """Return this policy with the latency limits that a release is judged at.
+
+        :param edges: bucket edges by the key of their metric.
+        """
+        metrics = {
+            key: metric.at_edges(edges[key])
+            if isinstance(metric, QuantileMetric) and key in edges
+            else metric
+            for key, metric in self.metrics.items()
+        }
+        return self.model_copy(update={"metrics": metrics})
 
     def without_stable(self) -> Policy:
         """Return this policy for a release whose serving version is the broken one.

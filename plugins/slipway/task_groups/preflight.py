@@ -62,6 +62,7 @@ def preflight(*, group_id: str = "preflight") -> tuple[TaskGroup, XComArg]:
             task_id="open_release",
             validated=validate.output,
             infrastructure=infrastructure.output,
+            edges=check.output,
             # A check with nothing to check is skipped.
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             retries=0,

@@ -33,7 +33,7 @@ def bucket_query(metric: QuantileMetric, seconds: float) -> str:
 def check_bucket_edges(
     hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, location: str, revision: str
 ) -> dict[str, list[float]]:
-    """Check that every limit of every quantile is a bucket edge of its histogram.
+    """Check that every limit of every quantile is a bucket edge, or that one stands in for it.
 
     :param hook: PromQL hook.
     :param metrics: the policy's metrics.
@@ -57,10 +57,25 @@ def check_bucket_edges(
             raise
         edges = {float(sample.labels["le"]) for sample in samples}
         found[key] = sorted(edge for edge in edges if math.isfinite(edge))
-        problems += _problems(key, metric, found[key], revision)
+        problems += _problems(key, metric.at_edges(found[key]), found[key], revision)
     if problems:
         raise BucketEdgeMissing("\n".join(problems))
     return found
+
+
+def stood_in(metrics: Mapping[str, Metric], edges: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Yield, in words, the limits that are judged at a lower edge.
+
+    :param metrics: the policy's metrics.
+    :param edges: what :func:`check_bucket_edges` found.
+    """
+    for key, found in edges.items():
+        metric = metrics[key]
+        judged = metric.at_edges(found) if isinstance(metric, QuantileMetric) else None
+        if judged is not None and judged.stated_seconds is not None:
+            stated = " and ".join(f"{limit:g}" for limit in judged.stated_seconds)
+            at = " and ".join(f"{limit:g}" for limit in judged.limits_seconds)
+            yield f"{key}: limits of {stated} s are judged at the next lower bucket edges, {at} s"
 
 
 def _problems(key: str, metric: QuantileMetric, edges: Sequence[float], revision: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from slipway.exceptions import BucketEdgeMissing
-from slipway.hooks.metrics.bucket_edges import bucket_query, check_bucket_edges
+from slipway.hooks.metrics.bucket_edges import bucket_query, check_bucket_edges, stood_in
 from slipway.hooks.metrics.promql import Sample
 from slipway.policy.metrics import QuantileMetric
 from slipway.policy.release import load_policy
@@ -75,3 +75,34 @@ def test_a_histogram_in_milliseconds_is_asked_for_milliseconds() -> None:
 def test_a_source_without_the_histogram_is_refused() -> None:
     with pytest.raises(BucketEdgeMissing, match="it has no series at all"):
         check(Door(), latency())
+
+
+def platforms() -> QuantileMetric:
+    """Cloud Run's own histogram, in milliseconds, whose edges nobody chooses."""
+    return latency().model_copy(update={"bucket_unit": "ms", "on_missing_edge": "stricter"})
+
+
+def test_a_limit_between_two_fixed_edges_is_judged_at_the_lower_one_and_this_is_said() -> None:
+    found = check(Door("250", "400", "1000", "1999.0000000000002", "2500"), platforms())
+    judged = platforms().at_edges(found["latency_p95"])
+    assert judged.limits_seconds == pytest.approx((0.4, 1.999))
+    assert r'le=~"1999\\.0000000000002"' in bucket_query(judged, judged.trigger_seconds)
+    assert judged.stated_seconds == (0.5, 2)
+    assert list(stood_in({"latency_p95": platforms()}, found)) == [
+        "latency_p95: limits of 0.5 and 2 s are judged at the next lower bucket edges, 0.4 and 1.999 s"
+    ]
+
+
+def test_limits_that_are_edges_stay_and_nothing_is_said() -> None:
+    found = check(Door("500", "2000"), platforms())
+    assert platforms().at_edges(found["latency_p95"]) == platforms()
+    assert not list(stood_in({"latency_p95": platforms()}, found))
+
+
+def test_a_limit_below_every_edge_is_refused() -> None:
+    with pytest.raises(BucketEdgeMissing, match=r"target_seconds=0\.5: .* it has 1000, 2000\."):
+        check(Door("1000", "2000"), platforms())
+
+
+def test_a_products_own_histogram_is_never_judged_elsewhere() -> None:
+    assert latency().at_edges([0.25, 1]) == latency()
