@@ -23,6 +23,8 @@ class Command(Protocol):
 
 COMMANDS = (
     "rollback",
+    "init",
+    "check",
     "policy",
     "replay",
     "evidence",
