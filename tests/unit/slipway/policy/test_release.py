@@ -210,7 +210,8 @@ def test_every_wrong_field_is_told_at_once() -> None:
 
 def test_a_missing_file_and_broken_yaml_are_told(tmp_path: Path) -> None:
     with pytest.raises(
-        PolicyError, match=r"policy relaese.yaml: no such file; have drill.yaml, release.yaml, sandbox.yaml"
+        PolicyError,
+        match=r"policy relaese.yaml: no such file; have drill.yaml, release.yaml, sandbox-",
     ):
         load_policy("relaese.yaml")
     with pytest.raises(PolicyError, match="no such file"):
@@ -229,7 +230,7 @@ def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_form_offers_every_policy() -> None:
-    assert policy_names() == ["drill.yaml", "release.yaml", "sandbox.yaml"]
+    assert policy_names() == ["drill.yaml", "release.yaml", "sandbox-rates.yaml", "sandbox.yaml"]
 
 
 def test_another_canary_share_must_still_rise() -> None:
