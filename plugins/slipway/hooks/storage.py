@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.providers.google.common.consts import CLIENT_INFO
 from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from google.api_core import exceptions as google_errors
-from google.cloud import storage
+from google.cloud.storage import Client
 
 from slipway.analysis.infrastructure import BucketFacts
 from slipway.exceptions import BucketUnreadable
@@ -44,7 +44,7 @@ class BucketHook(GoogleEndpointMixin, GoogleBaseHook):
         calls = {"timeout": ATTEMPT_SECONDS, "retry": retry_within(READ_SECONDS)}
         with (
             reported_as(BucketUnreadable, f"bucket {bucket}: cannot be read"),
-            storage.Client(
+            Client(
                 project=project_id,
                 credentials=self.get_credentials(),
                 client_info=CLIENT_INFO,

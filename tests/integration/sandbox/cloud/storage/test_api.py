@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
+from google.cloud.storage import Client
 
 from sandbox.cloud.storage.api import Storage
 from sandbox.cloud.storage.buckets import Bucket, BucketStore
@@ -43,13 +43,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[storage.Client]:
+def client(url: str) -> Iterator[Client]:
     options = {"api_endpoint": url}
-    with storage.Client("p", AnonymousCredentials(), client_options=options) as made:
+    with Client("p", AnonymousCredentials(), client_options=options) as made:
         yield made
 
 
-def test_a_content_comes_back_as_it_was_written_in_one_piece_or_many(client: storage.Client) -> None:
+def test_a_content_comes_back_as_it_was_written_in_one_piece_or_many(client: Client) -> None:
     small, large = client.bucket("plain").blob("a/ü x.bin"), client.bucket("plain").blob("large")
     small.upload_from_string(CONTENT, content_type="image/png")
     large.chunk_size = 256 * 1024
@@ -64,7 +64,7 @@ def test_a_content_comes_back_as_it_was_written_in_one_piece_or_many(client: sto
     assert listed.prefixes == {"a/"}
 
 
-def test_a_generation_that_the_writer_does_not_expect_is_refused(client: storage.Client) -> None:
+def test_a_generation_that_the_writer_does_not_expect_is_refused(client: Client) -> None:
     blob = client.bucket("kept").blob("once")
     blob.upload_from_string(b"one", if_generation_match=0)
     with pytest.raises(exceptions.PreconditionFailed):
@@ -76,7 +76,7 @@ def test_a_generation_that_the_writer_does_not_expect_is_refused(client: storage
     assert client.bucket("kept").get_blob("once") is None
 
 
-def test_what_is_retained_stays_and_a_bucket_without_a_writer_takes_nothing(client: storage.Client) -> None:
+def test_what_is_retained_stays_and_a_bucket_without_a_writer_takes_nothing(client: Client) -> None:
     blob = client.bucket("retained").blob("backup")
     blob.upload_from_string(b"one")
     for change in (blob.delete, lambda: blob.upload_from_string(b"two")):
@@ -92,7 +92,7 @@ def test_objects_outlive_the_server(tmp_path: Path) -> None:
     for expected in (0, 1):
         with served(Storage(BucketStore(tmp_path, BUCKETS)).routes()) as base:
             options = {"api_endpoint": base}
-            with storage.Client("p", AnonymousCredentials(), client_options=options) as client:
+            with Client("p", AnonymousCredentials(), client_options=options) as client:
                 assert len(list(client.list_blobs("plain"))) == expected
                 client.bucket("plain").blob("x").upload_from_string(b"x")
 
