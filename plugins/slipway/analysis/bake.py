@@ -41,6 +41,8 @@ class BakeAnalysis:
     ) -> None:
         self._shares = [k for k, m in policy.metrics.items() if isinstance(m, ShareMetric | QuantileMetric)]
         self._bake_seconds = bake_seconds
+        early = None if phase is None else policy.phases[phase].early_promotion_seconds
+        self._earliest = bake_seconds if early is None else early
         self._deadline = bake_seconds + extension_seconds
         self._max_event_gap_seconds = policy.decision.max_event_gap_seconds
         self._outage_seconds = policy.decision.outage_seconds
@@ -167,7 +169,7 @@ class BakeAnalysis:
         if decision.verdict is not Verdict.PROMOTE:
             is_extended = min(known.values(), default=0.0) >= self._bake_seconds
             return self._asked(decision, at=at, is_extended=is_extended)
-        if min(known.values()) < self._bake_seconds:
+        if min(known.values()) < self._earliest:
             return Decision(Verdict.HOLD, "baking", findings, at, Cause.BAKING)
         silent = min((known[key] - last for key, last in self._last_events.items()), default=at)
         if silent > self._max_event_gap_seconds:

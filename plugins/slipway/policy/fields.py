@@ -71,11 +71,24 @@ class Phase(Section):
     :param traffic_percent: share of production traffic on the new revision, 1..100.
     :param bake_seconds: how long a phase bakes before a promotion.
     :param extension_seconds: how much longer it bakes when its evidence is not yet enough.
+    :param early_promotion_seconds: a phase whose evidence is enough for a promotion ends after this long
+        already; left out, not before ``bake_seconds``. What begins later is then seen by the next phase, at
+        more traffic.
     """
 
     traffic_percent: Annotated[int, Field(ge=1, le=100)]
     bake_seconds: Seconds
     extension_seconds: Annotated[float, Field(ge=0)]
+    early_promotion_seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _early_is_before(self) -> Phase:
+        early = self.early_promotion_seconds
+        if early is not None and early > self.bake_seconds:
+            raise ValueError(
+                f"early_promotion_seconds={early:g}: must be at most bake_seconds={self.bake_seconds:g}"
+            )
+        return self
 
 
 class RollbackDeadlines(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.counts import Counts, Increments
@@ -312,6 +314,25 @@ def test_a_phase_that_can_no_longer_be_promoted_asks_a_person(policy: Policy) ->
     patient = policy.decision.model_copy(update={"ask_after_seconds": None})
     waits = bake(policy.model_copy(update={"decision": patient}), full)
     assert (waits.verdict, waits.cause) == (Verdict.HOLD, Cause.OVER_TARGET)
+
+
+def test_a_phase_ends_early_where_the_policy_has_it_so_and_the_evidence_is_enough(policy: Policy) -> None:
+    canary = policy.phases["canary"].model_copy(update={"bake_seconds": BAKE, "early_promotion_seconds": 12})
+    early = policy.model_copy(update={"phases": {**policy.phases, "canary": canary}})
+
+    def promoted_at(errors: Counts) -> float:
+        analysis = BakeAnalysis(early, bake_seconds=BAKE, extension_seconds=20, phase="canary")
+        stable = check(policy, error_rate=Counts(9 * errors.total))
+        for at in range(60):
+            analysis.add(check(policy, error_rate=errors), stable, at=at)
+            if analysis.decision(at=at).verdict is Verdict.PROMOTE:
+                return at
+        return math.inf
+
+    assert 12 <= promoted_at(Counts(50)) < BAKE
+    # 390 requests without an error prove it.
+    assert BAKE < promoted_at(Counts(8)) < 50
+    assert policy.phases["canary"].early_promotion_seconds is None
 
 
 def test_a_metric_on_its_way_to_a_rollback_asks_nobody(policy: Policy) -> None:
