@@ -144,6 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     With ``--all`` the exit code is 0: another policy may decide otherwise.
 
+    :param arguments: of the command line.
+    :return: the exit code.
     :raises ValueError: for neither a release nor ``--all``, or for ``--all`` without a policy.
     """
     ledger = Ledger(arguments.connection)
