@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
+from slipway.ledger.anchors import Head
 from slipway.ledger.bakes import Bake
 from slipway.ledger.chain import GENESIS, Kind, Record, RecordedEntry, canonical, chain_faults, entry_hash
 from slipway.ledger.entries import (
@@ -270,6 +271,10 @@ class FakeLedger(Ledger):
 
     def entries(self, release_id: str) -> Record:
         return record_of(*self._written.get(release_id, ()), release_id=release_id)
+
+    def head(self, release_id: str) -> Head | None:
+        record = self.entries(release_id)
+        return Head(release_id, record[-1].sequence, record[-1].hash) if record else None
 
     def anchor(self, release_id: str) -> None:
         self.anchored.append(release_id)

@@ -11,13 +11,18 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from slipway.commands.arguments import add_ledger
+from slipway.exceptions import ServiceNotFound
+from slipway.ledger.anchors import Head
 from slipway.ledger.chain import RecordedEntry
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.verification import Verification
+from slipway.policy.release import Policy, load_policy
+from slipway.release.address import service_address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--all", action="store_true", help="every release on record, and every one with an anchor"
+    )
+    parser.add_argument(
+        "--services",
+        metavar="POLICY",
+        help="also compare with the labels on the production services of this file of include/policy",
     )
     add_ledger(parser)
 
@@ -73,12 +83,34 @@ def read_export(path: Path) -> tuple[str, Sequence[RecordedEntry]]:
         ) from error
 
 
+def read_labels(policy: Policy) -> Sequence[Head]:
+    """Return the ends of chains that the labels of a policy's production services have.
+
+    :param policy: the policy.
+    :raises CloudRunError: when a service cannot be read.
+    """
+    from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, labelled_head
+
+    found, hook = [], CloudRunTrafficHook()
+    for region in policy.regions:
+        for service in policy.services.values():
+            address = service_address(policy.in_region(region), service.names["production"])
+            with suppress(ServiceNotFound):
+                label = labelled_head(hook.get_service(address))
+                if label is not None:
+                    found.append(Head.of_label(*label))
+    hook.close()
+    return found
+
+
 def _verified(ledger: Ledger, arguments: argparse.Namespace) -> Iterable[Verification]:
+    labels = read_labels(load_policy(arguments.services)) if arguments.services else ()
     if arguments.all:
-        return ledger.verification.every()
+        return ledger.verification.every(labels)
     if arguments.source.endswith(".json"):
         return [ledger.verification.export(*read_export(Path(arguments.source)))]
-    found = ledger.verification.of(arguments.source)
+    own = [label for label in labels if label.release_id == arguments.source]
+    found = ledger.verification.of(arguments.source, own)
     if not found.entries and not found.anchored:
         ledger.release(arguments.source)
     return [found]

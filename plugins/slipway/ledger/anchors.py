@@ -18,6 +18,8 @@ from slipway.paths import object_folder
 
 ANCHORS_VARIABLE = "SLIPWAY_ANCHORS"
 _NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.json")
+#: A label takes 63 characters.
+LABELLED_HASH = 48
 #: An entry gets its moment before its transaction ends, by the clock of its worker.
 SETTLING = timedelta(minutes=5)
 log = logging.getLogger(__name__)
@@ -28,12 +30,28 @@ class Head:
     """The end of a release's chain at a moment.
 
     :param sequence: number of the last entry.
-    :param hash: its hash.
+    :param hash: its hash, or the beginning of it.
     """
 
     release_id: str
     sequence: int
     hash: str
+
+    @property
+    def label(self) -> str:
+        """The number and the first of the hash, as a label of a service takes it."""
+        return f"{self.sequence:06d}-{self.hash[:LABELLED_HASH]}"
+
+    @classmethod
+    def of_label(cls, release_id: str, label: str) -> Head:
+        """Read a label: the hash is its beginning.
+
+        :param release_id: the release.
+        :param label: the label's value.
+        :raises ValueError: when it is none.
+        """
+        sequence, _, hash_ = label.partition("-")
+        return cls(release_id, int(sequence), hash_)
 
 
 @dataclass(frozen=True)

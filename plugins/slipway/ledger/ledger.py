@@ -251,14 +251,22 @@ class Ledger:
         self._anchor(head)
         return head is not None
 
-    def anchor(self, release_id: str) -> None:
-        """Anchor the last entry of a release; never fails.
+    def head(self, release_id: str) -> Head | None:
+        """Return the end of a release's chain, None without an entry.
 
         :param release_id: the release.
         """
-        record = self.entries(release_id)
-        if record:
-            self._anchor(Head(release_id, record[-1].sequence, record[-1].hash))
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/last_entry"), {"release_id": release_id})
+            row = cursor.fetchone()
+        return None if row is None else Head(release_id, *row)
+
+    def anchor(self, release_id: str) -> None:
+        """Anchor the last entry of a release; a place that cannot be written fails nothing.
+
+        :param release_id: the release.
+        """
+        self._anchor(self.head(release_id))
 
     def _found(self, name: str, **sought: Any) -> Release | None:
         with self._store.transaction() as cursor:

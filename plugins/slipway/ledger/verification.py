@@ -124,8 +124,10 @@ def anchor_faults(record: Sequence[RecordedEntry], heads: Sequence[Head]) -> Ite
     for head in heads:
         found = held.get(head.sequence)
         if head.sequence > last:
-            yield Fault(last + 1, f"entries {last + 1} to {head.sequence} are missing: an anchor has them")
-        elif found is not None and found.hash != head.hash:
+            yield Fault(
+                last + 1, f"entries {last + 1} to {head.sequence} are missing: an anchor or label has them"
+            )
+        elif found is not None and not found.hash.startswith(head.hash):
             yield Fault(
                 head.sequence,
                 f"entry {head.sequence} ({found.key}) is not the one that is anchored: it, or one before it,"
@@ -168,10 +170,11 @@ class LedgerVerification:
         self._store = store
         self._anchors = anchors
 
-    def of(self, release_id: str) -> Verification:
+    def of(self, release_id: str, labels: Sequence[Head] = ()) -> Verification:
         """Verify a release.
 
         :param release_id: the release; one that the database does not know may have anchors.
+        :param labels: the ends of its chain that its services' labels have.
         """
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_opened"), {"release_id": release_id})
@@ -179,7 +182,8 @@ class LedgerVerification:
             cursor.execute(statement("ledger/read_entries"), {"release_id": release_id})
             record = Record(RecordedEntry(*row) for row in cursor.fetchall())
         row = None if found is None else OpenedRow(*found)
-        return self._verified(release_id, record, list(row_faults(row, record)))
+        faults = [*row_faults(row, record), *anchor_faults(record, labels)]
+        return self._verified(release_id, record, faults)
 
     def export(self, release_id: str, entries: Sequence[RecordedEntry]) -> Verification:
         """Verify what was exported of a release, without its row in the database.
@@ -211,13 +215,17 @@ class LedgerVerification:
         head = record[-1].hash if record else None
         return Verification(release_id, len(record), head, found, anchored, self._anchors.place)
 
-    def every(self) -> Iterator[Verification]:
-        """Verify every release that the database has a row or an entry of, or that has an anchor."""
+    def every(self, labels: Sequence[Head] = ()) -> Iterator[Verification]:
+        """Verify every release that the database has a row or an entry of, or that has an anchor or a label.
+
+        :param labels: the ends of chains that services' labels have.
+        """
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_heads"))
             known = {release_id for release_id, _, _ in cursor.fetchall()}
-        for release_id in sorted(known.union(self._anchors.releases())):
-            yield self.of(release_id)
+        labelled = {label.release_id for label in labels}
+        for release_id in sorted(known.union(self._anchors.releases(), labelled)):
+            yield self.of(release_id, [label for label in labels if label.release_id == release_id])
 
     def changeable(self) -> Sequence[str]:
         """Return the tables of the record that the connection's role could change; it should be none."""

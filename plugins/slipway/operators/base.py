@@ -91,7 +91,8 @@ class ReleaseOperator(BaseOperator):
         from slipway.hooks.cloud_run.hook import Lease
 
         until = datetime.now(UTC) + timedelta(seconds=release.policy.lease_seconds)
-        return Lease(release.release_id, release.run_id, until)
+        head = self.ledger.head(release.release_id)
+        return Lease(release.release_id, release.run_id, until, "" if head is None else head.label)
 
     def record(self, release: Release, entry: LedgerEntry) -> None:
         """Write what was done to the ledger and, as one audit line, to the task log.

@@ -7,7 +7,7 @@ from google.cloud import run_v2
 from slipway.exceptions import CloudRunError, CloudRunTimeout, ReleaseConflict, RevisionNotReady
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.cloud_run.client import POLL_SECONDS, CloudRunClient, ServiceWrite
-from slipway.hooks.cloud_run.leases import Lease, annotations_with
+from slipway.hooks.cloud_run.leases import Lease, put_lease
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import RevisionSpec, differences, next_template, readiness
 from slipway.hooks.cloud_run.template import template_of
@@ -128,8 +128,7 @@ def _with_revision(
     )
     mask = ["template"]
     if lease is not None:
-        service.annotations = annotations_with(current, lease)
-        mask.append("annotations")
+        mask += put_lease(service, current, lease)
     split = serving_split(current)
     if split:
         service.traffic = TrafficPlan.of(split, tags_of(current)).targets()

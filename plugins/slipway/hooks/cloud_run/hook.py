@@ -23,6 +23,7 @@ from slipway.hooks.cloud_run.leases import (
     Requirement,
     ServiceLeases,
     foreign_lease,
+    labelled_head,
     lease_of,
     no_requirement,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "foreign_lease",
     "image_digest",
     "image_of",
+    "labelled_head",
     "lease_of",
     "minimum_instances",
     "readiness",

@@ -8,7 +8,7 @@ traffic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google.cloud import run_v2
@@ -23,6 +23,8 @@ RELEASE_KEY = "slipway-lease-release"
 RUN_KEY = "slipway-lease-run"
 UNTIL_KEY = "slipway-lease-until"
 _KEYS = (RELEASE_KEY, RUN_KEY, UNTIL_KEY)
+LEDGER_RELEASE_LABEL = "slipway-ledger-release"
+LEDGER_HEAD_LABEL = "slipway-ledger-head"
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 Requirement = Callable[[run_v2.Service], None]
@@ -40,11 +42,14 @@ class Lease:
     :param release: the release's id.
     :param run: the Airflow run that carries it out.
     :param until: moment in UTC at which somebody else may take the service over.
+    :param head: the last entry that the release has on record, as the service's label has it; empty: none is
+        written.
     """
 
     release: str
     run: str
     until: datetime
+    head: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"release {self.release} (run {self.run}, until {self.until:%Y-%m-%d %H:%M:%S} UTC)"
@@ -56,6 +61,17 @@ class Lease:
             RUN_KEY: self.run,
             UNTIL_KEY: self.until.astimezone(UTC).isoformat(timespec="seconds"),
         }
+
+
+def labelled_head(service: run_v2.Service) -> tuple[str, str] | None:
+    """Return the release whose record a service's labels tell of, and its last entry then, None without any.
+
+    :param service: the service as read from the API.
+    """
+    labels = service.labels
+    if LEDGER_RELEASE_LABEL not in labels or LEDGER_HEAD_LABEL not in labels:
+        return None
+    return labels[LEDGER_RELEASE_LABEL], labels[LEDGER_HEAD_LABEL]
 
 
 def lease_of(service: run_v2.Service) -> Lease | None:
@@ -96,6 +112,28 @@ def annotations_with(service: run_v2.Service, lease: Lease) -> dict[str, str]:
     if held is not None:
         raise held_by(service, held)
     return {**service.annotations, **lease.annotations()}
+
+
+def put_lease(service: run_v2.Service, current: run_v2.Service, lease: Lease) -> list[str]:
+    """Put a lease, and the end of the release's record, on a service that is to be written.
+
+    They are the service's own annotations and labels: neither makes a revision.
+
+    :param service: the message to send.
+    :param current: the service as read from the API.
+    :param lease: the lease to write.
+    :return: the fields that the write has with it.
+    :raises ReleaseConflict: when another release holds the service.
+    """
+    service.annotations = annotations_with(current, lease)
+    if not lease.head:
+        return ["annotations"]
+    service.labels = {
+        **current.labels,
+        LEDGER_RELEASE_LABEL: lease.release,
+        LEDGER_HEAD_LABEL: lease.head,
+    }
+    return ["annotations", "labels"]
 
 
 def annotations_without(service: run_v2.Service, release: str) -> dict[str, str]:
@@ -150,7 +188,7 @@ class ServiceLeases:
             require(current)
             return annotations
 
-        before = self._annotate(address, with_lease, deadline)
+        before = self._annotate(address, with_lease, deadline, lease)
         replaced = lease_of(before)
         return None if replaced is None or replaced.release == lease.release else replaced
 
@@ -184,6 +222,7 @@ class ServiceLeases:
         address: ServiceAddress,
         wanted: Callable[[run_v2.Service], Mapping[str, str]],
         deadline: Deadline,
+        lease: Lease | None = None,
     ) -> run_v2.Service:
         """Bring a service's annotations to what ``wanted`` makes of them; return it as it was before.
 
@@ -195,9 +234,9 @@ class ServiceLeases:
             goal = dict(wanted(current))
             if dict(current.annotations) == goal:
                 return current
-            change = ServiceWrite(
-                run_v2.Service(name=address.name, annotations=goal, etag=current.etag), ["annotations"]
-            )
+            service = run_v2.Service(name=address.name, annotations=goal, etag=current.etag)
+            mask = ["annotations"] if lease is None else put_lease(service, current, lease)
+            change = ServiceWrite(service, mask)
             try:
                 written = self._client.write(
                     address,

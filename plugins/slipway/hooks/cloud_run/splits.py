@@ -13,7 +13,7 @@ from slipway.exceptions import (
 )
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.cloud_run.client import POLL_SECONDS, CloudRunClient, ServiceWrite, Written
-from slipway.hooks.cloud_run.leases import Lease, annotations_with
+from slipway.hooks.cloud_run.leases import Lease, put_lease
 from slipway.hooks.cloud_run.operations import OperationRecord
 from slipway.hooks.cloud_run.revision import readiness
 from slipway.hooks.cloud_run.traffic import TrafficPlan, describe_change, serving_split
@@ -102,8 +102,7 @@ class TrafficSplits:
             service = run_v2.Service(name=address.name, traffic=plan.targets(), etag=found.etag)
             if lease is None:
                 return ServiceWrite(service, ["traffic"])
-            service.annotations = annotations_with(found, lease)
-            return ServiceWrite(service, ["traffic", "annotations"])
+            return ServiceWrite(service, ["traffic", *put_lease(service, found, lease)])
 
         def landed(latest: run_v2.Service | None) -> bool:
             return latest is not None and plan.asked_of(latest)

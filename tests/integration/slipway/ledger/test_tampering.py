@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from slipway.__main__ import main
+from slipway.ledger.anchors import Head
 from slipway.ledger.chain import GENESIS, canonical, entry_hash
 from slipway.ledger.entries import ReleaseClosed, SuiteRun, TrafficRestored
 from slipway.ledger.ledger import Ledger, Release
@@ -103,13 +104,13 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
         "entry 4 (suite/1) was changed",
     ),
     "deleted": (DELETE, "entry 4 is missing"),
-    "deleted, hashes made again": (also(DELETE), "entries 6 to 6 are missing: an anchor has them"),
+    "deleted, hashes made again": (also(DELETE), "entries 6 to 6 are missing: an anchor or label has them"),
     "first deleted": (sql("DELETE FROM ledger_entry WHERE RELEASE AND sequence = 1"), "entry 1 is missing"),
     "reordered": (SWAP, "entry 3 (suite/1) was written as entry 4: it was moved"),
     "reordered, hashes made again": (also(SWAP), "is not the one that is anchored"),
     "cut at the end": (
         sql("DELETE FROM ledger_entry WHERE RELEASE AND sequence > 4"),
-        "entries 5 to 6 are missing: an anchor has them",
+        "entries 5 to 6 are missing: an anchor or label has them",
     ),
     "all deleted": (sql("DELETE FROM ledger_entry WHERE RELEASE"), "all of its entries are missing"),
     "put in": (
@@ -137,7 +138,7 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
             "DELETE FROM ledger_entry WHERE RELEASE; DELETE FROM lease WHERE RELEASE;"
             "DELETE FROM opened_release WHERE RELEASE"
         ),
-        "entries 1 to 6 are missing: an anchor has them",
+        "entries 1 to 6 are missing: an anchor or label has them",
     ),
     "row removed": (
         sql("DELETE FROM lease WHERE RELEASE; DELETE FROM opened_release WHERE RELEASE"),
@@ -264,6 +265,23 @@ def test_anchors_that_cannot_be_read_are_said_and_a_release_closes_without_them(
     found = ledger.verification.of(release.release_id)
     assert (found.holds, found.anchored) == (True, None)
     assert "cannot be read" in found.sentence
+
+
+def test_a_services_label_finds_what_was_removed_with_its_anchors(
+    release: Release, ledger: Ledger, empty_database: str, tmp_path: Path
+) -> None:
+    head = ledger.head(release.release_id)
+    assert head is not None
+    label = Head.of_label(release.release_id, head.label)
+    assert all(found.holds for found in ledger.verification.every([label]))
+    shutil.rmtree(tmp_path / "anchors" / "heads" / release.release_id)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM ledger_entry WHERE release_id = %s", (release.release_id,))
+        connection.execute("DELETE FROM opened_release WHERE release_id = %s", (release.release_id,))
+    (wrong,) = (found for found in ledger.verification.every([label]) if not found.holds)
+    assert wrong.release_id == release.release_id
+    assert "entries 1 to 6 are missing" in wrong.sentence
 
 
 def test_an_anchor_says_what_it_holds(release: Release, ledger: Ledger, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -21,14 +22,17 @@ from slipway.exceptions import (
 )
 from slipway.hooks.cloud_run.hook import (
     CloudRunTrafficHook,
+    Lease,
     SecretVersion,
     image_digest,
+    labelled_head,
     revision_uri,
     secrets_of,
     serving_split,
     tags_of,
 )
 from slipway.hooks.secret_manager import SecretVersionHook
+from slipway.ledger.anchors import Head
 
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy
@@ -197,6 +201,22 @@ def test_what_a_change_found_can_be_given_back(web: Web) -> None:
     change = web.shift({"b": 100})
     web.hook.set_traffic(web.address, split=change.before, timeout=SECONDS)
     assert web.split() == {"a": 100}
+
+
+def test_the_end_of_the_record_is_labelled_with_a_shift_and_makes_no_revision(web: Web) -> None:
+    revisions = len(web.hook.list_revisions(web.address))
+    head = Head("v1", 7, "cd" * 32)
+    lease = Lease("v1", "run", datetime.now(UTC) + timedelta(minutes=1), head.label)
+    web.hook.set_traffic(
+        web.address, split={web.name("a"): 60, web.name("b"): 40}, lease=lease, timeout=SECONDS
+    )
+    assert labelled_head(web.hook.get_service(web.address)) == ("v1", head.label)
+    later = replace(lease, until=lease.until + timedelta(minutes=1), head=replace(head, sequence=8).label)
+    web.hook.take_lease(web.address, later, timeout=SECONDS)
+    assert labelled_head(web.hook.get_service(web.address)) == ("v1", later.head)
+    assert web.hook.free_lease(web.address, "v1", timeout=SECONDS)
+    assert labelled_head(web.hook.get_service(web.address)) == ("v1", later.head), "it outlives the lock"
+    assert len(web.hook.list_revisions(web.address)) == revisions
 
 
 def test_tags_can_be_replaced(web: Web) -> None:

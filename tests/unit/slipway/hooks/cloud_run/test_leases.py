@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,8 +13,11 @@ from slipway.hooks.cloud_run.leases import (
     annotations_with,
     annotations_without,
     foreign_lease,
+    labelled_head,
     lease_of,
+    put_lease,
 )
+from slipway.ledger.anchors import Head
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINE = Lease("v2-0-0-bbb", "second", NOW + timedelta(hours=1))
@@ -28,6 +32,22 @@ def held(until: str | datetime) -> run_v2.Service:
     return service(
         **{"slipway-lease-release": "v1-0-0-aaa", "slipway-lease-run": "first", "slipway-lease-until": text}
     )
+
+
+def test_the_end_of_the_record_is_a_label_that_is_short_enough_and_others_stay() -> None:
+    head = Head("v1-1-0-a", 12, "ab" * 32)
+    current = run_v2.Service(labels={"team": "payments"})
+    written = run_v2.Service()
+    assert put_lease(written, current, replace(MINE, head=head.label)) == ["annotations", "labels"]
+    assert written.labels["team"] == "payments"
+    found = labelled_head(written)
+    assert found is not None
+    assert len(found[1]) <= 63
+    back = Head.of_label(*found)
+    assert (back.release_id, back.sequence) == (MINE.release, 12)
+    assert head.hash.startswith(back.hash)
+    assert put_lease(run_v2.Service(), current, MINE) == ["annotations"]
+    assert labelled_head(current) is None
 
 
 def test_what_is_written_is_read_again_and_keeps_what_else_is_there() -> None:
