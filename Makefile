@@ -1,7 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
 # compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
-.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api bench-staging
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api bench-staging bench-scale
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -68,6 +68,9 @@ bench-schema: setup ## Migrate a table of ten million rows under load, beside th
 
 bench-staging: setup ## Load versions with one fault each: which ones staging stops, how often (RUNS=20, FAULTS=cost,late, BUSY=1)
 	@$(PY) -m bench.staging $(if $(RUNS),--runs $(RUNS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BUSY),--busy)
+
+bench-scale: setup ## Bake 1, 100, 500 releases on one triggerer, release 50 services, record 1,000 releases
+	@$(PY) -m bench.scale
 
 bench-api: setup ## Ask the Release page's API with 1,000 releases on record: how long, and what a viewer costs
 	@$(PY) -m pytest -q -m exhaustive tests/integration/slipway/ui/test_api_figures.py

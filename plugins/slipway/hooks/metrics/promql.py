@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 import tenacity
@@ -16,6 +17,7 @@ from airflow.sdk.bases.hook import BaseHook
 
 from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
 from slipway.hooks.google.tokens import GoogleToken, is_google
+from slipway.hooks.metrics.shared_client import borrow, give_back
 
 T = TypeVar("T")
 BAD_QUERY = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
@@ -64,6 +66,7 @@ class PromQLHook(BaseHook):
         self._attempts = attempts
         self._target: tuple[str, GoogleToken] | None = None
         self._async_client: httpx.AsyncClient | None = None
+        self._connecting = asyncio.Lock()
 
     def query(self, expr: str, time: float | None = None) -> list[Sample]:
         """Evaluate an expression at one moment.
@@ -98,7 +101,9 @@ class PromQLHook(BaseHook):
         return found
 
     async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
-        """Do :meth:`query` without blocking, over connections that are kept until :meth:`aclose`.
+        """Do :meth:`query` without blocking, over connections that all hooks of the loop share.
+
+        Call :meth:`aclose` in the end.
 
         :param expr: PromQL expression.
         :param time: the moment in seconds since 1970, None for now.
@@ -106,26 +111,31 @@ class PromQLHook(BaseHook):
         :raises MetricsAnswerOdd: when the answer is partial, or has values that are no numbers.
         :raises MetricsUnavailable: when it gives no usable answer after every attempt.
         """
-        base, token = self._target or self._connect(await self.aget_connection(self.conn_id))
+        base, token = self._target or await self._aconnect()
         if self._async_client is None:
-            self._async_client = httpx.AsyncClient(timeout=self._timeout)
+            self._async_client = borrow(self._timeout)
+        # Put together here: the client's own way to encode a long query takes milliseconds.
+        url = f"{base}/api/v1/query?{urlencode(_params(expr, time))}"
         try:
             async for attempt in tenacity.AsyncRetrying(**self._retry()):
                 with attempt:
-                    headers = await asyncio.to_thread(token.headers, base, MetricsUnavailable)
-                    answer = await self._async_client.get(
-                        f"{base}/api/v1/query", params=_params(expr, time), headers=headers
+                    # Only a token of Google's may have to be asked for, which blocks.
+                    headers = (
+                        await asyncio.to_thread(token.headers, base, MetricsUnavailable)
+                        if is_google(base)
+                        else {}
                     )
+                    answer = await self._async_client.get(url, headers=headers)
                     samples = _samples(expr, answer)
         except httpx.HTTPError as error:
             raise self._unavailable(base, error) from error
         return without_replicas(samples, self.replica_labels)
 
     async def aclose(self) -> None:
-        """Close the connections of :meth:`aquery`."""
+        """Let go of the connections of :meth:`aquery`."""
         if self._async_client is not None:
-            await self._async_client.aclose()
             self._async_client = None
+            await give_back(self._timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,6 +149,11 @@ class PromQLHook(BaseHook):
         google = connection.extra_dejson.get("google_conn_id", "google_cloud_default")
         self._target = base_url(connection), GoogleToken(google)
         return self._target
+
+    async def _aconnect(self) -> tuple[str, GoogleToken]:
+        async with self._connecting:
+            # Of many queries at once the first one asks for the connection.
+            return self._target or self._connect(await self.aget_connection(self.conn_id))
 
     def _retry(self) -> dict[str, Any]:
         return {

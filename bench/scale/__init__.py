@@ -1,0 +1,1 @@
+"""How much one triggerer, one release and one ledger take."""
