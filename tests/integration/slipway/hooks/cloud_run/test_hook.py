@@ -204,6 +204,8 @@ def test_what_a_change_found_can_be_given_back(web: Web) -> None:
 
 
 def test_the_end_of_the_record_is_labelled_with_a_shift_and_makes_no_revision(web: Web) -> None:
+    web.deploy("a")
+    web.deploy("b")
     revisions = len(web.hook.list_revisions(web.address))
     head = Head("v1", 7, "cd" * 32)
     lease = Lease("v1", "run", datetime.now(UTC) + timedelta(minutes=1), head.label)
