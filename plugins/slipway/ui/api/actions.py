@@ -47,9 +47,9 @@ def actions(
 
 
 def _answers(release: Release, waiting: Waiting, permits: Permits, links: Links) -> Iterator[Action]:
-    if not permits.may_answer(waiting.assigned_ids):
+    if not permits.may_answer(waiting.assigned_ids, waiting.dag_id):
         return
-    at = f"{links.run(release.run_id)}/tasks/{quote(waiting.task_id, safe='')}"
+    at = f"{links.run(waiting.run_id, waiting.dag_id)}/tasks/{quote(waiting.task_id, safe='')}"
     mapped = f"/mapped/{waiting.map_index}" if waiting.map_index >= 0 else ""
     for option in waiting.options:
         if option == _APPROVE and _is_own_approval(release, waiting, permits):
@@ -59,16 +59,19 @@ def _answers(release: Release, waiting: Waiting, permits: Permits, links: Links)
             label=option,
             does=_consequence(waiting, option),
             url=f"{at}{mapped}/required_actions",
-            weight="danger" if option == waiting.safe_option else "primary",
+            # Of a release the safe answer ends it; of a rollback it leaves everything as it is.
+            weight="danger"
+            if (option == waiting.safe_option) == (waiting.dag_id == RELEASE_DAG)
+            else "primary",
             form=AirflowForm(
                 method="PATCH",
                 path=(
-                    f"{links.airflow}/api/v2/dags/{RELEASE_DAG}/dagRuns/{quote(release.run_id, safe='')}"
+                    f"{links.airflow}/api/v2/dags/{waiting.dag_id}/dagRuns/{quote(waiting.run_id, safe='')}"
                     f"/taskInstances/{quote(waiting.task_id, safe='')}/{waiting.map_index}/hitlDetails"
                 ),
                 body={"chosen_options": [option], "params_input": {}},
                 fields_in="params_input",
-                fields=(),
+                fields=waiting.fields,
             ),
         )
 

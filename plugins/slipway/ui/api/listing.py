@@ -79,7 +79,7 @@ def refused_line(request: RefusedRequest, links: Links) -> ListedRelease:
 
 
 def _lines(ledger: Ledger, found: Sequence[FoundRelease], links: Links) -> Sequence[ListedRelease]:
-    going_on = [row.run_id for row in found if row.outcome is None]
+    going_on = {row.run_id: row.release_id for row in found if row.outcome is None}
     waiting = open_questions(going_on) if going_on else {}
     return [_line(ledger, row, waiting.get(row.run_id), links) for row in found]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.chain import Record
-from slipway.ledger.entries import PhaseBaked, ReportWritten
+from slipway.ledger.entries import PhaseBaked, ReportWritten, RollbackOrdered
 from slipway.policy.release import PhaseName
 from slipway.ui.api.actions import actions
 from slipway.ui.api.current import Shared
@@ -73,12 +73,14 @@ class ReleasesNow:
         now = datetime.now(UTC)
         found = self.on_record(ledger, release_id, links)
         release, record = found.release, found.record
-        waiting = None if release.outcome is not None else self._question(release.run_id)
+        # A release that is closed is asked about when somebody has ordered its rollback.
+        asked = release.outcome is None or any(record.of_kind(RollbackOrdered))
+        waiting = self._question(release) if asked else None
         state = state_of(release, record, waiting)
         bake = found.evidence if found.evidence is not None and found.evidence.running else None
         return ReleaseNow(
             now=now,
-            live=release.outcome is None,
+            live=release.outcome is None or waiting is not None,
             poll_seconds=POLL_SECONDS,
             id=release.release_id,
             version=release.version,
@@ -109,9 +111,12 @@ class ReleasesNow:
             lambda: _read(ledger, release_id, links),
         )
 
-    def _question(self, run_id: str) -> Waiting | None:
+    def _question(self, release: Release) -> Waiting | None:
         # Airflow's tables have no version of their own: it is read anew once what is kept is not fresh.
-        return self._questions.get(run_id, object, lambda: open_questions([run_id]).get(run_id))
+        run_id = release.run_id
+        return self._questions.get(
+            run_id, object, lambda: open_questions({run_id: release.release_id}).get(run_id)
+        )
 
     def _traffic(
         self, release: Release, recorded: Sequence[ServiceTraffic], now: datetime

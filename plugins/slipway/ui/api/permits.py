@@ -6,8 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slipway.ledger.plan import RELEASE_DAG
-
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
@@ -41,14 +39,15 @@ class Permits:
         """
         return self._may("POST", "RUN", dag_id)
 
-    def may_answer(self, assigned: Collection[str]) -> bool:
-        """Tell whether the user may answer a question of a release's run.
+    def may_answer(self, assigned: Collection[str], dag_id: str) -> bool:
+        """Tell whether the user may answer a question about a release.
 
         :param assigned: ids of the users it is for; empty for whoever may answer at all.
+        :param dag_id: DAG of the run that asks.
         """
         from airflow.api_fastapi.app import get_auth_manager
 
-        if not self._may("PUT", "HITL_DETAIL", RELEASE_DAG):
+        if not self._may("PUT", "HITL_DETAIL", dag_id):
             return False
         return not assigned or get_auth_manager().is_authorized_hitl_task(
             assigned_users=set(assigned), user=self.user

@@ -185,7 +185,8 @@ def reader(signed_in: SignedIn) -> TestClient:
 @pytest.fixture
 def airflow_question(airflow_users: None) -> Iterator[Callable[..., None]]:
     """Puts a question of a task into Airflow's tables, as Airflow keeps it."""
-    from airflow.models.hitl import HITLDetail  # noqa: TID251 - the tables are Airflow's own
+    from airflow.models.dagrun import DagRun  # noqa: TID251 - the tables are Airflow's own
+    from airflow.models.hitl import HITLDetail  # noqa: TID251
     from airflow.models.taskinstance import TaskInstance  # noqa: TID251
     from airflow.settings import engine
     from sqlalchemy import delete, insert, text
@@ -193,14 +194,25 @@ def airflow_question(airflow_users: None) -> Iterator[Callable[..., None]]:
     assert engine is not None
     asked = uuid4()
 
-    def put(run_id: str, task_id: str, **fields: Any) -> None:
+    def put(run_id: str, task_id: str, *, rolls_back: str | None = None, **fields: Any) -> None:
+        dag_id = "release" if rolls_back is None else "rollback"
         with engine.begin() as connection:
             # There is no DAG and no run behind the task.
             connection.execute(text("PRAGMA foreign_keys=OFF"))
+            now = datetime.now(UTC)
+            connection.execute(
+                insert(DagRun).values(
+                    dag_id=dag_id,
+                    run_id=run_id,
+                    run_type="manual",
+                    run_after=now,
+                    conf={"release": rolls_back},
+                )
+            )
             connection.execute(
                 insert(TaskInstance).values(
                     id=asked,
-                    dag_id="release",
+                    dag_id=dag_id,
                     run_id=run_id,
                     task_id=task_id,
                     state="awaiting_input",
@@ -227,3 +239,4 @@ def airflow_question(airflow_users: None) -> Iterator[Callable[..., None]]:
     with engine.begin() as connection:
         connection.execute(delete(HITLDetail).where(HITLDetail.ti_id == asked))
         connection.execute(delete(TaskInstance).where(TaskInstance.id == asked))
+        connection.execute(delete(DagRun))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import Param
 from slipway.analysis.evidence_series import series_of
 from slipway.ledger.bakes import Bake
+from slipway.ledger.entries import RollbackOrdered
 from slipway.ledger.ledger import Ledger
 
 from tests.integration.slipway.releases import (
@@ -168,6 +170,25 @@ def test_only_what_the_user_may_do_is_offered(signed_in: SignedIn, ledger: Ledge
         for role in ("viewer", "user")
     }
     assert offered == {"viewer": ["open_run"], "user": ["roll_back", "open_run"]}
+
+
+def test_the_question_of_its_rollback_is_shown_on_a_release_that_is_closed(
+    signed_in: SignedIn, ledger: Ledger, airflow_question: Callable[..., None]
+) -> None:
+    release = open_release(ledger, "1.2.0")
+    order = RollbackOrdered(tier="database", actor="ada", reason="wrong prices", source="DAG rollback")
+    ledger.append(release.release_id, order)
+    ledger.close(release.release_id, outcome="rolled_back", reason="ordered by ada: wrong prices")
+    reason = Param(None, type=["null", "string"], title="Reason", description="Kept on record").serialize()
+    airflow_question(
+        "manual__2", "database.undo_migrations", rolls_back=release.release_id, params={"reason": reason}
+    )
+    answer = signed_in("user").get(f"/slipway/api/releases/{release.release_id}").json()
+    assert (answer["live"], answer["standing"]["state"]) == (True, "rolled_back")
+    assert answer["standing"]["waiting"]["run_id"] == "manual__2"
+    first = answer["actions"][0]
+    assert "/dags/rollback/dagRuns/manual__2/taskInstances/database.undo_migrations/" in first["form"]["path"]
+    assert [field["title"] for field in first["form"]["fields"]] == ["Reason"]
 
 
 def test_an_open_question_is_shown_until_it_is_answered(

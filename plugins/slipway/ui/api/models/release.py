@@ -10,6 +10,25 @@ from slipway.ui.api.models.evidence import BakeEvidence
 from slipway.ui.api.models.traffic import ServiceTraffic
 
 
+class FormField(Answer):
+    """A field of Airflow's form.
+
+    :param name: of the field.
+    :param title: as people read it.
+    :param description: what it is for.
+    :param value: what it is filled in with; None where the person fills it in.
+    :param options: what may be chosen; empty for free text, or yes and no.
+    :param required: whether it must be filled in.
+    """
+
+    name: str
+    title: str
+    description: str
+    value: str | bool | None
+    options: tuple[str, ...]
+    required: bool
+
+
 class Waiting(Answer):
     """A person that the release waits for.
 
@@ -21,6 +40,9 @@ class Waiting(Answer):
     :param since: when it was asked.
     :param until: when the safe answer applies by itself; None where that is not known.
     :param safe_option: the answer that applies then.
+    :param fields: what else may be filled in.
+    :param dag_id: DAG of the task that asks: the release, or the rollback that somebody ordered.
+    :param run_id: its run.
     :param task_id: Airflow task that asks.
     :param map_index: its map index; -1 for a task that is not mapped.
     """
@@ -33,6 +55,9 @@ class Waiting(Answer):
     since: datetime | None
     until: datetime | None
     safe_option: str | None
+    fields: tuple[FormField, ...]
+    dag_id: str
+    run_id: str
     task_id: str
     map_index: int
 
@@ -108,25 +133,6 @@ class Step(Answer):
     ended_at: datetime | None
     gate: StepGate | None
     group_url: str
-
-
-class FormField(Answer):
-    """A field of Airflow's form.
-
-    :param name: of the field.
-    :param title: as people read it.
-    :param description: what it is for.
-    :param value: what it is filled in with; None where the person fills it in.
-    :param options: what may be chosen; empty for free text, or yes and no.
-    :param required: whether it must be filled in.
-    """
-
-    name: str
-    title: str
-    description: str
-    value: str | bool | None
-    options: tuple[str, ...]
-    required: bool
 
 
 class AirflowForm(Answer):

@@ -11,7 +11,7 @@ from slipway.policy.release import Policy, load_policy, parse_policy
 from slipway.release.rollback.form import rollback_form
 from slipway.ui.api.actions import actions
 from slipway.ui.api.links import Links
-from slipway.ui.api.models.release import Waiting
+from slipway.ui.api.models.release import FormField, Waiting
 
 from tests.fake_ledger import BEGAN, FakeLedger
 from tests.unit.slipway.on_record import opened
@@ -29,7 +29,7 @@ class Allowed:
     def may_trigger(self, _dag_id: str) -> bool:
         return self._trigger
 
-    def may_answer(self, _assigned: Collection[str]) -> bool:
+    def may_answer(self, _assigned: Collection[str], _dag_id: str) -> bool:
         return self._answer
 
 
@@ -45,6 +45,9 @@ def question(task_id: str, options: tuple[str, ...], body: str = "") -> Waiting:
         safe_option=options[-1],
         task_id=task_id,
         map_index=-1,
+        fields=(),
+        dag_id="release",
+        run_id="run",
     )
 
 
@@ -95,6 +98,21 @@ def test_an_approval_is_offered_to_another_person_with_airflows_form() -> None:
     )
     assert approve.form.body == {"chosen_options": ["Approve"], "params_input": {}}
     assert "also what happens without an answer" in reject.does
+
+
+def test_the_question_of_a_rollback_is_answered_in_its_own_run_with_its_fields() -> None:
+    reason = FormField(
+        name="reason", title="Reason", description="Kept on record", value=None, options=(), required=False
+    )
+    waiting = question("database.undo_migrations", ("Undo the migrations", "Leave the schema")).model_copy(
+        update={"dag_id": "rollback", "run_id": "manual__2", "fields": (reason,)}
+    )
+    undo, leave, *_ = found("rolled_back", waiting, outcome="rolled_back")
+    assert [undo.label, undo.weight, leave.weight] == ["Undo the migrations", "danger", "primary"]
+    assert undo.url.startswith("/airflow/dags/rollback/runs/manual__2/tasks/database.undo_migrations")
+    path = "/airflow/api/v2/dags/rollback/dagRuns/manual__2/taskInstances/database.undo_migrations/"
+    assert undo.form.path.startswith(path)
+    assert undo.form.fields == (reason,)
 
 
 def test_who_asked_for_the_release_cannot_approve_it_and_can_reject_it() -> None:

@@ -62,6 +62,9 @@ def asked(task_id: str) -> Waiting:
         safe_option="No",
         task_id=task_id,
         map_index=-1,
+        fields=(),
+        dag_id="release",
+        run_id="run",
     )
 
 
