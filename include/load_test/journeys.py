@@ -141,6 +141,10 @@ class PlatformUser(FastHttpUser):
         self.answered(answer, accurate)
         return wrong or (None if accurate else "the costs are wrong")
 
+    def prompt(self) -> Prompt:
+        """Return what is to be optimized next; a message, unless a subclass knows better."""
+        return generate(self.random)
+
     def prices(self) -> dict[str, Any]:
         """Return the prices to check costs with; none unless a subclass knows them."""
         return {}
@@ -205,7 +209,7 @@ class HttpJourney(PlatformUser):
     def _optimize(
         self, user_id: str, session_key: str, headers: dict[str, str], tracked: TrackedCosts | None
     ) -> None:
-        prompt = generate(self.random)
+        prompt = self.prompt()
         body = {
             "session_key": session_key,
             "agent_name": prompt.agent_name,

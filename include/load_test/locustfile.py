@@ -24,6 +24,7 @@ from include.load_test.generator import GeneratorWatch
 from include.load_test.journeys import Endpoints, HttpJourney, PlatformUser
 from include.load_test.measurements import Measurements
 from include.load_test.memory import MemorySeries
+from include.load_test.prompts import Prompt, generate_conversation
 from include.load_test.websocket_journey import WebSocketJourney
 
 # Of ten users nine work over HTTP; of ten requests two are made on a WebSocket.
@@ -86,6 +87,10 @@ class MeasuredUser(PlatformUser):
         """Count the step that was done, and return the seconds until the next one is due."""
         _run.generator.requests[id(self)] += 1
         return super().wait_time()
+
+    def prompt(self) -> Prompt:
+        """Return a message, or a conversation."""
+        return generate_conversation(self.random)
 
     def prices(self) -> dict[str, Any]:
         """Return the public prices, when they were given."""

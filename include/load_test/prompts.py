@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 CONCISE_SHARE = 0.01
+#: Messages of a conversation that is pasted whole, and how many prompts of a hundred hold so many.
+CONVERSATIONS = {1: 85, 2: 10, 4: 4, 16: 1}
 GPT4_SHARE = 0.15
 
 
@@ -146,6 +148,17 @@ def generate(random: Random) -> Prompt:
         text = _CONCISE.format(n=random.randrange(1000, 9999), m=random.randrange(100, 999)).rstrip()
         return Prompt(work.agent_name, model, text)
     return Prompt(work.agent_name, model, _wordy(work, random))
+
+
+def generate_conversation(random: Random) -> Prompt:
+    """Return a new prompt of any size: one message of about 230 tokens, or a conversation of up to 3,600.
+
+    :param random: source of chance; the same state gives the same prompt.
+    """
+    (messages,) = random.choices(list(CONVERSATIONS), list(CONVERSATIONS.values()))
+    first = generate(random)
+    others = [_wordy(random.choice(_WORK), random) for _ in range(messages - 1)]
+    return replace(first, text="\n\n".join((first.text, *others)))
 
 
 def corpus(size: int, seed: int = 20) -> list[Prompt]:

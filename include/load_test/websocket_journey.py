@@ -21,7 +21,7 @@ from include.load_test.event_socket import (
 )
 from include.load_test.event_watch import EVENTS, EventWatch, UnexpectedEventError
 from include.load_test.journeys import ANSWER_TIMEOUT_SECONDS, UNREADABLE, PlatformUser, now_ms
-from include.load_test.prompts import Prompt, generate
+from include.load_test.prompts import Prompt
 
 EVENT_TIMEOUT_SECONDS = 3.0
 #: The events before the last one may come after it, out of order, for so long.
@@ -101,7 +101,7 @@ class WebSocketJourney(PlatformUser):
 
     def _watch(self, socket: websocket.WebSocket, watch: EventWatch, revision: str | None) -> bool:
         """Send one prompt and take its events; return whether the socket is fit for another one."""
-        prompt = generate(self.random)
+        prompt = self.prompt()
         content = {
             "type": "optimize",
             "session_key": watch.session_key,

@@ -88,8 +88,9 @@ def staging_validation(services: XComArg, *, group_id: str = "phase_1_staging_va
             TestSuiteOperator(task_id=f"run_{suite}_tests", suite=suite, execution_timeout=timedelta(hours=1))
             for suite in SUITES
         ]
+        # An inconclusive load test is run again.
         load = LoadTestOperator(
-            task_id="load_test", execution_timeout=timedelta(hours=2), trigger_rule=UNLESS_LEFT_OUT
+            task_id="load_test", execution_timeout=timedelta(hours=3), trigger_rule=UNLESS_LEFT_OUT
         )
         gate = _gate(StagingGateOperator, "staging", trigger_rule=UNLESS_LEFT_OUT)
         [configure, migrate] >> deploy >> rehearse >> serve >> suites

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
 from statistics import mean
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.load_test.prompts import corpus
+from include.load_test.prompts import corpus, generate_conversation
 from sandbox.platform.optimizer import MINIMUM_TOKENS, Optimizer
 from sandbox.platform.phrases import COURTESIES, FILLERS, VERBOSE
 from sandbox.platform.tokens import count
@@ -58,6 +59,15 @@ def test_an_optimized_prompt_stays_as_it_is(prompt: str) -> None:
 @settings(max_examples=100, deadline=None)
 def test_the_same_prompt_has_the_same_outcome_everywhere(prompt: str) -> None:
     assert _optimizer().optimize(prompt) == _optimizer().optimize(prompt)
+
+
+def test_conversations_of_any_size_lose_as_much() -> None:
+    random = Random(7)
+    outcomes = [_optimizer().optimize(generate_conversation(random).text) for _ in range(300)]
+    sizes = sorted(outcome.tokens_original for outcome in outcomes)
+    assert sizes[0] < 250
+    assert sizes[-1] > 1500
+    assert 0.18 <= 1 - sum(outcome.tokens_used for outcome in outcomes) / sum(sizes) <= 0.23
 
 
 def test_users_prompts_lose_15_to_25_percent_and_few_attempts_fail() -> None:
