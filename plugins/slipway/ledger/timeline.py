@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from slipway.analysis.verdict import Verdict
 from slipway.ledger.chain import Record, RecordedEntry
 from slipway.ledger.entries import (
+    ApprovalDecided,
     DeploymentChecked,
     DetectionPowerForecast,
     DriftFound,
@@ -130,6 +131,8 @@ def reason_against(entry: LedgerEntry) -> tuple[str, str] | None:
         return "rollback", f"ordered by {entry.actor}: {entry.reason}"
     if isinstance(entry, DetectionPowerForecast) and entry.action == "hold":
         return entry.phase, f"not started, it cannot see the trigger: {entry.reason}"
+    if isinstance(entry, ApprovalDecided) and entry.place == "canary" and not entry.approved:
+        return "canary", f"not approved: {entry.reason}"
     if isinstance(entry, ReleaseLost):
         return "watchdog", entry.reason
     if isinstance(entry, GateDecided | RevisionWarmedUp | TrafficVerified | DriftFound):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import get_args
 
@@ -177,10 +178,12 @@ def _phase_seconds(policy: PolicyFields) -> Iterator[tuple[str, float]]:
     if policy.verification is not None:
         around += policy.verification.settle_seconds
     around += policy.slowest_ingestion_seconds + policy.decision.decision_timeout_seconds
-    before: Mapping[str, str] = {"half": "canary", "full": "half"}
-    asks = {before[phase]: gate.answer_timeout_seconds for phase, gate in policy.gates.items()}
+    asked_in: Mapping[str, str] = {"canary": "canary", "half": "canary", "full": "half"}
+    asks: defaultdict[str, float] = defaultdict(float)
+    for following, gate in policy.gates.items():
+        asks[asked_in[following]] += gate.answer_timeout_seconds
     for name, phase in policy.phases.items():
         yield (
             f"phases.{name}",
-            around + phase.bake_seconds + phase.extension_seconds + asks.get(name, 0),
+            around + phase.bake_seconds + phase.extension_seconds + asks[name],
         )

@@ -26,7 +26,7 @@ FORMAT: Final = 4
 
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
-GatedPhaseName = Literal["half", "full"]
+GatedPhaseName = Literal["canary", "half", "full"]
 
 
 class Service(Section):

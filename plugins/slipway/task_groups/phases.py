@@ -22,6 +22,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from slipway.operators.approval import ApproveProductionOperator
 from slipway.operators.backup import BackUpDatabaseOperator, RehearseMigrationsOperator
+from slipway.operators.canary_gate import ApproveCanaryOperator
 from slipway.operators.checklist import ChecklistItemOperator
 from slipway.operators.configuration import WriteConfigurationOperator
 from slipway.operators.database import (
@@ -170,9 +171,12 @@ def canary(services: XComArg, *, group_id: str = "phase_3_canary") -> Phase:
     :param group_id: name of the group in the graph.
     """
     with Phase(group_id, tooltip="Phase 3: canary") as group:
+        approve = ApproveCanaryOperator(task_id="approve", trigger_rule=UNLESS_LEFT_OUT)
         shift = _shift("canary")
-        _deploy("production", services) >> _warm_up("canary", services) >> shift
-        _check_detection_power("canary") >> shift
+        checks = [_warm_up("canary", services), _check_detection_power("canary")]
+        _deploy("production", services) >> checks[0]
+        checks >> approve >> shift
+        checks >> shift
         _bake_and_judge("canary", shift)
     return group
 

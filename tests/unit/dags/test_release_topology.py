@@ -40,6 +40,12 @@ def mapped(dag: DAG) -> list[Any]:
     return [task for task in dag.tasks if task.is_mapped]
 
 
+def before_traffic(phase: str) -> set[str]:
+    """Return what comes after the checks of a phase: its traffic, and before the canary a person."""
+    asks = {f"{phase}.approve"} if phase == "phase_3_canary" else set()
+    return asks | {f"{phase}.shift_traffic"}
+
+
 @pytest.fixture(scope="session")
 def release(dags: Mapping[str, DAG]) -> DAG:
     """The release DAG."""
@@ -157,7 +163,7 @@ def test_every_watched_phase_states_what_it_can_see_before_its_traffic_moves(rel
     for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
         check_detection_power: Any = release.get_task(f"{phase}.check_detection_power")
         assert check_detection_power.phase == name
-        assert check_detection_power.downstream_task_ids == {f"{phase}.shift_traffic"}
+        assert check_detection_power.downstream_task_ids == before_traffic(phase)
 
 
 def test_the_schema_is_checked_before_the_release_is_opened(release: DAG) -> None:
@@ -192,7 +198,7 @@ def test_new_revisions_are_warmed_up_before_their_traffic_moves(release: DAG) ->
     for phase, name in zip(PHASES[2:], ("canary", "half", "full"), strict=True):
         warm_up = release.get_task(f"{phase}.warm_up")
         assert argument(warm_up, "phase") == name
-        assert warm_up.downstream_task_ids == {f"{phase}.shift_traffic"}
+        assert warm_up.downstream_task_ids == before_traffic(phase)
     assert "phase_3_canary.deploy_revisions" in release.get_task("phase_3_canary.warm_up").upstream_task_ids
 
 

@@ -22,6 +22,7 @@ MAY_SKIP = (
     f"{PREPARATION}.approve",
     f"{PREPARATION}.migrate_schema",
     f"{PREPARATION}.write_configuration",
+    "phase_3_canary.approve",
     "phase_3_canary.bake",
     "phase_4_gradual_increase.bake",
     "phase_5_full_rollout.shift_supporting_services",

@@ -28,17 +28,19 @@ class Person(EntryPart):
 
 
 class ApprovalDecided(LedgerEntry):
-    """Whether the release may go to production, and who said so.
+    """Whether the release may go to production, or to the canary where it has a gate, and who said so.
 
+    :param place: ``production``, or ``canary``.
     :param approved: whether it may.
     :param reason: one line: the answer, or why nobody was asked.
     :param user: who answered; None when nobody was asked or answered.
     :param outside_windows: why production is not begun then without an override; None when it may be.
     """
 
-    KEY: ClassVar[str] = "approval/production"
-    WRITER: ClassVar[str] = "ApproveProductionOperator"
+    KEY: ClassVar[str] = "approval/{place}"
+    WRITER: ClassVar[str] = "ApproveProductionOperator, ApproveCanaryOperator"
 
+    place: Literal["production", "canary"] = "production"
     approved: bool
     reason: str
     user: Person | None = None
@@ -48,20 +50,21 @@ class ApprovalDecided(LedgerEntry):
     def sentence(self) -> str:
         """The answer."""
         overrides = f", overriding {self.outside_windows}" if self.approved and self.outside_windows else ""
-        return f"Production {'approved' if self.approved else 'not approved'}: {self.reason}{overrides}"
+        answer = "approved" if self.approved else "not approved"
+        return f"{self.place.capitalize()} {answer}: {self.reason}{overrides}"
 
 
 class AnswerRefused(LedgerEntry):
     """An answer that did not count: the question stands again, for the rest of its time.
 
-    :param question: ``production``, or the phase whose bake asked.
+    :param question: ``production``, ``canary_gate``, or the phase whose bake asked.
     :param round: number of the refused answer.
     :param reason: who answered what, and why it did not count.
     :param user: who answered.
     """
 
     KEY: ClassVar[str] = "answer_refused/{question}[/{round}]"
-    WRITER: ClassVar[str] = "ApproveProductionOperator, BakeSensor"
+    WRITER: ClassVar[str] = "ApproveProductionOperator, ApproveCanaryOperator, BakeSensor"
 
     question: str
     round: int = 1

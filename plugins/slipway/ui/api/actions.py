@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
 _APPROVE = "Approve"
-#: By the task group in which a phase's gate asks, the phase that begins after it.
-_GATE_IN: Mapping[str, GatedPhaseName] = {PHASES["canary"].group: "half", PHASES["half"].group: "full"}
+#: By the task that asks for a gate, the phase that begins after it.
+_GATE_IN: Mapping[str, GatedPhaseName] = {
+    f"{PHASES['canary'].group}.approve": "canary",
+    f"{PHASES['canary'].group}.bake": "half",
+    f"{PHASES['half'].group}.bake": "full",
+}
 _TIERS: tuple[str, ...] = get_args(RollbackTier)
 
 
@@ -80,7 +84,7 @@ def _is_own_approval(release: Release, waiting: Waiting, permits: Permits) -> bo
     """Tell whether the user asked for the release, and the gate takes somebody else's approval alone."""
     if release.actor not in permits.names:
         return False
-    following = _GATE_IN.get(waiting.task_id.partition(".")[0])
+    following = _GATE_IN.get(waiting.task_id)
     if following is None:
         approval = release.policy.approval
         return release.plan.outside_windows or (approval is not None and approval.by_another_person)

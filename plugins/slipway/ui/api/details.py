@@ -282,8 +282,10 @@ def _during_and_after(record: Record) -> Iterator[ChecklistLine]:
 
 def _answer(entry: RecordedEntry) -> GateAnswer | None:
     found, nobody = entry.content, TIME_OUT
+    phase: str
     if isinstance(found, ApprovalDecided):
-        phase, title = "preparation", "Approval for production"
+        phase = "preparation" if found.place == "production" else found.place
+        title = f"Approval for the {found.place}" if found.place == "canary" else "Approval for production"
         # Without a person the policy approves what it asks nobody about; else it is a no.
         nobody = POLICY if found.approved else TIME_OUT
     elif isinstance(found, AnswerRefused):
