@@ -39,6 +39,8 @@ class EventWatch:
     def take(self, event: Mapping[str, Any]) -> str | None:
         """Take note of an event.
 
+        One that comes after a later one is out of order; a later one alone may follow one that is lost.
+
         :param event: as it came.
         :return: ``doubled``, ``out_of_order`` or ``foreign``; None for an event that is right.
         :raises UnexpectedEventError: when it is none of the events that are owed.
@@ -58,11 +60,12 @@ class EventWatch:
         if not self._missing or self._request not in (None, request):
             raise UnexpectedEventError(f"{kind} of request {request}, which is not this session's")
         self._request = request
-        late = kind != self._missing[0]
+        later = EVENTS[EVENTS.index(kind) + 1 :]
+        overtaken = any(one not in self._missing for one in later)
         self._missing.remove(kind)
         if not self._missing:
             self._finished.add(request)
-        return "out_of_order" if late else None
+        return "out_of_order" if overtaken else None
 
     def give_up(self) -> None:
         """Stop waiting for what is missing; what comes of it later is not an event of the next prompt."""
