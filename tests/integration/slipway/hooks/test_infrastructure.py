@@ -71,7 +71,7 @@ def test_what_gives_no_answer_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     with served([]) as url:
         connect(monkeypatch, f"{url}/gone")
         monkeypatch.setattr("slipway.hooks.storage.READ_SECONDS", 1.0)
-    monkeypatch.setattr("slipway.hooks.google.calls.READ_SECONDS", 1.0)
+    monkeypatch.setattr("slipway.hooks.google.calls.bounded.__defaults__", (1.0,))
     with pytest.raises(BucketUnreadable, match="bucket sound: cannot be read"):
         BucketHook().facts(project_id=PROJECT, bucket="sound")
     with pytest.raises(CacheUnreadable, match="instances/cache: cannot be read"):
