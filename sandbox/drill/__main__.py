@@ -18,7 +18,7 @@ from sandbox.drill.matrix import NO_PLACES, cells, sample
 from sandbox.drill.promoted import TakenBack, take_back
 from sandbox.supervisor.settings import Settings
 
-CELLS = 8
+CELLS, APPROVER = 8, "approver"
 #: A worker that is gone is missed after this; Airflow's default is 300 s, which only makes the drill longer.
 MISSED_AFTER = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60"}
 
@@ -48,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = sandbox(["up"])
     if code:
         return code
-    with AirflowClient(settings) as airflow:
+    with AirflowClient(settings) as airflow, AirflowClient(settings, APPROVER) as approver:
         airflow.wait_for_dags((*story.DAGS, "release_watchdog", "rollback"), bound=180)
-        drill = Drill(settings, airflow)
+        drill = Drill(settings, airflow, approver)
         carried = []
         for number, cell in enumerate(drawn, start=1):
             carried.append(drill.carry_out(cell))

@@ -57,12 +57,12 @@ class Drill:
     """One sandbox, and the cells that it serves.
 
     :param settings: the sandbox.
-    :param airflow: Airflow's API.
+    :param airflow: Airflow's API, as who requests the releases.
+    :param approver: the same as who answers their questions.
     """
 
-    def __init__(self, settings: Settings, airflow: AirflowClient) -> None:
-        self._settings, self._airflow = settings, airflow
-        self._approver = AirflowClient(settings, "approver")
+    def __init__(self, settings: Settings, airflow: AirflowClient, approver: AirflowClient) -> None:
+        self._settings, self._airflow, self._approver = settings, airflow, approver
         self._live, self._machinery = LiveService(settings), Machinery(settings)
         (self._stable,) = self._live.split()
         self._spare = self._live.deploy("the drill's")
