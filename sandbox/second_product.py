@@ -21,7 +21,7 @@ from sandbox.supervisor.settings import HOST, LOCATION, Settings
 
 PROJECT, SERVICE = "sandbox-production", "exchange-rates"
 REPOSITORY, VERSION = "rates/exchange-rates", "1.0.0"
-REQUESTS_PER_SECOND = 30.0
+REQUESTS_PER_SECOND = 40.0
 _BY_NAME = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
