@@ -104,13 +104,15 @@ def made_of(
 
 
 def configured_versions(release: Release, environment: EnvironmentName, ledger: Ledger) -> Mapping[str, int]:
-    """Return the version of each configuration document that the release wrote.
+    """Return the version of each configuration document that the release wrote; none without documents.
 
     :param release: the release.
     :param environment: ``staging`` or ``production``.
     :param ledger: the record of the releases.
-    :raises ReleaseConflict: when it has written none yet.
+    :raises ReleaseConflict: when it has not written them yet.
     """
+    if not release.policy.configuration:
+        return {}
     configured = ledger.get(release.release_id, ConfigurationWritten, environment=environment)
     if configured is None:
         raise ReleaseConflict(

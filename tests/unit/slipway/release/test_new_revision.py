@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from google.cloud import run_v2
+from slipway.exceptions import ReleaseConflict
 from slipway.hooks.cloud_run.template import digest
 from slipway.policy.release import Policy, load_policy, parse_policy
-from slipway.release.new_revision import Base, base_of, changes_between, compared, made_of
+from slipway.release.new_revision import (
+    Base,
+    base_of,
+    changes_between,
+    compared,
+    configured_versions,
+    made_of,
+)
 
 from tests.fake_ledger import FakeLedger
 from tests.unit.slipway.on_record import opened
@@ -93,3 +102,16 @@ def test_the_first_revision_differs_in_everything() -> None:
     (change,) = changes_between(Base(None, None), after, policy(), "backend")
     assert str(change) == "image absent -> r/backend:2"
     assert compared({"a": "1"}, {}, {})[0].after is None
+
+
+def test_without_documents_a_revision_needs_no_configuration_on_record() -> None:
+    ledger = FakeLedger()
+    document = load_policy("release.yaml").model_dump(mode="json")
+    with_documents = opened(ledger, "with")
+    document["configuration"] = {}
+    document["services"]["backend"]["secrets"] = {}
+    document["staging_validation"]["documents"] = {}
+    without = opened(ledger, "without", parse_policy(document, source="of the test"))
+    assert configured_versions(without, "production", ledger) == {}
+    with pytest.raises(ReleaseConflict, match="no configuration of production on record"):
+        configured_versions(with_documents, "production", ledger)
