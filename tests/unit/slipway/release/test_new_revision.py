@@ -105,13 +105,16 @@ def test_the_first_revision_differs_in_everything() -> None:
 
 
 def test_without_documents_a_revision_needs_no_configuration_on_record() -> None:
-    ledger = FakeLedger()
     document = load_policy("release.yaml").model_dump(mode="json")
-    with_documents = opened(ledger, "with")
     document["configuration"] = {}
     document["services"]["backend"]["secrets"] = {}
     document["staging_validation"]["documents"] = {}
-    without = opened(ledger, "without", parse_policy(document, source="of the test"))
-    assert configured_versions(without, "production", ledger) == {}
+    ledger = FakeLedger()
+    release = opened(ledger, "now", parse_policy(document, source="of the test"))
+    assert configured_versions(release, "production", ledger) == {}
+
+
+def test_documents_that_are_not_written_yet_refuse_a_revision() -> None:
+    ledger = FakeLedger()
     with pytest.raises(ReleaseConflict, match="no configuration of production on record"):
-        configured_versions(with_documents, "production", ledger)
+        configured_versions(opened(ledger), "production", ledger)
