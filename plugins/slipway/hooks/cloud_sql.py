@@ -174,8 +174,7 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         :param instance: short name.
         :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
         """
-        request = self.get_conn().instances().get(project=project_id, instance=instance)
-        found = self._find(request, f"instance {instance} ({project_id}): cannot read it")
+        found = self._instance(project_id, instance)
         if found is None:
             return None
         settings = found["settings"]
@@ -196,9 +195,12 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         :param instance: short name.
         :raises BackupFailed: when Cloud SQL refuses, or gives no usable answer.
         """
-        request = self.get_conn().instances().get(project=project_id, instance=instance)
-        found = self._find(request, f"instance {instance} ({project_id}): cannot read it")
+        found = self._instance(project_id, instance)
         return None if found is None else SqlInstance.of(found)
+
+    def _instance(self, project_id: str, instance: str) -> dict[str, Any] | None:
+        request = self.get_conn().instances().get(project=project_id, instance=instance)
+        return self._find(request, f"instance {instance} ({project_id}): cannot read it")
 
     def list_databases(self, *, project_id: str, instance: str) -> list[str]:
         """List the databases of an instance that are not the server's own.
