@@ -12,17 +12,15 @@ import asyncio
 import sys
 
 import httpx
-from google.api_core.exceptions import NotFound
 from google.cloud import run_v2
 
 from sandbox.seed import clients
-from sandbox.seed.services import CREATE_TIMEOUT_SECONDS, POLLING
+from sandbox.seed.services import ensure_pinned
 from sandbox.supervisor.settings import HOST, LOCATION, Settings
 
 PROJECT, SERVICE = "sandbox-production", "exchange-rates"
 REPOSITORY, VERSION = "rates/exchange-rates", "1.0.0"
 REQUESTS_PER_SECOND = 40.0
-_BY_NAME = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
 def ensure(settings: Settings) -> str:
@@ -31,27 +29,13 @@ def ensure(settings: Settings) -> str:
     :param settings: where the sandbox lives, and its ports.
     :return: its URL.
     """
-    client, parent = clients.services(settings), f"projects/{PROJECT}/locations/{LOCATION}"
-    name = f"{parent}/services/{SERVICE}"
-    try:
-        return str(client.get_service(name=name, timeout=10).uri)
-    except NotFound:
-        image = f"{HOST}:{settings.registry_port}/{REPOSITORY}:{VERSION}"
-        template = run_v2.RevisionTemplate(
-            scaling=run_v2.RevisionScaling(min_instance_count=1, max_instance_count=10),
-            containers=[run_v2.Container(image=image)],
-        )
-    made = client.create_service(
-        parent=parent, service_id=SERVICE, service=run_v2.Service(template=template), timeout=10
-    ).result(timeout=CREATE_TIMEOUT_SECONDS, polling=POLLING)
-    revision = made.latest_ready_revision.rpartition("/")[2]
-    target = run_v2.TrafficTarget(type_=_BY_NAME, revision=revision, percent=100)
-    pinned = client.update_service(
-        service=run_v2.Service(name=name, traffic=[target], etag=made.etag),
-        update_mask={"paths": ["traffic"]},
-        timeout=10,
-    ).result(timeout=CREATE_TIMEOUT_SECONDS, polling=POLLING)
-    return str(pinned.uri)
+    image = f"{HOST}:{settings.registry_port}/{REPOSITORY}:{VERSION}"
+    template = run_v2.RevisionTemplate(
+        scaling=run_v2.RevisionScaling(min_instance_count=1, max_instance_count=10),
+        containers=[run_v2.Container(image=image)],
+    )
+    parent = f"projects/{PROJECT}/locations/{LOCATION}"
+    return ensure_pinned(clients.services(settings), parent, SERVICE, template)
 
 
 async def use(url: str, rate: float) -> None:

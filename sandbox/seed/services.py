@@ -51,7 +51,10 @@ def seed(settings: Settings) -> dict[str, dict[str, str]]:
         urls = endpoints.setdefault(environment.name, {})
         for component in COMPONENTS:
             variables = _variables(environment, component, urls)
-            urls[component] = _ensure(client, settings, environment, component, variables)
+            template = _template(settings, environment, component, variables)
+            urls[component] = ensure_pinned(
+                client, environment.parent, environment.service(component), template
+            )
     deadline = time.monotonic() + HEALTHY_TIMEOUT_SECONDS
     for environment_name, urls in endpoints.items():
         for component, url in urls.items():
@@ -74,19 +77,21 @@ def _variables(environment: Environment, component: str, urls: Mapping[str, str]
     return {"ENVIRONMENT": environment.name, **own[component]}
 
 
-def _ensure(
-    client: Any, settings: Settings, environment: Environment, component: str, variables: Mapping[str, str]
-) -> str:
-    service_id = environment.service(component)
-    name = f"{environment.parent}/services/{service_id}"
+def ensure_pinned(client: Any, parent: str, service_id: str, template: run_v2.RevisionTemplate) -> str:
+    """Make a service where it is missing, with its traffic pinned by revision name.
+
+    :param client: Cloud Run's client.
+    :param parent: project and location.
+    :param service_id: name of the service.
+    :param template: of its first revision.
+    :return: its URL.
+    """
+    name = f"{parent}/services/{service_id}"
     try:
         service = client.get_service(name=name, timeout=10)
     except NotFound:
         service = client.create_service(
-            parent=environment.parent,
-            service_id=service_id,
-            service=run_v2.Service(template=_template(settings, environment, component, variables)),
-            timeout=10,
+            parent=parent, service_id=service_id, service=run_v2.Service(template=template), timeout=10
         ).result(timeout=CREATE_TIMEOUT_SECONDS, polling=POLLING)
     by_name = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
     if all(target.type_ == by_name for target in service.traffic) and service.traffic:
