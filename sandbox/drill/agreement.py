@@ -14,6 +14,7 @@ EVIDENCE = (
     "gate/staging",
     "approval/production",
     "gate/preparation",
+    "approval/canary",
     *(f"{step}/{phase}" for phase in PHASES for step in ("shifted", "baked", "gate")),
 )
 

@@ -20,7 +20,7 @@ from sandbox.drill.matrix import ASKS, GROUPS, PROGRESSIVE, WEEK, Cell, Place, p
 from sandbox.supervisor.settings import Settings
 
 POLICY, VERSION = "drill.yaml", "1.1.2"
-APPROVE = f"{GROUPS['preparation']}.approve"
+APPROVALS = tuple(f"{GROUPS[phase]}.approve" for phase in ("preparation", "canary"))
 BAKES = tuple(f"{GROUPS[phase]}.bake" for phase in PROGRESSIVE)
 #: From the moment at which the machinery is up, or the run has ended, until every place says the same.
 AGREE_SECONDS = 60.0
@@ -155,11 +155,12 @@ class Drill:
             if place.is_frozen and state == "deferred" and not frozen:
                 doors.outage(self._settings).touch()
                 frozen = True
-            if place.task != APPROVE:
-                self._answer(release, APPROVE, "Approve")
+            for approval in APPROVALS:
+                if approval != place.task:
+                    self._answer(release, approval, "Approve")
             time.sleep(0.1)
         doors.outage(self._settings).unlink(missing_ok=True)
-        if place.step == "question":
+        if place.step in ("question", "approval"):
             time.sleep(THINKING_SECONDS)
 
     def _follow(self, release: Drilled, *, answer: str = "Bake on", bound: float | None = None) -> None:
@@ -170,7 +171,8 @@ class Drill:
             self._machinery.mend()
             if self._run(release) in (*_ENDED, GONE) and self._row(release)["outcome"] is not None:
                 return
-            self._answer(release, APPROVE, "Approve")
+            for approval in APPROVALS:
+                self._answer(release, approval, "Approve")
             for bake in BAKES:
                 self._answer(release, bake, answer)
             time.sleep(0.5)
@@ -254,7 +256,7 @@ class Drill:
         return self._read(f"/dags/release/dagRuns/{release.run_id}/taskInstances/{task}")
 
     def _stands(self, release: Drilled, place: Place, state: str) -> bool:
-        asks = place.step != "question" or self._is_asked(release, str(place.task))
+        asks = place.step not in ("question", "approval") or self._is_asked(release, str(place.task))
         return state in place.states and asks
 
     def _is_asked(self, release: Drilled, task: str) -> bool:

@@ -34,7 +34,8 @@ class Place:
     """Where a release stands when something is done to it.
 
     :param phase: the phase, or ``after promotion`` or ``after a week``.
-    :param step: ``shift``, ``bake``, ``gate`` or ``question``; empty for a release that has ended.
+    :param step: ``shift``, ``bake``, ``gate``, ``question`` or ``approval``, which is the question before the
+        canary; empty for a release that has ended.
     :param task: the task at which it stands; None for a release that has ended.
     :param states: the states of the task in which it stands there.
     """
@@ -60,9 +61,8 @@ class Place:
     @property
     def serves(self) -> bool:
         """Whether the new revision has traffic there."""
-        return self.has_ended or (
-            self.phase in PROGRESSIVE and (self.phase, self.step) != ("canary", "shift")
-        )
+        begins = self.phase == "canary" and self.step in ("approval", "shift")
+        return self.has_ended or (self.phase in PROGRESSIVE and not begins)
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def places() -> Iterator[Place]:
             for phase in PROGRESSIVE
         },
     }
+    tasks["canary"] = {"approval": ("approve", ASKS), **tasks["canary"]}
     for phase, group in GROUPS.items():
         steps = {**tasks[phase], "gate": ("go_or_rollback", AT_WORK)}
         for step, (task, states) in steps.items():

@@ -1,4 +1,4 @@
-"""People are asked on the Release page: for production, and in an outage of both revisions.
+"""People are asked on the Release page: for production, before the canary, and in an outage of both.
 
 Who requested the release cannot approve it; nothing can be told from an outage, so a person is asked and
 cannot promote.
@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 #: As good as the others.
 VERSION = "1.1.1"
 APPROVAL = "phase_2_production_preparation.approve"
+CANARY = "phase_3_canary.approve"
 BAKE = "phase_3_canary.bake"
 
 
@@ -93,6 +94,10 @@ def test_another_person_approves_and_a_frozen_phase_waits_for_one_who_can_bake_o
     page.get_by_text("manager answered 'Approve', which does not count").wait_for(state="attached")
     act(page, APPROVE)
 
+    wait_for_question(CANARY)
+    assert labels(windows.open("manager", where)) == ["Roll back", "Open the run"]
+    page.locator(".actions summary").get_by_text(APPROVE).wait_for()
+    act(page, APPROVE)
     wait_for(lambda state: state.tasks.get(BAKE) == "deferred")
     outage.begin()
     wait_for_question(BAKE)
@@ -101,8 +106,9 @@ def test_another_person_approves_and_a_frozen_phase_waits_for_one_who_can_bake_o
 
     act(page, BAKE_ON)
     wait_for_question(BAKE)
-    # Its page also offers the rollback by the DAG, under the same name, before it knows of the question.
+    # Before its page knows of the question, it offers the rollback by the DAG under the same name.
     page.locator(".actions summary").get_by_text(BAKE_ON).wait_for()
+    assert labels(page).count(ROLL_BACK) == 1
     act(page, ROLL_BACK)
     last = until(lambda _: False)
 

@@ -20,7 +20,7 @@ from slipway.ui.api.steps import PHASES
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Release
 
-_APPROVE = "Approve"
+_APPROVE, _ROLL_BACK = "Approve", "Roll back"
 #: By the task that asks for a gate, the phase that begins after it.
 _GATE_IN: Mapping[str, GatedPhaseName] = {
     f"{PHASES['canary'].group}.approve": "canary",
@@ -43,7 +43,9 @@ def actions(
     :param now: moment of the answer.
     """
     found = [] if waiting is None else list(_answers(release, waiting, permits, links))
-    if _can_be_rolled_back(release, state, now) and permits.may_trigger(ROLLBACK_DAG):
+    # Where the answer to the question takes the release back, the DAG would do the same a little later.
+    is_answer = any(action.label == _ROLL_BACK for action in found)
+    if not is_answer and _can_be_rolled_back(release, state, now) and permits.may_trigger(ROLLBACK_DAG):
         found.append(_roll_back(release, state, links))
     if release.outcome is not None and permits.may_trigger(RELEASE_DAG):
         found.append(_release(links))
@@ -112,7 +114,7 @@ def _roll_back(release: Release, state: State, links: Links) -> Action:
     follows = "" if state == "promoted" else " The run of the release goes no further."
     return Action(
         name="roll_back",
-        label="Roll back",
+        label=_ROLL_BACK,
         does=(
             "Starts the DAG rollback: every service returns to the revision that served when the release"
             f" began, and the flags with it.{follows}"

@@ -13,7 +13,7 @@ def test_every_place_of_a_release_is_there_or_says_why_not() -> None:
         for step in ("shift", "bake", "gate", "question")
     ]
     named = {str(place) for place in places()} | NO_PLACES.keys()
-    assert named == {*steps, "after promotion", "after a week"}
+    assert named == {*steps, "canary approval", "after promotion", "after a week"}
     assert len(cells()) == len(list(places())) * len(ACTS)
 
 

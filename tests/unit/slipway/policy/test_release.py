@@ -106,11 +106,11 @@ def test_the_sandbox_overlay_changes_only_time_and_names() -> None:
 def test_the_drill_changes_no_limit_either() -> None:
     sandbox = load_policy("sandbox.yaml").model_dump(mode="json")
     drill = load_policy("drill.yaml").model_dump(mode="json")
+    assert drill.pop("gates").keys() == {"canary"}
+    assert not sandbox.pop("gates")
     for path, _before, _after in _differences(sandbox, drill):
         assert (
-            path[-1].endswith("_seconds")
-            or path[-1] in ("traffic_percent", "users")
-            or (path[0] == "approval")
+            path[-1].endswith("_seconds") or path[-1] in ("traffic_percent", "users") or path[0] == "approval"
         ), path
 
 

@@ -136,6 +136,12 @@ def test_an_answer_says_what_the_question_says_of_it() -> None:
     assert bake_on.does == "Bake on starts another bake round of the phase."
 
 
+def test_a_release_on_hold_is_rolled_back_by_one_button() -> None:
+    assert [one.label for one in found("on_hold", FROZEN)] == ["Bake on", "Roll back", "Open the run"]
+    labels = [one.label for one in found("on_hold", FROZEN, Allowed(answer=False))]
+    assert labels == ["Roll back", "Open the run"]
+
+
 def test_nobody_is_offered_what_airflow_would_refuse() -> None:
     may_nothing = Allowed(trigger=False, answer=False)
     assert [one.name for one in found("waiting", APPROVE, may_nothing)] == ["open_run"]
