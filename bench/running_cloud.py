@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,12 @@ class CloudProcess:
     """``python -m sandbox.cloud`` as a process.
 
     :param images: YAML file of its registry.
+    :param options: further words of its command line.
     """
 
     settings: Settings
     images: Path
+    options: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,6 +52,7 @@ class CloudProcess:
             "SLIPWAY_PORT_BASE": str(self.settings.port_base),
         }
         line = [sys.executable, "-m", "sandbox.cloud", "--images", str(self.images), "--start-seconds", "5"]
+        line.extend(self.options)
         with (self.settings.home / "output.txt").open("ab") as output:
             self.process = subprocess.Popen(
                 line, env=environment, cwd=REPOSITORY, stdout=output, stderr=output

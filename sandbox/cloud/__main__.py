@@ -18,12 +18,13 @@ from sandbox.supervisor.settings import Settings
 _IMAGES = Path(__file__).parent / "run" / "images.yaml"
 
 
-async def _serve(settings: Settings, images: Path, start_seconds: float, monitoring_delay: float) -> None:
+async def _serve(settings: Settings, given: argparse.Namespace) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, until.set)
-    await Cloud(settings, images, start_seconds, monitoring_delay).run(until)
+    cloud = Cloud(settings, given.images, given.start_seconds, given.monitoring_delay, given.spreading)
+    await cloud.run(until)
 
 
 def main() -> int:
@@ -39,6 +40,9 @@ def main() -> int:
     parser.add_argument(
         "--monitoring-delay", type=float, default=0.0, help="seconds until the platform's metrics can be read"
     )
+    parser.add_argument(
+        "--spreading", type=float, default=0.0, help="seconds until a new split is in force everywhere"
+    )
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -46,7 +50,7 @@ def main() -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment()
-        uvloop.run(_serve(settings, given.images, given.start_seconds, given.monitoring_delay))
+        uvloop.run(_serve(settings, given))
     except (RuntimeError, DataPlaneError, ValueError, OSError) as error:
         print(f"sandbox.cloud: {error}", file=sys.stderr)
         return 1

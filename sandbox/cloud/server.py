@@ -68,10 +68,16 @@ class Cloud:
     :param images: YAML file of the registry's images.
     :param start_seconds: how long an instance may take to become ready.
     :param monitoring_delay: seconds after which the platform's metrics can be read.
+    :param spreading: seconds after which a new split is in force everywhere; before, it is for half.
     """
 
     def __init__(
-        self, settings: Settings, images: Path, start_seconds: float, monitoring_delay: float = 0.0
+        self,
+        settings: Settings,
+        images: Path,
+        start_seconds: float,
+        monitoring_delay: float = 0.0,
+        spreading: float = 0.0,
     ) -> None:
         self._settings = settings
         for folder in (settings.run, settings.logs, settings.data):
@@ -85,6 +91,7 @@ class Cloud:
             settings.data_plane_ports,
             process_environment(settings),
             settings.logs / "haproxy.log",
+            spreading,
         )
         self._prefork = Prefork(
             self._images.modules,

@@ -131,13 +131,20 @@ def render(host: str, ports: Iterable[int], slots: int, log_fd: int) -> str:
     return "".join(parts)
 
 
-def map_entries(split: dict[int, int]) -> list[str]:
+def map_entries(split: dict[int, int], *, half_still: dict[int, int]) -> list[str]:
     """Entries of a port's map.
 
     :param split: percent per slot; sums to 100 or is empty.
+    :param half_still: a split that every second entry has still; empty when all have the new one.
     :raises ValueError: the percentages do not sum to 100.
     """
+    backends, still = _backends(split), _backends(half_still)
+    if backends and still:
+        backends[::2] = still[::2]
+    return [f"{number} {backend}" for number, backend in enumerate(backends)]
+
+
+def _backends(split: dict[int, int]) -> list[str]:
     if split and sum(split.values()) != 100:
         raise ValueError(f"split {split}: the percentages must sum to 100")
-    backends = [backend_name(slot) for slot, percent in sorted(split.items()) for _ in range(percent)]
-    return [f"{number} {backend}" for number, backend in enumerate(backends)]
+    return [backend_name(slot) for slot, percent in sorted(split.items()) for _ in range(percent)]

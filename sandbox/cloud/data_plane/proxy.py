@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -31,9 +32,17 @@ class DataPlane:
     :param ports: ports it listens on.
     :param environment: environment of the process.
     :param log: file HAProxy's own messages go to.
+    :param spreading_seconds: for so long half of the requests still follow the split before.
     """
 
-    def __init__(self, folder: Path, ports: range, environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ports: range,
+        environment: dict[str, str],
+        log: Path,
+        spreading_seconds: float = 0.0,
+    ) -> None:
         self._folder = folder
         self._ports = ports
         self._environment = environment
@@ -46,6 +55,9 @@ class DataPlane:
         self._owners: dict[int, str] = {}
         self._splits: dict[int, dict[int, int]] = {}
         self._kept: dict[int, frozenset[int]] = {}
+        self._spreading_seconds = spreading_seconds
+        self._spreading: dict[int, asyncio.Task[None]] = {}
+        self._still: dict[int, frozenset[int]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._timeouts: dict[int, float] = {}
@@ -88,7 +100,7 @@ class DataPlane:
 
     async def stop(self) -> None:
         """End HAProxy; open connections are cut."""
-        for task in (*self._leaving, self._ending):
+        for task in (*self._leaving, *self._spreading.values(), self._ending):
             if task is not None:
                 task.cancel()
         if self._process is None or self._process.returncode is not None:
@@ -127,7 +139,11 @@ class DataPlane:
     def owner(self, backend: str) -> str | None:
         """Revision of a backend name in the request log; None when it is no revision's."""
         number = backend.removeprefix("r")
-        return self._owners.get(int(number)) if backend.startswith("r") and number.isdecimal() else None
+        return self.holder(int(number)) if backend.startswith("r") and number.isdecimal() else None
+
+    def holder(self, slot: int) -> str | None:
+        """Revision that has a slot, or had it last; None when none ever had it."""
+        return self._owners.get(slot)
 
     def release(self, owner: str) -> None:
         """Give a revision's slot back."""
@@ -183,18 +199,39 @@ class DataPlane:
         rows = await self._socket.statistics()
         return sum(int(r["scur"]) for r in rows if r["pxname"] == backend and r["svname"] == "BACKEND")
 
-    async def split(self, port: int, split: dict[int, int]) -> bool:
+    async def split(self, port: int, split: dict[int, int], spread: Callable[[], None] | None = None) -> bool:
         """Divide a port's requests over slots, from one request to the next.
 
         :param port: port on loopback.
         :param split: percent per slot; sums to 100 or is empty (every request is answered 503).
+        :param spread: called when the split is in force everywhere; None for one that is so at once.
         :return: whether this changed anything.
         """
-        if self._splits.get(port, {}) == split:
+        before = self._splits.get(port, {})
+        if before == split:
             return False
-        await self._exchange(haproxy_config.map_name(port), haproxy_config.map_entries(split))
-        self._splits[port] = dict(split)
+        spreading = self._spreading.pop(port, None)
+        if spreading is not None:
+            spreading.cancel()
+            await asyncio.gather(spreading, return_exceptions=True)
+        half_still = before if split and spread and self._spreading_seconds else {}
+        await self._exchange(
+            haproxy_config.map_name(port), haproxy_config.map_entries(split, half_still=half_still)
+        )
+        self._splits[port], self._still[port] = dict(split), frozenset(half_still)
+        if half_still and spread:
+            self._spreading[port] = asyncio.create_task(self._spread(port, split, spread))
         return True
+
+    def still_reached(self, port: int) -> frozenset[int]:
+        """Slots that a port's requests still reach by the split before."""
+        return self._still.get(port, frozenset())
+
+    async def _spread(self, port: int, split: dict[int, int], spread: Callable[[], None]) -> None:
+        await asyncio.sleep(self._spreading_seconds)
+        await self._exchange(haproxy_config.map_name(port), haproxy_config.map_entries(split, half_still={}))
+        del self._spreading[port], self._still[port]
+        spread()
 
     async def keep_users(self, port: int, slots: frozenset[int]) -> None:
         """Let a port's users stay on the slot that answered them before.

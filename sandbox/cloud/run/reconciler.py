@@ -226,7 +226,11 @@ class Reconciler:
         await self._data_plane.keep_users(
             self._urls.port(plan.service), frozenset(self._slot(plan, name) for name in kept)
         )
-        if await self._data_plane.split(self._urls.port(plan.service), slots if plan.open else {CLOSED: 100}):
+        if await self._data_plane.split(
+            self._urls.port(plan.service),
+            slots if plan.open else {CLOSED: 100},
+            spread=lambda: self._let_unused_go(plan.service),
+        ):
             self._traffic_log.record(ServiceName.parse(plan.service), plan.split)
             _log.info("%s: traffic %s", plan.service, plan.split)
 
@@ -245,6 +249,8 @@ class Reconciler:
         """Retire the fleets that neither the wanted nor the present traffic names."""
         service = self._store.service(name)
         used = {route.revision for route in self._present(service)}
+        still = self._data_plane.still_reached(self._urls.port(name))
+        used |= {short(owner) for slot in still if (owner := self._data_plane.holder(slot))}
         for fleet in self._fleets.active(name):
             if short(fleet.owner) not in used and self._held[fleet.owner] <= 0:
                 fleet.retire()

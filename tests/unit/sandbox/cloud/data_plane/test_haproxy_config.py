@@ -30,15 +30,23 @@ def test_haproxy_accepts_the_configuration(tmp_path: Path) -> None:
 @given(st.lists(st.integers(1, 99), max_size=5).filter(lambda percents: sum(percents) < 100))
 def test_map_gives_each_slot_its_percent(percents: list[int]) -> None:
     split = dict(enumerate([*percents, 100 - sum(percents)]))
-    entries = [entry.split() for entry in haproxy_config.map_entries(split)]
+    entries = [entry.split() for entry in haproxy_config.map_entries(split, half_still={})]
     assert [int(number) for number, _ in entries] == list(range(100))
     assert Counter(backend for _, backend in entries) == {f"r{slot}": p for slot, p in split.items()}
 
 
 def test_empty_split() -> None:
-    assert haproxy_config.map_entries({}) == []
+    assert haproxy_config.map_entries({}, half_still={}) == []
 
 
 def test_split_that_does_not_sum_to_100() -> None:
     with pytest.raises(ValueError, match="must sum to 100"):
-        haproxy_config.map_entries({0: 99})
+        haproxy_config.map_entries({0: 99}, half_still={})
+
+
+def test_half_of_the_requests_still_follow_the_split_before() -> None:
+    entries = [entry.split() for entry in haproxy_config.map_entries({1: 90, 2: 10}, half_still={1: 100})]
+    assert Counter(backend for _, backend in entries) == {"r1": 95, "r2": 5}
+    assert [number for number, _ in entries] == [str(number) for number in range(100)]
+    first = haproxy_config.map_entries({1: 100}, half_still={})
+    assert {entry.split()[1] for entry in first} == {"r1"}
