@@ -13,6 +13,7 @@ from slipway.policy.release import EnvironmentName
 #: The DAG whose runs carry releases out.
 RELEASE_DAG = "release"
 ROLLBACK_DAG = "rollback"
+WATCHDOG_DAG = "release_watchdog"
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9]+)*$"
 
 

@@ -12,6 +12,7 @@ from slipway.exceptions import RequestRefused, SchemaContractBroken
 from slipway.ledger.audit import audit
 from slipway.ledger.entries import DatabaseSwitched, FlagsRolledBack, RollbackOrdered
 from slipway.ledger.entries.values import listed
+from slipway.ledger.plan import WATCHDOG_DAG
 from slipway.operators.base import ReleaseOperator
 from slipway.release.rollback.database import steps_of_tier
 from slipway.release.rollback.flags import reason_to_keep_flags
@@ -68,7 +69,10 @@ class OrderRollbackOperator(ReleaseOperator, BranchMixIn):
         left = backward or self._is_left(release, tier)
         if is_done(release, steps) and self._flags_are_back(release) and not left:
             return self._end(context, release, "Nothing to do: the release is rolled back already")
-        actor = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
+        run = context["dag_run"]
+        # Nobody asked for the run that the watchdog starts.
+        by_task = run.run_type == "operator_triggered"
+        actor = run.triggering_user_name or (WATCHDOG_DAG if by_task else "unknown")
         self.record(release, RollbackOrdered(tier=tier, actor=actor, reason=reason, source="DAG rollback"))
         return self.do_branch(context, sorted(self.downstream_task_ids))
 

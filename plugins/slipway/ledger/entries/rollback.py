@@ -16,11 +16,11 @@ RollbackTier = Literal["traffic", "database", "restore", "full"]
 
 
 class RollbackOrdered(LedgerEntry):
-    """A person ordered the rollback; from here on the release's own run changes nothing any more.
+    """The rollback is ordered; from here on the release's own run changes nothing any more.
 
     :param tier: how far it goes.
-    :param actor: who ordered it.
-    :param reason: why, in that person's words.
+    :param actor: the person who ordered it, or ``release_watchdog``.
+    :param reason: why, in that person's words, or the late regression.
     :param source: ``DAG rollback`` or ``command line``.
     """
 

@@ -46,7 +46,7 @@ class Rollback:
             "reason": "wrong prices",
             "plan_only": plan_only,
         }
-        run = SimpleNamespace(run_id="rollback-run", conf=form, triggering_user_name="jo")
+        run = SimpleNamespace(run_id="rollback-run", conf=form, triggering_user_name="jo", run_type="manual")
         context: Any = {"params": form, "dag_run": run, "run_id": run.run_id}
         tasks: Any = rollback_of_release.topological_sort()
         for task in tasks:

@@ -65,11 +65,12 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     return state
 
 
-def order(ledger: FakeLedger, release: str | None = None, **params: Any) -> None:
-    """Run the task with a form filled in."""
+def order(ledger: FakeLedger, release: str | None = None, *, user: str | None = "jo", **params: Any) -> None:
+    """Run the task with a form filled in, by a person or by another DAG."""
     named = release or next(iter(ledger.opened))
     form = {"release": named, "tier": "traffic", "reason": "wrong prices", "plan_only": False} | params
-    run: Any = SimpleNamespace(run_id="rollback-run", conf={}, triggering_user_name="jo")
+    run_type = "manual" if user else "operator_triggered"
+    run: Any = SimpleNamespace(run_id="rollback-run", conf={}, triggering_user_name=user, run_type=run_type)
     context: Any = {"params": form, "dag_run": run}
     using(OrderRollbackOperator(task_id="order_rollback"), ledger).execute(context)
 
@@ -96,6 +97,15 @@ def test_the_order_is_on_record_and_stops_the_releases_own_run(services: Service
     assert rollback_reason(record) == "ordered by jo: wrong prices"
     order(ledger)
     assert on_record(ledger) == ["opened", "rollback_ordered/traffic"], "another try writes nothing"
+
+
+def test_what_the_watchdog_orders_has_its_name(services: Services) -> None:
+    ledger = FakeLedger()
+    release = opened(ledger).release_id
+    order(ledger, user=None)
+    entry = ledger.get(release, RollbackOrdered, tier="traffic")
+    assert entry is not None
+    assert entry.actor == "release_watchdog"
 
 
 def test_a_plan_changes_nothing_and_names_what_a_person_must_decide(
