@@ -19,7 +19,7 @@ SLIPWAY = REPOSITORY / "plugins/slipway"
 ROOT = "(root)"
 # `python -m slipway` is the door to the commands, so its imports are theirs.
 MOVED = {"slipway.__main__": "commands", "slipway_plugin": "plugin"}
-ROOT_MODULES = {"__init__", "__main__", "assets", "exceptions", "paths", "preload", "sql"}
+ROOT_MODULES = {"__init__", "__main__", "assets", "exceptions", "paths", "preload", "sql", "yaml_text"}
 OPERATOR_LINES = 80
 OUTSIDE = {"bench", "include", "sandbox", "tests"}
 NETWORK = {

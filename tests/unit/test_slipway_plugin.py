@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,14 @@ print(json.dumps({{
 """
 
 
-def load(manager: str, home: Path, **variables: str) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """Load the plugins in a process of their own, once for each way to do it."""
+    home = tmp_path_factory.mktemp("airflow")
+    return cache(lambda manager, **variables: loaded(manager, home, **variables))
+
+
+def loaded(manager: str, home: Path, **variables: str) -> dict[str, Any]:
     """Load the plugins in a process of their own and return what came of it."""
     done = subprocess.run(
         [sys.executable, "-c", _LOAD.format(manager=manager)],
@@ -55,8 +64,8 @@ def load(manager: str, home: Path, **variables: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("manager", ["plugins_manager", "sdk.plugins_manager"])
-def test_every_process_loads_one_small_file(manager: str, tmp_path: Path) -> None:
-    found = load(manager, tmp_path)
+def test_every_process_loads_one_small_file(manager: str, load: Callable[..., dict[str, Any]]) -> None:
+    found = load(manager)
     assert (found["names"], found["errors"], found["prefixes"]) == (["slipway"], {}, ["/slipway"])
     assert "slipway_plugin" in found["modules"]
     own = {
@@ -73,13 +82,13 @@ def test_every_process_loads_one_small_file(manager: str, tmp_path: Path) -> Non
     assert found["seconds"] < LOAD_SECONDS
 
 
-def test_the_views_lead_below_airflows_own_address(tmp_path: Path) -> None:
-    plain = load("plugins_manager", tmp_path)["views"]
+def test_the_views_lead_below_airflows_own_address(load: Callable[..., dict[str, Any]]) -> None:
+    plain = load("plugins_manager")["views"]
     assert [(view["destination"], view["url_route"], view["href"]) for view in plain] == [
         ("nav", "releases", "/slipway/releases"),
         ("dag_run", "release", "/slipway/dags/{DAG_ID}/runs/{RUN_ID}"),
     ]
-    below = load("plugins_manager", tmp_path, AIRFLOW__API__BASE_URL="https://a.example/airflow/")["views"]
+    below = load("plugins_manager", AIRFLOW__API__BASE_URL="https://a.example/airflow/")["views"]
     assert [view["href"] for view in below] == [
         "/airflow/slipway/releases",
         "/airflow/slipway/dags/{DAG_ID}/runs/{RUN_ID}",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError
 
 from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
 from slipway.policy.errors import describe
 from slipway.policy.section import Section
+from slipway.yaml_text import parse_yaml
 
 ROLLUP_POLICY = INCLUDE / "kpi" / "rollup.yaml"
 
@@ -30,7 +30,7 @@ def load_rollup_policy() -> RollupPolicy:
     :raises PolicyError: with one line for every field that is wrong.
     """
     try:
-        return RollupPolicy.model_validate(yaml.safe_load(ROLLUP_POLICY.read_text()))
+        return RollupPolicy.model_validate(parse_yaml(ROLLUP_POLICY.read_text()))
     except ValidationError as error:
         lines = "\n".join(f"{ROLLUP_POLICY.name}: {line}" for line in describe(error))
         raise PolicyError(lines) from None

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from slipway.paths import INCLUDE
 from slipway.preload import great_expectations
 from slipway.sql import without_head
+from slipway.yaml_text import parse_yaml
 
 EXPECTATIONS = INCLUDE / "quality"
 DATA_DOCS_VARIABLE = "SLIPWAY_DATA_DOCS"
@@ -75,7 +74,7 @@ def expectations(name: str) -> list[dict[str, Any]]:
     :param name: file name in ``include/quality``, without its ending.
     :raises FileNotFoundError: when there is no such file.
     """
-    loaded: list[dict[str, Any]] = yaml.safe_load((EXPECTATIONS / f"{name}.yaml").read_text())
+    loaded: list[dict[str, Any]] = parse_yaml((EXPECTATIONS / f"{name}.yaml").read_text())
     return loaded
 
 

@@ -17,6 +17,7 @@ from slipway.exceptions import PolicyError
 from slipway.paths import INCLUDE
 from slipway.policy.configuration import Document
 from slipway.policy.errors import describe
+from slipway.yaml_text import parse_yaml
 
 POLICY_DIRECTORY = INCLUDE / "policy"
 DEFAULTS = "defaults.yaml"
@@ -99,7 +100,7 @@ def _read(name: str, directory: Path) -> dict[str, Any]:
     if path.parent != directory or not path.is_file():
         raise PolicyError(f"policy {name}: no such file; have {', '.join(policy_names())}")
     try:
-        document = yaml.safe_load(_with_environment(name, path.read_text()))
+        document = parse_yaml(_with_environment(name, path.read_text()))
     except yaml.YAMLError as error:
         raise PolicyError(f"policy {name}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
@@ -120,7 +121,7 @@ def read_documents(directory: Path) -> dict[str, Any]:
     wrong: list[str] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            documents[path.stem] = yaml.safe_load(path.read_text())
+            documents[path.stem] = parse_yaml(path.read_text())
             Document.model_validate(documents[path.stem])
         except yaml.YAMLError as error:
             wrong.append(f"policy {directory.name}/{path.name}: not YAML: {' '.join(str(error).split())}")

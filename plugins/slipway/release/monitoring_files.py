@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from slipway.exceptions import PolicyError
+from slipway.yaml_text import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_alerts(directory: Path) -> set[str]:
     found: set[str] = set()
     for path in sorted(directory.glob("*.yaml")):
         try:
-            groups = yaml.safe_load(path.read_text())["groups"]
+            groups = parse_yaml(path.read_text())["groups"]
             found |= {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise PolicyError(f"{path.name}: is no file of Prometheus rules") from error

@@ -186,6 +186,7 @@ class BetterThan:
         each = few / evidence / 2
         self._none = math.ceil(math.log(each) / self._log_miss) if few else 0
         self._one = 1 + math.ceil(math.log(each / (self._none * p0)) / self._log_miss) if few else 0
+        self._at_start = self._won(np.zeros(()), np.zeros(()))
 
     def add(self, bad: ArrayLike, total: ArrayLike) -> None:
         """Add an interval.
@@ -211,8 +212,7 @@ class BetterThan:
         mixture = log_sum(k * self._hit + (n - k) * self._miss) - math.log(len(BETTER))
         if not self._few:
             return mixture
-        at_start = self._won(np.zeros(()), np.zeros(()))
-        few = self._won(self._bad, total) - at_start
+        few = self._won(self._bad, total) - self._at_start
         return np.asarray(np.logaddexp(mixture + math.log(1 - self._few), few + math.log(self._few)))
 
     def _won(self, bad: Vector, total: Vector) -> Vector:

@@ -31,7 +31,10 @@ class Trailing:
                 f"check at {at:g} s comes after the one at {self._at[-1]:g} s; checks must go forward in time"
             )
         self._at.append(at)
-        self._sums.append(self._sums[-1] + np.stack(np.broadcast_arrays(*values)))
+        sums = self._sums[-1].copy()
+        for column, value in enumerate(values):
+            sums[column] += value
+        self._sums.append(sums)
 
     def over(self, seconds: float) -> Vector:
         """Return the sums of the intervals that ended within the last seconds.

@@ -150,7 +150,7 @@ class WorseThan(EValue):
         self._rise(ended, block)
         was_seen = self._total[..., self._fixed - 1 : self._fixed] > 0
         self._last_seen = np.where(was_seen, float(self._block), self._last_seen)
-        length = np.maximum(self._units, np.clip(block - self._last_seen, 1, _LONGEST_BLOCK))
+        length = np.maximum(self._units, np.minimum(np.maximum(block - self._last_seen, 1), _LONGEST_BLOCK))
         stake = np.minimum(1, _EVENTS * length / np.maximum(self._total, 1))
         self._stake = np.where(ended & (self._total > 0), stake, self._stake)
         self._limit = np.where(ended, self._limits(length, is_first=block < _FIRST_UNITS), self._limit)
@@ -177,7 +177,8 @@ class WorseThan(EValue):
         self._bet_on((..., mine), np.where(ended[mine], share, self._share[..., mine]))
 
     def _bet_on(self, alternatives: tuple[EllipsisType | slice, ...], share: Vector) -> None:
-        share = np.clip(share, self._p0, max(self._p0, OUTAGE[0]))
+        # What np.clip does, at a third of its price: this is the innermost line of every check.
+        share = np.minimum(np.maximum(share, self._p0), max(self._p0, OUTAGE[0]))
         self._share[alternatives] = share
         self._hit[alternatives] = np.log(share / self._p0)
         self._miss[alternatives] = np.log((1 - share) / (1 - self._p0))
@@ -189,13 +190,16 @@ class WorseThan(EValue):
             blocks, most, fewest, need = 1 / 12 / lost, np.ceil(5 / length), 2, self._need_first
         else:
             blocks, most, fewest, need = 1 / 3 / lost, np.ceil(20 / length), 3, self._need_later
-        return np.asarray(need / np.clip(np.ceil(blocks - 1e-9), fewest, np.maximum(most, fewest)))
+        blocks = np.maximum(np.ceil(blocks - 1e-9), fewest)
+        return np.asarray(need / np.minimum(blocks, np.maximum(most, fewest)))
 
     def _start(self, ended: Mask, moment: float) -> None:
         """Start the alternatives whose moment has come; all those that started are valid from here on."""
         due = np.minimum(self._starts, moment // self._restart_every) + 1
         first = ended & (self._started == 0)
         fresh = np.where(ended, due - np.maximum(self._started, 1), 0.0)
+        if not (first.any() or (fresh > 0).any()):
+            return
         self._log_mass = np.where(first, np.logaddexp(self._log_mass, self._log_first), self._log_mass)
         with np.errstate(divide="ignore"):
             weight = self._log_later + np.log(fresh)

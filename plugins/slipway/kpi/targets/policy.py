@@ -15,6 +15,7 @@ from slipway.exceptions import PolicyError
 from slipway.policy.errors import describe
 from slipway.policy.files import POLICY_DIRECTORY
 from slipway.policy.section import Section
+from slipway.yaml_text import parse_yaml
 
 Measure = Literal[
     "count", "amount", "share", "ratio", "level", "latest_share", "increase", "return", "statement"
@@ -151,7 +152,7 @@ def load_targets(name: str = "targets.yaml", *, directory: Path = POLICY_DIRECTO
     if not path.is_file():
         raise PolicyError(f"targets {name}: no such file in {directory}")
     try:
-        return TargetPolicy.model_validate(yaml.safe_load(path.read_text()))
+        return TargetPolicy.model_validate(parse_yaml(path.read_text()))
     except yaml.YAMLError as error:
         raise PolicyError(f"targets {name}: not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,13 +63,20 @@ def watch(policy: Policy, *, errors: float, seed: int = 1) -> Watched:
         at += 15
 
 
+@pytest.fixture(scope="module")
+def watched(policy: Policy) -> Callable[[float], Watched]:
+    """Watch each canary once; every test gets a copy."""
+    once = cache(lambda errors: watch(policy, errors=errors))
+    return lambda errors: deepcopy(once(errors))
+
+
 @pytest.mark.parametrize(
     ("errors", "verdict"), [(0.0, "promote"), (0.05, "rollback"), (0.005, "hold"), (0.02, "rollback")]
 )
 def test_the_replay_says_the_same_after_a_trip_through_json(
-    policy: Policy, errors: float, verdict: str
+    policy: Policy, watched: Callable[[float], Watched], errors: float, verdict: str
 ) -> None:
-    record, decision = watch(policy, errors=errors)
+    record, decision = watched(errors)
     assert decision.verdict == verdict
     again = replay(EvidenceRecord.of(json.loads(json.dumps(record.as_payload()))), policy)
     assert again.differences(decision.as_payload()) == []
@@ -74,8 +84,8 @@ def test_the_replay_says_the_same_after_a_trip_through_json(
     assert again.is_complete
 
 
-def test_a_changed_record_is_told(policy: Policy) -> None:
-    record, decision = watch(policy, errors=0.05)
+def test_a_changed_record_is_told(policy: Policy, watched: Callable[[float], Watched]) -> None:
+    record, decision = watched(0.05)
     payload = json.loads(json.dumps(record.as_payload()))
     for row in payload["looks"]:
         if not isinstance(row[1], str):
@@ -85,8 +95,8 @@ def test_a_changed_record_is_told(policy: Policy) -> None:
     assert differences[0] == "verdict: recorded 'rollback', replayed 'hold'"
 
 
-def test_another_policy_may_say_something_else(policy: Policy) -> None:
-    record, decision = watch(policy, errors=0.02)
+def test_another_policy_may_say_something_else(policy: Policy, watched: Callable[[float], Watched]) -> None:
+    record, decision = watched(0.02)
     rules = policy.decision.model_copy(update={"rollback_null": "strict"})
     strict = replay(record, policy.model_copy(update={"decision": rules}))
     assert decision.verdict is Verdict.ROLLBACK
@@ -94,8 +104,10 @@ def test_another_policy_may_say_something_else(policy: Policy) -> None:
     assert not strict.is_complete
 
 
-def test_a_metric_that_was_not_recorded_is_no_evidence(policy: Policy) -> None:
-    record, _ = watch(policy, errors=0.0)
+def test_a_metric_that_was_not_recorded_is_no_evidence(
+    policy: Policy, watched: Callable[[float], Watched]
+) -> None:
+    record, _ = watched(0.0)
     keys = [key for key in policy.metrics if key != "latency_p95"]
     less = EvidenceRecord("canary", keys)
     for at, canary, stable in record.checks():
@@ -128,8 +140,8 @@ def test_a_watch_that_ends_in_an_outage_of_the_metrics_replays_with_its_reason(p
     assert made.decision.cause is Cause.NO_ANSWER
 
 
-def test_a_phase_is_kept_in_little_space(policy: Policy) -> None:
-    record, _ = watch(policy, errors=0.005)
+def test_a_phase_is_kept_in_little_space(watched: Callable[[float], Watched]) -> None:
+    record, _ = watched(0.005)
     assert len(record.rows) > 300
     assert len(json.dumps(record.as_payload(), separators=(",", ":"))) < 100_000
 
@@ -144,8 +156,10 @@ def kept(record: EvidenceRecord, decision: Decision, **changed: Any) -> Record:
     return record_of(EvidenceRecorded.of(record), baked)
 
 
-def test_the_report_compares_each_phase_with_the_ledger(policy: Policy) -> None:
-    record, decision = watch(policy, errors=0.05)
+def test_the_report_compares_each_phase_with_the_ledger(
+    policy: Policy, watched: Callable[[float], Watched]
+) -> None:
+    record, decision = watched(0.05)
     ((same, line),) = report(kept(record, decision), policy, None)
     assert same
     assert line.startswith("canary: same: rollback at ")
@@ -208,15 +222,17 @@ def test_the_round_of_a_question_is_decided_again_up_to_its_rollback(policy: Pol
     assert with_another.cause is Cause.CANNOT_PROMOTE
 
 
-def test_a_record_of_a_later_version_is_refused(policy: Policy) -> None:
-    record, _ = watch(policy, errors=0.05)
+def test_a_record_of_a_later_version_is_refused(policy: Policy, watched: Callable[[float], Watched]) -> None:
+    record, _ = watched(0.05)
     record.method = CURRENT.number + 1
     with pytest.raises(ValueError, match="this version of Slipway knows up to 4"):
         replay(record, policy)
 
 
-def test_a_difference_names_the_method_that_decided(policy: Policy) -> None:
-    record, decision = watch(policy, errors=0.05)
+def test_a_difference_names_the_method_that_decided(
+    policy: Policy, watched: Callable[[float], Watched]
+) -> None:
+    record, decision = watched(0.05)
     record.method = 1
     ((is_well, line),) = report(kept(record, decision, seconds=0), policy, None)
     assert not is_well
