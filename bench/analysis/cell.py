@@ -34,6 +34,13 @@ class Cell:
     exposed: float
 
 
+def ending(cell: Cell) -> str:
+    """Return how the releases of a cell end: promoted, rolled back and held percent, and the median."""
+    held = 100 - cell.promoted - cell.rolled_back
+    median = "-" if math.isinf(cell.median) else f"{cell.median:.0f}"
+    return f"{cell.promoted:.1f} / {cell.rolled_back:.1f} / {held:.1f}, {median}"
+
+
 def measure(outcome: Outcome, traffic: Traffic, scenario: Scenario) -> Cell:
     """Reduce the runs of a cell to what is reported."""
     at = outcome.rolled_back_at

@@ -12,7 +12,7 @@ import numpy as np
 from slipway.policy.release import Policy, load_policy
 
 from bench.analysis import slipway_method
-from bench.analysis.cell import measure
+from bench.analysis.cell import ending, measure
 from bench.analysis.low_traffic_scenarios import low_traffic, low_traffic_held_out
 from bench.analysis.scenarios import TICK_SECONDS, Scenario
 from bench.analysis.traffic import simulate
@@ -45,10 +45,7 @@ def report(policy: Policy, *, which: str, rates: Sequence[float], runs: int, see
         for rate in rates:
             rng = np.random.default_rng([seed, list(SETS).index(which), number, round(1000 * rate)])
             traffic = simulate(scenario, rate=rate, runs=runs, rng=rng, ticks=ticks)
-            cell = measure(slipway_method.decide(traffic, policy), traffic, scenario)
-            held = 100 - cell.promoted - cell.rolled_back
-            median = "-" if np.isinf(cell.median) else f"{cell.median:.0f}"
-            cells.append(f"{cell.promoted:.1f} / {cell.rolled_back:.1f} / {held:.1f}, {median}")
+            cells.append(ending(measure(slipway_method.decide(traffic, policy), traffic, scenario)))
         yield f"{scenario.name:<40}" + "".join(f"{text:<26}" for text in cells)
 
 

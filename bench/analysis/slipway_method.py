@@ -18,14 +18,20 @@ from bench.analysis.scenarios import TICK_SECONDS
 from bench.analysis.traffic import Arm, Traffic
 
 
-def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome:
+def decide(
+    traffic: Traffic, policy: Policy, *, check_every: int = 1, synthetic: Traffic | None = None
+) -> Outcome:
     """Decide with a policy.
 
     :param traffic: the simulated traffic.
     :param policy: the policy of the release.
     :param check_every: ticks of 15 s between two checks.
+    :param synthetic: the synthetic requests, of a policy that sends them.
     """
-    metrics = {key: policy.metrics[key] for key in ("error_rate", "latency_p95")}
+    of = dict.fromkeys(("error_rate", "latency_p95"), traffic)
+    if synthetic is not None and policy.synthetic_requests is not None:
+        of |= dict.fromkeys(policy.synthetic_requests.metrics.values(), synthetic)
+    metrics = {key: policy.metrics[key] for key in of}
     phase, rules = policy.phases["canary"], policy.decision
     ticks, runs = traffic.canary.total.shape
     tests = {
@@ -35,13 +41,14 @@ def decide(traffic: Traffic, policy: Policy, *, check_every: int = 1) -> Outcome
             budget_of(policy, "canary", key),
             horizon=phase.bake_seconds + phase.extension_seconds,
             compare=metric.compare_with_stable,
+            evidence=policy.promotion_evidence(key),
             shape=(runs,),
         )
         for key, metric in metrics.items()
         if isinstance(metric, ShareMetric | QuantileMetric)
     }
-    canary = {key: _counts(traffic.canary, metrics[key]) for key in tests}
-    stable = {key: _counts(traffic.stable, metrics[key]) for key in tests}
+    canary = {key: _counts(of[key].canary, metrics[key]) for key in tests}
+    stable = {key: _counts(of[key].stable, metrics[key]) for key in tests}
     rolled_back, promoted = np.full(runs, np.inf), np.zeros(runs, dtype=bool)
     for begin in range(0, ticks, check_every):
         at = float((begin + check_every) * TICK_SECONDS)

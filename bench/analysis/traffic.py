@@ -50,15 +50,22 @@ class Traffic:
 
 
 def simulate(
-    scenario: Scenario, *, rate: float, runs: int, rng: np.random.Generator, ticks: int = TICKS
+    scenario: Scenario,
+    *,
+    rate: float,
+    runs: int,
+    rng: np.random.Generator,
+    ticks: int = TICKS,
+    part: float = CANARY_SHARE,
 ) -> Traffic:
     """Simulate an hour, or as many ticks as are asked for.
 
     :param scenario: the simulated release.
-    :param rate: requests/s of both revisions together; a tenth goes to the canary.
+    :param rate: requests/s of both revisions together.
     :param runs: how many independent hours.
     :param rng: seeded source of chance.
     :param ticks: of 15 s.
+    :param part: of the requests that the canary gets, 0..1.
     """
     base, bad = np.full((ticks, 1), scenario.errors), _regression(scenario, ticks)
     stable_share = np.broadcast_to(base, (ticks, runs))
@@ -84,8 +91,8 @@ def simulate(
     ]
     stable_shapes = [outage_shape.buckets() if out else fine for out in outage]
     return Traffic(
-        _arm(rate * CANARY_SHARE, canary_share, shapes, scenario.icc, rng),
-        _arm(rate * (1 - CANARY_SHARE), stable_share, stable_shapes, scenario.icc, rng),
+        _arm(rate * part, canary_share, shapes, scenario.icc, rng),
+        _arm(rate * (1 - part), stable_share, stable_shapes, scenario.icc, rng),
     )
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from sandbox.platform.configuration import required
 from sandbox.platform.faults import Faults, strikes
 from sandbox.platform.identity import LIFETIME_SECONDS, TokenError, Verifier, issue
-from sandbox.platform.metrics import request_histogram
+from sandbox.platform.metrics import RequestMetrics
 from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
 
 
@@ -70,7 +70,7 @@ async def main() -> None:
         *service_routes(),
     ]
     application = ServiceMiddleware(
-        Starlette(routes=routes), os.environ.get("K_REVISION", "local"), request_histogram(), draining
+        Starlette(routes=routes), os.environ.get("K_REVISION", "local"), RequestMetrics(), draining
     )
     await serve(application, options.host, options.port, draining)
 

@@ -19,7 +19,7 @@ from sandbox.platform.faults import Faults
 from sandbox.platform.flags import FeatureFlags
 from sandbox.platform.http_api import HttpApi
 from sandbox.platform.identity import Verifier
-from sandbox.platform.metrics import BackendMetrics, request_histogram
+from sandbox.platform.metrics import BackendMetrics, RequestMetrics
 from sandbox.platform.optimization import OptimizationService
 from sandbox.platform.price_book import note_prices
 from sandbox.platform.product_events import ProductEvents
@@ -70,7 +70,7 @@ async def main() -> None:
             ]
         ),
         configuration.revision,
-        request_histogram(),
+        RequestMetrics(),
         draining,
         faults,
     )

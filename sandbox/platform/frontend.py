@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.platform.configuration import required
-from sandbox.platform.metrics import request_histogram
+from sandbox.platform.metrics import RequestMetrics
 from sandbox.platform.server import (
     CAUSE_HEADER,
     REVISION_HEADER,
@@ -81,7 +81,7 @@ async def main() -> None:
         pages = Frontend(backend)
         routes = [Route("/", pages.home), Route("/dashboard", pages.dashboard), *service_routes()]
         application = ServiceMiddleware(
-            Starlette(routes=routes), os.environ.get("K_REVISION", "local"), request_histogram(), draining
+            Starlette(routes=routes), os.environ.get("K_REVISION", "local"), RequestMetrics(), draining
         )
         await serve(application, options.host, options.port, draining)
 

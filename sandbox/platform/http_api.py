@@ -22,6 +22,7 @@ from sandbox.platform.optimization import (
     mistakes,
 )
 from sandbox.platform.product_events import ProductEvents
+from sandbox.platform.server import SYNTHETIC_HEADER
 
 
 class BudgetRequest(BaseModel):
@@ -67,7 +68,8 @@ class HttpApi:
             caller = self._caller(request)
         except TokenError as error:
             return _refusal(401, str(error))
-        self._events.used(caller, "costs")
+        if request.headers.get(SYNTHETIC_HEADER) != "true":
+            self._events.used(caller, "costs")
         account = await self._accounts.get(caller)
         await self._accounts.refresh([account])
         totals = account.totals

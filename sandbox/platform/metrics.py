@@ -12,14 +12,36 @@ ROW_OUTCOMES = ("written", "refused", "overflowed", "abandoned")
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-def request_histogram(registry: CollectorRegistry = REGISTRY) -> Histogram:
-    """Return the duration of API requests, which every service has."""
-    return Histogram(
-        "http_request_duration_seconds",
-        "Duration of API requests",
-        buckets=REQUEST_SECONDS,
-        registry=registry,
-    )
+class RequestMetrics:
+    """What every service counts of its API requests, synthetic ones apart from those of users."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        label = ["synthetic"]
+        self._durations = Histogram(
+            "http_request_duration_seconds",
+            "Duration of API requests",
+            label,
+            buckets=REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "http_request_errors", "API requests answered with 5xx, or not at all", label, registry=registry
+        )
+        for value in ("true", "false"):
+            self._durations.labels(value)
+            self._errors.labels(value)
+
+    def answered(self, seconds: float, *, status: int, synthetic: bool) -> None:
+        """Count a request.
+
+        :param seconds: until its answer was complete.
+        :param status: of the answer; 0 without one.
+        :param synthetic: whether nobody but a release asked.
+        """
+        value = "true" if synthetic else "false"
+        self._durations.labels(value).observe(seconds)
+        if status == 0 or status >= 500:
+            self._errors.labels(value).inc()
 
 
 class BackendMetrics:

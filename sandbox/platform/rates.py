@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.platform.faults import Faults
-from sandbox.platform.metrics import request_histogram
+from sandbox.platform.metrics import RequestMetrics
 from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
 
 RATES = {"CHF": 0.94, "EUR": 0.91, "GBP": 0.78, "JPY": 149.2}
@@ -32,7 +32,7 @@ async def main() -> None:
     application = ServiceMiddleware(
         Starlette(routes=[Route("/v1/rates", rates), *service_routes()]),
         os.environ.get("K_REVISION", "local"),
-        request_histogram(),
+        RequestMetrics(),
         draining,
         Faults.from_environment(os.environ),
     )

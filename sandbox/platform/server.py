@@ -12,8 +12,8 @@ from types import FrameType
 
 import uvicorn
 import uvloop
-from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
-from starlette.datastructures import MutableHeaders
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,11 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.platform.errors import ServiceStartError
 from sandbox.platform.faults import Faults, strikes
+from sandbox.platform.metrics import RequestMetrics
 from sandbox.supervisor.settings import HOST
 
 REVISION_HEADER = "x-slipway-revision"
 #: Names the revision of another service because of which an answer failed.
 CAUSE_HEADER = "x-slipway-caused-by"
+#: Marks a request that a release sends itself: it is no user's.
+SYNTHETIC_HEADER = "x-synthetic-request"
 API = "/v1/"
 ANSWER_STARTS = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
 # Idle keep-alive connections get this long to bring a request that was already on its way.
@@ -41,7 +44,7 @@ class ServiceMiddleware:
 
     :param application: the service itself.
     :param revision: name of the revision that answers.
-    :param durations: histogram of API requests.
+    :param requests: counts API requests.
     :param draining: set when the process is about to end; answers then close their connection.
     :param faults: the faults that this version has; None for none.
     """
@@ -50,13 +53,13 @@ class ServiceMiddleware:
         self,
         application: ASGIApp,
         revision: str,
-        durations: Histogram,
+        requests: RequestMetrics,
         draining: asyncio.Event,
         faults: Faults | None = None,
     ) -> None:
         self._application = application
         self._revision = revision
-        self._durations = durations
+        self._requests = requests
         self._draining = draining
         self._faults = faults or Faults()
         self._leaked: list[bytes] = []
@@ -64,7 +67,12 @@ class ServiceMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
 
+        status = 0
+
         async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
             if message["type"] in {
                 "http.response.start",
                 "websocket.http.response.start",
@@ -83,7 +91,11 @@ class ServiceMiddleware:
         try:
             await self._api(scope, receive, named)
         finally:
-            self._durations.observe(time.perf_counter() - began)
+            self._requests.answered(
+                time.perf_counter() - began,
+                status=status,
+                synthetic=Headers(scope=scope).get(SYNTHETIC_HEADER) == "true",
+            )
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._faults.memory_leak_bytes:

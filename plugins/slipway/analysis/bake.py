@@ -62,6 +62,7 @@ class BakeAnalysis:
                 policy.decision,
                 budget_of(policy, phase, key),
                 horizon=self._deadline,
+                evidence=policy.promotion_evidence(key),
                 method=method,
             )
             for key, metric in policy.metrics.items()

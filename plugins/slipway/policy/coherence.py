@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import get_args
 
 from slipway.policy.fields import PhaseName, PolicyFields
-from slipway.policy.metrics import expressions
+from slipway.policy.metrics import QuantileMetric, ShareMetric, expressions
 from slipway.policy.staging import SuiteName
 
 PHASES: Sequence[PhaseName] = ("canary", "half", "full")
@@ -26,6 +26,7 @@ def problems(policy: PolicyFields) -> Iterator[str]:
     yield from _documents(policy)
     yield from _regions(policy)
     yield from _success(policy)
+    yield from _synthetic(policy)
     yield from _lease(policy)
 
 
@@ -154,6 +155,36 @@ def _success(policy: PolicyFields) -> Iterator[str]:
                     yield (
                         f"success.{area}: {criterion.title}: {name}: {unknown} is not one of {', '.join(of)}"
                     )
+
+
+def _synthetic(policy: PolicyFields) -> Iterator[str]:
+    """Yield where synthetic requests would be counted as users' requests, or the other way round."""
+    rules = policy.synthetic_requests
+    if rules is None:
+        return
+    where = "synthetic_requests.metrics"
+    users, only = (f'{rules.label}!="true"', f'{rules.label}="false"'), (f'{rules.label}="true"',)
+    for real, synthetic in rules.metrics.items():
+        for key, marks in ((real, users), (synthetic, only)):
+            metric = policy.metrics.get(key)
+            if not isinstance(metric, ShareMetric | QuantileMetric):
+                yield f"{where}: {key}: must be a metric of kind share or quantile"
+                continue
+            for name, expression in expressions(metric).items():
+                if not any(mark in expression for mark in marks):
+                    yield (
+                        f"metrics.{key}.{name}={expression}: {where} has it; add {' or '.join(marks)},"
+                        " so that users' requests and synthetic ones are counted apart"
+                    )
+    for service in policy.services.values():
+        if rules.connection and service.rollout == "progressive" and (service.url or "").startswith("http:"):
+            yield f"synthetic_requests.connection: its password is not sent in clear to {service.url}"
+    key = policy.traffic_share.request_metric
+    if key not in rules.metrics:
+        yield (
+            f"traffic_share.request_metric={key}: must be one of {where} ({', '.join(rules.metrics)}), or"
+            " synthetic requests count as traffic of the split"
+        )
 
 
 def _lease(policy: PolicyFields) -> Iterator[str]:

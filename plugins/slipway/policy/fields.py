@@ -18,6 +18,7 @@ from slipway.policy.section import Seconds, Section
 from slipway.policy.serving import Verification, WarmUp
 from slipway.policy.staging import StagingValidation
 from slipway.policy.success import Success
+from slipway.policy.synthetic import SyntheticRequests
 from slipway.policy.traffic import TrafficShare
 from slipway.policy.windows import ReleaseWindows
 
@@ -148,6 +149,7 @@ class PolicyFields(Section):
     :param infrastructure: what production stands on; a part that is left out is not checked.
     :param warm_up: left out, traffic moves to new revisions without smoke tests.
     :param success: what counts as a success; the report of a release judges it.
+    :param synthetic_requests: left out, none are sent.
     :param verification: left out, the served split is checked by ``traffic_share`` alone, from the metrics.
     """
 
@@ -183,9 +185,28 @@ class PolicyFields(Section):
     decision: DecisionRules
     traffic_share: TrafficShare
     metrics: Mapping[str, Metric]
+    synthetic_requests: SyntheticRequests | None = None
     rollback_deadlines: RollbackDeadlines
     watchdog: Watchdog = Watchdog()
     success: Success = Success()
+
+    def promotion_evidence(self, key: str) -> float:
+        """Return the e-value against "as bad as the trigger" that a promotion needs of a metric.
+
+        :param key: of the metric.
+        """
+        synthetic = self.synthetic_requests
+        return (
+            self.decision.promotion_evidence
+            if synthetic is None or key not in synthetic.metrics
+            else min(synthetic.promotion_evidence, self.decision.promotion_evidence)
+        )
+
+    @property
+    def synthetic_rates(self) -> dict[str, float]:
+        """Events/s at the new revision of each metric of synthetic requests."""
+        rules = self.synthetic_requests
+        return {} if rules is None else dict.fromkeys(rules.metrics.values(), rules.requests_per_second)
 
     @property
     def metrics_by_delay(self) -> dict[float, list[str]]:

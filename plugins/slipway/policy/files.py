@@ -107,7 +107,19 @@ def _read(name: str, directory: Path) -> dict[str, Any]:
         raise PolicyError(f"policy {name}: must be a mapping at the top")
     if isinstance(folder := document.get("configuration"), str):
         document["configuration"] = read_documents(directory / folder)
+    synthetic = document.get("synthetic_requests")
+    if isinstance(synthetic, dict) and isinstance(journey := synthetic.get("journey"), str):
+        synthetic["journey"] = _read_journey(directory / journey)
     return document
+
+
+def _read_journey(path: Path) -> Any:
+    if not path.is_file():
+        raise PolicyError(f"policy synthetic_requests.journey: {path.name}: no such file in {path.parent}")
+    try:
+        return yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise PolicyError(f"policy {path.name}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def read_documents(directory: Path) -> dict[str, Any]:

@@ -91,4 +91,5 @@ async def forecast_traffic(
 
     async with PromQLHook(conn_id=conn_id, replica_labels=release.policy.decision.replica_labels) as hook:
         served = await read_traffic(hook, release, until=now - release.policy.slowest_ingestion_seconds)
-    return served.expected(release.policy.phases[phase].traffic_percent), served.healthy
+    expected = served.expected(release.policy.phases[phase].traffic_percent)
+    return expected | release.policy.synthetic_rates, served.healthy

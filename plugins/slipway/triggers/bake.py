@@ -23,6 +23,7 @@ from slipway.release.drift import stable_revision
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.triggers.foreign_changes import ForeignChanges
 from slipway.triggers.kept_checks import KeptChecks
+from slipway.triggers.synthetic_requests import synthetic_requests
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
@@ -147,9 +148,10 @@ class BakeTrigger(BaseTrigger):
         deadline = self._length(phase)
         changes = ForeignChanges(release, self.ledger_conn_id, self.gcp_conn_id, log=self.log)
         kept = KeptChecks(release, Bake(self.phase, self.bake_round), self.ledger_conn_id, log=self.log)
-        async with PromQLHook(
-            conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels
-        ) as hook:
+        async with (
+            PromQLHook(conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels) as hook,
+            synthetic_requests(release, self.phase, self.gcp_conn_id, log=self.log),
+        ):
             reader = MetricReader(
                 hook,
                 policy.metrics,

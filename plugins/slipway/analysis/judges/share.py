@@ -46,6 +46,7 @@ class ShareJudge:
     :param decision: the policy's rules.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
+    :param evidence: e-value that a promotion needs.
     :param method: the analysis that decides.
     """
 
@@ -57,6 +58,7 @@ class ShareJudge:
         budget: Budget,
         *,
         horizon: float,
+        evidence: float,
         method: Method,
     ) -> None:
         self._key = key
@@ -71,6 +73,7 @@ class ShareJudge:
             budget,
             horizon=horizon,
             compare=metric.compare_with_stable,
+            evidence=evidence,
             method=method,
         )
 
@@ -157,7 +160,14 @@ class ShareJudge:
 
 
 def judge_for(
-    key: str, metric: Metric, decision: DecisionRules, budget: Budget, *, horizon: float, method: Method
+    key: str,
+    metric: Metric,
+    decision: DecisionRules,
+    budget: Budget,
+    *,
+    horizon: float,
+    evidence: float,
+    method: Method,
 ) -> Judge:
     """Return the judge for a metric of the policy.
 
@@ -166,6 +176,7 @@ def judge_for(
     :param decision: the policy's rules.
     :param budget: this metric's false-rollback probabilities in this phase.
     :param horizon: seconds the phase may last.
+    :param evidence: e-value that the promotion of a share needs.
     :param method: the analysis that decides.
     """
     if isinstance(metric, BandMetric):
@@ -174,7 +185,7 @@ def judge_for(
         return LevelJudge(key, metric)
     if isinstance(metric, ZeroMetric):
         return ZeroJudge(key, metric)
-    return ShareJudge(key, metric, decision, budget, horizon=horizon, method=method)
+    return ShareJudge(key, metric, decision, budget, horizon=horizon, evidence=evidence, method=method)
 
 
 def _duration(seconds: float) -> str:

@@ -157,7 +157,7 @@ def detection_power(
     events = events_needed(
         limits,
         required=rules.detection_power_percent / 100,
-        evidence=rules.promotion_evidence,
+        evidence=policy.promotion_evidence(key),
         healthy=healthy,
     )
     needed = events / events_per_second if events_per_second > 0 else math.inf
@@ -178,7 +178,7 @@ def detection_power(
         100
         * promotion_probability(
             limits,
-            evidence=rules.promotion_evidence,
+            evidence=policy.promotion_evidence(key),
             healthy=healthy,
             expected=(events_per_second * seconds, events_per_second * (seconds + plan.extension_seconds)),
         ),

@@ -88,6 +88,7 @@ class ShareTest:
     :param horizon: seconds the phase may last.
     :param compare: whether stable is comparable.
     :param method: the analysis that decides.
+    :param evidence: e-value that a promotion needs; None for the rules'.
     :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
@@ -100,6 +101,7 @@ class ShareTest:
         horizon: float,
         compare: bool,
         method: Method = CURRENT,
+        evidence: float | None = None,
         shape: tuple[int, ...] = (),
     ) -> None:
         self.limits = limits
@@ -116,9 +118,8 @@ class ShareTest:
             limits.target or limits.null, log_threshold=math.log(1 / budget.deadline), shape=shape, **spread
         )
         self.relative = WorseThanStable(log_threshold=math.log(1 / budget.relative), shape=shape, **spread)
-        self.better = better_than_trigger(
-            limits, evidence=rules.promotion_evidence, method=method, shape=shape
-        )
+        self._required = evidence or rules.promotion_evidence
+        self.better = better_than_trigger(limits, evidence=self._required, method=method, shape=shape)
         limit = rules.quarantine_seconds if rules.quarantine and compare else 0.0
         self.quarantine = Quarantine(limits.trigger, limit=limit, shape=shape)
         self._all = Trailing(4, shape)
@@ -225,14 +226,14 @@ class ShareTest:
     @property
     def is_proven_better(self) -> Mask:
         """True where "as bad as the trigger" is refuted."""
-        return np.asarray(self.better.log_e >= math.log(self._rules.promotion_evidence))
+        return np.asarray(self.better.log_e >= math.log(self._required))
 
     def is_proven_after(self, more: float) -> Mask:
         """Return True where faultless events would bring what a promotion must prove about the share.
 
         :param more: how many.
         """
-        enough = self.better.log_e_after(more) >= math.log(self._rules.promotion_evidence)
+        enough = self.better.log_e_after(more) >= math.log(self._required)
         return np.asarray(enough & self._is_within_target_of(self.events + more))
 
     @property

@@ -9,6 +9,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 import websocket
 
@@ -79,6 +80,10 @@ def test_errors(start_backend: StartBackend, new_user: NewUser) -> None:
     statuses = [user.optimize(prompt).status_code for prompt in corpus(100)]
     assert 12 <= statuses.count(500) <= 50
     assert statuses.count(200) == 100 - statuses.count(500)
+    assert service.metric("http_request_errors_total", synthetic="false") >= statuses.count(500)
+    assert service.metric("http_request_duration_seconds_count", synthetic="true") == 0
+    httpx.get(f"{service.url}/v1/costs", headers={"x-synthetic-request": "true"}, trust_env=False)
+    assert service.metric("http_request_duration_seconds_count", synthetic="true") == 1
     handshakes = [_handshake(user) for _ in range(40)]
     refused = handshakes.count(500)
     assert refused > 0
@@ -93,8 +98,9 @@ def test_latency(start_backend: StartBackend, new_user: NewUser) -> None:
     seconds = [user.optimize(prompt).elapsed.total_seconds() for prompt in corpus(16)]
     slow = sum(value >= 0.3 for value in seconds)
     assert 0 < slow < 16
-    count = service.metric("http_request_duration_seconds_count")
-    assert count - service.metric("http_request_duration_seconds_bucket", le="0.25") >= slow
+    count = service.metric("http_request_duration_seconds_count", synthetic="false")
+    fast = service.metric("http_request_duration_seconds_bucket", le="0.25", synthetic="false")
+    assert count - fast >= slow
 
 
 def test_memory_leak(start_backend: StartBackend, new_user: NewUser) -> None:

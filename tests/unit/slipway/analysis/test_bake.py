@@ -10,6 +10,8 @@ from slipway.analysis.counts import Counts, Increments
 from slipway.analysis.verdict import Cause, Decision, Verdict, combine
 from slipway.policy.release import Policy, load_policy
 
+from bench.analysis.synthetic import TWINS, with_synthetic
+
 BAKE = 40.0
 RATE = 20
 
@@ -358,3 +360,16 @@ def test_a_version_that_loses_events_is_rolled_back(policy: Policy) -> None:
     lost = bake(policy, check(policy, websocket_event_delivery=Counts(RATE, 6, 6)))
     assert lost.verdict is Verdict.ROLLBACK
     assert lost.reason.startswith("WebSocket event delivery under the trigger: 70.00 % of ")
+
+
+def test_synthetic_requests_promote_nothing_without_users() -> None:
+    policy = with_synthetic(load_policy("release.yaml"), rate=1)
+    keys = (*TWINS, *TWINS.values())
+    policy = policy.model_copy(update={"metrics": {key: policy.metrics[key] for key in keys}})
+    for of_users, of_synthetic, verdict in ((400, 3600, "promote"), (100, 3600, "hold"), (400, 0, "hold")):
+        analysis = BakeAnalysis(policy, bake_seconds=60, extension_seconds=60)
+        counts = {real: Counts(of_users) for real in TWINS} | {
+            twin: Counts(of_synthetic) for twin in TWINS.values()
+        }
+        analysis.add(counts, {}, at=60)
+        assert analysis.decision(at=60).verdict == verdict
