@@ -10,7 +10,7 @@ from types import FrameType
 from rich.console import Console
 
 from sandbox.airflow import command as in_airflow
-from sandbox.databases.prometheus import PrometheusMissingError
+from sandbox.databases.downloads import ServerMissingError
 from sandbox.supervisor import ports, shutdown, startup, status
 from sandbox.supervisor.display import Display
 from sandbox.supervisor.processes import StartError
@@ -18,7 +18,7 @@ from sandbox.supervisor.settings import Settings
 
 INTERRUPTED = 130
 OLDEST_PYTHON = (3, 11)
-_EXPECTED = (StartError, PrometheusMissingError, TimeoutError)
+_EXPECTED = (StartError, ServerMissingError, TimeoutError)
 
 
 class StartInterrupted(BaseException):

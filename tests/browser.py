@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import brotli
 import pytest
 
-from sandbox.databases.prometheus import DOWNLOADS
+from sandbox.databases.downloads import DOWNLOADS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -127,7 +127,7 @@ class Cloud:
                 *secrets.routes(),
                 *CloudSql(settings).routes(),
                 *LoadBalancers().routes(),
-                *Memorystore().routes(),
+                *Memorystore(settings.redis_port).routes(),
                 *Storage(BucketStore(settings.data / "storage")).routes(),
                 team_room.route(settings),
             ]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
 
+from sandbox.databases import downloads as downloading
+from sandbox.databases.downloads import DOWNLOADS, ServerMissingError
 from sandbox.databases.server_user import readable_copy, server_folder, server_user
 from sandbox.supervisor.processes import SERVES, Program, answers
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
-DOWNLOADS = REPOSITORY / ".cache" / "slipway"
 RULES = REPOSITORY / "include" / "monitoring" / "prometheus"
-DOWNLOAD_TIMEOUT_SECONDS = 180.0
 START_TIMEOUT_SECONDS = 120.0
 _HELP = (
     "Put a `prometheus` on PATH (a package named prometheus, or https://prometheus.io/download) "
@@ -25,22 +22,18 @@ _HELP = (
 )
 
 
-class PrometheusMissingError(RuntimeError):
-    """There is no Prometheus on PATH and none could be downloaded."""
-
-
 def executable(downloads: Path = DOWNLOADS) -> Path:
     """Return the Prometheus executable: from PATH, from an earlier download, or downloaded now.
 
     :param downloads: folder of downloads; survives the removal of the sandbox's state.
-    :raises PrometheusMissingError: when it cannot be had; the message says what to install.
+    :raises ServerMissingError: when it cannot be had; the message says what to install.
     """
     on_path = shutil.which("prometheus")
     if on_path:
         return Path(on_path).resolve()
     kept = downloads / "prometheus" / "usr" / "bin" / "prometheus"
     if not kept.exists():
-        _download(downloads)
+        downloading.fetch("prometheus", downloads, _unpack, _HELP)
     return kept
 
 
@@ -48,11 +41,11 @@ def promtool(downloads: Path = DOWNLOADS) -> Path:
     """Return Prometheus's own tool, which comes with it.
 
     :param downloads: folder of the downloaded programs.
-    :raises PrometheusMissingError: when there is none.
+    :raises ServerMissingError: when there is none.
     """
     tool = executable(downloads).parent / "promtool"
     if not tool.exists():
-        raise PrometheusMissingError(f"{tool.parent} has a prometheus and no promtool. {_HELP}")
+        raise ServerMissingError(f"{tool.parent} has a prometheus and no promtool. {_HELP}")
     return tool
 
 
@@ -60,7 +53,7 @@ def program(settings: Settings) -> Program:
     """Return the server process; writes its configuration, the project's alert rules with it.
 
     :param settings: where the sandbox lives, and its ports.
-    :raises PrometheusMissingError: when there is no executable and none can be downloaded.
+    :raises ServerMissingError: when there is no executable and none can be downloaded.
     """
     folder = server_folder(settings, "prometheus")
     configuration = folder / "prometheus.yml"
@@ -110,62 +103,26 @@ def scrape_configuration(settings: Settings) -> dict[str, object]:
     }
 
 
-def _download(downloads: Path) -> None:
+def _unpack(work: Path) -> None:
     """Fetch and unpack the distribution's package, without root and without touching the system's state."""
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
-            raise PrometheusMissingError(f"Prometheus is not installed, nor is {tool} to fetch it. {_HELP}")
-    try:
-        downloads.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PrometheusMissingError(
-            f"Prometheus is not installed, and a download cannot be kept in {downloads}: {error}. {_HELP}"
-        ) from error
-    with tempfile.TemporaryDirectory(dir=downloads) as name:
-        work = Path(name)
-        for folder in ("state/lists/partial", "cache/archives/partial"):
-            (work / folder).mkdir(parents=True)
-        apt_get = [
-            "apt-get",
-            "-q",
-            "-o",
-            f"Dir::State={work / 'state'}",
-            "-o",
-            f"Dir::Cache={work / 'cache'}",
-            "-o",
-            "Dir::State::status=/var/lib/dpkg/status",
-            "-o",
-            "APT::Sandbox::User=",
-        ]
-        _run([*apt_get, "update"], work)
-        _run([*apt_get, "download", "prometheus"], work)
-        package = next(work.glob("prometheus_*.deb"))
-        _run(["dpkg", "-x", str(package), str(work / "prometheus")], work)
-        # The rename comes last: what is in place is complete.
-        try:
-            (work / "prometheus").rename(downloads / "prometheus")
-        except OSError as error:
-            # Another process has been faster.
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
-                raise
-
-
-def _run(command: list[str], folder: Path) -> None:
-    try:
-        subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=DOWNLOAD_TIMEOUT_SECONDS,
-        )
-    except subprocess.CalledProcessError as error:
-        raise PrometheusMissingError(
-            f"Prometheus is not installed, and `{' '.join(command)}` failed:\n{error.stderr.strip()}\n{_HELP}"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise PrometheusMissingError(
-            f"Prometheus is not installed, and `{' '.join(command)}` took over {error.timeout:.0f} s. {_HELP}"
-        ) from error
+            raise ServerMissingError(f"Prometheus is not installed, nor is {tool} to fetch it. {_HELP}")
+    for folder in ("state/lists/partial", "cache/archives/partial"):
+        (work / folder).mkdir(parents=True)
+    apt_get = [
+        "apt-get",
+        "-q",
+        "-o",
+        f"Dir::State={work / 'state'}",
+        "-o",
+        f"Dir::Cache={work / 'cache'}",
+        "-o",
+        "Dir::State::status=/var/lib/dpkg/status",
+        "-o",
+        "APT::Sandbox::User=",
+    ]
+    downloading.run([*apt_get, "update"], work, _HELP)
+    downloading.run([*apt_get, "download", "prometheus"], work, _HELP)
+    package = next(work.glob("prometheus_*.deb"))
+    downloading.run(["dpkg", "-x", str(package), str(work / "prometheus")], work, _HELP)

@@ -15,6 +15,7 @@ from sandbox.platform.configuration import BackendConfiguration
 from sandbox.platform.database import Database
 from sandbox.platform.errors import ConfigurationError
 from sandbox.platform.events import EventStream
+from sandbox.platform.fan_out import FanOut
 from sandbox.platform.faults import Faults
 from sandbox.platform.flags import FeatureFlags
 from sandbox.platform.http_api import HttpApi
@@ -23,7 +24,10 @@ from sandbox.platform.metrics import BackendMetrics, RequestMetrics
 from sandbox.platform.optimization import OptimizationService
 from sandbox.platform.price_book import note_prices
 from sandbox.platform.product_events import ProductEvents
+from sandbox.platform.rate_limit import RateLimit
 from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
+from sandbox.platform.sessions import SessionStore
+from sandbox.platform.shared_state import SharedState
 from sandbox.platform.writer import RecordWriter
 
 LAST_WRITE_SECONDS = 3.0
@@ -54,11 +58,31 @@ async def main() -> None:
     accounts = AccountBook(
         reading, writer, configuration.default_budget_usd, configuration.session_ttl_seconds
     )
-    service = OptimizationService(configuration, flags, faults, metrics, accounts, writer, events)
+    shared = SharedState(configuration.redis_url, configuration.environment, metrics)
+    fan_out = FanOut(shared, metrics)
+    sessions = SessionStore(
+        shared,
+        reading if configuration.tracking else None,
+        metrics,
+        configuration.session_ttl_seconds,
+        faults.session_leak_rate,
+    )
+    service = OptimizationService(
+        configuration,
+        flags,
+        faults,
+        metrics,
+        accounts,
+        writer,
+        events,
+        sessions,
+        RateLimit(shared, metrics, configuration.requests_per_minute),
+        fan_out,
+    )
     draining = asyncio.Event()
     verifier = Verifier(configuration.signing_key)
     api = HttpApi(service, accounts, verifier, events)
-    stream = EventStream(service, verifier, faults, metrics, draining, events)
+    stream = EventStream(service, verifier, faults, metrics, draining, events, fan_out)
     application = ServiceMiddleware(
         Starlette(
             routes=[
@@ -77,7 +101,8 @@ async def main() -> None:
     tasks = [
         asyncio.create_task(accounts.run()),
         asyncio.create_task(flags.run()),
-        asyncio.create_task(_clean_up(service, accounts, configuration)),
+        asyncio.create_task(fan_out.run()),
+        asyncio.create_task(_clean_up(sessions, accounts, configuration)),
     ]
     writers = [own for own in (writer, event_writer) if own]
     tasks += [asyncio.create_task(own.run()) for own in writers]
@@ -88,16 +113,15 @@ async def main() -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(own.close(LAST_WRITE_SECONDS) for own in writers))
-        await asyncio.gather(reading.close(), writing.close())
+        await asyncio.gather(reading.close(), writing.close(), shared.close())
 
 
 async def _clean_up(
-    service: OptimizationService, accounts: AccountBook, configuration: BackendConfiguration
+    sessions: SessionStore, accounts: AccountBook, configuration: BackendConfiguration
 ) -> None:
     while True:
         await asyncio.sleep(configuration.cleanup_interval_seconds)
-        sessions, idle = service.sessions.clean_up(), accounts.clean_up()
-        _log.info("forgot %d idle sessions and %d idle accounts", sessions, idle)
+        _log.info("forgot %d idle sessions and %d idle accounts", sessions.clean_up(), accounts.clean_up())
 
 
 def _faults() -> Faults:

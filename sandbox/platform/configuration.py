@@ -34,6 +34,8 @@ class BackendConfiguration:
     :param flags_reference: resource name of the version that they are.
     :param secret_manager: address of Secret Manager.
     :param session_ttl_seconds: how long an idle session is kept.
+    :param redis_url: what the instances share; empty for nothing.
+    :param requests_per_minute: how many requests of one user are let through.
     """
 
     environment: str
@@ -52,6 +54,8 @@ class BackendConfiguration:
     default_budget_usd: Decimal
     session_ttl_seconds: float
     cleanup_interval_seconds: float
+    redis_url: str
+    requests_per_minute: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> BackendConfiguration:
@@ -90,6 +94,8 @@ class BackendConfiguration:
             default_budget_usd=_amount(tokens, "USER_BUDGET_DEFAULT_MONTHLY", "100.00"),
             session_ttl_seconds=60 * float(_amount(tokens, "TOKEN_SESSION_TTL_MINUTES", "60")),
             cleanup_interval_seconds=float(_amount(tokens, "TOKEN_CONTEXT_CLEANUP_INTERVAL", "300")),
+            redis_url=environment.get("REDIS_URL", ""),
+            requests_per_minute=int(_amount(environment, "RATE_LIMIT_PER_MINUTE", "6000")),
         )
 
 

@@ -6,24 +6,28 @@ import asyncio
 import json
 import logging
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from sandbox.platform.fan_out import FanOut, Follower, follower
 from sandbox.platform.faults import Faults, strikes
 from sandbox.platform.identity import TokenError, Verifier
 from sandbox.platform.metrics import BackendMetrics
 from sandbox.platform.optimization import (
     BudgetSpentError,
+    Name,
     OptimizationService,
     OptimizeRequest,
     SessionIsolationError,
     mistakes,
+    progress,
 )
 from sandbox.platform.product_events import ProductEvents
+from sandbox.platform.rate_limit import TooManyRequestsError
 
 SERVICE_RESTART = 1012
 
@@ -32,6 +36,16 @@ _log = logging.getLogger(__name__)
 
 class _OptimizeMessage(OptimizeRequest):
     type: Literal["optimize"]
+
+
+class _FollowMessage(BaseModel):
+    type: Literal["follow"]
+    session_key: Name
+
+
+_MESSAGE: TypeAdapter[_OptimizeMessage | _FollowMessage] = TypeAdapter(
+    Annotated[_OptimizeMessage | _FollowMessage, Field(discriminator="type")]
+)
 
 
 class EventStream:
@@ -44,6 +58,7 @@ class EventStream:
     :param draining: set when the process is about to end; sockets then close with 1012 once nothing of
         theirs is in progress.
     :param events: the product's record of events.
+    :param fan_out: brings the events of a session that a client follows.
     """
 
     def __init__(
@@ -54,6 +69,7 @@ class EventStream:
         metrics: BackendMetrics,
         draining: asyncio.Event,
         events: ProductEvents,
+        fan_out: FanOut,
     ) -> None:
         self._service = service
         self._verifier = verifier
@@ -61,6 +77,7 @@ class EventStream:
         self._metrics = metrics
         self._draining = draining
         self._events = events
+        self._fan_out = fan_out
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection until the client leaves or the process drains."""
@@ -90,42 +107,58 @@ class EventStream:
             return
 
     async def _converse(self, websocket: WebSocket, user_id: UUID) -> None:
+        """Answer messages and send what the client follows, one after the other."""
+        followed = follower()
         draining = asyncio.create_task(self._draining.wait())
+        message = asyncio.create_task(websocket.receive_text())
+        event = asyncio.create_task(followed.get())
         try:
             while True:
-                message = asyncio.create_task(websocket.receive_text())
-                await asyncio.wait({message, draining}, return_when=asyncio.FIRST_COMPLETED)
-                if not message.done():
-                    message.cancel()
+                await asyncio.wait({message, event, draining}, return_when=asyncio.FIRST_COMPLETED)
+                if event.done():
+                    await websocket.send_text(json.dumps(event.result()))
+                    event = asyncio.create_task(followed.get())
+                elif message.done():
+                    await self._handle(websocket, user_id, message.result(), followed)
+                    message = asyncio.create_task(websocket.receive_text())
+                else:
                     await websocket.close(SERVICE_RESTART, "the instance is going away: connect again")
                     return
-                await self._handle(websocket, user_id, message.result())
         finally:
-            draining.cancel()
+            for task in (draining, message, event):
+                task.cancel()
+            await self._fan_out.leave(followed)
 
-    async def _handle(self, websocket: WebSocket, user_id: UUID, text: str) -> None:
+    async def _handle(self, websocket: WebSocket, user_id: UUID, text: str, followed: Follower) -> None:
         request_id = uuid4()
         sender = _Sender(websocket, request_id, self._faults, self._metrics)
         try:
-            request = _OptimizeMessage.model_validate_json(text)
+            request = _MESSAGE.validate_json(text)
+            if isinstance(request, _FollowMessage):
+                everywhere = await self._fan_out.follow(user_id, request.session_key, followed)
+                scope = "all instances" if everywhere else "this instance"
+                await websocket.send_text(
+                    json.dumps({"type": "following", "session_key": request.session_key, "events_of": scope})
+                )
+                return
             account = await self._service.admit(user_id)
             own = {"user_id": str(user_id), "session_key": request.session_key}
             await sender.send("optimization.started", own)
-            answer = self._service.answer(account, request, request_id)
+            answer = await self._service.answer(account, request, request_id)
         except ValidationError as error:
             await sender.refuse(422, mistakes(error))
             return
         except BudgetSpentError as error:
             await sender.refuse(402, str(error))
             return
+        except TooManyRequestsError as error:
+            await sender.refuse(429, str(error))
+            return
         except SessionIsolationError as error:
             await sender.refuse(500, str(error))
             return
-        owner = {"user_id": answer["user_id"], "session_key": answer["session_key"]}
-        await sender.send(
-            "cost.updated", {**owner, "cost_usd": answer["cost_usd"], "budget": answer["budget"]}
-        )
-        await sender.send("optimization.completed", answer)
+        for kind, content in progress(answer):
+            await sender.send(kind, content)
         sender.account(self._events, user_id)
 
 

@@ -22,6 +22,7 @@ from sandbox.platform.optimization import (
     mistakes,
 )
 from sandbox.platform.product_events import ProductEvents
+from sandbox.platform.rate_limit import TooManyRequestsError
 from sandbox.platform.server import SYNTHETIC_HEADER
 
 
@@ -47,16 +48,19 @@ class HttpApi:
         self._events = events
 
     async def optimize(self, request: Request) -> Response:
-        """``POST /v1/optimize``: 200, 401 without a good token, 402 without budget, 422 for a bad body."""
+        """``POST /v1/optimize``: 200, 401 (token), 402 (budget), 422 (body) or 429 (too often)."""
         try:
             caller = self._caller(request)
             body = OptimizeRequest.model_validate_json(await request.body())
             account = await self._service.admit(caller)
-            return JSONResponse(self._service.answer(account, body))
+            return JSONResponse(await self._service.answer(account, body))
         except TokenError as error:
             return _refusal(401, str(error))
         except BudgetSpentError as error:
             return JSONResponse({"error": str(error), "budget": error.budget}, 402)
+        except TooManyRequestsError as error:
+            headers = {"retry-after": str(error.retry_seconds)}
+            return JSONResponse({"error": str(error)}, 429, headers)
         except ValidationError as error:
             return _refusal(422, mistakes(error))
         except SessionIsolationError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 EVENT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -101,5 +101,33 @@ class BackendMetrics:
             "Rows about everything but usage, by what became of them",
             "outcome",
             ROW_OUTCOMES,
+        )
+        self.redis_up = Gauge("redis_up", "Whether the last command to Redis was answered", registry=registry)
+        self.redis_commands = Counter(
+            "redis_commands",
+            "Pipelines of commands to Redis, by what they are for; skipped ones while it is away",
+            ["purpose", "outcome"],
+            registry=registry,
+        )
+        for purpose in ("sessions", "rate_limit", "fan_out"):
+            for outcome in (*outcomes, "skipped"):
+                self.redis_commands.labels(purpose, outcome)
+        self.session_counts = counter(
+            "session_counts",
+            "Session contexts by where they came from; database for those begun from usage on record",
+            "source",
+            ("redis", "process", "database"),
+        )
+        self.rate_limit = counter(
+            "rate_limit_checks",
+            "Requests against their user's limit; unchecked ones while Redis is away",
+            "outcome",
+            ("allowed", "limited", "unchecked"),
+        )
+        self.followed = counter(
+            "websocket_followed_events",
+            "Events for sockets that follow a session",
+            "outcome",
+            ("queued", "overflowed", "resync"),
         )
         self.event_write_failures = plain("product_event_write_failures", "Writes of such rows that failed")

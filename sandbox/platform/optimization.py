@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
@@ -13,11 +14,13 @@ from sandbox.platform import pricing, tokens
 from sandbox.platform.accounts import AccountBook
 from sandbox.platform.budgets import Account, Totals, alert_level, utc_now
 from sandbox.platform.configuration import BackendConfiguration
+from sandbox.platform.fan_out import FanOut
 from sandbox.platform.faults import Faults
 from sandbox.platform.flags import FeatureFlags
 from sandbox.platform.metrics import ALERT_LEVELS, BackendMetrics
 from sandbox.platform.optimizer import Optimization, Optimizer
 from sandbox.platform.product_events import ProductEvents
+from sandbox.platform.rate_limit import RateLimit
 from sandbox.platform.sessions import Session, SessionStore
 from sandbox.platform.usage import UsageRecord
 from sandbox.platform.writer import RecordWriter
@@ -25,7 +28,7 @@ from sandbox.platform.writer import RecordWriter
 LONGEST_PROMPT = 100_000
 
 _log = logging.getLogger(__name__)
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
 class OptimizeRequest(BaseModel):
@@ -33,8 +36,8 @@ class OptimizeRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    session_key: _Name
-    agent_name: _Name
+    session_key: Name
+    agent_name: Name
     model: Literal["gpt-4", "gpt-3.5-turbo"]
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PROMPT)]
 
@@ -66,6 +69,9 @@ class OptimizationService:
     :param accounts: the customers' accounts.
     :param writer: where usage goes; None when usage is not tracked.
     :param events: where what happens beside it is noted.
+    :param sessions: the users' sessions.
+    :param rate_limit: how often a user may ask.
+    :param fan_out: brings events to those who follow a session.
     """
 
     def __init__(
@@ -77,6 +83,9 @@ class OptimizationService:
         accounts: AccountBook,
         writer: RecordWriter | None,
         events: ProductEvents,
+        sessions: SessionStore,
+        rate_limit: RateLimit,
+        fan_out: FanOut,
     ) -> None:
         self._configuration = configuration
         self._flags = flags
@@ -86,21 +95,25 @@ class OptimizationService:
         self._writer = writer
         self._events = events
         self._optimizer = Optimizer(configuration.target_percent, configuration.max_retries)
-        self.sessions = SessionStore(configuration.session_ttl_seconds, faults.session_leak_rate)
+        self._sessions = sessions
+        self._rate_limit = rate_limit
+        self._fan_out = fan_out
 
     async def admit(self, user_id: UUID) -> Account:
         """Return the caller's account when there is budget left.
 
         :param user_id: the user.
         :raises BudgetSpentError: when there is not.
+        :raises TooManyRequestsError: when the user asks too often.
         """
+        await self._rate_limit.require_room(user_id)
         account = await self._accounts.get(user_id)
         if account.is_spent:
             self._raise_alert(account)
             raise BudgetSpentError(self.budget(account))
         return account
 
-    def answer(
+    async def answer(
         self, account: Account, request: OptimizeRequest, request_id: UUID | None = None
     ) -> dict[str, Any]:
         """Optimize and price the prompt, account for it, and return the answer's content.
@@ -116,13 +129,13 @@ class OptimizationService:
         if succeeded:
             self._metrics.cost_original.inc(float(cost_original))
             self._metrics.cost.inc(float(cost))
-        own = self.sessions.use(account.user_id, request.session_key, outcome.tokens_used)
-        session = self._guarded(own, self.sessions.to_answer(own))
+        own = await self._sessions.use(account.user_id, request.session_key, outcome.tokens_used)
+        session = self._guarded(own, self._sessions.to_answer(own))
         account.pending += Totals(1, outcome.tokens_original, outcome.tokens_used, cost_original, cost)
         self._raise_alert(account)
         identifier = request_id or uuid4()
         self._record(identifier, account.user_id, request, outcome, succeeded, cost_original, cost)
-        return {
+        answer = {
             "request_id": str(identifier),
             "user_id": str(session.user_id),
             "session_key": session.key,
@@ -137,6 +150,13 @@ class OptimizationService:
             "saved_usd": pricing.text(cost_original - cost),
             "budget": self.budget(account),
         }
+        emitted = {"request_id": str(identifier), "emitted_at": time.time()}
+        await self._fan_out.publish(
+            account.user_id,
+            request.session_key,
+            [{**content, **emitted, "type": kind} for kind, content in progress(answer)],
+        )
+        return answer
 
     def budget(self, account: Account) -> dict[str, str | None]:
         """Return the ``budget`` object of answers."""
@@ -222,6 +242,13 @@ class OptimizationService:
                 revision=self._configuration.revision,
             )
         )
+
+
+def progress(answer: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events of an answered request, kind and content, in their order."""
+    owner = {"user_id": answer["user_id"], "session_key": answer["session_key"]}
+    cost = {**owner, "cost_usd": answer["cost_usd"], "budget": answer["budget"]}
+    return [("cost.updated", cost), ("optimization.completed", answer)]
 
 
 def mistakes(error: ValidationError) -> list[Any]:

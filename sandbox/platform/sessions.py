@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+import psycopg
+
+from sandbox.platform.budgets import utc_now
+from sandbox.platform.database import Database
 from sandbox.platform.faults import strikes
+from sandbox.platform.metrics import BackendMetrics
+from sandbox.platform.shared_state import SharedState
 
 MOST_SESSIONS = 2000
+HISTORY = """
+SELECT count(*), coalesce(sum(tokens_used), 0)
+FROM token_usage_tracking
+WHERE user_id = %(user)s AND session_key = %(key)s AND created_at >= %(since)s
+"""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -24,29 +39,48 @@ class Session:
 
 
 class SessionStore:
-    """The sessions this process knows, oldest use first.
+    """The sessions of all instances, and the ones that this process knows, oldest use first.
 
+    Redis counts them. A session that Redis does not have, because it is new or Redis lost it, begins with its
+    usage on record. While Redis is away each process goes on counting from what it knows, or from that usage.
+
+    :param shared: Redis.
+    :param database: where usage is on record; None when it is not tracked.
+    :param metrics: the metrics to count in.
     :param ttl_seconds: how long an idle session is kept.
     :param leak_rate: fault: share of requests that get another user's session.
     """
 
-    def __init__(self, ttl_seconds: float, leak_rate: float = 0.0) -> None:
+    def __init__(
+        self,
+        shared: SharedState,
+        database: Database | None,
+        metrics: BackendMetrics,
+        ttl_seconds: float,
+        leak_rate: float = 0.0,
+    ) -> None:
+        self._shared = shared
+        self._database = database
+        self._metrics = metrics
         self._ttl = ttl_seconds
         self._leak_rate = leak_rate
         self._sessions: OrderedDict[tuple[UUID, str], Session] = OrderedDict()
 
-    def use(self, user_id: UUID, key: str, tokens_used: int) -> Session:
+    async def use(self, user_id: UUID, key: str, tokens_used: int) -> Session:
         """Count a request to the caller's session, making it when it is new, and return it."""
-        name = (user_id, key)
-        session = self._sessions.get(name)
-        if session is None:
-            session = self._sessions[name] = Session(user_id, key)
-            if len(self._sessions) > MOST_SESSIONS:
-                self._sessions.popitem(last=False)
-        session.requests += 1
-        session.tokens_used += tokens_used
+        counted = await self._count(user_id, key, 1, tokens_used)
+        if counted is None:
+            session = await self._found(user_id, key)
+            session.requests += 1
+            session.tokens_used += tokens_used
+        else:
+            if counted == (1, tokens_used):
+                counted = await self._begun(user_id, key, counted)
+            session = self._sessions.get((user_id, key)) or self._known(Session(user_id, key))
+            session.requests, session.tokens_used = counted
+        self._metrics.session_counts.labels("process" if counted is None else "redis").inc()
         session.last_used = time.monotonic()
-        self._sessions.move_to_end(name)
+        self._sessions.move_to_end((user_id, key))
         return session
 
     def to_answer(self, session: Session) -> Session:
@@ -62,6 +96,60 @@ class SessionStore:
         for name in idle:
             del self._sessions[name]
         return len(idle)
+
+    async def _found(self, user_id: UUID, key: str) -> Session:
+        """Return the session as this process knows it, or begun with its usage on record."""
+        if (user_id, key) not in self._sessions:
+            past = await self._history(user_id, key)
+            # Another request of the session may have been faster.
+            if (user_id, key) not in self._sessions:
+                return self._known(Session(user_id, key, *past))
+        return self._sessions[user_id, key]
+
+    async def _begun(self, user_id: UUID, key: str, counted: tuple[int, int]) -> tuple[int, int]:
+        """Add what is known of a session that Redis has just begun to count: one request alone sees that."""
+        requests, tokens_used = await self._history(user_id, key)
+        session = self._sessions.get((user_id, key))
+        if session is not None:
+            requests, tokens_used = max(requests, session.requests), max(tokens_used, session.tokens_used)
+        if not requests:
+            return counted
+        whole = await self._count(user_id, key, requests, tokens_used)
+        return whole or (counted[0] + requests, counted[1] + tokens_used)
+
+    async def _count(
+        self, user_id: UUID, key: str, requests: int, tokens_used: int
+    ) -> tuple[int, int] | None:
+        name = self._shared.key("session", user_id, key)
+        answers = await self._shared.ask(
+            "sessions",
+            [
+                ("HINCRBY", name, "requests", requests),
+                ("HINCRBY", name, "tokens_used", tokens_used),
+                ("PEXPIRE", name, int(1000 * self._ttl)),
+            ],
+        )
+        return None if answers is None else (int(answers[0]), int(answers[1]))
+
+    async def _history(self, user_id: UUID, key: str) -> tuple[int, int]:
+        if self._database is None:
+            return 0, 0
+        self._metrics.session_counts.labels("database").inc()
+        since = utc_now() - timedelta(seconds=self._ttl)
+        try:
+            async with self._database.connection() as connection:
+                cursor = await connection.execute(HISTORY, {"user": user_id, "key": key, "since": since})
+                row = await cursor.fetchone()
+        except psycopg.Error as error:
+            _log.warning("a session begins without its history: %s", type(error).__name__)
+            return 0, 0
+        return (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def _known(self, session: Session) -> Session:
+        self._sessions[session.user_id, session.key] = session
+        if len(self._sessions) > MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        return session
 
     def _somebody_elses(self, session: Session) -> Session | None:
         others = (other for other in reversed(self._sessions.values()) if other.user_id != session.user_id)

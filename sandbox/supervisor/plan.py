@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sandbox.airflow import components
-from sandbox.databases import postgres, prometheus
+from sandbox.databases import postgres, prometheus, redis
 from sandbox.databases.clickhouse import program as clickhouse
 from sandbox.supervisor.processes import SERVES, Program, answers
 from sandbox.supervisor.settings import HOST, Settings
@@ -37,6 +37,7 @@ def parts(settings: Settings, *, airflow: bool) -> dict[str, Part]:
     """
     cloud_parts = {
         "postgres": Part(lambda: postgres.program(settings)),
+        "redis": Part(lambda: redis.program(settings)),
         "cloud": Part(lambda: cloud(settings), after=("postgres",)),
         "clickhouse": Part(lambda: clickhouse.program(settings), after=("postgres",)),
         "prometheus": Part(lambda: prometheus.program(settings), after=("postgres",)),

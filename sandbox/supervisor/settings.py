@@ -104,6 +104,11 @@ class Settings:
         return self.port_base + 9
 
     @property
+    def redis_port(self) -> int:
+        """Redis."""
+        return self.port_base + 10
+
+    @property
     def data_plane_ports(self) -> range:
         """One port per service URL or tagged URL, all bound by the data plane."""
         return range(self.port_base + 20, self.port_base + 84)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from sandbox.databases import prometheus
+from sandbox.databases import prometheus, redis
 from sandbox.supervisor import credentials, plan, ports, records, shutdown
 from sandbox.supervisor.display import Display
 from sandbox.supervisor.plan import Part
@@ -54,10 +54,12 @@ def up(settings: Settings, display: Display, *, airflow: bool) -> None:
     :param display: where progress is shown.
     :param airflow: whether to start Airflow and the simulated users too, or the cloud alone.
     :raises StartError: as soon as a process dies, or when one is not ready within its bound.
-    :raises PrometheusMissingError: when Prometheus is not installed and cannot be downloaded.
+    :raises ServerMissingError: when Prometheus or Redis is not installed and cannot be downloaded.
     """
     with display.step("find prometheus"):
         prometheus.executable()
+    with display.step("find redis"):
+        redis.executable()
     Startup(settings, display).run(plan.parts(settings, airflow=airflow))
 
 

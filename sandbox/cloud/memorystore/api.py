@@ -42,10 +42,12 @@ INSTANCES: Mapping[str, Instance] = {"netra-production-redis": Instance()}
 class Memorystore:
     """Answers the one read that a release makes.
 
+    :param port: of the Redis that all of them are.
     :param instances: the instances by short name.
     """
 
-    def __init__(self, instances: Mapping[str, Instance] = INSTANCES) -> None:
+    def __init__(self, port: int, instances: Mapping[str, Instance] = INSTANCES) -> None:
+        self._port = port
         self._instances = instances
 
     def routes(self) -> list[Route]:
@@ -61,10 +63,11 @@ class Memorystore:
                 return redis_v1.Instance(
                     name=resource,
                     host=HOST,
+                    port=self._port,
                     tier=found.tier,
                     state=found.state,
                     replica_count=found.replicas,
                     memory_size_gb=1,
-                    redis_version="REDIS_7_0",
+                    redis_version="REDIS_6_X",
                 )
         raise NotFoundError(f"Resource '{request.name}' was not found")

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
-from sandbox.databases import prometheus
-from sandbox.databases.prometheus import PrometheusMissingError
+from sandbox.databases import downloads, prometheus
+from sandbox.databases.downloads import ServerMissingError
 from sandbox.supervisor.settings import HOST, Settings
 from tests.own_sandbox import unused_sandbox
 from tests.servers import running
@@ -102,7 +102,7 @@ def test_two_downloads_at_once_are_both_content_with_the_first(
 ) -> None:
     kept = Path("prometheus", "usr", "bin", "prometheus")
 
-    def unpack(command: list[str], folder: Path) -> None:
+    def unpack(command: list[str], folder: Path, _: str) -> None:
         """Do what the commands do, a moment after another process has done it."""
         if "download" in command:
             (folder / "prometheus_2.deb").touch()
@@ -112,7 +112,7 @@ def test_two_downloads_at_once_are_both_content_with_the_first(
                 (place / kept).write_text(text)
 
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "prometheus" else name)
-    monkeypatch.setattr(prometheus, "_run", unpack)
+    monkeypatch.setattr(downloads, "run", unpack)
     assert prometheus.executable(tmp_path) == tmp_path / kept
     assert (tmp_path / kept).read_text() == "the other's"
     assert list(tmp_path.iterdir()) == [tmp_path / "prometheus"]
@@ -122,7 +122,7 @@ def test_a_machine_without_package_tools_gets_the_names_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(PrometheusMissingError, match="nor is apt-get") as caught:
+    with pytest.raises(ServerMissingError, match="nor is apt-get") as caught:
         prometheus.executable(tmp_path / "downloads")
     assert "Put a `prometheus` on PATH" in str(caught.value)
 
@@ -136,6 +136,6 @@ def test_a_failed_download_names_the_step_that_failed(
         (tools / name).write_text("#!/bin/sh\necho 'no network here' >&2\nexit 100\n")
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/bin")
-    with pytest.raises(PrometheusMissingError, match="no network here"):
+    with pytest.raises(ServerMissingError, match="no network here"):
         prometheus.executable(tmp_path / "downloads")
     assert list((tmp_path / "downloads").iterdir()) == []

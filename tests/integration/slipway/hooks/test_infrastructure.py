@@ -34,7 +34,7 @@ BUCKETS = {
 def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     store = BucketStore(tmp_path_factory.mktemp("storage"), BUCKETS)
     with (
-        served([*Memorystore(REDIS).routes(), *Storage(store).routes()]) as url,
+        served([*Memorystore(6379, REDIS).routes(), *Storage(store).routes()]) as url,
         pytest.MonkeyPatch.context() as patch,
     ):
         connect(patch, url)

@@ -22,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_cloud_alone_has_neither_airflow_nor_users(settings: Settings) -> None:
     alone = parts(settings, airflow=False)
-    assert set(alone) == {"postgres", "cloud", "clickhouse", "prometheus", "seed"}
+    assert set(alone) == {"postgres", "redis", "cloud", "clickhouse", "prometheus", "seed"}
     assert set(parts(settings, airflow=True)) > set(alone)
 
 
@@ -51,5 +51,5 @@ def test_every_part_has_its_stage_in_the_shutdown(settings: Settings) -> None:
 
 def test_no_port_is_used_twice(settings: Settings) -> None:
     known = ports.purposes(settings)
-    assert len(known) == 10 + len(settings.data_plane_ports) + len(settings.instance_ports)
+    assert len(known) == 11 + len(settings.data_plane_ports) + len(settings.instance_ports)
     assert set(known) <= set(range(20000, 20300))

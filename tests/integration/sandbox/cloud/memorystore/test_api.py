@@ -8,7 +8,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import redis_v1
 
 from sandbox.cloud.memorystore.api import PROJECT, Memorystore
-from sandbox.supervisor.settings import LOCATION
+from sandbox.supervisor.settings import HOST, LOCATION
 from tests.integration.sandbox.cloud.served import served
 
 pytestmark = pytest.mark.sandbox
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.sandbox
 @pytest.mark.conformance("CloudRedisClient.get_instance")
 def test_an_instance_has_its_tier_state_and_replicas() -> None:
     with (
-        served(Memorystore().routes()) as url,
+        served(Memorystore(6380).routes()) as url,
         redis_v1.CloudRedisClient(
             credentials=AnonymousCredentials(), client_options={"api_endpoint": url}, transport="rest"
         ) as client,
@@ -25,5 +25,6 @@ def test_an_instance_has_its_tier_state_and_replicas() -> None:
         parent = f"projects/{PROJECT}/locations/{LOCATION}/instances"
         found = client.get_instance(name=f"{parent}/netra-production-redis")
         assert (found.tier.name, found.state.name, found.replica_count) == ("STANDARD_HA", "READY", 1)
+        assert (found.host, found.port) == (HOST, 6380)
         with pytest.raises(exceptions.NotFound, match="absent"):
             client.get_instance(name=f"{parent}/absent")
