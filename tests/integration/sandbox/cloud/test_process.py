@@ -76,7 +76,7 @@ def test_killed_started_again_and_stopped(other: CloudProcess, tmp_path: Path, f
     assert seen == {"one-a", "one-b"}
 
     assert len(other.children()) == 3 + forked
-    assert other.stop() < 5
+    other.stop()
     assert other.children() == []
 
 

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from slipway.ledger.ledger import Ledger
 
 from tests.integration.slipway.releases import open_release, roll_back_from_canary
+from tests.waiting import BOUND_SECONDS
 
 if TYPE_CHECKING:
     from tests.integration.slipway.ui.conftest import SignedIn
@@ -29,7 +30,8 @@ def test_no_request_finds_an_error_of_the_server(signed_in: SignedIn, ledger: Le
     roll_back_from_canary(ledger, release)
     client = signed_in("user")
     headers = dict(client.headers)
-    schema = schemathesis.openapi.from_asgi("/slipway/api/openapi.json", client.app, headers=headers)
+    asked: dict[str, Any] = {"headers": headers, "timeout": BOUND_SECONDS}
+    schema = schemathesis.openapi.from_asgi("/slipway/api/openapi.json", client.app, **asked)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) > 10
     statuses: dict[str, set[int]] = {}
@@ -47,7 +49,7 @@ def test_no_request_finds_an_error_of_the_server(signed_in: SignedIn, ledger: Le
         def ask(case: schemathesis.Case[Any], of_a_release: bool) -> None:
             if of_a_release and "release_id" in case.path_parameters:
                 case.path_parameters["release_id"] = release.release_id
-            answer = case.call(headers=headers)
+            answer = case.call(**asked)
             case.validate_response(
                 answer, checks=[not_a_server_error, status_code_conformance, response_schema_conformance]
             )
