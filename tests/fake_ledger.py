@@ -236,9 +236,9 @@ class FakeLedger(Ledger):
             raise ReleaseUnknown(f"release {release_id}: was never opened")
         return self.opened[release_id]
 
-    def launch(self, version: str | None) -> Release | None:
-        found = (release for release in self._promoted() if version in (None, release.version))
-        return next(found, None)
+    def launch(self, policy_name: str, version: str | None) -> Release | None:
+        of_product = (release for release in self._promoted() if release.plan.policy_name == policy_name)
+        return next((release for release in of_product if version in (None, release.version)), None)
 
     def promoted(self, policy_name: str, version: str, region: str) -> Release | None:
         sought = (policy_name, version, region)

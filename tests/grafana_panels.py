@@ -36,10 +36,15 @@ def queries(datasource: str) -> Iterator[tuple[str, dict[str, Any], dict[str, An
                     yield f"{path.stem}: {panel['title']}", panel, target
 
 
-def expanded(sql: str, first: date, last: date) -> str:
-    """Put a time range in for the data source's macro, as Grafana's ClickHouse plugin does."""
+def variables(path: Path) -> dict[str, str]:
+    """The queries of a dashboard's variables, by their names."""
+    return {each["name"]: each["query"] for each in dashboard(path)["templating"]["list"]}
+
+
+def expanded(sql: str, first: date, last: date, product: str = "token-optimization") -> str:
+    """Put a time range and the chosen product in, as Grafana and its ClickHouse plugin do."""
     return re.sub(
         r"\$__dateFilter\((\w+)\)",
         lambda match: f"({match[1]} >= toDate('{first}') AND {match[1]} <= toDate('{last}'))",
-        sql,
+        sql.replace("${product:sqlstring}", f"'{product}'"),
     )

@@ -73,7 +73,8 @@ def run_day(day: date, run_id: str) -> Day:
     # Loaded anew: rendering puts this run's values into the operators.
     sys.modules.pop("kpi_rollup", None)
     context = {"run_id": run_id, "ti": SimpleNamespace(try_number=1)}
-    waiting = {task.task_id: task for task in importlib.import_module("kpi_rollup").dag.topological_sort()}
+    dag = importlib.import_module("kpi_rollup").rollup_of("token-optimization", "kpi_rollup")
+    waiting = {task.task_id: task for task in dag.topological_sort()}
     running: dict[Connection, tuple[str, Any]] = {}
     began, published = time.perf_counter(), 0.0
     while waiting or running:

@@ -1,5 +1,6 @@
 CREATE OR REPLACE VIEW kpi{{ on_cluster }}
 (
+    product            String,
     as_of              Date,
     kpi                String,
     dim                String,

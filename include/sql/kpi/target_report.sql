@@ -1,5 +1,5 @@
 -- What was said about the business targets on one day, as a reader prints it.
 SELECT title, status, value, unit, due, reason
 FROM target_review
-WHERE as_of = {day:Date}
+WHERE product = {product:String} AND as_of = {day:Date}
 ORDER BY due, title

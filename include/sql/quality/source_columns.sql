@@ -1,6 +1,6 @@
 -- Every column of the source's tables and views, with its type.
 SELECT table_name, column_name, type
-FROM postgresql(slipway_source, query = $sql$
+FROM postgresql({{ collection }}, query = $sql$
     SELECT
         class.relname::text AS table_name,
         attribute.attname::text AS column_name,

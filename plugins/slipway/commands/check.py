@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from slipway.kpi.policy import load_rollup_policy
 from slipway.policy.release import load_policy
 from slipway.release.proof import Proof, proofs
 
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     for proof in proofs(policy):
         failed += proof.holds is False
         table.add_row(*_row(proof))
+    table.add_row(*_row(_kpis(policy.name)))
     if arguments.notify and policy.notified_via is not None:
         proof = _notified(policy.notified_via, policy.name)
         failed += proof.holds is False
@@ -44,6 +46,19 @@ def _row(proof: Proof) -> tuple[str, str, str]:
 
     mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "·"}[proof.holds]
     return mark, escape(proof.what), escape(proof.found)
+
+
+def _kpis(product: str) -> Proof:
+    """Say whether the product has KPIs; a release needs none."""
+    rollup = load_rollup_policy()
+    if product not in rollup.products:
+        return Proof(
+            "KPIs",
+            None,
+            "none: include/kpi/rollup.yaml names no source; KPI tables and dashboards stay empty",
+        )
+    source = rollup.products[product]
+    return Proof("KPIs", None, f"{rollup.dag_ids('kpi_rollup')[product]} reads {source.connection}")
 
 
 def _notified(connection: str, product: str) -> Proof:

@@ -6,23 +6,14 @@ import argparse
 
 from airflow.sdk import BaseHook
 
-from slipway.kpi.named_collections import (
-    LEDGER_COLLECTION,
-    SOURCE_COLLECTION,
-    SOURCE_CONNECTION,
-    define_collection,
-)
+from slipway.kpi.named_collections import LEDGER_COLLECTION, define_collection
+from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, open_warehouse
 from slipway.ledger.store import LEDGER_CONNECTION
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "--source",
-        default=SOURCE_CONNECTION,
-        help="connection to the product's database; reading is enough (default: %(default)s)",
-    )
     parser.add_argument(
         "--ledger",
         default=LEDGER_CONNECTION,
@@ -32,8 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Define both collections, and print where each leads."""
-    leads = {SOURCE_COLLECTION: arguments.source, LEDGER_COLLECTION: arguments.ledger}
+    """Define a collection for each product's source and the ledger's, and print where each leads."""
+    sources = load_rollup_policy().products.values()
+    leads = {source.collection: source.connection for source in sources} | {
+        LEDGER_COLLECTION: arguments.ledger
+    }
     with open_warehouse(arguments.warehouse) as warehouse:
         for name, connection_id in leads.items():
             connection = BaseHook.get_connection(connection_id)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-SOURCE_CONNECTION = "netra_production_db"
-SOURCE_COLLECTION = "slipway_source"
 LEDGER_COLLECTION = "slipway_ledger"
 _POSTGRES_PORT = 5432
 

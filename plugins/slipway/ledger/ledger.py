@@ -143,13 +143,14 @@ class Ledger:
             raise ReleaseUnknown(f"release {release_id}: was never opened")
         return tuple(row)
 
-    def launch(self, version: str | None) -> Release | None:
-        """Find the promoted release that began it all.
+    def launch(self, policy_name: str, version: str | None) -> Release | None:
+        """Find the promoted release that a product began with.
 
-        :param version: its version; None for the first release that was promoted.
+        :param policy_name: the product's policy.
+        :param version: its version; None for the product's first release that was promoted.
         :return: None when there is none yet.
         """
-        return self._found("ledger/read_launch", version=version)
+        return self._found("ledger/read_launch", policy_name=policy_name, version=version)
 
     def promoted(self, policy_name: str, version: str, region: str) -> Release | None:
         """Find the newest promoted release of a version in a region.

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from slipway.exceptions import SlipwayError
+from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.targets.report import ReviewedTarget
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse
 from slipway.ledger.ledger import Ledger
@@ -110,8 +111,17 @@ class ReviewedTargets:
     trouble: str | None = None
 
 
-def read_targets() -> ReviewedTargets:
-    """Read the newest review of the business targets from ClickHouse."""
+def read_targets(product: str) -> ReviewedTargets:
+    """Read the newest review of a product's business targets from ClickHouse.
+
+    :param product: the name of its policy.
+    """
+    rollup = load_rollup_policy()
+    if product not in rollup.products:
+        return ReviewedTargets(
+            trouble=f"{product} has no KPIs: include/kpi/rollup.yaml names no source of it."
+        )
+    dag_id = rollup.dag_ids("kpi_rollup")[product]
     from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
     from airflow.sdk.exceptions import AirflowException
     from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
@@ -127,17 +137,17 @@ def read_targets() -> ReviewedTargets:
     )
     try:
         with closing(hook.get_client()) as client:
-            rows = Warehouse(client).rows("kpi/targets_reviewed")
+            rows = Warehouse(client).rows("kpi/targets_reviewed", parameters={"product": product})
     except DatabaseError as error:
         if error.name in _NOT_THERE_YET:
-            return ReviewedTargets(trouble="No KPI rollup has run yet. Trigger kpi_rollup for a day.")
+            return ReviewedTargets(trouble=f"No KPI rollup has run yet. Trigger {dag_id} for a day.")
         return _unreadable()
     except (ClickHouseError, AirflowException):
         return _unreadable()
     if not rows:
         return ReviewedTargets(
             trouble="No day has been reviewed yet: the targets are dated from the first promotion, and"
-            " kpi_rollup reviews them whenever it rolls up that day or a later one."
+            f" {dag_id} reviews them whenever it rolls up that day or a later one."
         )
     return ReviewedTargets([ReviewedTarget(*row) for row in rows])
 

@@ -16,7 +16,7 @@ from slipway.kpi.warehouse import Warehouse
 from slipway.sql import SQL_DIRECTORY
 
 from sandbox.supervisor.settings import Settings
-from tests.grafana_panels import CLICKHOUSE, expanded, queries
+from tests.grafana_panels import CLICKHOUSE, DASHBOARDS, expanded, queries, variables
 from tests.servers import open_clickhouse, remake_database
 
 pytestmark = pytest.mark.sandbox
@@ -58,6 +58,21 @@ def test_a_panel_shows_days_and_numbers(query: tuple[str, Any, Any], client: Any
         assert days == sorted(days)
     assert "String" not in result.column_types[-1].name
     assert any(row[-1] is not None for row in rows) == (name != ALWAYS_NULL)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=[name for name, _, _ in QUERIES])
+def test_a_panel_shows_nothing_of_another_product(query: tuple[str, Any, Any], client: Any) -> None:
+    assert client.query(expanded(query[2]["rawSql"], FIRST, LAST, "exchange-rates")).result_rows == []
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_the_products_to_choose_are_those_with_kpis(path: Path, client: Any) -> None:
+    chosen = variables(path)
+    assert client.query(chosen["product"]).result_rows == [("token-optimization",)]
+    if "service" in chosen:
+        of_product = client.query(expanded(chosen["service"], FIRST, LAST)).result_rows
+        assert of_product == [("netra-backend-prod",)]
+        assert client.query(expanded(chosen["service"], FIRST, LAST, "exchange-rates")).result_rows == []
 
 
 def test_time_outside_the_range_is_not_shown(client: Any) -> None:

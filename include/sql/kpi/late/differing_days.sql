@@ -1,4 +1,4 @@
--- The days to roll up again: what the source says about them now is not what it said when they were published.
+-- The days of a product to roll up again: what the source says about them now is not what it said when they were published.
 -- Definition: every UTC day of the window, today excluded, whose fingerprint (rows, hash over every row) differs
 --             from the published one, or that has rows and was never published; and every published day, however
 --             old, that still names a user who asked to be forgotten. Plans, revenue and cohorts of a day rest on all
@@ -6,14 +6,14 @@
 --             first subscription of a customer who had a plan without one concerns every day. And every published
 --             day of the window on which a revision served that was rolled back only after the day was published.
 -- Grain:      one row per day: the day, and why.
--- Source:     PostgreSQL token_usage_tracking, kpi_event, users and user_deletion, through slipway_source; source_fingerprint,
+-- Source:     PostgreSQL token_usage_tracking, kpi_event, users and user_deletion, through the product's collection; source_fingerprint,
 --             usage_user_day, event_fact, subscriber_day; PostgreSQL ledger_entry through slipway_ledger; bad_revision.
 -- Edge cases: rows that come after this ran are found by the next. Days before the window are not compared.
 WITH
     source AS
     (
         SELECT *
-        FROM postgresql(slipway_source, query = concat($sql$
+        FROM postgresql({{ collection }}, query = concat($sql$
             SELECT
                 created_at::date AS day, 'usage' AS source, count(*) AS rows,
                 bit_xor(uuid_hash_extended(id, xmin::text::bigint)) AS hash
@@ -80,11 +80,11 @@ WITH
                 coalesce((payload ->> 'ended_at')::timestamptz, closed_at) AT TIME ZONE 'UTC',
                 interval '1 day'
             ) AS served (day)
-            WHERE key = 'incident'
+            WHERE key = 'incident' AND release.plan ->> 'policy_name' = '{{ value("{product:String}") }}'
                 AND served.day >= timestamp '{{ value("today() - {window_days:UInt16}") }}' AND served.day < timestamp '{{ value("today()") }}'
         $sql$))
     ),
-    forgotten AS (SELECT user_id FROM postgresql(slipway_source, query = $sql$ SELECT user_id FROM user_deletion $sql$))
+    forgotten AS (SELECT user_id FROM postgresql({{ collection }}, query = $sql$ SELECT user_id FROM user_deletion $sql$))
 SELECT day, arrayStringConcat(arraySort(groupUniqArray(reason)), ', ') AS reasons
 FROM
 (
@@ -98,7 +98,7 @@ FROM
         (
             SELECT toDate(day) AS day, source, toInt64(rows) AS now_rows, hash AS now_hash, 0 AS then_rows, 0 AS then_hash, 0 AS is_published FROM source
             UNION ALL
-            SELECT day, toString(source), 0, 0, toInt64(rows), hash, 1 FROM source_fingerprint WHERE day >= today() - {window_days:UInt16} AND day < today()
+            SELECT day, toString(source), 0, 0, toInt64(rows), hash, 1 FROM source_fingerprint WHERE product = {product:String} AND day >= today() - {window_days:UInt16} AND day < today()
         )
         GROUP BY day, source
     )
@@ -116,19 +116,19 @@ FROM
         (
             SELECT day, release_id, 'known' AS what FROM marked
             UNION ALL
-            SELECT day, release_id, 'marked' FROM bad_revision
+            SELECT day, release_id, 'marked' FROM bad_revision WHERE product = {product:String}
             UNION ALL
-            SELECT day, '', 'published' FROM source_fingerprint
+            SELECT day, '', 'published' FROM source_fingerprint WHERE product = {product:String}
         )
         GROUP BY day
     )
     WHERE is_published AND NOT hasAll(already_marked, known)
     UNION ALL
-    SELECT DISTINCT day, 'names a forgotten user' FROM usage_user_day WHERE user_id IN (SELECT user_id FROM forgotten)
+    SELECT DISTINCT day, 'names a forgotten user' FROM usage_user_day WHERE product = {product:String} AND user_id IN (SELECT user_id FROM forgotten)
     UNION ALL
-    SELECT DISTINCT day, 'names a forgotten user' FROM event_fact WHERE user_id IN (SELECT user_id FROM forgotten)
+    SELECT DISTINCT day, 'names a forgotten user' FROM event_fact WHERE product = {product:String} AND user_id IN (SELECT user_id FROM forgotten)
     UNION ALL
-    SELECT DISTINCT day, 'names a forgotten user' FROM subscriber_day WHERE user_id IN (SELECT user_id FROM forgotten)
+    SELECT DISTINCT day, 'names a forgotten user' FROM subscriber_day WHERE product = {product:String} AND user_id IN (SELECT user_id FROM forgotten)
 )
 GROUP BY day
 ORDER BY day

@@ -2,7 +2,7 @@
 -- Definition: the rows whose created_at (UTC, without zone) lies in [day, day + 1).
 -- Grain:      one row per request, then one row that has a trailer and nothing else.
 -- Unit:       USD with six decimals, exact; tokens.
--- Source:     PostgreSQL token_usage_tracking, through the named collection slipway_source (host and password
+-- Source:     PostgreSQL token_usage_tracking, through the product's named collection (host and password
 --             are kept by the server, never in a statement).
 -- Edge cases: rows and totals come from one statement and so from one snapshot: rows committed meanwhile are in
 --             both or in neither. A day without rows still has its trailer. NULLs are kept. The trailer's hash is
@@ -27,7 +27,7 @@ CREATE TABLE {{ usage_arrival_source }}
     created_at             Nullable(DateTime64(6, 'UTC')),
     trailer                Nullable(String)
 )
-ENGINE = PostgreSQL(slipway_source, query = concat($sql$
+ENGINE = PostgreSQL({{ collection }}, query = concat($sql$
     SELECT
         id, user_id, session_key, agent_name, model, revision, tokens_used, tokens_original,
         cost_usd, cost_original_usd, optimization_applied, optimization_succeeded, created_at,

@@ -1,4 +1,4 @@
--- When a revision served that was rolled back later, as the incident reports of the releases say.
+-- When a revision served that was rolled back later, as the incident reports of the product's releases say.
 -- Definition: from the moment that it got traffic until it had none any more, or else until the
 --             release was closed: a first release has nothing to return to.
 -- Grain:      one row per release and service whose window touches the day.
@@ -6,7 +6,7 @@
 -- Source:     PostgreSQL release and ledger_entry (incident), through the named collection slipway_ledger.
 -- Edge cases: a window over midnight is there on both days, whole. A release that is rolled back after a day was
 --             published has the day rolled up again (late/differing_days.sql).
-INSERT INTO {{ bad_revision }}
+INSERT INTO {{ bad_revision }} (* EXCEPT product)
 SELECT {day:Date}, release_id, version, service, revision, most_percent, began_at, ended_at, users, reason
 FROM postgresql(slipway_ledger, query = concat($sql$
     SELECT *
@@ -24,7 +24,7 @@ FROM postgresql(slipway_ledger, query = concat($sql$
         FROM ledger_entry
         JOIN release USING (release_id)
         CROSS JOIN LATERAL jsonb_each_text(payload -> 'revisions') AS served
-        WHERE ledger_entry.key = 'incident'
+        WHERE ledger_entry.key = 'incident' AND release.plan ->> 'policy_name' = '{{ value("{product:String}") }}'
     ) AS incident
     WHERE began_at < timestamp '{{ value("{day:Date} + 1") }}' AND ended_at > timestamp '{{ value("{day:Date}") }}'
 $sql$))

@@ -2,12 +2,12 @@
 -- Definition: the rows of the product's view kpi_event whose created_at (UTC, without zone) lies in [day, day + 1),
 --             and a conversion for every user whose converted_at does.
 -- Grain:      one row per event, then one trailer row with control_rows set.
--- Source:     PostgreSQL kpi_event and users, through the named collection slipway_source.
+-- Source:     PostgreSQL kpi_event and users, through the product's named collection.
 -- Edge cases: as in usage_arrival. The view gives every table of the product one shape and holds no personal data
 --             but the user's id.
 INSERT INTO {{ event_extract }}
 SELECT *
-FROM postgresql(slipway_source, query = concat($sql$
+FROM postgresql({{ collection }}, query = concat($sql$
     WITH event AS (
         SELECT source, id, user_id, revision, kind, quantity, of_quantity, amount, created_at
         FROM kpi_event

@@ -2,14 +2,14 @@
 -- Definition: plan and mrr_usd of the last subscription event before the next day; 'free' and 0 before the first one.
 -- Grain:      one row per user, also per user who asked to be forgotten (deleted).
 -- Unit:       mrr_usd: USD per month, exact to the cent.
--- Source:     PostgreSQL users, subscription_event, user_deletion, through the named collection slipway_source.
+-- Source:     PostgreSQL users, subscription_event, user_deletion, through the product's named collection.
 -- Edge cases: a user without any subscription event has the plan of today, since there is no history of it.
 --             A subscription whose revenue is NaN is left out. A date outside 1970 to 2149 counts as the nearest of them,
 --             a plan is cut to 255 characters: quality/source_records.yaml names such rows.
 --             paid_since is the first day with revenue, whatever came in between. No address, no name, no prompt.
 INSERT INTO {{ person_extract }} (id, plan, created_at, converted_at, deleted, mrr_usd, paid_since)
 SELECT id, plan, created_at, converted_at, deleted, mrr_usd, paid_since
-FROM postgresql(slipway_source, query = concat($sql$
+FROM postgresql({{ collection }}, query = concat($sql$
     WITH subscription AS (
         SELECT
             user_id,

@@ -2,12 +2,12 @@
 -- Definition: every price that began on the day, and per model the last one before it.
 -- Grain:      one row per model and beginning.
 -- Unit:       USD per prompt token, exact to twelve decimals.
--- Source:     PostgreSQL token_price, through the named collection slipway_source.
+-- Source:     PostgreSQL token_price, through the product's named collection.
 -- Edge cases: a price that is NaN is left out, one from before 1970 holds from 1970 on: quality/source_records.yaml names
 --             such rows. A model without a price before its first use has none there: such requests are not checked.
 INSERT INTO {{ price_extract }}
 SELECT *
-FROM postgresql(slipway_source, query = concat($sql$
+FROM postgresql({{ collection }}, query = concat($sql$
     SELECT model, greatest(effective_from, timestamp '1970-01-01') AS effective_from, usd_per_token
     FROM (
         SELECT *, lead(effective_from) OVER (PARTITION BY model ORDER BY effective_from) AS next_from

@@ -1,4 +1,4 @@
--- The windows in which each phase of each release was serving.
+-- The windows in which each phase of each release of the product was serving.
 -- Definition: a phase serves from the moment its traffic shift was recorded until the next phase's, the recorded
 --             rollback of the traffic, or the end of the release, whichever comes first; an open release's has no end.
 -- Grain:      one row per release and phase of the service whose traffic moves step by step.
@@ -7,7 +7,7 @@
 --             or in none. Windows of one service do not overlap: its lease admits one release at a time.
 INSERT INTO {{ release_extract }}
 SELECT *
-FROM postgresql(slipway_ledger, query = $sql$
+FROM postgresql(slipway_ledger, query = concat($sql$
     WITH step AS (
         SELECT release_id, key, at
         FROM ledger_entry
@@ -26,6 +26,7 @@ FROM postgresql(slipway_ledger, query = $sql$
     FROM bounded
     JOIN release USING (release_id)
     CROSS JOIN LATERAL jsonb_each(release.plan -> 'services') AS service
-    WHERE bounded.key LIKE 'shifted/%' AND (service.value ->> 'progressive')::boolean
-$sql$)
+    WHERE release.plan ->> 'policy_name' = '{{ value("{product:String}") }}'
+        AND bounded.key LIKE 'shifted/%' AND (service.value ->> 'progressive')::boolean
+$sql$))
 SETTINGS external_table_strict_query = 1

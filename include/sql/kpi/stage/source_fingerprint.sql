@@ -1,7 +1,7 @@
 -- What the source said it sent.
 -- Grain:      one row per source: the usage, the events, the customers up to the end of the day.
 -- Source:     the trailers and the control of this run's extracts.
-INSERT INTO {{ source_fingerprint }}
+INSERT INTO {{ source_fingerprint }} (* EXCEPT product)
 SELECT {day:Date}, 'usage', control_rows, control_hash
 FROM {{ usage_control }}
 UNION ALL

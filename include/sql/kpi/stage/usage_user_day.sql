@@ -4,7 +4,7 @@
 -- Unit:       USD with six decimals, exact.
 -- Source:     this run's usage, summed up.
 -- Edge cases: savings are never floored: a user whose optimized requests cost more than before has a negative one.
-INSERT INTO {{ usage_user_day }}
+INSERT INTO {{ usage_user_day }} (* EXCEPT product)
 SELECT
     {day:Date},
     user_id,

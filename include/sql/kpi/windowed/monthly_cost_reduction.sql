@@ -6,7 +6,7 @@
 -- Source:     kpi_daily.
 -- Edge cases: begins again on the first of each month.
 SELECT
-    as_of, 'monthly_cost_reduction_usd' AS kpi, dim, sum(value) OVER running AS value, NULL AS numerator, NULL AS denominator,
+    product, as_of, 'monthly_cost_reduction_usd' AS kpi, dim, sum(value) OVER running AS value, NULL AS numerator, NULL AS denominator,
     sum(n) OVER running AS n, 'USD' AS unit, 1 AS definition_version, run_id, published_at
-FROM (SELECT as_of, dim, value, n, run_id, published_at FROM kpi_daily WHERE kpi = 'cost_savings_usd')
-WINDOW running AS (PARTITION BY dim, toStartOfMonth(as_of) ORDER BY as_of ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+FROM (SELECT product, as_of, dim, value, n, run_id, published_at FROM kpi_daily WHERE kpi = 'cost_savings_usd')
+WINDOW running AS (PARTITION BY product, dim, toStartOfMonth(as_of) ORDER BY as_of ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)

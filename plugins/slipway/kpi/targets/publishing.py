@@ -32,12 +32,13 @@ class Launch:
 
 
 def review_days(
-    warehouse: Warehouse, policy: TargetPolicy, *, promoted: date | None, days: Sequence[date]
+    warehouse: Warehouse, policy: TargetPolicy, *, product: str, promoted: date | None, days: Sequence[date]
 ) -> dict[date, list[Review]]:
     """Review every target as of each day, from what is published; at most a year of a dozen KPIs is read.
 
     :param warehouse: where the KPIs are.
     :param policy: the targets.
+    :param product: whose days they are.
     :param promoted: UTC day of the promotion; None when there was none yet.
     :param days: the days to review.
     :return: the reviews by day; none for days before the promotion.
@@ -49,7 +50,12 @@ def review_days(
     if promoted is None or promoted > max(days):
         return reviews
     series: dict[str, list[DayValue]] = defaultdict(list)
-    parameters = {"kpis": policy.kpis, "first": first_day_read(promoted), "last": max(days)}
+    parameters = {
+        "product": product,
+        "kpis": policy.kpis,
+        "first": first_day_read(promoted),
+        "last": max(days),
+    }
     for kpi, *point in warehouse.rows("kpi/target_series", parameters=parameters):
         series[kpi].append(DayValue(*point))
     for day in days:
@@ -63,6 +69,7 @@ def publish_reviews(
     launch: Launch | None,
     reviews: Mapping[date, Sequence[Review]],
     *,
+    product: str,
     run_id: str,
     attempt: int,
 ) -> None:
@@ -71,13 +78,14 @@ def publish_reviews(
     :param warehouse: where to publish them.
     :param launch: the release that they are dated from; None before there is one.
     :param reviews: the reviews by day.
+    :param product: whose they are; the days of others stay as they are.
     :param run_id: the run that made them.
     :param attempt: its try.
     """
-    staging = f"{staging_table(_TABLE, run_id, attempt)}_{secrets.token_hex(3)}"
+    staging = f"{staging_table(_TABLE, product, run_id, attempt)}_{secrets.token_hex(3)}"
     warehouse.run("clickhouse/create_like", {"table": staging, "shape": _TABLE})
     rows = [
-        _row(day, launch, review, run_id)
+        {"product": product, **_row(day, launch, review, run_id)}
         for day, made in reviews.items()
         for review in made
         if launch is not None
@@ -86,7 +94,9 @@ def publish_reviews(
     for day, made in reviews.items():
         # A day before the launch has no review, and must not keep one.
         settings = {"allow_replace_partition_from_empty_source": int(not made)}
-        warehouse.run("kpi/publish", {"table": _TABLE, "staging": staging}, {"day": day}, settings)
+        warehouse.run(
+            "kpi/publish", {"table": _TABLE, "staging": staging}, {"day": day, "product": product}, settings
+        )
     warehouse.run("clickhouse/drop_table", {"table": staging})
 
 

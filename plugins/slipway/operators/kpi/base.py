@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from slipway.kpi.policy import KpiSource, load_rollup_policy
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION
 
 DAY = "{{ dag_run.partition_key or params.day }}"
@@ -23,8 +24,27 @@ class WarehouseOperator(BaseOperator):
         self.clickhouse_conn_id = clickhouse_conn_id
 
 
-class DayOperator(WarehouseOperator):
-    """Base of the operators that work on the staged tables of one UTC day.
+class ProductOperator(WarehouseOperator):
+    """Base of the operators that work for one product.
+
+    :param product: the name of its policy.
+    """
+
+    def __init__(self, *, product: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.product = product
+
+    @property
+    def source(self) -> KpiSource:
+        """Where the product's KPIs come from.
+
+        :raises PolicyError: when the product has no source.
+        """
+        return load_rollup_policy().source(self.product)
+
+
+class DayOperator(ProductOperator):
+    """Base of the operators that work on the staged tables of one UTC day of a product.
 
     :param inputs: what earlier stages returned, by any name (templated): table to staging table each.
     :param day: the UTC day, ``YYYY-MM-DD`` (templated).

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slipway.kpi.day import parse_day
 from slipway.kpi.errors import QualityCheckFailed, ReconciliationFailed
-from slipway.kpi.named_collections import SOURCE_CONNECTION
 from slipway.kpi.quality import Subject, check, data_docs
 from slipway.kpi.warehouse import open_warehouse, warehouse_uri
 from slipway.operators.kpi.base import DayOperator
@@ -30,7 +29,7 @@ class ReconcileDayOperator(DayOperator):
         """
         day = parse_day(self.day)
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            checks = warehouse.rows("kpi/reconcile", self.staged(), {"day": day})
+            checks = warehouse.rows("kpi/reconcile", self.staged(), {"day": day, "product": self.product})
         wrong = [
             f"{name}: expected {expected}, found {found}"
             for name, expected, found in checks
@@ -41,6 +40,7 @@ class ReconcileDayOperator(DayOperator):
         cost = str(expected["fact cost"])
         self.log.info(
             "kpi_reconciled",
+            product=self.product,
             day=day.isoformat(),
             rows=rows,
             events=events,
@@ -50,8 +50,8 @@ class ReconcileDayOperator(DayOperator):
         )
         if wrong:
             raise ReconciliationFailed(
-                f"{day}: nothing was published, because the staged day differs from what the source counted: "
-                f"{'; '.join(wrong)}. Clear the run's extract to try again"
+                f"{self.product}, {day}: nothing was published, because the staged day differs from what the "
+                f"source counted: {'; '.join(wrong)}. Clear the run's extract to try again"
             )
         return {
             "usage_fact": rows,
@@ -68,7 +68,6 @@ class QualityOperator(DayOperator):
     :param subjects: names of the statements below ``include/sql/quality`` and of the expectations below
         ``include/quality``.
     :param database: ``source`` or ``warehouse``: where the statements run.
-    :param postgres_conn_id: the source database.
     """
 
     def __init__(
@@ -76,13 +75,11 @@ class QualityOperator(DayOperator):
         *,
         subjects: Sequence[str],
         database: Literal["source", "warehouse"],
-        postgres_conn_id: str = SOURCE_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.subjects = subjects
         self.database = database
-        self.postgres_conn_id = postgres_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Check every subject, and keep the Data Docs.
@@ -92,7 +89,7 @@ class QualityOperator(DayOperator):
         :raises QualityCheckFailed: when any is not met; the message has every one.
         """
         day = parse_day(self.day)
-        docs = data_docs() / day.isoformat() / self.database
+        docs = data_docs() / self.product / day.isoformat() / self.database
         findings = check(self._subjects(day), docs)
         broken = [f"{finding.name}: {line}" for finding in findings for line in finding.broken]
         warnings = [f"{finding.name}: {line}" for finding in findings for line in finding.warnings]
@@ -104,6 +101,7 @@ class QualityOperator(DayOperator):
             self.log.warning("%s (the default of include/quality applies)", line)
         self.log.info(
             "kpi_quality_checked",
+            product=self.product,
             day=day.isoformat(),
             met=met,
             broken=broken,
@@ -111,14 +109,16 @@ class QualityOperator(DayOperator):
             data_docs=str(docs / "index.html"),
         )
         if broken:
-            raise QualityCheckFailed(f"{day}: nothing was published, because {'; '.join(broken)}")
+            raise QualityCheckFailed(
+                f"{self.product}, {day}: nothing was published, because {'; '.join(broken)}"
+            )
         return met
 
     def _subjects(self, day: date) -> list[Subject]:
         if self.database == "source":
             from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-            uri = PostgresHook(postgres_conn_id=self.postgres_conn_id).get_uri()
+            uri = PostgresHook(postgres_conn_id=self.source.connection).get_uri()
             names: Names = {"day": day, "next_day": day + timedelta(days=1)}
         else:
             uri, names = warehouse_uri(self.clickhouse_conn_id), self.staged()

@@ -10,14 +10,14 @@ from airflow.sdk.configuration import conf
 
 from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.warehouse import open_warehouse
-from slipway.operators.kpi.base import WarehouseOperator
+from slipway.operators.kpi.base import ProductOperator
 from slipway.operators.trigger_run import trigger_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class FindDifferingDaysOperator(WarehouseOperator):
+class FindDifferingDaysOperator(ProductOperator):
     """Compare the source with what it was when each day was published."""
 
     def execute(self, context: Context) -> list[str]:
@@ -28,9 +28,13 @@ class FindDifferingDaysOperator(WarehouseOperator):
         """
         window = load_rollup_policy().late_window_days
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            found = warehouse.rows("kpi/late/differing_days", {}, {"window_days": window})
+            found = warehouse.rows(
+                "kpi/late/differing_days",
+                {"collection": self.source.collection},
+                {"window_days": window, "product": self.product},
+            )
         differing = {day.isoformat(): why for day, why in sorted(found)}
-        self.log.info("kpi_late_data_searched", window_days=window, differing=differing)
+        self.log.info("kpi_late_data_searched", product=self.product, window_days=window, differing=differing)
         days, most = list(differing), conf.getint("core", "max_map_length")
         if rest := days[most:]:
             self.log.warning(

@@ -32,7 +32,7 @@ class PublishDayOperator(DayOperator):
         """Publish.
 
         :param context: Airflow's context of the task.
-        :return: ``day`` and ``rows`` of the source's usage.
+        :return: ``product``, ``day`` and ``rows`` of the source's usage.
         """
         day, staged = parse_day(self.day), self.staged()
         expected: Mapping[str, int] = self.expected_rows
@@ -41,10 +41,14 @@ class PublishDayOperator(DayOperator):
                 warehouse.run(
                     "kpi/publish",
                     {"table": table, "staging": staged[table]},
-                    {"day": day},
+                    {"day": day, "product": self.product},
                     {"allow_replace_partition_from_empty_source": int(expected.get(table, 0) == 0)},
                 )
-        published: dict[str, Any] = {"day": day.isoformat(), "rows": expected["usage_fact"]}
+        published: dict[str, Any] = {
+            "product": self.product,
+            "day": day.isoformat(),
+            "rows": expected["usage_fact"],
+        }
         for outlet in self.outlets if "outlet_events" in context else ():
             context["outlet_events"][outlet].extra = published
         self.log.info("kpi_published", **published, tables=list(self.tables))

@@ -9,7 +9,7 @@ from slipway.kpi.errors import SourceDrift
 from slipway.kpi.source_schema import drift, expected_schema
 from slipway.kpi.staging import PREFIX, run_suffix
 from slipway.kpi.warehouse import open_warehouse
-from slipway.operators.kpi.base import WarehouseOperator
+from slipway.operators.kpi.base import ProductOperator, WarehouseOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,7 +31,7 @@ class MigrateClickHouseOperator(WarehouseOperator):
         return applied
 
 
-class CheckSourceSchemaOperator(WarehouseOperator):
+class CheckSourceSchemaOperator(ProductOperator):
     """Refuse a source whose tables are not what the rollup reads."""
 
     def execute(self, context: Context) -> list[str]:
@@ -42,21 +42,22 @@ class CheckSourceSchemaOperator(WarehouseOperator):
         :raises SourceDrift: naming every table, column and type that differs.
         """
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            found = warehouse.rows("quality/source_columns")
+            found = warehouse.rows("quality/source_columns", {"collection": self.source.collection})
         wrong, unknown = drift(expected_schema(), found)
-        self.log.info("kpi_source_schema_checked", wrong=wrong, unknown=unknown)
+        self.log.info("kpi_source_schema_checked", product=self.product, wrong=wrong, unknown=unknown)
         if wrong:
             raise SourceDrift(
-                "PostgreSQL behind the named collection slipway_source is not what the rollup reads: "
-                f"{'; '.join(wrong)}. The tables are made by a release (include/sql/postgres/migrations): "
-                "run the release DAG first if it never ran; otherwise bring the statements that read them "
-                "and include/quality/source_schema.yaml up to date. Then clear this task"
+                f"PostgreSQL behind the named collection {self.source.collection} is not what the rollup "
+                f"reads: {'; '.join(wrong)}. The tables are made by a release "
+                "(include/sql/postgres/migrations): run the release DAG first if it never ran; otherwise "
+                "bring the statements that read them and include/quality/source_schema.yaml up to date. "
+                "Then clear this task"
             )
         return unknown
 
 
-class DropStagingOperator(WarehouseOperator):
-    """Drop this run's staging tables, and any that a run left behind more than a day ago."""
+class DropStagingOperator(ProductOperator):
+    """Drop this run's staging tables of the product, and any that a run left behind more than a day ago."""
 
     def execute(self, context: Context) -> int:
         """Drop them.
@@ -64,7 +65,7 @@ class DropStagingOperator(WarehouseOperator):
         :param context: Airflow's context of the task.
         :return: how many were dropped.
         """
-        parameters = {"prefix": PREFIX, "run": run_suffix(str(context["run_id"]))}
+        parameters = {"prefix": PREFIX, "run": run_suffix(self.product, str(context["run_id"]))}
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
             tables = [row[0] for row in warehouse.rows("clickhouse/staging_tables", {}, parameters)]
             for table in tables:

@@ -22,8 +22,9 @@ class StageOperator(DayOperator):
     :param tables: the tables they are shaped like, in order. Each is filled by the statement
         ``kpi/stage/<table>``; a mapping names other statements below ``include/sql``. A statement writes to
         ``{{ <table> }}``, and reads the tables before its own and those of the inputs in the same way.
-        ``{{ <table>_view }}`` is a name for a view that fills the table, ``{{ <table>_source }}`` one for a
-        table in the source that it is filled from.
+        ``{{ collection }}`` is the named collection that leads to the source, ``{{ <table>_view }}`` a name
+        for a view that fills the table, ``{{ <table>_source }}`` one for a table in the source that it is
+        filled from.
     """
 
     def __init__(self, *, tables: Sequence[str] | Mapping[str, Sequence[str]], **kwargs: Any) -> None:
@@ -43,18 +44,20 @@ class StageOperator(DayOperator):
         # One try can still be executed twice at once (a lost worker, a restarted scheduler).
         mark = secrets.token_hex(3)
         parameters = {
+            "product": self.product,
             "day": day,
             "run_id": run_id,
             "published_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
         }
-        names, made, rows = self.staged(), {}, {}
+        names, made, rows = self.staged() | {"collection": self.source.collection}, {}, {}
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
             for table, statements in self.tables.items():
-                staging = f"{staging_table(table, run_id, attempt)}_{mark}"
+                staging = f"{staging_table(table, self.product, run_id, attempt)}_{mark}"
                 warehouse.run("clickhouse/create_like", {"table": staging, "shape": table})
+                warehouse.run("clickhouse/own_product", {"table": staging}, parameters)
                 warehouse.run("clickhouse/stop_merges", {"table": staging})
                 names[table] = made[table] = staging
                 names |= {f"{table}_view": f"{staging}_view", f"{table}_source": f"{staging}_source"}
                 rows[table] = sum(warehouse.run(name, names, parameters) for name in statements)
-        self.log.info("kpi_staged", day=day.isoformat(), staging=made, rows=rows)
+        self.log.info("kpi_staged", product=self.product, day=day.isoformat(), staging=made, rows=rows)
         return made

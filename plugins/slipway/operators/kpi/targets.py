@@ -21,22 +21,19 @@ if TYPE_CHECKING:
 class ReviewTargetsOperator(DayOperator):
     """Judge every business target: on track, behind, met, missed, or without enough data.
 
-    Before the launching release is promoted, and for days before that, there is nothing to review; the day is
-    then published without a review.
+    Before the product's launching release is promoted, and for days before that, there is nothing to review;
+    the day is then published without a review. A product without targets is skipped.
 
-    :param policy: file in ``include/policy`` with the targets.
     :param ledger_conn_id: the connection to the ledger, which knows the day of the promotion.
     """
 
     def __init__(
         self,
         *,
-        policy: str = "targets.yaml",
         ledger_conn_id: str = LEDGER_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.policy = policy
         self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -48,23 +45,36 @@ class ReviewTargetsOperator(DayOperator):
         :return: ``day``, ``release`` (None before the launch), how many targets have which status, and how
             many later days were reviewed again.
         :raises PolicyError: when the targets cannot be used as written.
+        :raises AirflowSkipException: when the product has none.
         """
+        from airflow.sdk.exceptions import AirflowSkipException
+
         from slipway.kpi.targets.policy import load_targets
 
-        day, policy = parse_day(self.day), load_targets(self.policy)
-        launch = _launch(Ledger(self.ledger_conn_id), policy.launch_version)
+        if self.source.targets is None:
+            raise AirflowSkipException(f"{self.product} has no business targets in include/kpi/rollup.yaml")
+        day, policy = parse_day(self.day), load_targets(self.source.targets)
+        launch = _launch(Ledger(self.ledger_conn_id), self.product, policy.launch_version)
         promoted = None if launch is None else launch.promoted
+        of_day = {"day": day, "product": self.product}
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            later = [row[0] for row in warehouse.rows("kpi/target_days_after", parameters={"day": day})]
-            reviews = review_days(warehouse, policy, promoted=promoted, days=[day, *later])
+            later = [row[0] for row in warehouse.rows("kpi/target_days_after", parameters=of_day)]
+            reviews = review_days(
+                warehouse, policy, product=self.product, promoted=promoted, days=[day, *later]
+            )
             run_id, attempt = str(context["run_id"]), int(context["ti"].try_number)
-            publish_reviews(warehouse, launch, reviews, run_id=run_id, attempt=attempt)
+            publish_reviews(warehouse, launch, reviews, product=self.product, run_id=run_id, attempt=attempt)
         for review in reviews[day]:
             self._log_review(day, review)
         statuses = dict(Counter(review.status for review in reviews[day]))
         release = launch.release_id if launch and reviews[day] else None
         self.log.info(
-            "targets_reviewed", day=day.isoformat(), release=release, statuses=statuses, later_days=len(later)
+            "targets_reviewed",
+            product=self.product,
+            day=day.isoformat(),
+            release=release,
+            statuses=statuses,
+            later_days=len(later),
         )
         return {
             "day": day.isoformat(),
@@ -86,9 +96,9 @@ class ReviewTargetsOperator(DayOperator):
         )
 
 
-def _launch(ledger: Ledger, version: str | None) -> Launch | None:
-    """Return the release that the targets are dated from."""
-    release = ledger.launch(version)
+def _launch(ledger: Ledger, product: str, version: str | None) -> Launch | None:
+    """Return the release that the product's targets are dated from."""
+    release = ledger.launch(product, version)
     if release is None:
         return None
     # The ledger sets closed_at with the outcome: a promoted release has one.

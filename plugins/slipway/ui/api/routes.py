@@ -200,10 +200,10 @@ def gates(release_id: ReleaseId, links: LinksDep) -> Gates:
 
 @router.get("/releases/{release_id}/business")
 def business(release_id: ReleaseId) -> BusinessValue:
-    """The business targets of the newest reviewed day, whichever release they are dated from."""
+    """The business targets of the release's product on the newest reviewed day, dated from its launch."""
     with reading_ledger() as ledger:
-        ledger.version(release_id)
-    return details.business(read_targets())
+        product = ledger.release(release_id).plan.policy_name
+    return details.business(read_targets(product))
 
 
 @router.get("/releases/{release_id}/notifications")

@@ -81,6 +81,8 @@ def test_a_service_that_runs_gets_a_policy_and_everything_is_proved(
         f"✓ │ service {web.address.service} (run.services.get)",
         f"✓ │ lock of {web.address.service} (run.services.update)",
         "judged at the next lower bucket edges, 0.25 and 1 s",
+        "· │ KPIs",
+        "none: include/kpi/rollup.yaml names no source",
         "A release can be made.",
     ):
         assert line in table, table

@@ -22,14 +22,17 @@ from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 # Airflow keeps the DAG that is being defined in one place for all threads.
 _LOADING = threading.Lock()
+# The product that the sandbox's source has the KPIs of.
+PRODUCT = "token-optimization"
 BESIDE_THE_FACTS = ("event_fact", "release_phase", "bad_revision", "usage_user_day", "subscriber_day")
 
 
 class Rollup:
-    """The DAG, and a client that reads what it published."""
+    """A product's DAG, and a client that reads what it published."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, product: str = PRODUCT) -> None:
         self._settings = settings
+        self._product = product
         self._client: Any = None
 
     def run(
@@ -43,7 +46,7 @@ class Rollup:
         """
         results: dict[str, Any] = {}
         with _LOADING:
-            dag = load_dag()
+            dag = load_dag(self._product)
         for task in dag.topological_sort():
             if task.task_id in skip:
                 continue
@@ -76,7 +79,8 @@ class Rollup:
     def kpis(self, day: str) -> dict[tuple[str, str], tuple[Any, ...]]:
         """Return value, numerator, denominator and n by KPI and dimension."""
         rows = self.query(
-            f"SELECT kpi, dim, value, numerator, denominator, n FROM kpi.kpi_daily WHERE as_of = '{day}'"
+            "SELECT kpi, dim, value, numerator, denominator, n FROM kpi.kpi_daily "
+            f"WHERE product = '{self._product}' AND as_of = '{day}'"
         )
         return {(row[0], row[1]): row[2:] for row in rows}
 
@@ -85,11 +89,12 @@ class Rollup:
         return {key: row[0] for key, row in self.kpis(day.isoformat()).items()}
 
     def published(self, day: str) -> tuple[Any, ...]:
-        """Return everything published for a day except when and by which run."""
+        """Return everything published for a day of the product except when and by which run."""
+        of_day = f"product = '{self._product}' AND day = '{day}'"
         return (
-            self.query(f"SELECT * FROM kpi.usage_fact WHERE day = '{day}' ORDER BY ALL"),
+            self.query(f"SELECT * FROM kpi.usage_fact WHERE {of_day} ORDER BY ALL"),
             *(
-                self.query(f"SELECT * FROM kpi.{table} WHERE day = '{day}' ORDER BY ALL")
+                self.query(f"SELECT * FROM kpi.{table} WHERE {of_day} ORDER BY ALL")
                 for table in (
                     "event_fact",
                     "release_phase",
@@ -98,10 +103,10 @@ class Rollup:
                     "subscriber_day",
                 )
             ),
-            self.query(f"SELECT * FROM kpi.source_fingerprint WHERE day = '{day}' ORDER BY ALL"),
+            self.query(f"SELECT * FROM kpi.source_fingerprint WHERE {of_day} ORDER BY ALL"),
             self.query(
                 "SELECT * EXCEPT (run_id, published_at) FROM kpi.kpi_daily "
-                f"WHERE as_of = '{day}' ORDER BY ALL"
+                f"WHERE product = '{self._product}' AND as_of = '{day}' ORDER BY ALL"
             ),
         )
 
@@ -110,9 +115,11 @@ class Rollup:
 
         :param days: how many to look at; as many as the policy says if not given.
         """
-        window = {"window_days": days or load_rollup_policy().late_window_days}
+        policy = load_rollup_policy()
+        window = {"window_days": days or policy.late_window_days, "product": self._product}
+        collection = {"collection": policy.source(self._product).collection}
         with open_warehouse() as warehouse:
-            return dict(warehouse.rows("kpi/late/differing_days", {}, window))
+            return dict(warehouse.rows("kpi/late/differing_days", collection, window))
 
     def staging_tables(self) -> list[str]:
         """Return the names of the staging tables there are."""
@@ -129,7 +136,7 @@ class Rollup:
             self._client.close()
 
 
-def load_dag() -> Any:
+def load_dag(product: str = PRODUCT) -> Any:
     """Load the DAG file anew: running it puts this run's values into its operators."""
     spec = importlib.util.spec_from_file_location(
         "kpi_rollup_under_test", REPOSITORY / "dags" / "kpi_rollup.py"
@@ -138,7 +145,7 @@ def load_dag() -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.dag
+    return module.rollup_of(product, "kpi_rollup")
 
 
 def execute(task_id: str, day: str, attempt: int, results: dict[str, Any]) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from slipway.__main__ import main
+from slipway.kpi.policy import ROLLUP_POLICY
 
 from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.slipway.kpi.rollup import Rollup
@@ -32,6 +34,7 @@ def test_the_collections_lead_where_the_connections_lead(
     reader: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     connection = {
         "conn_type": "postgres",
@@ -42,9 +45,13 @@ def test_the_collections_lead_where_the_connections_lead(
         "schema": "netra_production",
     }
     monkeypatch.setenv("AIRFLOW_CONN_READER", json.dumps(connection))
+    other = tmp_path / "rollup.yaml"
+    other.write_text(ROLLUP_POLICY.read_text().replace("netra_production_db", "reader"))
     asks = "SELECT * FROM postgresql(slipway_source, query = 'SELECT current_user::text AS name')"
     try:
-        assert main(["define-collections", "--source", "reader"]) == 0
+        with monkeypatch.context() as patch:
+            patch.setattr("slipway.kpi.policy.ROLLUP_POLICY", other)
+            assert main(["define-collections"]) == 0
         assert "slipway_source leads to" in capsys.readouterr().out
         assert rollup.client.query(asks).result_rows == [(reader,)]
     finally:

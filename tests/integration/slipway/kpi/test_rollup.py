@@ -23,7 +23,7 @@ from sandbox.history.truth import Kpis, Truth
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.kpi.databases import empty_ledger, empty_source, empty_warehouse
 from tests.integration.slipway.kpi.known_past import differences, make_days, repeated, usage_of
-from tests.integration.slipway.kpi.rollup import Rollup
+from tests.integration.slipway.kpi.rollup import PRODUCT, Rollup
 
 if TYPE_CHECKING:
     from tests.servers import ClickHouseServer
@@ -207,7 +207,7 @@ def test_a_row_lost_on_the_way_publishes_nothing(day: KnownDay) -> None:
     from slipway.operators.kpi.checks import ReconcileDayOperator
 
     stages = {name: made for name, made in tables.items() if name.startswith(("extract.", "rollup."))}
-    task = ReconcileDayOperator(task_id="reconcile", inputs=stages, day=TEXT)
+    task = ReconcileDayOperator(task_id="reconcile", product=PRODUCT, inputs=stages, day=TEXT)
     lost = rf"fact rows: expected {len(day.usage)}\.000000, found {len(day.usage) - 1}\.000000"
     with pytest.raises(ReconciliationFailed, match=lost):
         inspect.unwrap(ReconcileDayOperator.execute)(task, {})
@@ -220,6 +220,7 @@ def test_a_day_is_not_emptied_by_accident(day: KnownDay) -> None:
 
     task = PublishDayOperator(
         task_id="publish",
+        product=PRODUCT,
         tables=["usage_fact"],
         inputs={"facts": {"usage_fact": "stg_nothing"}},
         expected_rows={"usage_fact": len(day.usage)},

@@ -17,16 +17,18 @@ from slipway.release.request import plan_release
 
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
-from tests.integration.slipway.kpi.rollup import Rollup
+from tests.integration.slipway.kpi.rollup import PRODUCT, Rollup
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 1, 31)
 WITHOUT_QUALITY = ("source.quality", "check.quality")
 
 
-def promote(ledger: Ledger, settings: Settings, day: date, version: str = "1.1.0") -> str:
-    """Put a promoted release on record, closed at noon of a day."""
-    policy = load_policy("release.yaml")
+def promote(
+    ledger: Ledger, settings: Settings, day: date, version: str = "1.1.0", name: str = PRODUCT
+) -> str:
+    """Put a promoted release of a product on record, closed at noon of a day."""
+    policy = load_policy("release.yaml").model_copy(update={"name": name})
     plan = plan_release(
         {"version": version},
         run_id=version,
@@ -56,8 +58,8 @@ def reviews(rollup: Rollup, day: date) -> dict[tuple[str, str], tuple[Any, ...]]
 def publish(rollup: Rollup, day: date, kpi: str, value: str) -> None:
     """Publish one KPI of a day, as the rollup would."""
     rollup.command(
-        "INSERT INTO kpi.kpi_daily (as_of, kpi, dim, value, n, unit, definition_version, run_id) "
-        f"VALUES ('{day}', '{kpi}', 'all', {value}, 1, 'any', 1, 'run')"
+        "INSERT INTO kpi.kpi_daily (product, as_of, kpi, dim, value, n, unit, definition_version, run_id) "
+        f"VALUES ('{PRODUCT}', '{day}', '{kpi}', 'all', {value}, 1, 'any', 1, 'run')"
     )
 
 
@@ -65,7 +67,7 @@ def review(day: date, attempt: int = 1) -> dict[str, Any]:
     """Run the DAG's task."""
     from slipway.operators.kpi.targets import ReviewTargetsOperator
 
-    task = ReviewTargetsOperator(task_id="review_targets", day=day.isoformat())
+    task = ReviewTargetsOperator(task_id="review_targets", product=PRODUCT, day=day.isoformat())
     context = {"run_id": f"run-{day}", "ti": SimpleNamespace(try_number=attempt)}
     told: dict[str, Any] = inspect.unwrap(ReviewTargetsOperator.execute)(task, context)
     return told

@@ -12,6 +12,7 @@ from slipway.kpi.warehouse import open_warehouse
 def reviewed(as_of: date, release_id: str, **changed: Any) -> None:
     """Publish what was said about one target on a day."""
     row = {
+        "product": "token-optimization",
         "as_of": as_of,
         "release_id": release_id,
         "version": "1.1.0",

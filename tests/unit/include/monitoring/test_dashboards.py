@@ -115,6 +115,17 @@ def test_every_data_source_is_provisioned() -> None:
                 assert provisioned[used["uid"]] == used["type"], panel["title"]
 
 
+def test_every_panel_is_of_the_chosen_product() -> None:
+    for name, _, target in queries(CLICKHOUSE):
+        tables = len(re.findall(r"\bFROM \w", target["rawSql"]))
+        assert target["rawSql"].count("product = ${product:sqlstring}") == tables, name
+    for name, panel, target in queries(PROMETHEUS):
+        # Rules without a service fire for all products: each alert names what it is about.
+        assert panel["title"] == "Alerts" or target["expr"].count("{") == target["expr"].count(
+            '="$service"'
+        ), name
+
+
 def test_compose_mounts_what_provisioning_reads() -> None:
     compose = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())["services"]
     mounts = dict(volume.split(":")[:2] for volume in compose["grafana"]["volumes"])

@@ -13,6 +13,15 @@ DAILY = sorted((SQL_DIRECTORY / "kpi" / "daily").glob("*.sql"))
 WINDOWED = sorted((SQL_DIRECTORY / "kpi" / "windowed").glob("*.sql"))
 STAGE = sorted((SQL_DIRECTORY / "kpi" / "stage").glob("*.sql"))
 ARRIVAL = sorted((SQL_DIRECTORY / "kpi" / "arrival").glob("*.sql"))
+PUBLISHED = (
+    "bad_revision",
+    "event_fact",
+    "kpi_daily",
+    "release_phase",
+    "source_fingerprint",
+    "subscriber_day",
+    "usage_user_day",
+)
 SOURCE = sorted((SQL_DIRECTORY / "kpi" / "source").glob("*.sql"))
 
 
@@ -41,7 +50,7 @@ def test_a_table_in_the_source_states_its_grain_and_names_no_password(path: Path
     text = path.read_text()
     assert "-- Grain:" in text
     assert text.count(f"CREATE TABLE {{{{ {path.stem}_source }}}}") == 1
-    assert "ENGINE = PostgreSQL(slipway_source, query =" in text
+    assert "ENGINE = PostgreSQL({{ collection }}, query =" in text
 
 
 @pytest.mark.parametrize("path", STAGE, ids=lambda path: path.stem)
@@ -50,6 +59,9 @@ def test_a_stage_states_its_grain_and_source(path: Path) -> None:
     assert "-- Grain:" in text
     assert "-- Source:" in text
     assert text.count(f"INSERT INTO {{{{ {path.stem} }}}}") == 1
+    # The column product is the staging table's own business.
+    into = text.partition(f"INSERT INTO {{{{ {path.stem} }}}}")[2].lstrip()
+    assert path.stem not in PUBLISHED or into.startswith(("(* EXCEPT product)", "(\n    day,"))
 
 
 def test_the_quality_check_knows_every_kpi_and_no_other() -> None:

@@ -14,10 +14,13 @@ DAY = date(2026, 1, 31)
 def test_names_are_in_the_statement_and_values_are_left_for_the_server() -> None:
     client = FakeClient(written=3)
     names = {"table": "kpi_daily", "staging": "stg_1"}
-    values = {"day": DAY, "run_id": "not in this statement"}
+    values = {"product": "rates", "day": DAY, "run_id": "not in this statement"}
     assert Warehouse(client).run("kpi/publish", names, values, {"alter_sync": 2}) == 3
-    assert 'ALTER TABLE "kpi_daily" REPLACE PARTITION {day:Date} FROM "stg_1"' in client.commands[0]
-    assert client.parameters == [{"day": DAY}]
+    assert (
+        'ALTER TABLE "kpi_daily" REPLACE PARTITION ({product:String}, {day:Date}) FROM "stg_1"'
+        in client.commands[0]
+    )
+    assert client.parameters == [{"product": "rates", "day": DAY}]
     assert client.settings == [{"alter_sync": 2}]
 
 

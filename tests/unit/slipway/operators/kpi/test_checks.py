@@ -34,7 +34,9 @@ STAGED = (
 
 def reconcile(rows: list[tuple[str, Decimal, Decimal]], monkeypatch: pytest.MonkeyPatch) -> Any:
     use(FakeClient({"trailers": rows}), "slipway.operators.kpi.checks", monkeypatch)
-    operator = ReconcileDayOperator(task_id="r", inputs={"all": dict.fromkeys(STAGED, "stg")}, day=DAY)
+    operator = ReconcileDayOperator(
+        task_id="r", product="token-optimization", inputs={"all": dict.fromkeys(STAGED, "stg")}, day=DAY
+    )
     return inspect.unwrap(ReconcileDayOperator.execute)(operator, {})
 
 
@@ -61,6 +63,7 @@ def quality(broken: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, li
     monkeypatch.setattr(checks, "warehouse_uri", lambda _: "clickhouse://x")
     operator = QualityOperator(
         task_id="q",
+        product="token-optimization",
         subjects=["staged_day"],
         database="warehouse",
         inputs={"all": {"staged_day": "stg_1"}},

@@ -15,9 +15,10 @@ from tests.unit.slipway.kpi.clients import FakeClient, use
 def test_the_days_that_differ_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     client = FakeClient({"source_fingerprint": [(date(2026, 1, 30), "usage changed")]})
     use(client, "slipway.operators.kpi.late", monkeypatch)
-    operator = FindDifferingDaysOperator(task_id="find")
+    operator = FindDifferingDaysOperator(task_id="find", product="token-optimization")
     assert inspect.unwrap(FindDifferingDaysOperator.execute)(operator, {}) == ["2026-01-30"]
     assert client.parameters[0]["window_days"] >= 1
+    assert client.parameters[0]["product"] == "token-optimization"
 
 
 def test_of_more_days_than_a_mapping_holds_the_oldest_go_first_and_the_rest_is_announced(
@@ -27,7 +28,7 @@ def test_of_more_days_than_a_mapping_holds_the_oldest_go_first_and_the_rest_is_a
     days = [date(2020, 1, 1) + timedelta(days=number) for number in range(1500)]
     client = FakeClient({"source_fingerprint": [(day, "names a forgotten user") for day in reversed(days)]})
     use(client, "slipway.operators.kpi.late", monkeypatch)
-    operator = FindDifferingDaysOperator(task_id="find")
+    operator = FindDifferingDaysOperator(task_id="find", product="token-optimization")
     found = inspect.unwrap(FindDifferingDaysOperator.execute)(operator, {})
     assert found == [day.isoformat() for day in days[:1024]]
     said = capsys.readouterr().out

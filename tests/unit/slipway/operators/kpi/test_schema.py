@@ -19,7 +19,7 @@ COLUMNS = [
 
 def check(rows: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     use(FakeClient({"pg_attribute": rows}), MODULE, monkeypatch)
-    operator = CheckSourceSchemaOperator(task_id="schema")
+    operator = CheckSourceSchemaOperator(task_id="schema", product="token-optimization")
     found: list[str] = inspect.unwrap(CheckSourceSchemaOperator.execute)(operator, {})
     return found
 
@@ -36,7 +36,7 @@ def test_a_column_that_is_gone_is_refused_with_what_to_do(monkeypatch: pytest.Mo
 def test_the_tables_of_the_run_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     client = FakeClient({"system.tables": [("stg_a",), ("stg_b",)]})
     use(client, MODULE, monkeypatch)
-    operator = DropStagingOperator(task_id="drop")
+    operator = DropStagingOperator(task_id="drop", product="token-optimization")
     assert inspect.unwrap(DropStagingOperator.execute)(operator, {"run_id": "manual__1"}) == 2
     assert [command.strip() for command in client.commands] == [
         'DROP TABLE IF EXISTS "stg_a" SYNC',
