@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import string
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ from slipway.policy.release import load_policy
 if TYPE_CHECKING:
     from google.cloud import run_v2
 
+    from slipway.hooks.cloud_run.address import ServiceAddress
+
 TEMPLATES = POLICY_DIRECTORY / "template"
+_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 #: What Cloud Run does with a service that names none.
 _MOST_INSTANCES = 100
 
@@ -40,30 +44,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the policy and print what is to be made."""
     from slipway.hooks.cloud_run.address import ServiceAddress
+    from slipway.hooks.cloud_run.hook import image_of
+
+    path = _place(arguments.folder, arguments.name or arguments.service)
+    address = ServiceAddress(arguments.project, arguments.region, arguments.service)
+    live, revision = _read(address)
+    words = _words(arguments, path.name, live, revision)
+    _write(path, _filled("policy.yaml", words))
+    print(f"{path} is written. It releases {address}, which serves {revision.name.rpartition('/')[2]}.\n")
+    others = [one.name or one.image for one in revision.containers if one.image != image_of(revision)]
+    if others:
+        print(f"Of its containers {words['image']} is released; {', '.join(others)} stays as it is.\n")
+    print(_filled("next_steps.txt", words), end="")
+    return 0
+
+
+def _read(address: ServiceAddress) -> tuple[run_v2.Service, run_v2.Revision]:
+    """Return a service, and the revision that serves.
+
+    :raises PolicyError: when nothing serves, or Airflow has no connection to read it by.
+    """
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, serving_split
 
-    path: Path = arguments.folder / f"{arguments.name or arguments.service}.yaml"
-    if path.exists():
-        raise PolicyError(f"policy {path}: exists; name another product with --name, or delete the file")
-    address = ServiceAddress(arguments.project, arguments.region, arguments.service)
-    hook = CloudRunTrafficHook()
+    try:
+        hook = CloudRunTrafficHook()
+    except AirflowNotFoundException as error:
+        raise PolicyError(
+            "connection google_cloud_default: Airflow has none; this makes one with the account of the "
+            "environment: airflow connections add google_cloud_default --conn-type google_cloud_platform"
+        ) from error
     try:
         live = hook.get_service(address)
         serving = next(iter(serving_split(live)), None)
         if serving is None:
             raise PolicyError(f"service {address}: no revision has traffic; deploy one first")
-        words = _words(arguments, path.name, live, hook.get_revision(address, serving))
+        return live, hook.get_revision(address, serving)
     finally:
         hook.close()
-    path.write_text(_filled("policy.yaml", words))
-    try:
-        load_policy(path.name, directory=path.parent)
-    except PolicyError:
-        path.unlink()
-        raise
-    print(f"{path} is written. It releases {address}, which serves {serving}.\n")
-    print(_filled("next_steps.txt", words), end="")
-    return 0
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Return where the policy goes; refuse what can be refused before anything is asked."""
+    if not _NAME.fullmatch(name):
+        raise PolicyError(
+            f"name {name}: has other characters than lowercase letters, digits and hyphens; "
+            "name the product with --name, such as --name exchange-rates"
+        )
+    if not folder.is_dir():
+        raise PolicyError(f"folder {folder}: is no folder; make it, or name another with --folder")
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise PolicyError(f"policy {path}: exists; name another product with --name, or delete the file")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a policy that can be loaded; one that cannot is never in its place."""
+    with tempfile.TemporaryDirectory() as draft:
+        (Path(draft) / path.name).write_text(text)
+        load_policy(path.name, directory=Path(draft))
+    with path.open("x") as file:
+        file.write(text)
 
 
 def _words(

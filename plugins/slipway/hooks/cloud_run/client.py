@@ -94,6 +94,11 @@ class CloudRunClient:
                 raise ServiceNotFound(
                     f"service {address}: does not exist; check project, region and name"
                 ) from error
+            except google_errors.Forbidden as error:
+                raise CloudRunError(
+                    f"service {address}: the account may not read it, or there is no such project: check the "
+                    f"project, and grant roles/run.developer on the service ({error.message})"
+                ) from error
         return found
 
     def find(self, address: ServiceAddress, deadline: Deadline | None = None) -> run_v2.Service | None:
