@@ -98,11 +98,11 @@ def _check(context: Any, subject: Subject) -> CheckResult:
     add = context.data_sources.add_postgres if subject.is_postgres else context.data_sources.add_sql
     # A dollar sign would begin one of Great Expectations' own variables. PostgreSQL keeps the query's row in
     # a temporary table: without one the query is run again for most expectations. ClickHouse has none
-    # without a session.
+    # without a session, and a read replica takes none.
     source = add(
         subject.name,
         connection_string=subject.uri.replace("$", "%24"),
-        create_temp_table=subject.is_postgres,
+        create_temp_table=subject.is_postgres and _may_write(subject.uri),
     )
     try:
         asset = source.add_query_asset(subject.name, query=without_head(subject.sql))
@@ -127,6 +127,18 @@ def _check(context: Any, subject: Subject) -> CheckResult:
         broken=[describe(result) for result in missed if not _only_warns(result)],
         warnings=[describe(result) for result in missed if _only_warns(result)],
     )
+
+
+def _may_write(uri: str) -> bool:
+    """Tell whether a PostgreSQL server takes a temporary table: a replica takes none."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(uri)
+    try:
+        with engine.connect() as connection:
+            return bool(connection.execute(text("SHOW transaction_read_only")).scalar() == "off")
+    finally:
+        engine.dispose()
 
 
 def _write_docs(context: Any, docs: Path) -> None:

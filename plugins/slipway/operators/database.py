@@ -56,7 +56,7 @@ class CheckSchemaOperator(PreflightOperator):
     :raises MigrationInvalid: when a migration may not be applied as written.
     :raises MigrationChanged: when an applied migration no longer is what was applied.
     :raises WrongDatabase: when the connection leads to another database.
-    :raises MigrationFailed: when the connection goes through a pooler in transaction mode.
+    :raises MigrationFailed: when the connection goes through a pooler in transaction mode, or only reads.
     :raises SchemaContractBroken: naming the version, the migrations in its way, and the way forward.
     """
 

@@ -1,4 +1,4 @@
-"""Finding a pooler that gives every transaction another session: settings and locks do not hold there."""
+"""Finding what no migration can go through: a pooler that shares sessions, and a server that only reads."""
 
 from __future__ import annotations
 
@@ -16,23 +16,36 @@ _ROUNDS = 5
 
 
 def require_own_session(hook: PostgresHook, connection: psycopg.Connection[Any]) -> None:
-    """Refuse a connection whose transactions do not all go to one session of the server.
+    """Refuse a connection that only reads, or whose transactions do not all go to one session of the server.
 
     A pooler that is idle gives the same session again and again. So a second connection is opened, and keeps
     a transaction open: it gets the session of the first, or the first one's next transaction goes elsewhere.
 
     :param hook: opens the second connection.
     :param connection: the first, in autocommit, before any of its settings are made.
-    :raises MigrationFailed: naming the pooler's address and what it did.
+    :raises MigrationFailed: naming the address, and what the server or the pooler there does.
     """
+    address = f"{connection.info.host}:{connection.info.port}"
+    _require_writing(connection, f"connection {hook.get_conn_id()}: at {address}")
     with closing(hook.get_conn()) as second:
         seen = _pooling(connection, second)
     if seen is not None:
-        address = f"{connection.info.host}:{connection.info.port}"
         raise MigrationFailed(
             f"connection {hook.get_conn_id()}: at {address} is a pooler in transaction mode, because {seen}; "
             "a migration's lock and time-outs would not hold, and its lock would stay. Let the connection "
             "lead to PostgreSQL itself, or to a pool in session mode"
+        )
+
+
+def _require_writing(connection: Any, at: str) -> None:
+    is_replica, only_reads = _ask(connection, "read_only")
+    if is_replica:
+        raise MigrationFailed(
+            f"{at} is a read replica, which takes no migration; let the connection lead to the primary"
+        )
+    if only_reads:
+        raise MigrationFailed(
+            f"{at} sessions are read-only; take default_transaction_read_only off the role or the database"
         )
 
 

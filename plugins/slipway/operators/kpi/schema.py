@@ -39,11 +39,14 @@ class CheckSourceSchemaOperator(ProductOperator):
 
         :param context: Airflow's context of the task.
         :return: columns that the rollup does not know yet; they harm nothing.
-        :raises SourceDrift: naming every table, column and type that differs.
+        :raises SourceDrift: naming every table, column and type that differs, or that is not read whole.
         """
         with open_warehouse(self.clickhouse_conn_id) as warehouse:
-            found = warehouse.rows("quality/source_columns", {"collection": self.source.collection})
-        wrong, unknown = drift(expected_schema(), found)
+            collection = {"collection": self.source.collection}
+            found = warehouse.rows("quality/source_columns", collection)
+            hidden = warehouse.rows("quality/source_row_security", collection)
+        expected = expected_schema()
+        wrong, unknown = drift(expected, found)
         self.log.info("kpi_source_schema_checked", product=self.product, wrong=wrong, unknown=unknown)
         if wrong:
             raise SourceDrift(
@@ -52,6 +55,12 @@ class CheckSourceSchemaOperator(ProductOperator):
                 "(include/sql/postgres/migrations): run the release DAG first if it never ran; otherwise "
                 "bring the statements that read them and include/quality/source_schema.yaml up to date. "
                 "Then clear this task"
+            )
+        if hidden := [f"{table} from {reader}" for table, reader, relation in hidden if relation in expected]:
+            raise SourceDrift(
+                f"row-level security hides rows of {', '.join(hidden)}: the KPIs would be those of the "
+                "other rows. Let it read every row: ALTER ROLE ... BYPASSRLS, or CREATE POLICY ... FOR "
+                "SELECT TO ... USING (true) on each table. Then clear this task"
             )
         return unknown
 

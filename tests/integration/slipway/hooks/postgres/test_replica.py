@@ -20,7 +20,7 @@ from slipway.hooks.postgres.backfill import BackfillProgress
 from sandbox.databases import postgres
 from sandbox.databases.server_user import server_folder, server_user
 from sandbox.supervisor.settings import Settings
-from tests.integration.slipway.hooks.postgres.migrating import migrate, write
+from tests.integration.slipway.hooks.postgres.migrating import CONNECTION, migrate, write
 from tests.own_sandbox import own_sandbox
 from tests.servers import running
 
@@ -146,3 +146,19 @@ def until(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_replica_and_a_session_that_only_reads_take_no_migration(
+    replica: Callable[[str], str], empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "0001_one", "CREATE TABLE one (id int);")
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        name = empty_database.rpartition("/")[2]
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+    with pytest.raises(MigrationFailed, match="sessions are read-only; take default_transaction"):
+        migrate(tmp_path)
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", replica("slipway"))
+    with pytest.raises(
+        MigrationFailed, match=r"is a read replica, .*; let the connection lead to the primary"
+    ):
+        migrate(tmp_path)

@@ -42,7 +42,9 @@ class Pool:
 
 
 class Connection:
-    """A client of the pool."""
+    """A client of the pool; the server behind it is no replica, and writes."""
+
+    reads = (False, False)
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -58,6 +60,8 @@ class Connection:
 
     def execute(self, sql: str, parameters: Mapping[str, str], *, prepare: bool) -> Any:
         assert prepare is False
+        if "pg_is_in_recovery" in sql:
+            return SimpleNamespace(fetchone=lambda: self.reads)
         session = self.held or self.pool.take()
         if "set_config" in sql:
             session.mark = parameters["token"]
@@ -100,3 +104,21 @@ def test_a_session_that_forgets_its_settings_is_refused() -> None:
     other.free[0].pid = 200
     with pytest.raises(MigrationFailed, match="forgets the settings"):
         require(own, other)
+
+
+@pytest.mark.parametrize(
+    ("reads", "refused"),
+    [
+        ((True, True), r"netra_production_db: at 10\.0\.0\.5:6432 is a read replica.* lead to the primary"),
+        (
+            (False, True),
+            r"at 10\.0\.0\.5:6432 sessions are read-only; take default_transaction_read_only off",
+        ),
+    ],
+)
+def test_a_server_that_only_reads_is_refused_by_its_address(
+    reads: tuple[bool, bool], refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connection, "reads", reads)
+    with pytest.raises(MigrationFailed, match=refused):
+        require(Pool(2), Pool(2))

@@ -17,8 +17,12 @@ COLUMNS = [
 ]
 
 
-def check(rows: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    use(FakeClient({"pg_attribute": rows}), MODULE, monkeypatch)
+def check(
+    rows: list[tuple[str, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    hidden: list[tuple[str, str, str]] | None = None,
+) -> list[str]:
+    use(FakeClient({"pg_attribute": rows, "pg_policy": hidden or []}), MODULE, monkeypatch)
     operator = CheckSourceSchemaOperator(task_id="schema", product="token-optimization")
     found: list[str] = inspect.unwrap(CheckSourceSchemaOperator.execute)(operator, {})
     return found
@@ -31,6 +35,13 @@ def test_a_further_column_is_only_noted(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_column_that_is_gone_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceDrift, match=rf"{COLUMNS[0][1]} \(.*is gone.*run the release DAG first"):
         check(COLUMNS[1:], monkeypatch)
+
+
+def test_a_table_with_hidden_rows_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = "hides rows of users from reader: .*ALTER ROLE ... BYPASSRLS, or CREATE POLICY"
+    with pytest.raises(SourceDrift, match=refused):
+        check(COLUMNS, monkeypatch, hidden=[("users", "reader", "users")])
+    assert check(COLUMNS, monkeypatch, hidden=[("invoices", "reader", "invoices")]) == []
 
 
 def test_the_tables_of_the_run_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
