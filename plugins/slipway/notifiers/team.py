@@ -43,8 +43,9 @@ def notify_team(context: Context, release: Release, event: str, subject: str, me
     """
     if release.policy.notified_via is None:
         return NOBODY
+    about = f"{release.policy.name} ({release.release_id}, {event})"
     notifier = TeamNotifier(
-        message=f"{message}\n{release_link(release.run_id)}\n({release.release_id}, {event})",
+        message=f"{message}\n{release_link(release.run_id)}\n{about}",
         subject=subject,
         conn_id=release.policy.notified_via,
     )
@@ -113,12 +114,13 @@ def notify_refused(ledger: Ledger, context: Context, refused: RefusedRequest) ->
     if refused.notified is not None:
         return
     try:
-        connection = load_policy(str(refused.request.get("policy"))).notified_via
+        policy = load_policy(str(refused.request.get("policy")))
+        connection = policy.notified_via
         if connection is None:
             return
         TeamNotifier(
             message=f"Requested by {refused.actor}. Nothing was changed.\n{refused.reason}\n"
-            f"{release_link(refused.run_id)}\n({refused.release_id}, refused)",
+            f"{release_link(refused.run_id)}\n{policy.name} ({refused.release_id}, refused)",
             subject=f"Release {refused.version}: refused",
             conn_id=connection,
         ).notify(context)

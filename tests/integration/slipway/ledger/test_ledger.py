@@ -213,6 +213,24 @@ def test_a_service_is_leased_in_one_region_and_free_in_another(ledger: Ledger, p
         ledger.open_release(a_plan(policy, "third"), second, ReleaseOpened(actor="bob", stable=STABLE))
 
 
+def test_two_products_released_at_once_lock_and_free_their_own_services(
+    ledger: Ledger, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_REGISTRY_PORT", "5000")
+    rates = load_policy("sandbox-rates.yaml")
+    # The same version in the same region, as two products may have it.
+    first, second = a_plan(policy, "first"), a_plan(rates, "second")
+    ledger.open_release(first, policy, ReleaseOpened(actor="ada", stable=STABLE))
+    ledger.open_release(second, rates, ReleaseOpened(actor="bob", stable={"exchange-rates": {"old": 100}}))
+    ledger.close(first.release_id, outcome="promoted", reason="every phase was promoted")
+    ledger.leases.require_unlocked(list(STABLE), region=policy.region)
+    with pytest.raises(ReleaseConflict, match=rf"exchange-rates: release {second.release_id} "):
+        ledger.leases.require_unlocked(["exchange-rates"], region=rates.region)
+    assert [(entry.key, entry.content.actor) for entry in ledger.entries(second.release_id)] == [
+        ("opened", "bob")
+    ]
+
+
 def test_a_version_is_promoted_region_by_region_and_out_when_the_last_has_it(
     ledger: Ledger, policy: Policy
 ) -> None:

@@ -166,7 +166,7 @@ def test_a_connection_that_is_not_there() -> None:
 def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing(
     webhook: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = SimpleNamespace(notified_via="test_team")
+    policy = SimpleNamespace(notified_via="test_team", name="exchange-rates")
     release: Any = SimpleNamespace(release_id="v1-2-0-r", run_id="a run", policy=policy)
     for path, fails in (("/hook/secret", False), ("/hook", True)):
         config = {"path": f"json://127.0.0.1:{webhook.port}{path}"}
@@ -177,7 +177,7 @@ def test_a_message_that_cannot_be_sent_is_returned_as_a_reason_and_fails_nothing
         assert (error is not None) is fails
     assert webhook.received[0]["message"] == (
         "The canary is frozen.\nhttp://localhost:8080/dags/release/runs/a%20run/plugin/release"
-        "\n(v1-2-0-r, called/canary)"
+        "\nexchange-rates (v1-2-0-r, called/canary)"
     )
 
 
