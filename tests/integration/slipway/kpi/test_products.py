@@ -29,10 +29,13 @@ TABLES = ("usage_fact", "usage_user_day", "subscriber_day", "source_fingerprint"
 
 def write_requests(source: psycopg.Connection, requests: int) -> None:
     """Write a user who pays 20 USD a month, and requests of 0.01 USD each on the day."""
-    source.execute("INSERT INTO users (id, plan, monthly_budget_usd) VALUES (md5('1')::uuid, 'pro', 100)")
+    source.execute(
+        "INSERT INTO users (id, plan, monthly_budget_usd) VALUES (md5('1')::uuid, 'pro', 100) "
+        "ON CONFLICT DO NOTHING"
+    )
     source.execute(
         "INSERT INTO subscription_event (id, user_id, plan, kind, mrr_usd, occurred_at) "
-        "VALUES (md5('2')::uuid, md5('1')::uuid, 'pro', 'started', 20, '2026-03-01')"
+        "VALUES (md5('2')::uuid, md5('1')::uuid, 'pro', 'started', 20, '2026-03-01') ON CONFLICT DO NOTHING"
     )
     source.execute(
         "INSERT INTO token_usage_tracking (id, user_id, session_key, tokens_used, cost_usd, created_at) "
