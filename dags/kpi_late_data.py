@@ -36,13 +36,12 @@ def late_data_of(product: str, dag_id: str, rollup_dag_id: str) -> DAG:
         tags=["kpi", "clickhouse", "daily"],
         default_args={
             "owner": "data",
-            "product": product,
             "retries": 2,
             "retry_delay": timedelta(minutes=1),
             "execution_timeout": timedelta(hours=1),
         },
     ) as dag:
-        find_days = FindDifferingDaysOperator(task_id="find_days")
+        find_days = FindDifferingDaysOperator(task_id="find_days", product=product)
         RollUpAgainOperator.partial(task_id="roll_up_again", rollup_dag_id=rollup_dag_id).expand(
             day=find_days.output
         )

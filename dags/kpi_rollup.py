@@ -82,7 +82,6 @@ def rollup_of(product: str, dag_id: str) -> DAG:
         tags=["kpi", "clickhouse", "daily"],
         default_args={
             "owner": "data",
-            "product": product,
             "retries": 2,
             "retry_delay": timedelta(seconds=30),
             "execution_timeout": timedelta(hours=1),
@@ -92,9 +91,10 @@ def rollup_of(product: str, dag_id: str) -> DAG:
         migrate = MigrateClickHouseOperator(task_id="migrate", max_active_tis_per_dag=1)
 
         with TaskGroup("source", tooltip="The source is what the rollup reads, and its day makes sense"):
-            schema = CheckSourceSchemaOperator(task_id="schema")
+            schema = CheckSourceSchemaOperator(task_id="schema", product=product)
             source_quality = QualityOperator(
                 task_id="quality",
+                product=product,
                 subjects=["source_usage", "source_events", "source_records"],
                 database="source",
             )
@@ -104,6 +104,7 @@ def rollup_of(product: str, dag_id: str) -> DAG:
         ) as extract:
             around = StageOperator(
                 task_id="around",
+                product=product,
                 tables=[
                     "event_extract",
                     "customer_control",
@@ -116,6 +117,7 @@ def rollup_of(product: str, dag_id: str) -> DAG:
             )
             usage = StageOperator(
                 task_id="usage",
+                product=product,
                 # What arrives passes two views: one makes the facts, one keeps the trailer.
                 tables={
                     "usage_fact": [],
@@ -134,11 +136,13 @@ def rollup_of(product: str, dag_id: str) -> DAG:
         with TaskGroup("rollup", tooltip="Facts and KPIs of the day, in staging tables") as rollup:
             facts = StageOperator(
                 task_id="facts",
+                product=product,
                 tables=["event_fact"],
                 inputs={"around": around.output},
             )
             totals = StageOperator(
                 task_id="totals",
+                product=product,
                 tables=[
                     "usage_cell",
                     "usage_user_day",
@@ -151,19 +155,25 @@ def rollup_of(product: str, dag_id: str) -> DAG:
             )
             kpis = StageOperator(
                 task_id="kpis",
+                product=product,
                 tables=["kpi_daily", "staged_day"],
                 inputs={**extracts, "facts": facts.output, "totals": totals.output},
             )
         staged = {**extracts, "facts": facts.output, "totals": totals.output, "kpis": kpis.output}
 
         with TaskGroup("check", tooltip="Nothing is published unless all of these pass") as check:
-            reconcile = ReconcileDayOperator(task_id="reconcile", inputs=staged)
+            reconcile = ReconcileDayOperator(task_id="reconcile", product=product, inputs=staged)
             QualityOperator(
-                task_id="quality", subjects=["staged_day", "kpi_daily"], database="warehouse", inputs=staged
+                task_id="quality",
+                product=product,
+                subjects=["staged_day", "kpi_daily"],
+                database="warehouse",
+                inputs=staged,
             )
 
         publish = PublishDayOperator(
             task_id="publish",
+            product=product,
             tables=PUBLISHED,
             inputs=staged,
             expected_rows=reconcile.output,
@@ -173,11 +183,12 @@ def rollup_of(product: str, dag_id: str) -> DAG:
         )
         review = ReviewTargetsOperator(
             task_id="review_targets",
+            product=product,
             outlets=[TARGET_REVIEW],
             # It reviews later days again: of two at once, the one that read first must not write last.
             max_active_tis_per_dag=1,
         )
-        drop_staging = DropStagingOperator(task_id="drop_staging").as_teardown()
+        drop_staging = DropStagingOperator(task_id="drop_staging", product=product).as_teardown()
 
         # The source is checked while it is read: neither waits for the other, publishing waits for both.
         migrate >> schema >> [source_quality, extract]

@@ -100,7 +100,7 @@ def test_a_day_of_one_product_leaves_the_same_day_of_another_as_it_is(
     for day in (rollup, other):
         day.run(TEXT, skip=(*WITHOUT_QUALITY, "review_targets"), attempt=2)
     assert rollup.published(TEXT) == first
-    assert (rollup.values(DAY)["requests", "all"], other.values(DAY)["requests", "all"]) == (3, 5)
+    assert [day.values(DAY)["requests", "all"] for day in (rollup, other)] == [3, 5]
     assert (rollup.differing_days(window), other.differing_days(window)) == ({}, {})
     for table in TABLES:
         products = rollup.query(f"SELECT DISTINCT product FROM kpi.{table} ORDER BY product")

@@ -36,9 +36,9 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> list[run_v2.Revision]:
     class Services:
         def get_service(self, *, name: str, **_: Any) -> run_v2.Service:
             if "/a-shop/" not in name:
-                raise google_errors.PermissionDenied("Permission 'run.services.get' denied")  # type: ignore[no-untyped-call]
+                raise google_errors.PermissionDenied("Permission 'run.services.get' denied")
             if not name.endswith("/rates"):
-                raise google_errors.NotFound("Resource not found")  # type: ignore[no-untyped-call]
+                raise google_errors.NotFound("Resource not found")
             split = [{"type_": LATEST, "revision": "rates-1", "percent": 100}]
             return run_v2.Service(name=name, traffic_statuses=split)
 
