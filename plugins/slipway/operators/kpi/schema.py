@@ -56,9 +56,10 @@ class CheckSourceSchemaOperator(ProductOperator):
                 "bring the statements that read them and include/quality/source_schema.yaml up to date. "
                 "Then clear this task"
             )
-        if hidden := [f"{table} from {reader}" for table, reader, relation in hidden if relation in expected]:
+        unread = [f"{table} from {reader}" for table, reader, relation in hidden if relation in expected]
+        if unread:
             raise SourceDrift(
-                f"row-level security hides rows of {', '.join(hidden)}: the KPIs would be those of the "
+                f"row-level security hides rows of {', '.join(unread)}: the KPIs would be those of the "
                 "other rows. Let it read every row: ALTER ROLE ... BYPASSRLS, or CREATE POLICY ... FOR "
                 "SELECT TO ... USING (true) on each table. Then clear this task"
             )

@@ -40,21 +40,21 @@ def test_a_table_whose_rows_are_hidden_from_the_rollup_is_refused_until_it_is_re
     reader: psycopg.Connection, rollup: Rollup
 ) -> None:
     write_usage(reader, 10)
-    assert rollup.run(DAY, until="source.schema")["source.schema"] == []
+    rollup.run(DAY, until="source.schema")
     reader.execute("ALTER TABLE token_usage_tracking ENABLE ROW LEVEL SECURITY")
     half = "FOR SELECT TO kpi_reader USING (tokens_used < 0)"
     reader.execute(f"CREATE POLICY half ON token_usage_tracking {half}".encode())
     with pytest.raises(SourceDrift, match=r"token_usage_tracking from kpi_reader: .*BYPASSRLS"):
         rollup.run(DAY, until="source.schema")
     reader.execute("CREATE POLICY whole ON token_usage_tracking FOR SELECT TO kpi_reader USING (true)")
-    assert rollup.run(DAY, until="source.schema")["source.schema"] == []
+    rollup.run(DAY, until="source.schema")
     reader.execute(
         "CREATE POLICY less ON token_usage_tracking AS RESTRICTIVE FOR ALL USING (tokens_used > 0)"
     )
     with pytest.raises(SourceDrift, match="hides rows of token_usage_tracking from kpi_reader"):
         rollup.run(DAY, until="source.schema")
     reader.execute("ALTER ROLE kpi_reader BYPASSRLS")
-    assert rollup.run(DAY, until="source.schema")["source.schema"] == []
+    rollup.run(DAY, until="source.schema")
 
 
 def test_a_table_behind_the_view_of_events_is_refused_when_the_views_owner_does_not_read_it_whole(
@@ -62,7 +62,7 @@ def test_a_table_behind_the_view_of_events_is_refused_when_the_views_owner_does_
 ) -> None:
     reader.execute("ALTER TABLE budget_alert ENABLE ROW LEVEL SECURITY")
     # The view's owner is the table's, and reads every row for whoever reads the view.
-    assert rollup.run(DAY, until="source.schema")["source.schema"] == []
+    rollup.run(DAY, until="source.schema")
     reader.execute("CREATE ROLE view_owner; GRANT ALL ON SCHEMA public TO view_owner")
     try:
         reader.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO view_owner")
