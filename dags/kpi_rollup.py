@@ -2,11 +2,9 @@
 ### KPI rollup
 
 One DAG for each product that `include/kpi/rollup.yaml` names: `kpi_rollup` for the first,
-`kpi_rollup_<product>` for a further one. A day of one product never touches another's.
-
-Once a day, for the UTC day before: takes the day's token usage and events from the product's PostgreSQL into
-ClickHouse, computes the business and technical KPIs, checks that they add up to what the source counted
-itself, and publishes them.
+`kpi_rollup_<product>` for a further one. A day of one product never touches another's. Once a day, for the
+UTC day before: takes the day's token usage and events from the product's PostgreSQL into ClickHouse, computes
+the business and technical KPIs, checks that they add up to what the source counted, and publishes them.
 
 **Readers** see a day change in one step, from the old numbers to the new ones, never an empty or half a day:
 everything is built in staging tables and shown by replacing the day's partition. A failed check publishes
