@@ -9,10 +9,14 @@ from enum import StrEnum
 from statistics import NormalDist
 
 import numpy as np
+from scipy.stats import f
 
 #: Neighbouring readings say nearly the same: the trend's bound counts stretches of them.
 _STRETCHES = 32
 _FEWEST = 8
+#: Of the series, the longest time constant of a cache that is told from a leak; how many are tried.
+_LONGEST_CACHE = 0.4
+_CONSTANTS = 16
 _MIB_PER_HOUR = 3600 / 2**20
 
 
@@ -52,8 +56,8 @@ def memory_trend(
 ) -> MemoryTrend:
     """Judge one instance's memory.
 
-    A leak goes on: it shows in the second half of the load. A cache that fills rises ever more slowly: from
-    half to half, and again within the second one, its growth falls so fast that it ends below the limit.
+    A leak goes on: it shows in the second half of the load. A cache that fills rises ever more slowly, which
+    the curve of the whole series shows.
 
     :param at: moments in s since the load began, rising.
     :param resident: resident bytes at each.
@@ -74,31 +78,64 @@ def memory_trend(
     if low <= limit:
         # What a wide interval of noise leaves open, the whole series may decide.
         slope, low, high = _sen(moments, levels, confidence)
-        growth = Growth.NONE if high <= limit else Growth.UNKNOWN if low <= limit else Growth.LEAK
-        return MemoryTrend(growth, slope, low, high)
-    # A leak must not pass for a cache because of its noise.
-    strict = 1 - (1 - confidence) / 10
-    fills = _falls(moments, levels, limit, strict) and _falls(moments[late], levels[late], limit, 0.0)
-    return MemoryTrend(Growth.FILLING if fills else Growth.LEAK, slope, low, high)
+        if low <= limit:
+            return MemoryTrend(Growth.NONE if high <= limit else Growth.UNKNOWN, slope, low, high)
+    return MemoryTrend(_curve(moments, levels, limit, confidence), slope, low, high)
 
 
-def _falls(at: np.ndarray, levels: np.ndarray, limit: float, confidence: float) -> bool:
-    """Tell whether growth falls from one half to the next so fast that it ends below the limit."""
-    middle = (at[0] + at[-1]) / 2
-    first, first_low, _ = _sen(at[at < middle], levels[at < middle], confidence)
-    second, _, second_high = _sen(at[at >= middle], levels[at >= middle], confidence)
-    return second_high < first_low and second * max(second, 0) / first <= limit
+def _curve(at: np.ndarray, levels: np.ndarray, limit: float, confidence: float) -> Growth:
+    """Tell a leak from a cache that fills, by the curve: a straight part, and one that ends.
+
+    A leak: its straight part is proven over the limit, whatever cache fills beside it. A cache: the series is
+    explained without a straight part. Least squares over every time constant up to ``_LONGEST_CACHE`` of the
+    series: one that fills more slowly cannot be told from a leak.
+    """
+    moments, medians = _stretches(at, levels)
+    moments -= moments[0]
+    most = limit / _MIB_PER_HOUR * moments
+    level = np.ones_like(moments)
+    best, straight = _fit(medians, level, moments)
+    at_limit, cache_alone = _fit(medians - most, level)[0], np.inf
+    for constant in np.geomspace(moments[-1] / _STRETCHES, moments[-1] * _LONGEST_CACHE, _CONSTANTS):
+        filling = 1 - np.exp(-moments / constant)
+        error, parts = _fit(medians, level, filling, moments)
+        if error < best and parts[1] > 0:
+            best, straight = error, parts
+        error, parts = _fit(medians - most, level, filling)
+        if parts[1] > 0:
+            at_limit = min(at_limit, error)
+        cache_alone = min(cache_alone, _fit(medians, level, filling)[0])
+    freedom = len(moments) - 4
+    scale = max(best, np.finfo(float).tiny) / freedom
+    over = straight[-1] * _MIB_PER_HOUR > limit
+    if over and (at_limit - best) / scale > f.ppf(2 * confidence - 1, 1, freedom):
+        return Growth.LEAK
+    explained = (cache_alone - best) / scale <= f.ppf(confidence, 1, freedom)
+    return Growth.FILLING if explained and not over else Growth.UNKNOWN
+
+
+def _fit(levels: np.ndarray, *terms: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the sum of squared errors of a least squares fit, and each term's factor."""
+    design = np.column_stack(terms)
+    factors = np.linalg.lstsq(design, levels, rcond=None)[0]
+    return float(((levels - design @ factors) ** 2).sum()), factors
+
+
+def _stretches(at: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the moments and median levels of stretches of a series."""
+    count = min(_STRETCHES, max(_FEWEST, len(at) // 2))
+    parts = [part for part in np.array_split(np.arange(len(at)), count) if len(part)]
+    return np.array([at[part].mean() for part in parts]), np.array(
+        [np.median(levels[part]) for part in parts]
+    )
 
 
 def _sen(at: np.ndarray, levels: np.ndarray, confidence: float) -> tuple[float, float, float]:
     """Return the Theil-Sen slope with its interval (Sen 1968), in MiB an hour, of stretches' medians."""
-    count = min(_STRETCHES, max(_FEWEST, len(at) // 2))
-    parts = [part for part in np.array_split(np.arange(len(at)), count) if len(part)]
-    moments = np.array([at[part].mean() for part in parts])
-    medians = np.array([np.median(levels[part]) for part in parts])
-    early, late = np.triu_indices(len(parts), 1)
+    moments, medians = _stretches(at, levels)
+    early, late = np.triu_indices(len(moments), 1)
     slopes = np.sort((medians[late] - medians[early]) / (moments[late] - moments[early])) * _MIB_PER_HOUR
-    n, pairs = len(parts), len(slopes)
+    n, pairs = len(moments), len(slopes)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     reach = z * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     lowest = max(0, math.floor((pairs - reach) / 2))
