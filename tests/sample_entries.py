@@ -18,6 +18,7 @@ from slipway.ledger.entries import (
     AnswerRefused,
     ApprovalDecided,
     BackfillProgressed,
+    BackupCopy,
     BackupRestored,
     BakeAnswered,
     Brake,
@@ -167,6 +168,16 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         ranges=(SampledRange(table="users", key="id", start="1", end="9"),),
         rows_before={"users": 400},
         rows_after={"users": 401},
+        copies=(
+            BackupCopy(
+                uri="gs://netra-production-backups/releases/v1/1/netra.sql.gz",
+                generation="1785000000000000",
+                size_bytes=4096,
+                crc32c="aWE2wQ==",
+                read_back=True,
+                kept_until=datetime(2026, 8, 1, tzinfo=UTC),
+            ),
+        ),
     ),
     MigrationsRehearsed(
         environment="production",

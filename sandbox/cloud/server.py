@@ -120,15 +120,16 @@ class Cloud:
             DelayedMetrics(metrics.exposition, monitoring_delay) for metrics in (self._metrics, self._memory)
         ]
         self._request_log = RequestLog(self._metrics.record)
+        buckets = BucketStore(settings.data / "storage")
         self._google = Starlette(
             routes=[
                 Route("/healthz", self._health),
                 *RunApi(store, operations, self._reconciler).routes(),
                 *secrets.routes(),
-                *CloudSql(settings).routes(),
+                *CloudSql(settings, buckets=buckets).routes(),
                 *LoadBalancers().routes(),
                 *Memorystore(settings.redis_port).routes(),
-                *Storage(BucketStore(settings.data / "storage")).routes(),
+                *Storage(buckets).routes(),
                 team_room.route(settings),
             ]
         )

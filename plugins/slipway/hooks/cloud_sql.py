@@ -270,6 +270,30 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
         runs = self.get_conn().backupRuns()
         return self._ask(runs.insert(project=project_id, instance=instance, body=body), doing)
 
+    def begin_export(self, *, project_id: str, instance: str, database: str, uri: str) -> str | None:
+        """Ask for a database to be written to a bucket, by a machine of its own: the instance is not loaded.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :param database: name of the database.
+        :param uri: ``gs://`` address of the object; one that ends in ``.gz`` is compressed.
+        :return: name of the operation. None when the instance is busy or no usable answer came: then the
+            request may have been accepted all the same, and the object shows it.
+        :raises BackupFailed: when Cloud SQL refuses.
+        """
+        doing = f"instance {instance} ({project_id}): cannot export {database} to {uri}"
+        context = {
+            "kind": "sql#exportContext",
+            "fileType": "SQL",
+            "uri": uri,
+            "databases": [database],
+            "offload": True,
+        }
+        instances = self.get_conn().instances()
+        return self._ask(
+            instances.export(project=project_id, instance=instance, body={"exportContext": context}), doing
+        )
+
     def begin_restore(
         self,
         *,

@@ -10,11 +10,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from slipway.exceptions import DatabaseNotReady
+from slipway.exceptions import BackupFailed, DatabaseNotReady
 from slipway.ledger.entries import DatabaseBackedUp, MigrationsRehearsed, SampledRange
 from slipway.operators.base import EnvironmentOperator
 from slipway.operators.database import NO_DATABASE, SchemaOperator
 from slipway.release.backup import Instance, Pending, back_up, require_done, restore
+from slipway.release.backup_export import copies_of, without_copies
 from slipway.release.rehearsal import rehearse
 from slipway.triggers.cloud_sql import CloudSqlOperationTrigger
 
@@ -67,10 +68,11 @@ class CloudSqlOperator(EnvironmentOperator):
 
 
 class BackUpDatabaseOperator(CloudSqlOperator):
-    """Take an on-demand backup and wait for it in the triggerer; the same release takes it once.
+    """Take an on-demand backup, copy it to the policy's bucket, wait in the triggerer; each is made once.
 
     :param environment: ``staging`` or ``production``.
-    :raises BackupFailed: when no backup was made in time.
+    :raises BackupFailed: when no backup, or no copy that the policy requires, was made in time.
+    :raises BucketUnreadable: when the bucket of a copy that the policy requires cannot be read.
     """
 
     def execute(self, context: Context) -> str:
@@ -87,16 +89,22 @@ class BackUpDatabaseOperator(CloudSqlOperator):
     def execute_complete(
         self, context: Context, event: dict[str, Any], until: str, counted: dict[str, Any]
     ) -> str:
-        """Return the backup's id, or wait again when another operation held the instance.
+        """Return the backup's id, or wait again when another operation held the instance, or for the copy.
 
         :param context: Airflow's context of the task.
         :param event: the trigger's event.
         :param until: ISO moment at which the wait is over.
-        :param counted: the sampled ranges, and their rows before the backup.
-        :raises BackupFailed: when the backup failed, or was not made in time.
+        :param counted: the sampled ranges, their rows before the backup and, once it is made, after it.
+        :raises BackupFailed: when the backup or its copy failed, or was not made in time.
         """
         release = self.release(context)
-        require_done(event, self.instance(release), "back up")
+        backed_up = "rows_after" in counted
+        try:
+            require_done(event, self.instance(release), "export" if backed_up else "back up")
+        except BackupFailed as error:
+            if not backed_up:
+                raise
+            return self._record(release, counted, without_copies(release.policy.schema_rules.export, error))
         return self._go_on(release, until, counted)
 
     def _go_on(self, release: Release, until: str, counted: dict[str, Any]) -> str:
@@ -104,28 +112,33 @@ class BackUpDatabaseOperator(CloudSqlOperator):
         from slipway.hooks.postgres.state import DatabaseStateHook, KeyRange
 
         instance = self.instance(release)
+        kept = self.ledger.operations.of(release.release_id, DatabaseBackedUp, environment=self.environment)
         with closing(CloudSqlBackupHook(gcp_conn_id=self.gcp_conn_id)) as cloud_sql:
-            backup = back_up(
-                cloud_sql,
-                instance,
-                f"slipway {release.release_id}: before migrations",
-                self.ledger.operations.of(release.release_id, DatabaseBackedUp, environment=self.environment),
-            )
-        if isinstance(backup, Pending):
-            self.defer_until_done(backup, instance, until=until, counted=counted)
-        state = DatabaseStateHook(release.policy.database(self.environment).connection)
-        self.record(
-            release,
-            DatabaseBackedUp(
-                environment=self.environment,
-                instance=instance.name,
-                backup=backup,
-                ranges=tuple(SampledRange.model_validate(found) for found in counted["ranges"]),
-                rows_before=counted["rows_before"],
-                rows_after=state.row_counts([KeyRange(**found) for found in counted["ranges"]]),
-            ),
+            description = f"slipway {release.release_id}: before migrations"
+            backup = back_up(cloud_sql, instance, description, kept)
+            if isinstance(backup, Pending):
+                self.defer_until_done(backup, instance, until=until, counted=counted)
+            if "rows_after" not in counted:
+                state = DatabaseStateHook(release.policy.database(self.environment).connection)
+                rows = state.row_counts([KeyRange(**found) for found in counted["ranges"]])
+                counted = {**counted, "backup": backup, "rows_after": rows}
+            copies = copies_of(release, cloud_sql, instance, backup, kept)
+        if isinstance(copies, Pending):
+            self.defer_until_done(copies, instance, until=until, counted=counted)
+        return self._record(release, counted, copies)
+
+    def _record(self, release: Release, counted: dict[str, Any], copies: dict[str, Any]) -> str:
+        entry = DatabaseBackedUp(
+            environment=self.environment,
+            instance=self.instance(release).name,
+            backup=counted["backup"],
+            ranges=tuple(SampledRange.model_validate(found) for found in counted["ranges"]),
+            rows_before=counted["rows_before"],
+            rows_after=counted["rows_after"],
+            **copies,
         )
-        return backup
+        self.record(release, entry)
+        return entry.backup
 
 
 class RehearseMigrationsOperator(CloudSqlOperator, SchemaOperator):

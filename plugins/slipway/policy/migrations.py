@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -89,6 +89,26 @@ class Rehearsal(Section):
     restore_timeout_seconds: Seconds
 
 
+class BackupExport(Section):
+    """A copy of the backup before the migrations, in a bucket: it outlives the instance.
+
+    :param bucket: its name; the instance's service account must be able to write to it.
+    :param folder: folder in it, below which each release has its own.
+    :param keep_seconds: for how long nobody may delete or overwrite a copy; the bucket's retention policy
+        must see to it.
+    :param read_back_gib: a copy of at most so many GiB is read back and its CRC32C compared; of a larger one
+        Cloud Storage's is on record.
+    :param on_failure: ``refuse``: the release ends before anything of production is changed; ``warn``: it
+        goes on with the backup alone, and the failure is on record.
+    """
+
+    bucket: str
+    folder: str = "releases"
+    keep_seconds: Seconds = 2_592_000
+    read_back_gib: Annotated[float, Field(ge=0)] = 10
+    on_failure: Literal["refuse", "warn"] = "refuse"
+
+
 class Migrations(Section):
     """How schema migrations run.
 
@@ -101,6 +121,7 @@ class Migrations(Section):
         contract steps wait for it.
     :param long_transaction_seconds: a transaction this old on a table to be changed is reason not to begin.
     :param minimum_free_percent: least free part of the instance's disk.
+    :param export: where copies of the backup go; None for nowhere.
     """
 
     directory: str
@@ -112,3 +133,4 @@ class Migrations(Section):
     minimum_free_percent: Percent
     pace: Pace
     rehearsal: Rehearsal
+    export: BackupExport | None = None

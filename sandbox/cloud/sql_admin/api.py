@@ -6,6 +6,7 @@ A backup is a real dump of the instance's database, a restore really replaces wh
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 import uuid
@@ -18,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.cloud.api_errors import ApiError
 from sandbox.cloud.sql_admin import backup as sql_backup
 from sandbox.cloud.sql_admin import instances as sql_instances
 from sandbox.cloud.sql_admin.instances import INSTANCES, Instance
+from sandbox.cloud.storage.buckets import BucketStore
 from sandbox.supervisor.settings import LOCATION, Settings
 
 Resource = dict[str, Any]
@@ -50,10 +53,17 @@ class CloudSql:
 
     :param settings: the sandbox.
     :param instances: instance name to what it is.
+    :param buckets: where exports go; by default the sandbox's own.
     """
 
-    def __init__(self, settings: Settings, instances: Mapping[str, Instance] = INSTANCES) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        instances: Mapping[str, Instance] = INSTANCES,
+        buckets: BucketStore | None = None,
+    ) -> None:
         self._settings = settings
+        self._buckets = buckets or BucketStore(settings.data / "storage")
         self._instances = dict(instances)
         self._creating: set[str] = set()
         self._folder = settings.data / "backups"
@@ -72,6 +82,7 @@ class CloudSql:
             ("GET", "/instances/{instance}", self._get_instance),
             ("GET", "/instances/{instance}/databases", self._list_databases),
             ("POST", "/instances/{instance}/restoreBackup", self._restore_backup),
+            ("POST", "/instances/{instance}/export", self._export),
             ("POST", "/instances/{instance}/backupRuns", self._insert_backup),
             ("GET", "/instances/{instance}/backupRuns", self._list_backups),
             ("GET", "/instances/{instance}/backupRuns/{id}", self._get_backup),
@@ -181,6 +192,39 @@ class CloudSql:
         operation = self._begin(name, "RESTORE_VOLUME")
         database, path = self._instances[name].database, self._folder / f"{identifier}.dump"
         return self._run(operation, lambda: sql_backup.restore(self._settings, database, path))
+
+    async def _export(self, request: Request) -> Resource:
+        name = self._instance(request)
+        context = (await _json(request)).get("exportContext") or {}
+        bucket, _, target = str(context.get("uri", "")).removeprefix("gs://").partition("/")
+        if not str(context.get("uri", "")).startswith("gs://") or not target:
+            raise SqlAdminError(400, "invalid", "exportContext.uri must be gs://bucket/object.")
+        if context.get("fileType") != "SQL":
+            raise SqlAdminError(400, "invalid", "exportContext.fileType: the stand-in writes SQL alone.")
+        databases = context.get("databases") or []
+        if len(databases) != 1 or databases[0] not in {self._instances[name].database, "postgres"}:
+            raise SqlAdminError(400, "invalid", "PostgreSQL: exactly one database is exported.")
+        operation = self._begin(name, "EXPORT")
+
+        async def work() -> None:
+            path = self._folder / f"{operation['name']}.sql"
+            try:
+                content = await sql_backup.export(self._settings, databases[0], path)
+            finally:
+                path.unlink(missing_ok=True)
+            try:
+                self._buckets.write(
+                    bucket,
+                    target,
+                    gzip.compress(content) if target.endswith(".gz") else content,
+                    content_type="application/octet-stream",
+                    metadata={},
+                    expected=None,
+                )
+            except ApiError as error:
+                raise sql_backup.BackupError(f"gs://{bucket}/{target} cannot be written: {error}") from error
+
+        return self._run(operation, work)
 
     async def _list_backups(self, request: Request) -> Resource:
         name = self._instance(request)

@@ -75,6 +75,19 @@ async def back_up(settings: Settings, database: str, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+async def export(settings: Settings, database: str, path: Path) -> bytes:
+    """Return the database as SQL statements.
+
+    :param settings: where the sandbox lives, and its ports.
+    :param database: name of the database.
+    :param path: the file that it is written to on the way.
+    :raises BackupError: when the dump fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await _run(settings, database, "pg_dump", "--format=plain", f"--file={path}")
+    return await asyncio.to_thread(path.read_bytes)
+
+
 async def restore(settings: Settings, database: str, path: Path) -> None:
     """Make the database what it was when the file was written, in one transaction.
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.cloud.api_errors import ApiError, InvalidArgumentError, NotFoundError
-from sandbox.cloud.storage.buckets import BucketStore, resource
+from sandbox.cloud.storage.buckets import BucketStore
 
 _API, _UPLOAD, _DOWNLOAD = "/storage/v1", "/upload/storage/v1", "/download/storage/v1"
 _BOUNDARY = re.compile(r'boundary="?([^";]+)')
@@ -100,7 +100,7 @@ class Storage:
             if found:
                 folders[prefix + below + delimiter] = None
             else:
-                items.append(resource(bucket, stored))
+                items.append(self._store.resource(bucket, stored))
         most = int(asked.get("maxResults", len(items) or 1))
         begins = int(asked.get("pageToken", 0))
         more = {"nextPageToken": str(begins + most)} if begins + most < len(items) else {}
@@ -111,7 +111,7 @@ class Storage:
         if request.query_params.get("alt") == "media":
             return await self._download(request)
         bucket = request.path_params["bucket"]
-        return resource(bucket, self._found(request))
+        return self._store.resource(bucket, self._found(request))
 
     async def _download(self, request: Request) -> Response:
         stored = self._found(request)
@@ -189,7 +189,7 @@ class Storage:
             expected=upload.expected,
         )
         del self._uploads[request.query_params["upload_id"]]
-        return resource(upload.bucket, stored)
+        return self._store.resource(upload.bucket, stored)
 
     def _write(self, bucket: str, request: Request, about: dict[str, Any], content: bytes) -> Any:
         stored = self._store.write(
@@ -200,7 +200,7 @@ class Storage:
             metadata=about.get("metadata", {}),
             expected=_expected(request),
         )
-        found = resource(bucket, stored)
+        found = self._store.resource(bucket, stored)
         for checksum in ("md5Hash", "crc32c"):
             if about.get(checksum, found[checksum]) != found[checksum]:
                 raise InvalidArgumentError(f"Provided {checksum} does not match the content.")

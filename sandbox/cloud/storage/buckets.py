@@ -141,6 +141,31 @@ class BucketStore:
             (one for one in found if (one.live if generation is None else one.generation == generation)), None
         )
 
+    def resource(self, bucket: str, stored: Stored) -> dict[str, Any]:
+        """Return an object's metadata as the API shows it."""
+        seconds = self.bucket(bucket).retention_seconds
+        until = stored.created_at + timedelta(seconds=seconds)
+        retained = {"retentionExpirationTime": until.isoformat().replace("+00:00", "Z")}
+        return {
+            "kind": "storage#object",
+            "id": f"{bucket}/{stored.name}/{stored.generation}",
+            "name": stored.name,
+            "bucket": bucket,
+            "generation": str(stored.generation),
+            "metageneration": "1",
+            "contentType": stored.content_type,
+            "size": str(stored.size),
+            "md5Hash": stored.md5,
+            "crc32c": stored.crc32c,
+            "etag": base64.b64encode(str(stored.generation).encode()).decode(),
+            "timeCreated": stored.created,
+            "updated": stored.created,
+            "storageClass": "STANDARD",
+            "metadata": dict(stored.metadata),
+            **({} if stored.live else {"timeDeleted": stored.created}),
+            **(retained if seconds else {}),
+        }
+
     def read(self, bucket: str, stored: Stored) -> bytes:
         """Return the content of a generation."""
         return (self._of(bucket, stored.name) / str(stored.generation)).read_bytes()
@@ -249,25 +274,3 @@ class BucketStore:
 
     def _place(self, bucket: str) -> Path:
         return self._folder / bucket
-
-
-def resource(bucket: str, stored: Stored) -> dict[str, Any]:
-    """Return an object's metadata as the API shows it."""
-    return {
-        "kind": "storage#object",
-        "id": f"{bucket}/{stored.name}/{stored.generation}",
-        "name": stored.name,
-        "bucket": bucket,
-        "generation": str(stored.generation),
-        "metageneration": "1",
-        "contentType": stored.content_type,
-        "size": str(stored.size),
-        "md5Hash": stored.md5,
-        "crc32c": stored.crc32c,
-        "etag": base64.b64encode(str(stored.generation).encode()).decode(),
-        "timeCreated": stored.created,
-        "updated": stored.created,
-        "storageClass": "STANDARD",
-        "metadata": dict(stored.metadata),
-        **({} if stored.live else {"timeDeleted": stored.created}),
-    }

@@ -58,7 +58,7 @@ def google_proxy(cloud_server: Settings) -> Iterator[FaultProxy]:
 def proxy(google_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     """The same proxy, without faults, as the address in the Google connection."""
     google_proxy.reset()
-    names = ("run", "secretmanager", "sqladmin")
+    names = ("run", "secretmanager", "sqladmin", "storage")
     extra = {
         "project": PROJECT,
         "is_anonymous": True,

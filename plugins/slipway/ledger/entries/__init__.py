@@ -23,6 +23,7 @@ from slipway.ledger.entries.changes import (
 )
 from slipway.ledger.entries.database import (
     BackfillProgressed,
+    BackupCopy,
     CatalogTable,
     DatabaseBackedUp,
     DatabaseChecked,
@@ -177,6 +178,7 @@ __all__ = [
     "AnswerRefused",
     "ApprovalDecided",
     "BackfillProgressed",
+    "BackupCopy",
     "BackupRestored",
     "BakeAnswered",
     "Brake",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from slipway.ledger.entries.base import InheritableEntry, LedgerEntry, renamed
@@ -71,6 +72,25 @@ class SampledRange(EntryPart):
     end: str
 
 
+class BackupCopy(EntryPart):
+    """A copy of a database of the backup, in a bucket.
+
+    :param uri: where it is.
+    :param generation: of the object.
+    :param size_bytes: its size.
+    :param crc32c: its CRC32C, in base 64 as Cloud Storage gives it.
+    :param read_back: whether it was read back and had that CRC32C.
+    :param kept_until: until when nobody can delete or overwrite it.
+    """
+
+    uri: str
+    generation: str
+    size_bytes: int
+    crc32c: str
+    read_back: bool
+    kept_until: datetime
+
+
 class DatabaseBackedUp(DatabaseEntry):
     """The database is backed up before its migrations.
 
@@ -79,6 +99,8 @@ class DatabaseBackedUp(DatabaseEntry):
     :param ranges: ranges of big tables in which rows were counted.
     :param rows_before: rows by table, just before the backup.
     :param rows_after: rows by table, just after it.
+    :param copies: its copies in a bucket, one of each database.
+    :param without_copies: why there are none, where the policy goes on without them.
     """
 
     KEY: ClassVar[str] = "backed_up/{environment}"
@@ -89,11 +111,18 @@ class DatabaseBackedUp(DatabaseEntry):
     ranges: tuple[SampledRange, ...] = ()
     rows_before: Mapping[str, int]
     rows_after: Mapping[str, int]
+    copies: tuple[BackupCopy, ...] = ()
+    without_copies: str = ""
 
     @property
     def sentence(self) -> str:
-        """The instance and the backup."""
-        return f"Backup {self.backup} of {self.instance} made ({self.environment})"
+        """The instance, the backup and its copies."""
+        made = f"Backup {self.backup} of {self.instance} made ({self.environment})"
+        if self.without_copies:
+            return f"{made}, without a copy in the bucket: {self.without_copies}"
+        return made + (
+            f", copied to {listed(tuple(copy.uri for copy in self.copies))}" if self.copies else ""
+        )
 
 
 class CatalogTable(EntryPart):

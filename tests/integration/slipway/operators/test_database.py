@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -119,6 +120,10 @@ def test_a_backup_that_is_not_what_was_backed_up_stops_the_release(
     )
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("INSERT INTO users SELECT generate_series(101, 300)")
+    (copy,) = taken.copies
+    assert copy.uri.startswith(f"gs://netra-production-backups/releases/{release.release_id}/{backup}/")
+    assert copy.read_back
+    assert copy.kept_until > datetime.now(UTC)
     # The same release finds its backup again; the rows around it are those on record.
     assert run(product, BackUpDatabaseOperator) == backup
     assert run(product, RehearseMigrationsOperator) == ALL

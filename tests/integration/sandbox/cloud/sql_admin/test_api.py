@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,6 +15,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from sandbox.cloud.sql_admin.api import CloudSql
+from sandbox.cloud.storage.buckets import Bucket, BucketStore
 from sandbox.databases import postgres
 from sandbox.supervisor.settings import Settings
 from tests.integration.sandbox.cloud.served import served
@@ -25,10 +28,16 @@ WHERE = {"project": PROJECT, "instance": INSTANCE}
 DONE_SECONDS = 60.0
 
 
+@pytest.fixture
+def buckets(tmp_path: Path) -> BucketStore:
+    """A bucket that takes exports, and one that nobody may write to."""
+    return BucketStore(tmp_path / "storage", {"backups": Bucket(), "read-only": Bucket(writers=())})
+
+
 @pytest.fixture(params=["v1beta4", "v1"])
-def api(postgres_server: Settings, request: pytest.FixtureRequest) -> Iterator[Any]:
+def api(postgres_server: Settings, buckets: BucketStore, request: pytest.FixtureRequest) -> Iterator[Any]:
     """An official client of either version of the API."""
-    with served(CloudSql(postgres_server).routes()) as url:
+    with served(CloudSql(postgres_server, buckets=buckets).routes()) as url:
         client = build(
             "sqladmin",
             request.param,
@@ -104,6 +113,37 @@ def test_backup_is_described(api: Any) -> None:
     )
     assert run["startTime"] <= run["endTime"]
     assert api.backupRuns().list(**WHERE).execute()["items"][0] == run
+
+
+def export(api: Any, uri: str, *databases: str) -> dict[str, Any]:
+    context = {"fileType": "SQL", "uri": uri, "databases": list(databases), "offload": True}
+    return finish(api, api.instances().export(**WHERE, body={"exportContext": context}).execute())
+
+
+@pytest.mark.conformance("instances.export", "operations.get")
+@pytest.mark.usefixtures("database")
+def test_an_export_is_a_compressed_script_in_the_bucket(api: Any, buckets: BucketStore) -> None:
+    operation = export(api, "gs://backups/r/netra.sql.gz", "netra_production")
+    assert operation["operationType"] == "EXPORT"
+    assert "error" not in operation
+    (stored,) = buckets.objects("backups")
+    assert stored.name == "r/netra.sql.gz"
+    assert b"CREATE TABLE public.usage" in gzip.decompress(buckets.read("backups", stored))
+
+
+@pytest.mark.usefixtures("database")
+def test_an_export_to_a_bucket_that_takes_no_write_fails_and_leaves_nothing(
+    api: Any, buckets: BucketStore
+) -> None:
+    (error,) = export(api, "gs://read-only/x.sql", "netra_production")["error"]["errors"]
+    assert "does not have storage.objects.create access" in error["message"]
+    assert list(buckets.objects("read-only")) == []
+
+
+@pytest.mark.parametrize("databases", [[], ["netra_production", "postgres"], ["absent"]])
+def test_exactly_one_database_of_the_instance_is_exported(api: Any, databases: list[str]) -> None:
+    with pytest.raises(HttpError, match="exactly one database"):
+        export(api, "gs://backups/x.sql", *databases)
 
 
 @pytest.mark.conformance("instances.restoreBackup", "operations.get")
