@@ -4,7 +4,8 @@
 Once a day: verifies the record of every release against its anchors, and anchors the end of every chain anew.
 
 A red `anchor_ledger` names each release whose record was changed, removed, cut off or added to;
-`docs/audit.md` says what to do.
+`docs/audit.md` says what to do. `write_missing_reports` writes the reports that could not be written when
+their releases ended.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG
-from slipway.operators.maintenance import AnchorLedgerOperator
+from slipway.operators.maintenance import AnchorLedgerOperator, WriteMissingReportsOperator
 
 with DAG(
     "maintenance",
@@ -30,3 +31,4 @@ with DAG(
     tags=["slipway", "daily"],
 ):
     anchor_ledger = AnchorLedgerOperator(task_id="anchor_ledger")
+    WriteMissingReportsOperator(task_id="write_missing_reports")

@@ -137,6 +137,7 @@ ACTS = (
     _kill("the API server", "api-server"),
     _kill("Prometheus", "prometheus"),
     _kill("ClickHouse", "clickhouse"),
+    _kill("Redis", "redis"),
     _kill("PostgreSQL", "postgres", _hurts_the_product),
     _kill("Cloud Run", "cloud", _hurts_the_product),
     Act(

@@ -15,7 +15,7 @@ from sandbox.supervisor.settings import Settings
 
 AIRFLOW = ("api-server", "scheduler", "triggerer", "dag-processor")
 #: What runs as long as the sandbox does.
-LASTING = ("postgres", "cloud", "clickhouse", "prometheus", *AIRFLOW)
+LASTING = ("postgres", "redis", "cloud", "clickhouse", "prometheus", *AIRFLOW)
 GONE_SECONDS = 20.0
 #: Titles that Airflow gives to the processes of its LocalExecutor.
 WORKER, IDLE = "airflow worker -- LocalExecutor", "<idle>"

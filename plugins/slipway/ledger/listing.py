@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from slipway.ledger.entries import GateDecided
+from slipway.ledger.entries import GateDecided, PromotionRolledBack, ReportWritten
 from slipway.ledger.store import LedgerStore
 from slipway.sql import statement
 
@@ -133,6 +133,17 @@ class LedgerListing:
         """Return by product and region the id of the release that ended last, where none is open."""
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_ended_releases"))
+            return [str(release_id) for (release_id,) in cursor.fetchall()]
+
+    def unreported(self) -> Sequence[str]:
+        """Return the ids of the releases whose newest end has no report on record, the oldest first."""
+        keys = {
+            "rolled_back_later": PromotionRolledBack.key_of(),
+            "first": ReportWritten.key_of(edition=1),
+            "second": ReportWritten.key_of(edition=2),
+        }
+        with self._store.transaction() as cursor:
+            cursor.execute(statement("ledger/read_unreported_releases"), keys)
             return [str(release_id) for (release_id,) in cursor.fetchall()]
 
     def opened_between(self, since: datetime, until: datetime) -> Sequence[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
+from slipway.release.report.keeping import report_folder, write_report
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,3 +48,36 @@ class AnchorLedgerOperator(BaseOperator):
                 " Compare with a backup of the ledger's database, and see docs/audit.md"
             )
         return day.releases
+
+
+class WriteMissingReportsOperator(BaseOperator):
+    """Write the reports that could not be written when their releases ended: the bucket took no write.
+
+    :param ledger_conn_id: connection to the ledger's database.
+    :raises AirflowException: naming the releases whose reports still cannot be written.
+    """
+
+    def __init__(self, *, ledger_conn_id: str = LEDGER_CONNECTION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: Context) -> list[str]:
+        """Return the releases whose reports are written now."""
+        ledger = Ledger(self.ledger_conn_id)
+        missing = []
+        done = []
+        for release_id in ledger.listing.unreported():
+            written = write_report(ledger.release(release_id), ledger)
+            if written is None:
+                missing.append(release_id)
+            else:
+                ledger.append(release_id, written)
+                ledger.anchor(release_id)
+                done.append(release_id)
+        self.log.info("Reports are written of: %s", ", ".join(done) or "none; none was missing")
+        if missing:
+            raise AirflowException(
+                f"{report_folder()} takes no report of {', '.join(missing)}: make it writable, then clear"
+                " the task"
+            )
+        return done

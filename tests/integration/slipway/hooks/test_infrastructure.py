@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slipway.analysis.infrastructure import BucketFacts, RedisFacts
 from slipway.exceptions import BucketUnreadable, CacheUnreadable
 from slipway.hooks.memorystore import MemorystoreHook
 from slipway.hooks.storage import BucketHook
+from slipway.policy.release import load_policy, parse_policy
+from slipway.release.infrastructure import InfrastructureReader
 
 from sandbox.cloud.memorystore.api import Instance, Memorystore
 from sandbox.cloud.storage.api import Storage
@@ -20,9 +23,11 @@ from tests.integration.sandbox.cloud.served import served
 
 pytestmark = pytest.mark.sandbox
 PROJECT = "netra-production"
+GOOGLE = "google_cloud_default"
 REDIS = {
     "cache": Instance(PROJECT, "us-central1"),
     "small": Instance(PROJECT, "us-central1", "BASIC", replicas=0),
+    "away": Instance(PROJECT, "us-central1", state="REPAIRING"),
 }
 BUCKETS = {
     "sound": Bucket(retention_seconds=60),
@@ -65,6 +70,26 @@ def test_a_bucket_is_read_with_its_protection_and_its_writers() -> None:
     assert facts("sound") == BucketFacts(True, True, 60, frozenset({WRITER}))
     assert facts("open") == BucketFacts(False, False, None, frozenset())
     assert facts("absent") is None
+
+
+@pytest.mark.parametrize(("on_finding", "refuses"), [("refuse", True), ("warn", False)])
+def test_a_redis_that_is_away_and_a_read_only_bucket_hold_a_release_or_warn(
+    on_finding: str, refuses: bool
+) -> None:
+    document = load_policy("release.yaml").model_dump(mode="json")
+    document["environments"]["production"] |= {"project_id": PROJECT, "location": "us-central1"}
+    bucket = {"versioned": False, "public": True, "writers": [WRITER]}
+    document["infrastructure"] = {
+        "redis": {"instance": "away", "on_finding": on_finding},
+        "storage": {"buckets": {"open": bucket}, "on_finding": on_finding},
+    }
+    policy: Any = parse_policy(document, source="of the test")
+    reader = InfrastructureReader(policy, cloud_run=None, gcp_conn_id=GOOGLE, promql_conn_id="")  # type: ignore[arg-type]
+    found = [(line.sentence, line.refuses) for line in reader.lines()]
+    assert found == [
+        ("Redis away: is REPAIRING; it must be READY", refuses),
+        (f"Cloud Storage open: {WRITER} cannot write; grant roles/storage.objectUser", refuses),
+    ]
 
 
 def test_what_gives_no_answer_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
