@@ -208,6 +208,10 @@ class BucketUnreadable(SlipwayError):
     """Cloud Storage refuses, or gives no usable answer about a bucket."""
 
 
+class MonitoringUnreadable(SlipwayError):
+    """Cloud Monitoring refuses, or gives no usable answer."""
+
+
 class InfrastructureUnsound(SlipwayError):
     """A part of the infrastructure is missing, not sound, or cannot be read, and the policy refuses then."""
 

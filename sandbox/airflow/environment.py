@@ -22,7 +22,7 @@ CLICKHOUSE_USER = "slipway"
 CLICKHOUSE_DATABASE = "kpi"
 PROJECT = "sandbox-production"
 REPORTS = "gs://google_cloud_default@netra-production-reports/reports"
-GOOGLE_APIS = ("run", "secretmanager", "sqladmin", "compute", "redis", "storage")
+GOOGLE_APIS = ("run", "secretmanager", "sqladmin", "compute", "redis", "storage", "monitoring")
 
 
 def airflow_home(settings: Settings) -> Path:

@@ -25,6 +25,7 @@ from sandbox.cloud.data_plane.traffic_log import TrafficLog
 from sandbox.cloud.listening import WebServer, check_free, listen
 from sandbox.cloud.load_balancer.api import LoadBalancers
 from sandbox.cloud.memorystore.api import Memorystore
+from sandbox.cloud.monitoring.api import CloudMonitoring
 from sandbox.cloud.operations import OperationStore
 from sandbox.cloud.run.api import RunApi
 from sandbox.cloud.run.container import process_environment
@@ -130,6 +131,7 @@ class Cloud:
                 *LoadBalancers().routes(),
                 *Memorystore(settings.redis_port).routes(),
                 *Storage(buckets).routes(),
+                *CloudMonitoring().routes(),
                 team_room.route(settings),
             ]
         )

@@ -110,6 +110,20 @@ class BucketFacts:
 
 
 @dataclass(frozen=True)
+class AlertPolicyFacts:
+    """An alert policy of Cloud Monitoring.
+
+    :param name: its display name, which need not be unique.
+    :param enabled: whether it watches.
+    :param channels: how many notification channels it has.
+    """
+
+    name: str
+    enabled: bool
+    channels: int
+
+
+@dataclass(frozen=True)
 class ServerFacts:
     """A ClickHouse server that answers.
 
@@ -324,6 +338,39 @@ def monitoring(alerts: Collection[str] | None, required: Sequence[str]) -> Condi
     missing = [name for name in required if name not in alerts]
     problems = (f"alerts are not there: {listed(missing)}; load their rules",) if missing else ()
     return Condition(f"answers; {len(required) - len(missing)} of {len(required)} alerts are there", problems)
+
+
+def alert_policies(found: Sequence[AlertPolicyFacts], required: Sequence[str]) -> Condition:
+    """Judge the alert policies of a project.
+
+    :param found: those that there are.
+    :param required: display names of those that there must be.
+    """
+    named = [policy for policy in found if policy.name in required]
+    there = {policy.name for policy in named}
+    watching = {policy.name for policy in named if policy.enabled}
+    heard = {policy.name for policy in named if policy.enabled and policy.channels}
+    problems = [
+        f"{problem}: {listed(names)}; {way}"
+        for problem, names, way in (
+            ("are not there", [name for name in required if name not in there], "create them"),
+            ("are disabled", sorted(there - watching), "enable them"),
+            ("notify nobody", sorted(watching - heard), "give them a notification channel"),
+        )
+        if names
+    ]
+    return Condition(f"{len(heard)} of {len(required)} alert policies watch and notify", tuple(problems))
+
+
+def dashboards(found: Collection[str], required: Sequence[str]) -> Condition:
+    """Judge the dashboards of a project.
+
+    :param found: titles of those that there are.
+    :param required: titles of those that there must be.
+    """
+    missing = [title for title in required if title not in found]
+    problems = (f"are not there: {listed(missing)}; create them",) if missing else ()
+    return Condition(f"{len(required) - len(missing)} of {len(required)} dashboards are there", problems)
 
 
 def secret(state: str | None) -> Condition:

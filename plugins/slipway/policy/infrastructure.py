@@ -108,6 +108,18 @@ class StoragePart(Part):
     buckets: Annotated[Mapping[str, Bucket], Field(min_length=1)]
 
 
+class MonitoringPart(Part):
+    """The source of the metrics, and what Cloud Monitoring watches and shows.
+
+    :param alert_policies: display names of the alert policies that Cloud Monitoring must have, enabled and
+        with a notification channel; empty: not checked.
+    :param dashboards: display names of the dashboards that it must have; empty: not checked.
+    """
+
+    alert_policies: tuple[str, ...] = ()
+    dashboards: tuple[str, ...] = ()
+
+
 class Infrastructure(Section):
     """The parts that are checked before a release is opened; a part that is left out is not checked.
 
@@ -118,7 +130,7 @@ class Infrastructure(Section):
     :param load_balancer: the backend services of the policy's ``load_balancer``.
     :param cloud_run: instances of what serves, against the bounds of the policy's ``services``.
     :param monitoring: the source of the metrics: it answers, and a Prometheus has the alerts of
-        ``checklist.alerts``; Cloud Monitoring lists none.
+        ``checklist.alerts``; Cloud Monitoring has the alert policies and dashboards that the part names.
     :param secret_manager: the configuration documents that services mount.
     """
 
@@ -128,5 +140,5 @@ class Infrastructure(Section):
     storage: StoragePart | None = None
     load_balancer: Part | None = None
     cloud_run: Part | None = None
-    monitoring: Part | None = None
+    monitoring: MonitoringPart | None = None
     secret_manager: Part | None = None

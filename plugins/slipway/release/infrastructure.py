@@ -15,6 +15,7 @@ from slipway.policy.infrastructure import (
     TITLES,
     ClickHousePart,
     CloudSqlPart,
+    MonitoringPart,
     Part,
     PartName,
     RedisPart,
@@ -165,7 +166,8 @@ class InfrastructureReader:
             None if revision is None else scaling_facts(live, self.cloud_run.get_revision(address, revision))
         )
 
-    def _monitoring(self, _: Part) -> Named:
+    def _monitoring(self, rules: MonitoringPart) -> Named:
+        from slipway.hooks.cloud_monitoring import CloudMonitoringHook
         from slipway.hooks.metrics.promql import PromQLHook
 
         def read() -> Condition:
@@ -175,6 +177,20 @@ class InfrastructureReader:
             return judge.monitoring(hook.alerts(), () if alerts is None else alerts.names)
 
         yield self.promql_conn_id, read
+        project = self.policy.environments["production"].project_id
+
+        def watched() -> Condition:
+            hook = CloudMonitoringHook(gcp_conn_id=self.gcp_conn_id)
+            return judge.alert_policies(hook.alert_policies(project_id=project), rules.alert_policies)
+
+        def shown() -> Condition:
+            hook = CloudMonitoringHook(gcp_conn_id=self.gcp_conn_id)
+            return judge.dashboards(hook.dashboards(project_id=project), rules.dashboards)
+
+        if rules.alert_policies:
+            yield "alert policies", watched
+        if rules.dashboards:
+            yield "dashboards", shown
 
     def _secret_manager(self, _: Part) -> Named:
         from slipway.hooks.secret_manager import SecretVersionHook

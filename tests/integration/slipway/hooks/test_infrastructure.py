@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slipway.analysis.infrastructure import BucketFacts, RedisFacts
-from slipway.exceptions import BucketUnreadable, CacheUnreadable
+from slipway.analysis.infrastructure import AlertPolicyFacts, BucketFacts, RedisFacts
+from slipway.exceptions import BucketUnreadable, CacheUnreadable, MonitoringUnreadable
+from slipway.hooks.cloud_monitoring import CloudMonitoringHook
 from slipway.hooks.memorystore import MemorystoreHook
 from slipway.hooks.storage import BucketHook
 from slipway.policy.release import load_policy, parse_policy
 from slipway.release.infrastructure import InfrastructureReader
 
 from sandbox.cloud.memorystore.api import Instance, Memorystore
+from sandbox.cloud.monitoring import api as monitoring
+from sandbox.cloud.monitoring.api import AlertPolicy, CloudMonitoring
 from sandbox.cloud.storage.api import Storage
 from sandbox.cloud.storage.buckets import WRITER, Bucket, BucketStore
 from tests.integration.sandbox.cloud.served import served
@@ -24,6 +27,7 @@ from tests.integration.sandbox.cloud.served import served
 pytestmark = pytest.mark.sandbox
 PROJECT = "netra-production"
 GOOGLE = "google_cloud_default"
+APIS = ("redis", "storage", "monitoring")
 REDIS = {
     "cache": Instance(PROJECT, "us-central1"),
     "small": Instance(PROJECT, "us-central1", "BASIC", replicas=0),
@@ -34,12 +38,22 @@ BUCKETS = {
     "open": Bucket(versioned=False, prevention="inherited", writers=()),
 }
 
+ALERTS = {
+    PROJECT: [AlertPolicy("Uptime"), AlertPolicy("Budget", enabled=False), AlertPolicy("Spend", channels=0)]
+}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     store = BucketStore(tmp_path_factory.mktemp("storage"), BUCKETS)
     with (
-        served([*Memorystore(6379, REDIS).routes(), *Storage(store).routes()]) as url,
+        served(
+            [
+                *Memorystore(6379, REDIS).routes(),
+                *Storage(store).routes(),
+                *CloudMonitoring(ALERTS, {PROJECT: ("Costs",)}).routes(),
+            ]
+        ) as url,
         pytest.MonkeyPatch.context() as patch,
     ):
         connect(patch, url)
@@ -47,7 +61,7 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def connect(patch: pytest.MonkeyPatch, url: str) -> None:
-    extra = {"project": PROJECT, "is_anonymous": True, "api_endpoints": {"redis": url, "storage": url}}
+    extra = {"project": PROJECT, "is_anonymous": True, "api_endpoints": dict.fromkeys(APIS, url)}
     connection = {"conn_type": "google_cloud_platform", "extra": extra}
     patch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(connection))
 
@@ -70,6 +84,18 @@ def test_a_bucket_is_read_with_its_protection_and_its_writers() -> None:
     assert facts("sound") == BucketFacts(True, True, 60, frozenset({WRITER}))
     assert facts("open") == BucketFacts(False, False, None, frozenset())
     assert facts("absent") is None
+
+
+def test_alert_policies_and_dashboards_are_listed_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitoring, "MOST_IN_A_PAGE", 1)
+    hook = CloudMonitoringHook()
+    assert hook.alert_policies(project_id=PROJECT) == [
+        AlertPolicyFacts("Uptime", enabled=True, channels=1),
+        AlertPolicyFacts("Budget", enabled=False, channels=1),
+        AlertPolicyFacts("Spend", enabled=True, channels=0),
+    ]
+    assert hook.dashboards(project_id=PROJECT) == ["Costs"]
+    assert hook.dashboards(project_id="another") == []
 
 
 @pytest.mark.parametrize(("on_finding", "refuses"), [("refuse", True), ("warn", False)])
@@ -101,3 +127,6 @@ def test_what_gives_no_answer_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
         BucketHook().facts(project_id=PROJECT, bucket="sound")
     with pytest.raises(CacheUnreadable, match="instances/cache: cannot be read"):
         redis("cache")
+    monkeypatch.setattr("slipway.hooks.cloud_monitoring._RETRIES", 0)
+    with pytest.raises(MonitoringUnreadable, match=f"dashboards of {PROJECT}: cannot be read"):
+        CloudMonitoringHook().dashboards(project_id=PROJECT)

@@ -54,7 +54,8 @@ def test_google_connection_points_at_the_stand_ins(variables: dict[str, str]) ->
         "is_anonymous": True,
         "gcs.endpoint": "http://127.0.0.1:20001",
         "api_endpoints": dict.fromkeys(
-            ("run", "secretmanager", "sqladmin", "compute", "redis", "storage"), "http://127.0.0.1:20001"
+            ("run", "secretmanager", "sqladmin", "compute", "redis", "storage", "monitoring"),
+            "http://127.0.0.1:20001",
         ),
     }
 

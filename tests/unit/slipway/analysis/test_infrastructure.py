@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.analysis import infrastructure as judge
 from slipway.analysis.infrastructure import (
+    AlertPolicyFacts,
     BucketFacts,
     ClusterFacts,
     Condition,
@@ -98,6 +99,33 @@ def test_alerts_that_are_not_loaded_are_named() -> None:
     assert judge.monitoring({"errors", "latency", "more"}, required).problems == ()
     (problem,) = judge.monitoring({"errors"}, required).problems
     assert problem == "alerts are not there: latency; load their rules"
+
+
+def test_alert_policies_must_be_there_watch_and_notify() -> None:
+    found = [
+        AlertPolicyFacts("a", enabled=True, channels=1),
+        AlertPolicyFacts("b", enabled=False, channels=1),
+        AlertPolicyFacts("c", enabled=True, channels=0),
+        AlertPolicyFacts("other", enabled=False, channels=0),
+    ]
+    assert judge.alert_policies(found, ["a"]).problems == ()
+    # Names need not be unique: one that watches and notifies is enough.
+    assert (
+        judge.alert_policies([*found, AlertPolicyFacts("b", enabled=True, channels=1)], ["b"]).problems == ()
+    )
+    assert judge.alert_policies(found, ["a", "b", "c", "d"]) == Condition(
+        "1 of 4 alert policies watch and notify",
+        (
+            "are not there: d; create them",
+            "are disabled: b; enable them",
+            "notify nobody: c; give them a notification channel",
+        ),
+    )
+
+
+def test_dashboards_that_are_not_there_are_named() -> None:
+    assert judge.dashboards(["a", "b"], ["a"]) == Condition("1 of 1 dashboards are there")
+    assert judge.dashboards(["a"], ["a", "c"]).problems == ("are not there: c; create them",)
 
 
 def test_a_secret_whose_newest_version_is_off_is_a_finding() -> None:

@@ -1,0 +1,1 @@
+"""Cloud Monitoring's alert policies and dashboards, to be read."""
