@@ -99,19 +99,25 @@ def test_alert_policies_and_dashboards_are_listed_page_by_page(monkeypatch: pyte
 
 
 @pytest.mark.parametrize(("on_finding", "refuses"), [("refuse", True), ("warn", False)])
-def test_a_redis_that_is_away_and_a_read_only_bucket_hold_a_release_or_warn(
-    on_finding: str, refuses: bool
+def test_parts_that_are_away_or_read_only_hold_a_release_or_warn(
+    on_finding: str, refuses: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    nobody = {"conn_type": "clickhouse", "host": "127.0.0.1", "port": 1}
+    monkeypatch.setenv("AIRFLOW_CONN_SLIPWAY_CLICKHOUSE", json.dumps(nobody))
     document = load_policy("release.yaml").model_dump(mode="json")
     document["environments"]["production"] |= {"project_id": PROJECT, "location": "us-central1"}
     bucket = {"versioned": False, "public": True, "writers": [WRITER]}
     document["infrastructure"] = {
         "redis": {"instance": "away", "on_finding": on_finding},
+        "clickhouse": {"on_finding": on_finding},
         "storage": {"buckets": {"open": bucket}, "on_finding": on_finding},
     }
     policy: Any = parse_policy(document, source="of the test")
     reader = InfrastructureReader(policy, cloud_run=None, gcp_conn_id=GOOGLE, promql_conn_id="")  # type: ignore[arg-type]
     found = [(line.sentence, line.refuses) for line in reader.lines()]
+    sentence, warehouse_refuses = found.pop(1)
+    assert "slipway_clickhouse: ClickHouse gives no usable answer" in sentence
+    assert warehouse_refuses is refuses
     assert found == [
         ("Redis away: is REPAIRING; it must be READY", refuses),
         (f"Cloud Storage open: {WRITER} cannot write; grant roles/storage.objectUser", refuses),
