@@ -2,7 +2,7 @@
 
 As plain data (JSON), with one row per check::
 
-    {"format": 1, "method": 4, "phase": "canary", "metrics": ["error_rate", ...],
+    {"format": 1, "method": 5, "phase": "canary", "metrics": ["error_rate", ...],
      "looks": [[at, [canary, stable], null, ...], ...]}
 
 ``canary`` and ``stable`` are ``[total, over_target, over_trigger]``, with zeros at the end left out;

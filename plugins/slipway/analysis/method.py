@@ -5,6 +5,7 @@ Whoever changes what the same evidence leads to under the same policy adds a met
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,15 +19,22 @@ class Method:
         the trigger (:class:`slipway.analysis.statistics.evalues.BetterThan`).
     :param chance: how many events over the target a promotion forgives: ``root``, the root of those that are
         allowed; or ``probability``, as many as a release at the target has with a probability of 16 %.
+    :param rising_units: length of a block of the rising alternatives of a rollback's test, in units.
+    :param rising_blocks: so many full blocks of a rising alternative are enough, whatever a spell is worth.
+    :param spells: whether a late regression near the trigger must last longer than one far over it
+        (:class:`slipway.analysis.statistics.share_test.ShareTest`).
     """
 
     number: int
     few: float
     chance: Literal["root", "probability"]
+    rising_units: int = 4
+    rising_blocks: float = math.inf
+    spells: bool = False
 
 
-CURRENT = Method(4, few=0.8, chance="probability")
-_EARLIER = {3: Method(3, few=0.0, chance="root")}
+CURRENT = Method(5, few=0.8, chance="probability", rising_units=2, rising_blocks=4, spells=True)
+_EARLIER = {3: Method(3, few=0.0, chance="root"), 4: Method(4, few=0.8, chance="probability")}
 
 
 def method_of(number: int) -> Method:

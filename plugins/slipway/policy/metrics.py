@@ -42,7 +42,8 @@ class DecisionRules(Section):
         its first request. Longer is more robust, and detects a late regression that much later.
     :param late_window_seconds: a late regression must exceed the trigger within this window.
     :param min_excess_seconds: a late regression must have caused more bad events in ``comparison_seconds``
-        than this many seconds exactly at the trigger would.
+        than this many seconds exactly at the trigger would; one that came suddenly and is near the trigger as
+        many as all of ``comparison_seconds`` would.
     :param ask_after_seconds: a phase that can no longer end in a promotion asks a person once this has been
         so for as long; left out, it bakes on to its deadline. A metric over its trigger asks nobody: it is on
         its way to a rollback.

@@ -21,6 +21,8 @@ from slipway.analysis.statistics.worse_than import WorseThan
 from slipway.policy.metrics import DecisionRules, QuantileMetric, ShareMetric
 
 _MIN_BAD_EVENTS = 5
+#: A share over this part of the null is near it.
+_NEAR_GUARD = 2 / 3
 #: A release at a target this many times under its trigger has few bad events until it is proven.
 _FEW_BAD_EVENTS = 5
 
@@ -78,7 +80,10 @@ class ShareTest:
 
     Rolls back when the test against the null rejects, the share is over the trigger (since the start; or in
     the late window, with at least five bad events and more than ``min_excess_seconds`` at the trigger would
-    cause) and the canary is ``relative_to_stable`` times worse than stable.
+    cause) and the canary is ``relative_to_stable`` times worse than stable. In the late window those bad
+    events must be of half of ``comparison_seconds``, so that the share is far over the trigger; or as many as
+    the whole of it would cause at the trigger; or the share has risen since the phase began, or was near the
+    guard before already: a spell near the trigger that lasts for minutes is none of these.
     While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
     than stable rolls back.
 
@@ -113,9 +118,10 @@ class ShareTest:
             "burst": rules.burst_seconds,
             "horizon": horizon,
         }
-        self.worse = WorseThan(limits.null, log_threshold=math.log(1 / budget.guard), shape=shape, **spread)
-        self._over_target = WorseThan(
-            limits.target or limits.null, log_threshold=math.log(1 / budget.deadline), shape=shape, **spread
+        null, target = limits.null, limits.target or limits.null
+        self.worse, self._over_target = (
+            WorseThan(share, log_threshold=math.log(1 / level), method=method, shape=shape, **spread)
+            for share, level in ((null, budget.guard), (target, budget.deadline))
         )
         self.relative = WorseThanStable(log_threshold=math.log(1 / budget.relative), shape=shape, **spread)
         self._required = evidence or rules.promotion_evidence
@@ -253,7 +259,24 @@ class ShareTest:
         n, hard, _, _ = self._all.over(rules.late_window_seconds)
         enough = trigger * self._all.over(rules.min_excess_seconds)[0]
         lost = self._all.over(rules.comparison_seconds)[1]
-        return np.asarray((hard > trigger * n) & (lost >= _MIN_BAD_EVENTS) & (lost > enough))
+        is_over = (hard > trigger * n) & (lost >= _MIN_BAD_EVENTS) & (lost > enough)
+        return np.asarray(is_over & self._is_no_spell(enough, lost) if self._method.spells else is_over)
+
+    def _is_no_spell(self, enough: Vector, lost: Vector) -> Mask:
+        """True where what is over the trigger is far over it, or lasts, or has been on its way there.
+
+        :param enough: bad events that ``min_excess_seconds`` at the trigger cause.
+        :param lost: bad events in ``comparison_seconds``.
+        """
+        rules = self._rules
+        whole = rules.comparison_seconds
+        far_over = 2 * rules.min_excess_seconds / whole * self.limits.trigger
+        late, late_bad, _, _ = self._all.over(rules.late_window_seconds)
+        is_far_over = (self._all.over(whole / 2)[1] > enough) | (late_bad > far_over * late)
+        lasts = lost > enough * whole / rules.min_excess_seconds
+        total, bad, _, _ = self._all.over(1.5 * whole) - self._all.over(whole)
+        was_high = bad > _NEAR_GUARD * self.limits.null * total
+        return np.asarray(is_far_over | lasts | self.worse.is_rising | was_high)
 
     @property
     def _is_over_in_all(self) -> Mask:

@@ -24,7 +24,8 @@ lost unit to be enough (twenty units are always enough), and at least three bloc
 where a chance spell seldom falls, it needs a twelfth (or five units) and two blocks. A block is one unit;
 four for alternatives near the null, and as much as went by without events before it, up to four, where a
 source answers less often. Where events are scarce, one event is worth more than these limits and counts in
-full.
+full. A rising alternative needs four blocks of two units at most: a burst late in a good phase finds it far
+behind, whatever the limit.
 """
 
 from __future__ import annotations
@@ -35,16 +36,17 @@ from types import EllipsisType
 import numpy as np
 from numpy.typing import ArrayLike
 
+from slipway.analysis.method import CURRENT, Method
 from slipway.analysis.statistics.evalues import EValue, Mask, Vector, column, log_sum
 
 #: Multiples of the null share that are bet on, with their weights.
 FIXED = ((2.0, 0.2), (6.0, 0.3), (16.0, 0.25), (60.0, 0.15))
 #: Share of an outage, with the same.
 OUTAGE = (0.95, 0.1)
-#: Seconds in which the rising alternatives rise by the null share, with their weights and how many units make
-#: a block.
-RISING = ((250.0, 0.2, 4),)
-#: Windows in units of the alternatives that follow the share, with the same.
+#: Seconds in which the rising alternatives rise by the null share, with their weights.
+RISING = ((250.0, 0.2),)
+#: Windows in units of the alternatives that follow the share, with their weights and how many units make a
+#: block.
 FOLLOWING = ((4, 0.1, 1), (16, 0.1, 4))
 #: Weights of the fixed alternatives that start with the phase, and of those that start later.
 FROM_START, LATER = 0.46, 0.14
@@ -70,6 +72,7 @@ class WorseThan(EValue):
     :param restart_every: seconds between fresh starts; each alternative waits for its next block.
     :param burst: seconds; a shorter burst, later than in the first minutes, is never enough.
     :param horizon: seconds over which the fresh starts are spread.
+    :param method: the analysis that decides.
     :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
@@ -81,15 +84,18 @@ class WorseThan(EValue):
         restart_every: float,
         burst: float,
         horizon: float,
+        method: Method = CURRENT,
         shape: tuple[int, ...] = (),
     ) -> None:
         super().__init__(log_threshold, shape)
+        self._rising_blocks = method.rising_blocks
         self._p0, self._unit, self._restart_every = p0, burst / 3, restart_every
         bets = [(p0 * times, weight) for times, weight in FIXED if p0 * times < _MOST]
         bets = [bet for bet in (*bets, OUTAGE) if bet[0] > p0]
         self._fixed = len(bets)
+        self._rising = slice(self._fixed, self._fixed + len(RISING))
         fixed = np.array([weight for _, weight in bets])
-        moving = np.log([weight for _, weight, _ in (*RISING, *FOLLOWING)])
+        moving = np.log([weight for _, weight, *_ in (*RISING, *FOLLOWING)])
         fixed = np.log(fixed / fixed.sum())
         self._starts = max(1, math.ceil(horizon / restart_every))
         later = fixed + math.log(LATER)
@@ -100,7 +106,7 @@ class WorseThan(EValue):
         half = math.log(max(1, self._starts / 2))
         self._need_later = log_threshold - np.concatenate([later - half, moving])
         units = [_LONGEST_BLOCK if share - p0 < _NEAR else 1 for share, _ in bets]
-        units += [units for *_, units in (*RISING, *FOLLOWING)]
+        units += [method.rising_units] * len(RISING) + [units for *_, units in FOLLOWING]
         self._units: Vector = np.array(units, dtype=np.float64)
         self._memory: Vector = np.exp([-units / window for window, _, units in FOLLOWING])
 
@@ -119,6 +125,12 @@ class WorseThan(EValue):
         self._started: Vector = np.zeros(len(self._units))
         self._block = -1
         self._log_left = 0.0
+        self._risen: Vector = np.zeros(shape)
+
+    @property
+    def is_rising(self) -> Mask:
+        """True where the rising alternatives alone would reject."""
+        return np.asarray(self._risen >= self.log_threshold)
 
     def add(self, bad: ArrayLike, total: ArrayLike, *, at: float) -> None:
         """Add an interval.
@@ -135,6 +147,7 @@ class WorseThan(EValue):
         self._total = self._total + column(total)
         mass = self._log_mass + self._gain()
         self._log_e = np.logaddexp(log_sum(mass), self._log_left)
+        self._risen = np.max((mass - self._log_first)[..., self._rising], axis=-1)
 
     def _gain(self) -> Vector:
         """Return what the open block adds, natural logarithms: its bet, at its stake, up to its limit."""
@@ -171,7 +184,7 @@ class WorseThan(EValue):
 
     def _rise(self, ended: Mask, block: int) -> None:
         """Let the rising alternatives bet on the share that they reach in the middle of their next block."""
-        mine = np.s_[self._fixed : -len(FOLLOWING)]
+        mine = self._rising
         middle = (block + self._units[mine] / 2) * self._unit
         share = self._p0 * middle / [seconds for seconds, *_ in RISING]
         self._bet_on((..., mine), np.where(ended[mine], share, self._share[..., mine]))
@@ -190,8 +203,9 @@ class WorseThan(EValue):
             blocks, most, fewest, need = 1 / 12 / lost, np.ceil(5 / length), 2, self._need_first
         else:
             blocks, most, fewest, need = 1 / 3 / lost, np.ceil(20 / length), 3, self._need_later
-        blocks = np.maximum(np.ceil(blocks - 1e-9), fewest)
-        return np.asarray(need / np.minimum(blocks, np.maximum(most, fewest)))
+        blocks = np.minimum(np.maximum(np.ceil(blocks - 1e-9), fewest), np.maximum(most, fewest))
+        blocks[..., self._rising] = np.minimum(blocks[..., self._rising], self._rising_blocks)
+        return np.asarray(need / blocks)
 
     def _start(self, ended: Mask, moment: float) -> None:
         """Start the alternatives whose moment has come; all those that started are valid from here on."""

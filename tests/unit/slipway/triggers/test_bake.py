@@ -53,11 +53,17 @@ def test_the_products_own_metrics_do_not_wait_for_cloud_monitoring() -> None:
 
 
 class Served(Door):
-    """Answers as of any moment, as a source that keeps its past does."""
+    """Answers as of any moment, as a source that keeps its past does; about one metric perhaps never."""
 
-    def __init__(self, truth: Release, dirts: Sequence[Dirt]) -> None:
+    def __init__(self, truth: Release, dirts: Sequence[Dirt], silent_about: str = "nothing") -> None:
         super().__init__(World(truth, 1), dirts, seed=1)
+        self._silent_about = silent_about
         self._past: list[list[Sample]] = [self._world.samples(0)]
+
+    async def aquery(self, expr: str, time: float | None = None) -> list[Sample]:
+        if self._silent_about in expr:
+            raise MetricsUnavailable("503")
+        return await super().aquery(expr, time)
 
     def served(self, time: float) -> list[Sample]:
         check = round(time / CHECK_SECONDS)
@@ -75,12 +81,14 @@ class Served(Door):
         (Release("errors", errors=0.1), [], "rollback", (240, 330)),
         (GOOD, [], "promote", (3600 + 240, 3600 + 255)),
         (Release("slow", slow=0.2), ["refused"], "rollback", (60, 180)),
+        (Release("slow", slow=0.2), "request_count", "rollback", (60, 150)),
+        (Release("errors", errors=0.1), "duration_seconds", "rollback", (240, 330)),
     ],
-    ids=["slow", "errors", "good", "refused"],
+    ids=["slow", "errors", "good", "refused", "slow, later source down", "errors, sooner source down"],
 )
 async def test_a_bake_ends_as_soon_as_the_sources_that_prove_it_have_the_data(
     truth: Release,
-    dirts: list[str],
+    dirts: list[str] | str,
     verdict: str,
     ended_after: tuple[float, float],
     monkeypatch: pytest.MonkeyPatch,
@@ -103,7 +111,7 @@ async def test_a_bake_ends_as_soon_as_the_sources_that_prove_it_have_the_data(
     release: Any = SimpleNamespace(
         policy=policy.model_copy(update={"metrics": metrics}), plan=SimpleNamespace(progressive=service)
     )
-    door = Served(truth, [KINDS[name] for name in dirts])
+    door = Served(truth, [], dirts) if isinstance(dirts, str) else Served(truth, [KINDS[d] for d in dirts])
     monkeypatch.setattr(promql, "PromQLHook", lambda **_: door)
     monkeypatch.setattr(bake, "_until", until)
     monkeypatch.setattr(bake, "stable_revision", lambda *_: STABLE)

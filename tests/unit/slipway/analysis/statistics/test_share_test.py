@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from slipway.analysis.method import CURRENT, Method, method_of
 from slipway.analysis.statistics.error_budget import Budget
 from slipway.analysis.statistics.share_test import Limits, ShareTest
 from slipway.policy.metrics import DecisionRules
@@ -153,3 +156,35 @@ def test_checks_only_go_forward() -> None:
     test.add(1, 0, 0, 1, 0, at=30)
     with pytest.raises(ValueError, match=r"check at 15 s comes after the one at 30 s"):
         test.add(1, 0, 0, 1, 0, at=15)
+
+
+def rolled_back_at(shares: Callable[[float], float], method: Method) -> float:
+    """Bake an hour of 10 requests/s at the new revision, with as many errors as the shares say."""
+    test = ShareTest(LIMITS, rules(), BUDGET, horizon=5400, compare=False, method=method)
+    due = seen = 0.0
+    for at in range(15, 3615, 15):
+        due += 150 * shares(at)
+        test.add(150, int(due) - seen, int(due) - seen, 0, 0, at=at)
+        seen = int(due)
+        if test.rolls_back:
+            return float(at)
+    return math.inf
+
+
+def test_a_spell_at_the_trigger_is_no_regression_and_what_comes_gradually_is_one() -> None:
+    before = method_of(4)
+
+    def spell(at: float) -> float:
+        return 0.011 if 1800 < at <= 2280 else 0.0004
+
+    assert rolled_back_at(spell, before) < 2280
+    assert rolled_back_at(spell, CURRENT) == math.inf
+    # One that does not end is a regression.
+    assert rolled_back_at(lambda at: 0.011 if at > 1800 else 0.0004, CURRENT) < 2460
+    for ramp in (
+        lambda at: 0.0005 + 0.0495 * at / 3600,
+        lambda at: 0.0006 + 0.0294 * at / 3600,
+        lambda at: 0.0004 + 0.0596 * min(1.0, max(0.0, at - 180) / 1800),
+        lambda at: 0.02 if at > 1500 else 0.0004,
+    ):
+        assert rolled_back_at(ramp, CURRENT) <= rolled_back_at(ramp, before) < math.inf
