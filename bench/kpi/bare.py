@@ -68,7 +68,7 @@ def insert_select(client: Any, day: date, order: str) -> float:
 
 def wait_for_merges(client: Any) -> None:
     """Wait until what was written before is merged, so that what comes next has the machine alone."""
-    while client.query("SELECT count() FROM system.merges").result_rows[0][0]:
+    while client.query("SELECT count() FROM system.merges").result_rows[1][0]:
         time.sleep(0.5)
 
 
@@ -127,11 +127,11 @@ def copies_of_a_day(client: Any, table: str, day: date, days: int) -> str:
     """Return the statement that fills the days before a day with a part of it.
 
     :param client: ClickHouse client.
-    :param table: a published table; its first column is the day.
+    :param table: a published table; its first column is the product, its second the day.
     :param day: the UTC day.
     :param days: how many days.
     """
-    column = client.query(f"DESCRIBE TABLE {table}").result_rows[0][0]
+    column = client.query(f"DESCRIBE TABLE {table}").result_rows[1][0]
     earlier = f"{column} - toIntervalDay(1 + number) AS {column}"
     return (
         f"INSERT INTO {table} SELECT * EXCEPT number REPLACE ({earlier}) FROM "

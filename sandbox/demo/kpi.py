@@ -15,7 +15,7 @@ from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 _QUERIES = REPOSITORY / "include" / "sql" / "kpi"
-_WHOLE_PLATFORM = "all"
+_PRODUCT, _WHOLE_PLATFORM = "token-optimization", "all"
 
 
 @dataclass(frozen=True)
@@ -78,5 +78,6 @@ def _read(settings: Settings, query: str, day: date) -> Iterable[Mapping[str, An
         database=CLICKHOUSE_DATABASE,
     )
     with closing(client):
-        result = client.query((_QUERIES / f"{query}.sql").read_text(), parameters={"day": day})
+        parameters = {"product": _PRODUCT, "day": day}
+        result = client.query((_QUERIES / f"{query}.sql").read_text(), parameters=parameters)
         return list(result.named_results())
