@@ -184,8 +184,8 @@ REFUSED = {
         tries=1,
     ),
     "new revision hangs": Refused(
-        _candidate_answers(Fault("GET", "/smoke", lost="answer", delay=6.0, times=LASTING)),
-        "CommandFailed: .*not done after 4 s",
+        _candidate_answers(Fault("GET", "/smoke", lost="answer", delay=12.0, times=LASTING)),
+        "CommandFailed: .*not done after 10 s",
         "warm up",
         asks=True,
         tries=1,

@@ -217,7 +217,7 @@ def _asking(suite: Path) -> dict[str, Any]:
     release = load_policy("release.yaml")
     assert release.verification is not None
     return {
-        "warm_up": {"suite": str(suite), "suite_timeout_seconds": 4, "instances_timeout_seconds": 1},
+        "warm_up": {"suite": str(suite), "suite_timeout_seconds": 10, "instances_timeout_seconds": 1},
         "verification": release.verification.model_dump(mode="json")
         | {"settle_seconds": 5, "request_timeout_seconds": 1},
     }

@@ -13,9 +13,9 @@ import pytest
 from sandbox.databases import postgres
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import running, start
 from sandbox.supervisor.settings import Settings
 from tests.own_sandbox import unused_sandbox
-from tests.servers import running, start
 
 pytestmark = pytest.mark.sandbox
 

@@ -17,9 +17,9 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from sandbox.databases import downloads, prometheus
 from sandbox.databases.downloads import ServerMissingError
+from sandbox.supervisor.processes import running
 from sandbox.supervisor.settings import HOST, Settings
 from tests.own_sandbox import unused_sandbox
-from tests.servers import running
 
 pytestmark = pytest.mark.sandbox
 

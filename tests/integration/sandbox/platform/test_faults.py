@@ -74,7 +74,7 @@ def _watch(user: User, requests: int) -> list[dict[str, Any]]:
 
 
 def test_errors(start_backend: StartBackend, new_user: NewUser) -> None:
-    service = start_backend(FAULT_ERROR_RATE="0.3")
+    service = start_backend(FAULT_ERROR_RATE="0.3", FAULT_SEED="6")
     before = _counted(service, "websocket_connections_total", "outcome", "success", "failure")
     user = new_user(service)
     statuses = [user.optimize(prompt).status_code for prompt in corpus(100)]
@@ -93,7 +93,7 @@ def test_errors(start_backend: StartBackend, new_user: NewUser) -> None:
 
 
 def test_latency(start_backend: StartBackend, new_user: NewUser) -> None:
-    service = start_backend(FAULT_LATENCY_SECONDS="0.3", FAULT_LATENCY_SHARE="0.5")
+    service = start_backend(FAULT_LATENCY_SECONDS="0.3", FAULT_LATENCY_SHARE="0.5", FAULT_SEED="6")
     user = new_user(service)
     seconds = [user.optimize(prompt).elapsed.total_seconds() for prompt in corpus(16)]
     slow = sum(value >= 0.3 for value in seconds)
@@ -135,7 +135,7 @@ def test_wrong_costs(start_backend: StartBackend, new_user: NewUser) -> None:
 
 
 def test_lost_events(start_backend: StartBackend, new_user: NewUser) -> None:
-    service = start_backend(FAULT_EVENT_LOSS_RATE="0.3")
+    service = start_backend(FAULT_EVENT_LOSS_RATE="0.3", FAULT_SEED="6")
     before = _counted(service, *EVENTS)
     events = _watch(new_user(service), requests=40)
     assert 60 < len(events) < 108
@@ -156,7 +156,7 @@ def test_late_events(start_backend: StartBackend, new_user: NewUser) -> None:
 
 
 def test_session_leak(start_backend: StartBackend, new_user: NewUser) -> None:
-    service = start_backend(FAULT_SESSION_LEAK_RATE="0.5")
+    service = start_backend(FAULT_SESSION_LEAK_RATE="0.5", FAULT_SEED="6")
     users = [new_user(service) for _ in range(2)]
     before = service.metric("session_isolation_breaches_total")
     foreign = 0

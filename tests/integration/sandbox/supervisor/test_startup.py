@@ -20,6 +20,7 @@ from sandbox.supervisor.plan import Part
 from sandbox.supervisor.processes import SERVES, Program, StartError
 from sandbox.supervisor.settings import Settings
 from sandbox.supervisor.startup import Startup
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -101,11 +102,16 @@ def test_parts_that_wait_for_each_other_are_refused(startup: Startup) -> None:
 def test_what_serves_gets_the_processor_first_where_the_caller_may_say_so(
     startup: Startup, tmp_path: Path
 ) -> None:
-    written = tmp_path / "niceness"
-    code = (
-        f"import os, pathlib, time; time.sleep(1); pathlib.Path({str(written)!r}).write_text(str(os.nice(0)))"
-    )
-    startup.run({"serves": Part(lambda: replace(program("serves", code, ends=True), nice=SERVES))})
     ask = f"import os; os.setpriority(os.PRIO_PROCESS, 0, {os.nice(0) + SERVES})"
     may = subprocess.run([sys.executable, "-c", ask], check=False, capture_output=True).returncode == 0
+    asked, written = tmp_path / "asked", tmp_path / "niceness"
+    code = (
+        f"import os, pathlib, time; asked = pathlib.Path({str(asked)!r})\n"
+        "while not asked.exists(): time.sleep(0.05)\n"
+        f"pathlib.Path({str(written)!r}).write_text(str(os.nice(0)))"
+    )
+    # Started and given its priority, it is ready; only then does it look.
+    startup.run({"serves": Part(lambda: replace(program("serves", code), nice=SERVES))})
+    asked.touch()
+    until(lambda: written.exists() and written.read_text(), "its priority")
     assert int(written.read_text()) == os.nice(0) + (SERVES if may else 0)

@@ -24,6 +24,7 @@ from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.kpi.databases import empty_ledger, empty_source, empty_warehouse
 from tests.integration.slipway.kpi.known_past import differences, make_days, repeated, usage_of
 from tests.integration.slipway.kpi.rollup import PRODUCT, Rollup
+from tests.waiting import BOUND_SECONDS
 
 if TYPE_CHECKING:
     from tests.servers import ClickHouseServer
@@ -176,19 +177,25 @@ def test_the_days_around_are_left_alone(day: KnownDay) -> None:
 def test_rows_written_meanwhile_are_in_the_facts_and_the_control_totals_or_in_neither(
     changing_day: KnownDay,
 ) -> None:
-    day, stop = changing_day, threading.Event()
+    day, stop, written = changing_day, threading.Event(), threading.Event()
     info = day.source.info
 
     def keep_writing() -> None:
         with psycopg.connect(info.dsn, password=info.password, autocommit=True) as own:
             while not stop.is_set():
                 load(own, {Usage: repeated(day.usage[:5])})
+                written.set()
                 stop.wait(0.005)
+
+    def run_once_more_is_written() -> int:
+        written.clear()
+        assert written.wait(BOUND_SECONDS)
+        return day.run()
 
     writer = threading.Thread(target=keep_writing)
     writer.start()
     try:
-        counts = [day.run() for _ in range(3)]
+        counts = [run_once_more_is_written() for _ in range(3)]
     finally:
         stop.set()
         writer.join(10)

@@ -16,10 +16,9 @@ import pytest
 
 from sandbox.databases.clickhouse.program import program
 from sandbox.supervisor import credentials
-from sandbox.supervisor.processes import StartError, log_file
+from sandbox.supervisor.processes import StartError, kill, log_file, start
 from sandbox.supervisor.settings import HOST, Settings
 from tests.own_sandbox import own_sandbox
-from tests.servers import kill, start
 from tests.waiting import BOUND_SECONDS, until
 
 pytestmark = pytest.mark.sandbox

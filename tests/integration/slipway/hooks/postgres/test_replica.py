@@ -19,10 +19,10 @@ from slipway.hooks.postgres.backfill import BackfillProgress
 
 from sandbox.databases import postgres
 from sandbox.databases.server_user import server_folder, server_user
+from sandbox.supervisor.processes import running
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.postgres.migrating import CONNECTION, migrate, write
 from tests.own_sandbox import own_sandbox
-from tests.servers import running
 
 pytestmark = pytest.mark.sandbox
 

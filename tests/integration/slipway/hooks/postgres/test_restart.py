@@ -14,10 +14,10 @@ from slipway.hooks.postgres import backfill as schema_backfill
 from slipway.hooks.postgres.backfill import BackfillProgress
 
 from sandbox.databases import postgres
+from sandbox.supervisor.processes import kill, start
 from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.postgres.migrating import CONNECTION, applied, migrate, write
 from tests.own_sandbox import own_sandbox
-from tests.servers import kill, start
 
 pytestmark = pytest.mark.sandbox
 
