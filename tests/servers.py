@@ -2,15 +2,13 @@
 
 All of them are in one sandbox, on ports and in a folder of this process's own: two processes of pytest-xdist
 do not meet. Tests that share a server keep apart by databases, services and names. A test that stops or kills
-a server, configures it, or needs other images, starts one of its own with :func:`start` or :func:`running`
-in :func:`~tests.own_sandbox.own_sandbox`.
+a server, configures it, or needs other images, starts one of its own with
+:func:`~sandbox.supervisor.processes.running` in :func:`~tests.own_sandbox.own_sandbox`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,44 +22,11 @@ from sandbox.databases import postgres, prometheus
 from sandbox.databases.clickhouse import program as clickhouse_program
 from sandbox.databases.server_user import server_folder
 from sandbox.supervisor import credentials
-from sandbox.supervisor.processes import Program, answers, launch, wait_ready
+from sandbox.supervisor.processes import Program, answers, kill, running, start
 from sandbox.supervisor.settings import HOST, LOCATION, Settings
 from tests.own_sandbox import own_sandbox
 
-STOP_SECONDS = 30.0
 TOOL_SECONDS = 60
-
-
-def start(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
-    """Start a server and wait until it answers."""
-    process = launch(program, settings)
-    try:
-        wait_ready(program, process, settings)
-    except BaseException:
-        kill(process)
-        raise
-    return process
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a server without giving it a chance, as a power cut of the process."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(STOP_SECONDS)
-
-
-@contextmanager
-def running(program: Program, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the end of the block."""
-    process = start(program, settings)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            kill(process)
 
 
 @contextmanager

@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +20,7 @@ from sandbox.databases import postgres
 from sandbox.databases.clickhouse.program import program as clickhouse_program
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.supervisor import credentials
-from sandbox.supervisor.processes import Program, launch, wait_ready
+from sandbox.supervisor.processes import running
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 # Enough to sum up 100 million facts with every thread; the sandbox's own limit leaves the engine one.
@@ -60,9 +58,9 @@ def servers() -> Iterator[Servers]:
     settings = Settings(home=home, port_base=_free_base())
     try:
         credentials.create(settings)
-        with _running(postgres.program(settings), settings):
+        with running(postgres.program(settings), settings):
             postgres.create_databases(settings)
-            with _running(clickhouse_program(settings, CLICKHOUSE_MEMORY), settings):
+            with running(clickhouse_program(settings, CLICKHOUSE_MEMORY), settings):
                 yield Servers(settings)
     finally:
         remove_outside_folders(settings)
@@ -84,21 +82,6 @@ def connect_airflow(own: Servers) -> None:
     os.environ["AIRFLOW_CONN_NETRA_PRODUCTION_DB"] = own.source()
     os.environ["AIRFLOW_CONN_SLIPWAY_LEDGER"] = postgres.uri(own.settings, "slipway")
     sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]
-
-
-@contextlib.contextmanager
-def _running(program: Program, settings: Settings) -> Iterator[None]:
-    process = launch(program, settings)
-    try:
-        wait_ready(program, process, settings)
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
 
 
 def _free_base() -> int:

@@ -26,9 +26,9 @@ from slipway.release.request import plan_release
 
 from sandbox.databases import postgres
 from sandbox.supervisor import credentials
+from sandbox.supervisor.processes import running
 from sandbox.supervisor.settings import HOST, Settings
 from tests.own_sandbox import own_sandbox
-from tests.servers import running
 
 SERVICES, ENTRIES = 50, 3
 CHILD_SECONDS = 120

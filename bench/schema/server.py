@@ -11,7 +11,7 @@ from psycopg import sql
 
 from bench.kpi.source import SQL, USERS, add_people
 from sandbox.databases import postgres
-from sandbox.supervisor.processes import launch, wait_ready
+from sandbox.supervisor.processes import running
 from sandbox.supervisor.settings import Settings
 
 FILLED = "filled"
@@ -42,13 +42,8 @@ def server(settings: Settings) -> Iterator[None]:
     program = postgres.program(settings)
     options = [f"--{name}={value}" for name, value in _OPTIONS.items()]
     program = replace(program, command=[*program.command, *options])
-    process = launch(program, settings)
-    try:
-        wait_ready(program, process, settings)
+    with running(program, settings):
         yield
-    finally:
-        process.send_signal(program.stop_signal)
-        process.wait(60)
 
 
 def copy(settings: Settings, name: str) -> str:

@@ -29,7 +29,9 @@ from slipway.policy.staging import LoadTest
 
 from bench.staging.faults import CLEAN, FAULTS, Fault
 from bench.staging.hour import hour
-from bench.staging.runs import database, run, server
+from bench.staging.runs import database, run
+from sandbox.databases import postgres
+from sandbox.supervisor.processes import running
 from tests.own_sandbox import own_sandbox
 
 HEAD = f"{'version':<40}{'stopped':>9}{'inconclusive':>14}{'passed':>8}  last reason not to pass"
@@ -51,7 +53,8 @@ def main() -> None:
     short = load_policy("sandbox.yaml").load_test
     whole = load_policy("release.yaml").load_test
     lines, generators = [HEAD], list[dict[str, Any]]()
-    with own_sandbox() as settings, server(settings), _busy() if options.busy else contextlib.nullcontext():
+    beside = _busy() if options.busy else contextlib.nullcontext()
+    with own_sandbox() as settings, running(postgres.program(settings), settings), beside:
         uri = database(settings)
         sound = run(CLEAN[0], uri, short) if any(fault.an_hour for fault in chosen) else {}
         for fault in chosen:

@@ -20,8 +20,6 @@ from slipway.policy.staging import LoadTest
 from bench.staging.faults import Fault
 from sandbox.databases import postgres
 from sandbox.seed.database import seed
-from sandbox.supervisor.processes import launch as supervised
-from sandbox.supervisor.processes import wait_ready
 from sandbox.supervisor.settings import REPOSITORY, Settings
 from tests.integration.sandbox.platform.services import (
     PRICING,
@@ -33,19 +31,6 @@ from tests.integration.sandbox.platform.services import (
 )
 
 _STOPPED_SECONDS, _RUNNING_SECONDS = 0.15, 0.05
-
-
-@contextlib.contextmanager
-def server(settings: Settings) -> Iterator[None]:
-    """Run a PostgreSQL for as long as the block lasts."""
-    program = postgres.program(settings)
-    process = supervised(program, settings)
-    try:
-        wait_ready(program, process, settings)
-        yield
-    finally:
-        process.send_signal(program.stop_signal)
-        process.wait(60)
 
 
 def database(settings: Settings) -> str:

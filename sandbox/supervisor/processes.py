@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 
 POLL_SECONDS = 0.2
 LOG_LINES_SHOWN = 25
+STOP_SECONDS = 30.0
 #: Niceness of what serves requests and of what measures them. On Cloud Run they have processors of their own;
 #: here whatever else is busy would be measured as their latency.
 SERVES = -10
@@ -124,6 +125,48 @@ def wait_ready(program: Program, process: subprocess.Popen[bytes], settings: Set
         if time.monotonic() - began > program.bound:
             raise not_ready(program, settings)
         time.sleep(POLL_SECONDS)
+
+
+def start(program: Program, settings: Settings) -> subprocess.Popen[bytes]:
+    """Start a process and wait until it is ready.
+
+    :param program: what to run.
+    :param settings: where the sandbox lives, and its ports.
+    :return: the process, which the caller ends.
+    :raises StartError: when it does not get ready; it is killed then.
+    """
+    process = launch(program, settings)
+    try:
+        wait_ready(program, process, settings)
+    except BaseException:
+        kill(process)
+        raise
+    return process
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those of its session without giving them a chance, as a power cut of the process."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def running(program: Program, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process until the end of the block.
+
+    :param program: what to run.
+    :param settings: where the sandbox lives, and its ports.
+    """
+    process = start(program, settings)
+    try:
+        yield process
+    finally:
+        process.send_signal(program.stop_signal)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(process)
 
 
 def get(url: str, timeout: float = 2.0) -> httpx.Response | None:

@@ -19,14 +19,13 @@ from slipway.ledger.ledger import Ledger
 
 from sandbox.databases import postgres
 from sandbox.supervisor import credentials
-from sandbox.supervisor.processes import Program, answers
+from sandbox.supervisor.processes import Program, answers, running
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
 from tests.chaos import fault_table, task_process
 from tests.chaos.statement_proxy import StatementProxy, statement_proxy
 from tests.chaos.world import World
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy, fault_proxy
 from tests.own_sandbox import own_sandbox
-from tests.servers import running
 
 _DATABASE = "chaos_ledger"
 HELD = "held"
