@@ -68,12 +68,9 @@ class LedgerChecks:
         :param release_id: the release.
         :param bake: the bake.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(
-                statement("ledger/read_bake_check"),
-                {"release_id": release_id, "phase": bake.phase, "round": bake.number},
-            )
-            row = cursor.fetchone()
+        row = self._store.row(
+            "ledger/read_bake_check", release_id=release_id, phase=bake.phase, round=bake.number
+        )
         if row is None:
             return None
         decision, series, checked_at = row

@@ -46,10 +46,7 @@ class LedgerDrawings:
         :param release_id: the release.
         :param bake: the bake.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(
-                statement("ledger/read_drawing"),
-                {"release_id": release_id, "phase": bake.phase, "round": bake.number},
-            )
-            row = cursor.fetchone()
+        row = self._store.row(
+            "ledger/read_drawing", release_id=release_id, phase=bake.phase, round=bake.number
+        )
         return None if row is None else str(row[0])

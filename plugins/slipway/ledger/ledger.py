@@ -136,9 +136,7 @@ class Ledger:
         :param release_id: the release.
         :raises ReleaseUnknown: when it was never opened.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_version"), {"release_id": release_id})
-            row = cursor.fetchone()
+        row = self._store.row("ledger/read_version", release_id=release_id)
         if row is None:
             raise ReleaseUnknown(f"release {release_id}: was never opened")
         return tuple(row)
@@ -221,9 +219,7 @@ class Ledger:
         :return: None when there is none.
         """
         key = kind.key_of()
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/newest_entry"), {"key": key, "having": canonical(fields)})
-            row = cursor.fetchone()
+        row = self._store.row("ledger/newest_entry", key=key, having=canonical(fields))
         return None if row is None else (kind.read(key, row[0]), row[1])
 
     def close(self, release_id: str, *, outcome: Outcome, reason: str) -> bool:
@@ -257,9 +253,7 @@ class Ledger:
 
         :param release_id: the release.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/last_entry"), {"release_id": release_id})
-            row = cursor.fetchone()
+        row = self._store.row("ledger/last_entry", release_id=release_id)
         return None if row is None else Head(release_id, *row)
 
     def anchor(self, release_id: str) -> None:
@@ -270,9 +264,7 @@ class Ledger:
         self._anchor(self.head(release_id))
 
     def _found(self, name: str, **sought: Any) -> Release | None:
-        with self._store.transaction() as cursor:
-            cursor.execute(statement(name), sought)
-            row = cursor.fetchone()
+        row = self._store.row(name, **sought)
         return None if row is None else self.release(row[0])
 
     def _anchor(self, head: Head | None) -> None:

@@ -161,7 +161,5 @@ class LedgerListing:
 
         :param run_id: Airflow run id.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_release_of_run"), {"run_id": run_id})
-            row = cursor.fetchone()
+        row = self._store.row("ledger/read_release_of_run", run_id=run_id)
         return None if row is None else str(row[0])

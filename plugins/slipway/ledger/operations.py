@@ -24,11 +24,7 @@ class KeptOperation:
 
     def name(self) -> str | None:
         """Return the name of the operation that the step began last, if any."""
-        with self.store.transaction() as cursor:
-            cursor.execute(
-                statement("ledger/read_operation"), {"release_id": self.release_id, "step": self.step}
-            )
-            row = cursor.fetchone()
+        row = self.store.row("ledger/read_operation", release_id=self.release_id, step=self.step)
         return None if row is None else str(row[0])
 
     def keep(self, name: str) -> None:

@@ -93,9 +93,7 @@ class LedgerRefusedRequests:
 
         :param run_id: Airflow run id.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_refused_request"), {"run_id": run_id})
-            row = cursor.fetchone()
+        row = self._store.row("ledger/read_refused_request", run_id=run_id)
         return None if row is None else RefusedRequest(*row)
 
     def newest(self, *, limit: int, offset: int = 0) -> Sequence[RefusedRequest]:

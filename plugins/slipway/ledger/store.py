@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
+
+from slipway.sql import statement
 
 LEDGER_CONNECTION = "slipway_ledger"
 
@@ -29,6 +31,17 @@ class LedgerStore:
         """
         with closing(self.hook.get_conn()) as connection, connection, connection.cursor() as cursor:
             yield cursor
+
+    def row(self, name: str, **values: Any) -> Sequence[Any] | None:
+        """Return the first row of a statement, None when there is none.
+
+        :param name: of the statement's file below ``include/sql``.
+        :param values: of its parameters.
+        """
+        with self.transaction() as cursor:
+            cursor.execute(statement(name), values)
+            found: Sequence[Any] | None = cursor.fetchone()
+        return found
 
 
 class BoundedStore(LedgerStore):

@@ -12,7 +12,6 @@ from slipway.analysis.pre_deployment import go_or_no_go
 from slipway.exceptions import ReleaseConflict
 from slipway.ledger.audit import duration
 from slipway.ledger.entries import (
-    AnswerRefused,
     ApprovalDecided,
     ChangesPlanned,
     ChecklistItemChecked,
@@ -21,9 +20,9 @@ from slipway.ledger.entries import (
     TemplateChange,
 )
 from slipway.ledger.links import question_link
-from slipway.operators.base import ReleaseOperator
+from slipway.operators.base import AskingOperator
 from slipway.policy.checklist import CHECKED_FIRST
-from slipway.release.asking import answer_of, ask, put_again, refusal
+from slipway.release.asking import answer_of, ask, refusal
 from slipway.release.configuration import table
 from slipway.release.windows import closed
 
@@ -46,7 +45,7 @@ _ANSWERS = (
 )
 
 
-class ApproveProductionOperator(ReleaseOperator, BranchMixIn):
+class ApproveProductionOperator(AskingOperator, BranchMixIn):
     """Ask a person for production, where the policy wants one to be asked; the gate that follows weighs it.
 
     Nothing of production has changed yet. The form shows what will: revisions, configuration and migrations,
@@ -85,10 +84,9 @@ class ApproveProductionOperator(ReleaseOperator, BranchMixIn):
             return self._answer(context, False, str(answer))
         approval, approved = release.policy.approval, answer.option == APPROVE
         if approval is not None and (why := _refusal(release, approval, answer)) is not None:
-            number = len(list(self.ledger.entries(release.release_id).of_kind(AnswerRefused))) + 1
-            self.record(release, AnswerRefused(question="production", round=number, reason=why, user=person))
-            put_again(context)
-            return self._ask(context, release, note=f"**{why}.**\n\n")
+            return self._ask(
+                context, release, note=self.refuse_answer(context, release, "production", why, person)
+            )
         return self._answer(context, approved, str(answer), person)
 
     def _answer(self, context: Context, approved: bool, reason: str, person: Person | None = None) -> bool:

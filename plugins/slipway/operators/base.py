@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.exceptions import ReleaseUnknown, SlipwayError
 from slipway.ledger.audit import audit_entry
-from slipway.ledger.entries import LedgerEntry
+from slipway.ledger.entries import AnswerRefused, LedgerEntry
+from slipway.ledger.entries.phases import Person
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger, Release
 from slipway.ledger.plan import release_id
 from slipway.operators.links import LINKS
@@ -110,6 +111,28 @@ class ReleaseOperator(BaseOperator):
         done = notify_once(self.ledger, context, release, event, subject, message)
         if done is not None:
             self.record(release, done)
+
+
+class AskingOperator(ReleaseOperator):
+    """Base of the operators that ask a person, of whose answers not every one counts."""
+
+    def refuse_answer(self, context: Context, release: Release, question: str, why: str, user: Person) -> str:
+        """Record an answer that does not count, and open the question again.
+
+        :param context: Airflow's context of the task.
+        :param release: the release of this run.
+        :param question: what was asked, as :class:`AnswerRefused` names it.
+        :param why: who answered what, and why it does not count.
+        :param user: who answered.
+        :return: what comes first in the form that is put again.
+        """
+        from slipway.release.asking import put_again
+
+        before = self.ledger.entries(release.release_id).of_kind(AnswerRefused)
+        number = 1 + sum(one.question == question for one in before)
+        self.record(release, AnswerRefused(question=question, round=number, reason=why, user=user))
+        put_again(context)
+        return f"**{why}.**\n\n"
 
 
 class RefusingOperator(ReleaseOperator):

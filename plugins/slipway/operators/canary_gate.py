@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from slipway.ledger.audit import duration
-from slipway.ledger.entries import AnswerRefused, ApprovalDecided, DetectionPowerForecast, RevisionWarmedUp
+from slipway.ledger.entries import ApprovalDecided, DetectionPowerForecast, RevisionWarmedUp
 from slipway.ledger.links import question_link
-from slipway.operators.base import ReleaseOperator
-from slipway.release.asking import answer_of, ask, put_again, refusal
+from slipway.operators.base import AskingOperator
+from slipway.release.asking import answer_of, ask, refusal
 from slipway.release.undecided import APPROVE, ROLL_BACK
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 QUESTION = "canary_gate"
 
 
-class ApproveCanaryOperator(ReleaseOperator):
+class ApproveCanaryOperator(AskingOperator):
     """Ask a person before the new revision gets its first traffic; skipped without ``gates.canary``.
 
     The revision is deployed and warmed up by then. Whoever requested the release does not approve it, unless
@@ -58,13 +58,8 @@ class ApproveCanaryOperator(ReleaseOperator):
         own = release.actor if gate.by_another_person and answer.option == APPROVE else None
         why = refusal(answer, requester=own, respondents=release.policy.respondents(gate.answered_by))
         if why is not None and answer.person is not None:
-            refused = self.ledger.entries(release.release_id).of_kind(AnswerRefused)
-            number = sum(1 for one in refused if one.question == QUESTION) + 1
-            self.record(
-                release, AnswerRefused(question=QUESTION, round=number, reason=why, user=answer.person)
-            )
-            put_again(context)
-            self._ask(context, release, gate, note=f"**{why}.**\n\n")
+            note = self.refuse_answer(context, release, QUESTION, why, answer.person)
+            self._ask(context, release, gate, note=note)
         approved = answer.person is not None and answer.option == APPROVE
         decided = ApprovalDecided(place="canary", approved=approved, reason=str(answer), user=answer.person)
         self.record(release, decided)

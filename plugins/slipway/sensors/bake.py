@@ -9,11 +9,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake, current_bake
-from slipway.ledger.entries import AnswerRefused, BakeAnswered, PhaseBaked
+from slipway.ledger.entries import BakeAnswered, PhaseBaked
 from slipway.ledger.links import question_link
-from slipway.operators.base import ReleaseOperator
+from slipway.operators.base import AskingOperator, ReleaseOperator
 from slipway.policy.release import PhaseName
-from slipway.release.asking import answer_of, close, put_again
+from slipway.release.asking import answer_of, close
 from slipway.release.bake import announce_bake, require_shifted, skipped_bake
 from slipway.release.drawings import keep_drawings
 from slipway.release.leases import hold_services
@@ -85,7 +85,7 @@ class BakeOperator(ReleaseOperator):
         }
 
 
-class AskingBakeOperator(BakeOperator):
+class AskingBakeOperator(BakeOperator, AskingOperator):
     """Base of a bake that asks a person where its verdict is not enough."""
 
     def call_person(self, context: Context, asked: UndecidedPhase, *, note: str = "") -> NoReturn:
@@ -136,11 +136,8 @@ class AskingBakeOperator(BakeOperator):
         why = None if asked is None else asked.refusal(given)
         if asked is None or why is None or given.person is None:
             return
-        number = sum(1 for one in record.of_kind(AnswerRefused) if one.question == self.phase) + 1
-        refused = AnswerRefused(question=self.phase, round=number, reason=why, user=given.person)
-        self.record(release, refused)
-        put_again(context)
-        self.call_person(context, asked, note=f"**{why}.**\n\n")
+        note = self.refuse_answer(context, release, self.phase, why, given.person)
+        self.call_person(context, asked, note=note)
 
 
 class BakeSensor(AskingBakeOperator):

@@ -29,10 +29,12 @@ class LevelJudge:
         self._at: list[float] = []
         self._checks: list[Counts] = []
         self._stable: list[float] = []
+        self._found: Finding | None = None
 
     def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
         """Add a check; one without a report changes nothing."""
         if canary.total > 0:
+            self._found = None
             self._at.append(at)
             self._checks.append(canary)
             self._stable.append(stable.over_target if stable.total > 0 else 0.0)
@@ -43,6 +45,11 @@ class LevelJudge:
 
     def finding(self, *, is_last: bool) -> Finding:
         """Judge the evidence so far."""
+        if self._found is None:
+            self._found = self._judged()
+        return self._found
+
+    def _judged(self) -> Finding:
         metric = self._metric
         required = max(metric.checks, metric.minimum_evidence)
         if len(self._checks) < required:

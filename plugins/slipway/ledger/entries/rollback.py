@@ -196,26 +196,33 @@ class DataKept(LedgerEntry):
         return f"Backup {self.backup} of {self.instance} holds everything written until now"
 
 
-class DatabaseRollbackConfirmed(LedgerEntry):
-    """A person confirmed that migrations are undone, and with them data is lost.
+class LossConfirmed(LedgerEntry):
+    """Base of what a person confirms about a database, and with it the loss of data.
 
-    :param migrations: the migrations to undo, the newest first.
-    :param lost: rows by table and column that are lost.
+    :param lost: rows that are lost, by table, column or part of a table.
     :param backup: id of the backup that holds them.
     :param user: who confirmed it.
     :param reason: why, in that person's words; empty when there are none.
     :param round: number of the confirmation; each holds for one order, with its backup.
     """
 
-    KEY: ClassVar[str] = "rollback_confirmed/database[/{round}]"
-    WRITER: ClassVar[str] = "RollBackDatabaseOperator"
-
-    migrations: tuple[str, ...]
     lost: Mapping[str, int] = {}
     backup: str
     user: Person
     reason: str = ""
     round: int = 1
+
+
+class DatabaseRollbackConfirmed(LossConfirmed):
+    """A person confirmed that migrations are undone, and with them data is lost.
+
+    :param migrations: the migrations to undo, the newest first.
+    """
+
+    KEY: ClassVar[str] = "rollback_confirmed/database[/{round}]"
+    WRITER: ClassVar[str] = "RollBackDatabaseOperator"
+
+    migrations: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
@@ -284,26 +291,16 @@ class BackupRestored(LedgerEntry):
         )
 
 
-class DatabaseSwitchConfirmed(LedgerEntry):
+class DatabaseSwitchConfirmed(LossConfirmed):
     """A person confirmed that the services are switched to the restored instance, and what they lose by it.
 
     :param instance: the restored Cloud SQL instance.
-    :param lost: rows that it lacks, by table or part of a table.
-    :param backup: id of the backup that holds them.
-    :param user: who confirmed it.
-    :param reason: why, in that person's words; empty when there are none.
-    :param round: number of the confirmation; each holds for one order, with its backup.
     """
 
     KEY: ClassVar[str] = "rollback_confirmed/switch[/{round}]"
     WRITER: ClassVar[str] = "SwitchDatabaseOperator"
 
     instance: str
-    lost: Mapping[str, int] = {}
-    backup: str
-    user: Person
-    reason: str = ""
-    round: int = 1
 
     @property
     def sentence(self) -> str:
