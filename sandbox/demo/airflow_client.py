@@ -138,23 +138,6 @@ class AirflowClient:
         path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"
         self._http.patch(path, json={"chosen_options": [option]}).raise_for_status()
 
-    def answer_when_asked(self, dag: str, run_id: str, task: str, option: str, *, bound: float = 60) -> None:
-        """Wait for the question of a task, and answer it.
-
-        :param dag: id of the DAG.
-        :param run_id: id of the DAG run.
-        :param task: id of the task.
-        :param option: one of its options.
-        :param bound: seconds until the question must stand.
-        :raises RunTimeout: when nothing is asked by then.
-        """
-        deadline = time.monotonic() + bound
-        while not self.is_asked(dag, run_id, task):
-            if time.monotonic() > deadline:
-                raise RunTimeout(f"run {run_id} of {dag}: {task} asks nothing after {bound:g} s")
-            time.sleep(1)
-        self.answer(dag, run_id, task, option)
-
     def is_asked(self, dag: str, run_id: str, task: str) -> bool:
         """Tell whether a question of a task waits for its answer: the task awaits it, or checks metrics too.
 
@@ -232,16 +215,6 @@ class AirflowClient:
         :return: the answer; 409 when the run is under way.
         """
         return self._http.delete(f"/api/v2/dags/{dag}/dagRuns/{run_id}")
-
-    def task_state(self, dag: str, run_id: str, task: str) -> str | None:
-        """Return the state of a task, None before it has one.
-
-        :param dag: id of the DAG.
-        :param run_id: id of the DAG run.
-        :param task: id of the task.
-        """
-        found = self.get(f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}")
-        return found["state"] and str(found["state"])
 
     def run_state(self, dag: str, run_id: str) -> RunState:
         """Return the state of a run and of its tasks."""

@@ -17,14 +17,6 @@ from pydantic import BaseModel
 from slipway.ledger.entries import KINDS, InheritableEntry, LedgerEntry
 
 _HEAD = Path(__file__).with_suffix(".md")
-_NAMES = {
-    str: "text",
-    int: "integer",
-    float: "number",
-    bool: "yes or no",
-    datetime: "moment",
-    Any: "anything",
-}
 
 
 def render() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from google.cloud import run_v2
@@ -15,9 +15,6 @@ RESERVED = ("run.googleapis.com", "cloud.googleapis.com", "serving.knative.dev",
 """Namespaces of the platform's own labels and annotations: a template that has one is refused."""
 HIDDEN = ("annotations", "args", "command", "http_headers")
 """Fields that may hold a secret in plain text: shown as digests, as the environment is."""
-
-Contents = Mapping[str, str]
-"""Text by field: ``image``, ``env LOG_LEVEL``, ``secret FEATURE_FLAGS``, ``scaling.max_instance_count``."""
 
 
 def template_of(revision: run_v2.Revision) -> run_v2.RevisionTemplate:
