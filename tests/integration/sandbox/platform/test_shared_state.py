@@ -16,11 +16,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from include.load_test.prompts import Prompt, corpus
 from sandbox.databases import redis
+from sandbox.supervisor.processes import kill
+from sandbox.supervisor.processes import start as start_server
 from sandbox.supervisor.settings import HOST, Settings
 from tests.integration.sandbox.platform.services import Service, User, backend_environment, start
 from tests.own_sandbox import own_sandbox
-from tests.servers import kill
-from tests.servers import start as start_server
 from tests.waiting import BOUND_SECONDS, until
 
 pytestmark = pytest.mark.sandbox
