@@ -33,10 +33,9 @@ class LedgerStore:
             yield cursor
 
     def row(self, name: str, **values: Any) -> Sequence[Any] | None:
-        """Return the first row of a statement, None when there is none.
+        """Return the first row of a statement with these values, None when there is none.
 
         :param name: of the statement's file below ``include/sql``.
-        :param values: of its parameters.
         """
         with self.transaction() as cursor:
             cursor.execute(statement(name), values)
