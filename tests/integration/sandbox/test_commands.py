@@ -119,6 +119,8 @@ def test_interrupted_start_leaves_nothing(
 
 def test_port_in_use_is_named_with_its_owner(own: Settings, run: Run) -> None:
     with socket.socket() as taken:
+        # A connection of an earlier test's server in TIME_WAIT does not matter here.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((HOST, own.clickhouse_port))
         taken.listen()
         refused = run("cloud-up")
