@@ -20,7 +20,7 @@ RATE, WRONG = 5.0, 0.0002
 LEVEL = 0.4
 _REVISIONS = re.compile(r'revision_name=~"([^"]*)"')
 _EDGE = re.compile(r'le=~"([^"|]*)')
-_OF_WHAT_WENT_WRONG = ("5..", 'outcome="failure"', 'result="inaccurate"')
+_OF_WHAT_WENT_WRONG = ("5..", 'outcome="failure"', 'outcome="lost"', 'result="inaccurate"')
 
 
 def answer(query: str, at: float) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
@@ -54,7 +55,7 @@ class Series:
     stable: list[EvidencePoint] = field(default_factory=list)
 
 
-def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
+def series_of(record: EvidenceRecord, policy: Policy, *, moments: int | None = None) -> list[Series]:
     """Return every metric that the record and the policy both have, in the record's order.
 
     Shares and bands are those of the policy's ``comparison_seconds`` up to each check; levels and counts that
@@ -62,35 +63,39 @@ def series_of(record: EvidenceRecord, policy: Policy) -> list[Series]:
 
     :param record: the phase's evidence.
     :param policy: the policy of the release.
+    :param moments: the most moments of each, evenly chosen, the newest among them; None for every one.
     """
     window = policy.decision.comparison_seconds
+    answered = [check for check in record.checks() if not isinstance(check[1], str)]
     made = []
     for key in record.metrics:
         metric = policy.metrics.get(key)
         if metric is None:
             continue
-        checks: tuple[list[_Check], list[_Check]] = ([], [])
-        for at, canary, stable in record.checks():
-            if not isinstance(canary, str) and key in canary:
-                checks[0].append((at, canary[key]))
-                checks[1].append((at, stable[key]))
-        series = _empty(key, metric, window)
-        series.canary, series.stable = (_points(metric, arm, window) for arm in checks)
-        made.append(series)
+        canary: list[_Check] = []
+        stable: list[_Check] = []
+        for at, of_canary, of_stable in answered:
+            if not isinstance(of_canary, str) and key in of_canary:
+                canary.append((at, of_canary[key]))
+                stable.append((at, of_stable[key]))
+        made.append(_with_points(_empty(key, metric, window), metric, (canary, stable), window, moments))
         if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
-            made.append(_over_trigger(key, metric, checks, window))
+            above = _over_trigger(canary), _over_trigger(stable)
+            made.append(_with_points(_trigger_series(key, metric, window), metric, above, window, moments))
     return made
 
 
-def thinned(series: Series, moments: int) -> Series:
-    """Return a series at fewer moments, evenly chosen, the newest always among them.
-
-    :param series: the series.
-    :param moments: the most that are kept.
-    """
-    found = sorted({point.at for point in (*series.canary, *series.stable)}, reverse=True)
-    kept = set(found[:: max(1, -(-len(found) // moments))])
-    canary, stable = ([point for point in arm if point.at in kept] for arm in (series.canary, series.stable))
+def _with_points(
+    series: Series, metric: Metric, arms: Sequence[Sequence[_Check]], window: float, moments: int | None
+) -> Series:
+    """Return a series with its points: a moment that is left out needs no interval, which takes longest."""
+    counted = [_counted(metric, arm, window) for arm in arms]
+    if moments is not None:
+        found = sorted({at for arm in counted for at, _ in arm}, reverse=True)
+        kept = set(found[:: max(1, -(-len(found) // moments))])
+        counted = [[check for check in arm if check[0] in kept] for arm in counted]
+    point = _point(metric)
+    canary, stable = ([point(at, counts) for at, counts in arm] for arm in counted)
     return replace(series, canary=canary, stable=stable)
 
 
@@ -116,49 +121,50 @@ def _same_limit(metric: QuantileMetric) -> float | None:
     return 100 - metric.quantile_percent if metric.target_seconds == metric.trigger_seconds else None
 
 
-def _over_trigger(
-    key: str, metric: QuantileMetric, checks: tuple[Sequence[_Check], Sequence[_Check]], window: float
-) -> Series:
-    series = Series(
+def _trigger_series(key: str, metric: QuantileMetric, window: float) -> Series:
+    return Series(
         f"{key}/trigger",
         f"{metric.title} (trigger)",
         f"% of {metric.unit} over {metric.trigger_seconds:g} s, last {window:g} s",
         trigger=100 - metric.quantile_percent,
     )
-    series.canary, series.stable = (
-        _points(metric, [(at, Counts(c.total, c.over_trigger, c.over_trigger)) for at, c in arm], window)
-        for arm in checks
-    )
-    return series
 
 
-def _points(metric: Metric, checks: Sequence[_Check], window: float) -> list[EvidencePoint]:
+def _over_trigger(checks: Sequence[_Check]) -> list[_Check]:
+    return [(at, Counts(counts.total, counts.over_trigger, counts.over_trigger)) for at, counts in checks]
+
+
+def _counted(metric: Metric, checks: Sequence[_Check], window: float) -> list[_Check]:
+    """Return what the points of a metric are of, without the moments that have none."""
     if isinstance(metric, LevelMetric):
-        levels = [(at, counts.over_target) for at, counts in checks if counts.total > 0]
-        return [_exact(at, level) for at, level in levels if math.isfinite(level)]
+        return [found for found in checks if found[1].total > 0 and math.isfinite(found[1].over_target)]
     if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
-        return list(_trailing(checks, window, _share(metric)))
+        return list(_trailing(checks, window))
     seen, total = [], 0.0
     for at, counts in checks:
         total += counts.over_trigger
         if counts.total > 0:
-            seen.append(_exact(at, total))
+            seen.append((at, Counts(over_target=total)))
     return seen
 
 
-def _trailing(
-    checks: Sequence[_Check], window: float, point: Callable[[float, Counts], EvidencePoint]
-) -> list[EvidencePoint]:
-    points, first, sums = [], 0, Counts()
-    for at, counts in checks:
-        sums = sums + counts
+def _trailing(checks: Sequence[_Check], window: float) -> Iterator[_Check]:
+    """Yield the events of the last seconds up to each check."""
+    totals = [0.0, *accumulate(counts.total for _, counts in checks)]
+    bad = [0.0, *accumulate(counts.over_target for _, counts in checks)]
+    first = 0
+    for number, (at, _) in enumerate(checks, start=1):
         while checks[first][0] <= at - window:
-            gone = checks[first][1]
-            sums = sums + Counts(-gone.total, -gone.over_target, -gone.over_trigger)
             first += 1
-        if sums.total > 0 and 0 <= sums.over_target <= sums.total:
-            points.append(point(at, sums))
-    return points
+        total, over = totals[number] - totals[first], bad[number] - bad[first]
+        if total > 0 and 0 <= over <= total:
+            yield at, Counts(total, over)
+
+
+def _point(metric: Metric) -> Callable[[float, Counts], EvidencePoint]:
+    if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
+        return _share(metric)
+    return lambda at, counts: _exact(at, counts.over_target)
 
 
 def _share(metric: ShareMetric | QuantileMetric | BandMetric) -> Callable[[float, Counts], EvidencePoint]:

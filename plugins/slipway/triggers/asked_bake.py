@@ -12,6 +12,7 @@ from airflow.triggers.base import TriggerEvent
 
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.triggers.bake import BakeTrigger
+from slipway.triggers.threads import READ, in_thread
 
 if TYPE_CHECKING:
     from slipway.policy.release import Phase
@@ -44,7 +45,7 @@ class AskedBakeTrigger(BakeTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: a rollback verdict after the brake, or the answer."""
-        release = await asyncio.to_thread(self._release)
+        release = await in_thread(READ, self._release)
         answer, bake = asyncio.create_task(self._answer()), asyncio.create_task(self._bake(release))
         try:
             await asyncio.wait((answer, bake), return_when=asyncio.FIRST_COMPLETED)

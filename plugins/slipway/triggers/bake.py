@@ -18,12 +18,14 @@ from slipway.ledger.audit import audit, duration
 from slipway.ledger.bakes import Bake
 from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger, Release
+from slipway.ledger.store import PooledStore
 from slipway.policy.release import Phase, PhaseName
 from slipway.release.drift import stable_revision
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.triggers.foreign_changes import ForeignChanges
 from slipway.triggers.kept_checks import KeptChecks
 from slipway.triggers.synthetic_requests import synthetic_requests
+from slipway.triggers.threads import BRAKE, READ, in_thread
 
 if TYPE_CHECKING:
     from slipway.analysis.bake import BakeAnalysis
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 NO_REVISION = "none"
 #: Of the fields that a deferred bake is kept with. Format 1 had none on it; its round was ``watch``, or none.
 FORMAT = 2
+#: Bound of a connection to the ledger, and of a statement.
+_SECONDS = 30
 
 
 class BakeTrigger(BaseTrigger):
@@ -105,14 +109,14 @@ class BakeTrigger(BaseTrigger):
             payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
             yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
             return
-        release = await asyncio.to_thread(self._release)
+        release = await in_thread(READ, self._release)
         yield await self._verdict(release, *await self._bake(release))
 
     async def _verdict(self, release: Release, decision: Decision, record: EvidenceRecord) -> TriggerEvent:
         payload = decision.as_payload() | {"decided_at": datetime.now(UTC).isoformat()}
         if decision.verdict is Verdict.ROLLBACK:
             payload["brake"] = await self._brake(release)
-        await asyncio.to_thread(self._keep, record)
+        await in_thread(BRAKE, lambda: self._keep(record))
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     def _ends(self, decision: Decision) -> bool:
@@ -122,7 +126,11 @@ class BakeTrigger(BaseTrigger):
         return phase.bake_seconds + phase.extension_seconds
 
     def _release(self) -> Release:
-        return Ledger(self.ledger_conn_id).release(self.release_id)
+        """Read the release, on a connection that stays open: a restarted triggerer begins every bake at once."""
+        store = PooledStore(
+            self.ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=True
+        )
+        return Ledger(store=store).release(self.release_id)
 
     def _keep(self, record: EvidenceRecord) -> None:
         """Put every check on record, after the brake: the verdict can be replayed from it."""
@@ -217,7 +225,7 @@ class BakeTrigger(BaseTrigger):
         try:
             hook = CloudRunTrafficHook(gcp_conn_id=self.gcp_conn_id)
             ledger = Ledger(self.ledger_conn_id)
-            changes = await asyncio.to_thread(restore_stable_traffic, release, hook, ledger)
+            changes = await in_thread(BRAKE, lambda: restore_stable_traffic(release, hook, ledger))
         except Exception as error:
             self.log.exception(
                 "the emergency brake failed; the rollback group restores the traffic", release=self.release_id

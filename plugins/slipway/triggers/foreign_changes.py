@@ -10,6 +10,7 @@ from slipway.exceptions import CloudRunError
 from slipway.ledger.ledger import Ledger, Release
 from slipway.ledger.timeline import is_being_undone
 from slipway.release.foreign_change import find_change
+from slipway.triggers.threads import READ, in_thread
 
 if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook
@@ -42,7 +43,7 @@ class ForeignChanges:
         :param decision: of a check that does not end the bake.
         """
         try:
-            return await asyncio.wait_for(asyncio.to_thread(self._weigh, decision), _READ_SECONDS)
+            return await asyncio.wait_for(in_thread(READ, lambda: self._weigh(decision)), _READ_SECONDS)
         except (CloudRunError, TimeoutError) as error:
             self._log.warning(
                 "Cannot compare the services with the record; the next check tries again: %s", error

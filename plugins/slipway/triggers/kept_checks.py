@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextvars
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.evidence_series import series_of, thinned
+from slipway.analysis.evidence_series import series_of
 from slipway.analysis.verdict import Decision
 from slipway.ledger.bakes import Bake
-from slipway.ledger.checks import LedgerChecks
 from slipway.ledger.ledger import Ledger, Release
-from slipway.ledger.store import BoundedStore
+from slipway.ledger.store import PooledStore
+from slipway.triggers.threads import KEEP
 
 #: Points of each metric that are kept.
 POINTS = 60
 _SECONDS = 5
-# A thread of its own: one that waits for the database must take none from the emergency brake.
-_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slipway-kept-checks")
 
 
 class KeptChecks:
@@ -35,7 +33,6 @@ class KeptChecks:
         self._release, self._bake, self._ledger_conn_id = release, bake, ledger_conn_id
         self._log = log
         self._writing: Future[None] | None = None
-        self._checks: LedgerChecks | None = None
 
     def keep(self, decision: Decision, record: EvidenceRecord) -> None:
         """Begin to write a check; returns at once.
@@ -45,25 +42,19 @@ class KeptChecks:
         """
         if self._writing is None or self._writing.done():
             seen = replace(record, rows=list(record.rows))
-            self._writing = _THREAD.submit(contextvars.copy_context().run, self._write, decision, seen)
+            self._writing = KEEP.submit(contextvars.copy_context().run, self._write, decision, seen)
 
     def _write(self, decision: Decision, record: EvidenceRecord) -> None:
         try:
-            if self._checks is None:
-                self._checks = self._opened()
-            series = [thinned(found, POINTS) for found in series_of(record, self._release.policy)]
-            self._checks.keep(self._release.release_id, self._bake, decision, series)
+            series = series_of(record, self._release.policy, moments=POINTS)
+            store = PooledStore(
+                self._ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=False
+            )
+            Ledger(store=store).checks.keep(self._release.release_id, self._bake, decision, series)
         except Exception as error:  # noqa: BLE001 - the bake goes on whatever happens here
-            self._checks = None
             self._log.warning(
                 "This check is not shown on the Release page: it could not be kept",
                 release=self._release.release_id,
                 phase=self._bake.phase,
                 error=f"{type(error).__name__}: {error}",
             )
-
-    def _opened(self) -> LedgerChecks:
-        store = BoundedStore(
-            self._ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=False
-        )
-        return Ledger(store=store).checks

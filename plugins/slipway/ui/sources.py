@@ -8,11 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from slipway.exceptions import SlipwayError
@@ -20,16 +17,10 @@ from slipway.kpi.policy import load_rollup_policy
 from slipway.kpi.targets.report import ReviewedTarget
 from slipway.kpi.warehouse import CLICKHOUSE_CONNECTION, Warehouse
 from slipway.ledger.ledger import Ledger
-from slipway.ledger.store import LEDGER_CONNECTION, BoundedStore
-
-if TYPE_CHECKING:
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from sqlalchemy import Engine
+from slipway.ledger.store import LEDGER_CONNECTION, PooledStore
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
-#: Connections to the ledger's database that stay open, and how many more may be open for a moment.
-POOL_SIZE, OVERFLOW = 4, 12
 _NOT_THERE_YET = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
 
 log = logging.getLogger(__name__)
@@ -37,47 +28,6 @@ log = logging.getLogger(__name__)
 
 class LedgerUnreadable(SlipwayError):  # noqa: N818 - named for the state it reports
     """The ledger cannot be read."""
-
-
-class _PooledStore(BoundedStore):
-    """The ledger's tables in sessions that can write nothing, on connections that stay open."""
-
-    def __init__(self) -> None:
-        super().__init__(connect_seconds=CONNECT_SECONDS, statement_seconds=READ_SECONDS, read_only=True)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        """Open a transaction for the block, which is undone at its end: nothing is written.
-
-        :return: its cursor.
-        """
-        pool = _pool(_Door(self.hook))
-        with closing(pool.raw_connection()) as connection, closing(connection.cursor()) as cursor:
-            yield cursor
-
-
-@dataclass(frozen=True)
-class _Door:
-    """A hook that is the same as another one to the same database."""
-
-    hook: PostgresHook = field(compare=False)
-    uri: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "uri", self.hook.connection.get_uri())
-
-
-@lru_cache(maxsize=4)
-def _pool(door: _Door) -> Engine:
-    """Return the connections to a database; one that the server has closed is replaced when it is needed."""
-    return create_engine(
-        "postgresql+psycopg://",
-        creator=door.hook.get_conn,
-        pool_pre_ping=True,
-        pool_size=POOL_SIZE,
-        max_overflow=OVERFLOW,
-        pool_timeout=CONNECT_SECONDS,
-    )
 
 
 @contextmanager
@@ -90,7 +40,9 @@ def reading_ledger() -> Iterator[Ledger]:
     from airflow.sdk.exceptions import AirflowException
 
     try:
-        yield Ledger(store=_PooledStore())
+        yield Ledger(
+            store=PooledStore(connect_seconds=CONNECT_SECONDS, statement_seconds=READ_SECONDS, read_only=True)
+        )
     except (psycopg.Error, SQLAlchemyError, AirflowException) as error:
         log.exception("the ledger cannot be read")
         raise LedgerUnreadable(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 
 import numpy as np
 
 from slipway.analysis.statistics.evalues import Vector
+
+
+#: Intervals that there is room for at the beginning.
+_BLOCK = 16
 
 
 class Trailing:
@@ -17,8 +22,9 @@ class Trailing:
     """
 
     def __init__(self, columns: int, shape: tuple[int, ...] = ()) -> None:
-        self._at: list[float] = [float("-inf")]
-        self._sums: list[Vector] = [np.zeros((columns, *shape))]
+        self._at = array("d", [float("-inf")])
+        # One block, which grows: an array of its own for each check takes five times the memory.
+        self._sums = np.zeros((_BLOCK, columns, *shape))
 
     def add(self, *values: Vector, at: float) -> None:
         """Add one interval: one of the ``values`` per column.
@@ -30,11 +36,12 @@ class Trailing:
             raise ValueError(
                 f"check at {at:g} s comes after the one at {self._at[-1]:g} s; checks must go forward in time"
             )
-        self._at.append(at)
-        sums = self._sums[-1].copy()
+        number = len(self._at)
+        if number == len(self._sums):
+            self._sums = np.concatenate((self._sums, np.zeros_like(self._sums)))
         for column, value in enumerate(values):
-            sums[column] += value
-        self._sums.append(sums)
+            self._sums[number, column] = self._sums[number - 1, column] + value
+        self._at.append(at)
 
     def over(self, seconds: float) -> Vector:
         """Return the sums of the intervals that ended within the last seconds.
@@ -42,9 +49,9 @@ class Trailing:
         :param seconds: length of the window up to the last interval.
         """
         first = bisect_right(self._at, self._at[-1] - seconds) - 1
-        return self._sums[-1] - self._sums[max(first, 0)]
+        return self.everything - self._sums[max(first, 0)]
 
     @property
     def everything(self) -> Vector:
         """Sums since the first check."""
-        return self._sums[-1]
+        return self._sums[len(self._at) - 1]

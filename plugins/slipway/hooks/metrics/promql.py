@@ -6,6 +6,8 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
+from random import uniform
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
@@ -17,10 +19,13 @@ from airflow.sdk.bases.hook import BaseHook
 
 from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
 from slipway.hooks.google.tokens import GoogleToken, is_google
-from slipway.hooks.metrics.shared_client import borrow, give_back
+from slipway.hooks.metrics.answer import Answer, NoAnswerError
+from slipway.hooks.metrics.shared_client import SharedClient, borrow, give_back
 
 T = TypeVar("T")
-BAD_QUERY = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
+#: Seconds before the second attempt; each pause is twice the one before, and a part of the first by chance.
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+BAD_QUERY = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class PromQLHook(BaseHook):
         self._timeout = timeout
         self._attempts = attempts
         self._target: tuple[str, GoogleToken] | None = None
-        self._async_client: httpx.AsyncClient | None = None
+        self._async_client: SharedClient | None = None
         self._connecting = asyncio.Lock()
 
     def query(self, expr: str, time: float | None = None) -> list[Sample]:
@@ -88,15 +93,15 @@ class PromQLHook(BaseHook):
         base, _ = self._target or self._connect(self.get_connection(self.conn_id))
         return None if is_google(base) else self._get("rules", {"type": "alert"}, _alerts)
 
-    def _get(self, path: str, params: dict[str, str], read: Callable[[httpx.Response], T]) -> T:
+    def _get(self, path: str, params: dict[str, str], read: Callable[[Answer], T]) -> T:
         base, token = self._target or self._connect(self.get_connection(self.conn_id))
         try:
             with httpx.Client(timeout=self._timeout) as client:
                 for attempt in tenacity.Retrying(**self._retry()):
                     with attempt:
                         headers = token.headers(base, MetricsUnavailable)
-                        found = read(client.get(f"{base}/api/v1/{path}", params=params, headers=headers))
-        except httpx.HTTPError as error:
+                        found = read(_ask(client, f"{base}/api/v1/{path}", params, headers))
+        except NoAnswerError as error:
             raise self._unavailable(base, error) from error
         return found
 
@@ -116,20 +121,24 @@ class PromQLHook(BaseHook):
             self._async_client = borrow(self._timeout)
         # Put together here: the client's own way to encode a long query takes milliseconds.
         url = f"{base}/api/v1/query?{urlencode(_params(expr, time))}"
-        try:
-            async for attempt in tenacity.AsyncRetrying(**self._retry()):
-                with attempt:
-                    # Only a token of Google's may have to be asked for, which blocks.
-                    headers = (
-                        await asyncio.to_thread(token.headers, base, MetricsUnavailable)
-                        if is_google(base)
-                        else {}
-                    )
-                    answer = await self._async_client.get(url, headers=headers)
-                    samples = _samples(expr, answer)
-        except httpx.HTTPError as error:
-            raise self._unavailable(base, error) from error
-        return without_replicas(samples, self.replica_labels)
+        attempt = 1
+        while True:
+            try:
+                # Only a token of Google's may have to be asked for, which blocks.
+                headers = (
+                    await asyncio.to_thread(token.headers, base, MetricsUnavailable)
+                    if is_google(base)
+                    else {}
+                )
+                samples = _samples(expr, await self._async_client.get(url, headers))
+                return without_replicas(samples, self.replica_labels)
+            except NoAnswerError as error:
+                if attempt >= self._attempts:
+                    raise self._unavailable(base, error) from error
+            # Not tenacity's, which takes half as long to begin as the whole query does.
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) + uniform(0, FIRST_PAUSE)  # noqa: S311
+            await asyncio.sleep(pause)
+            attempt += 1
 
     async def aclose(self) -> None:
         """Let go of the connections of :meth:`aquery`."""
@@ -157,17 +166,18 @@ class PromQLHook(BaseHook):
 
     def _retry(self) -> dict[str, Any]:
         return {
-            "retry": tenacity.retry_if_exception_type(httpx.HTTPError),
+            "retry": tenacity.retry_if_exception_type(NoAnswerError),
             "stop": tenacity.stop_after_attempt(self._attempts),
-            "wait": tenacity.wait_exponential_jitter(initial=0.2, max=2.0, jitter=0.2),
+            "wait": tenacity.wait_exponential_jitter(
+                initial=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE
+            ),
             "reraise": True,
         }
 
-    def _unavailable(self, base: str, error: httpx.HTTPError) -> MetricsUnavailable:
-        reason = str(error) or type(error).__name__
+    def _unavailable(self, base: str, error: NoAnswerError) -> MetricsUnavailable:
         return MetricsUnavailable(
             f"connection {self.conn_id}: {base} gives no usable answer after {self._attempts} attempts:"
-            f" {reason}"
+            f" {error}"
         )
 
 
@@ -211,14 +221,26 @@ def _params(expr: str, time: float | None) -> dict[str, str]:
     return {"query": expr} if time is None else {"query": expr, "time": f"{time:.3f}"}
 
 
-def _samples(expr: str, answer: httpx.Response) -> list[Sample]:
+def _ask(client: httpx.Client, url: str, params: dict[str, str], headers: dict[str, str]) -> Answer:
+    """Ask once.
+
+    :raises NoAnswerError: when there is none.
+    """
+    try:
+        found = client.get(url, params=params, headers=headers)
+    except httpx.HTTPError as error:
+        raise NoAnswerError(str(error) or type(error).__name__) from error
+    return Answer(url, found.status_code, found.text)
+
+
+def _samples(expr: str, answer: Answer) -> list[Sample]:
     """Read an answer.
 
-    :raises httpx.HTTPStatusError: when asking again may help.
+    :raises NoAnswerError: when asking again may help.
     """
-    if answer.status_code in BAD_QUERY:
-        raise MetricsQueryInvalid(f"query {expr!r}: refused: {_body(answer).get('error', answer.text[:200])}")
-    body = _successful(answer)
+    if answer.status in BAD_QUERY:
+        raise MetricsQueryInvalid(f"query {expr!r}: refused: {answer.body.get('error', answer.text[:200])}")
+    body = answer.successful()
     # Prometheus 2 puts its hints about a query, such as a counter's name, among the warnings.
     warnings = [text for text in map(str, body.get("warnings") or ()) if not text.startswith("PromQL info")]
     if warnings:
@@ -227,40 +249,16 @@ def _samples(expr: str, answer: httpx.Response) -> list[Sample]:
     return parse_result(expr, data if isinstance(data, dict) else {})
 
 
-def _alerts(answer: httpx.Response) -> frozenset[str]:
+def _alerts(answer: Answer) -> frozenset[str]:
     """Read the names of the alerting rules.
 
-    :raises httpx.HTTPStatusError: when asking again may help.
+    :raises NoAnswerError: when asking again may help.
     """
-    body = _successful(answer)
+    body = answer.successful()
     try:
         return frozenset(rule["name"] for group in body["data"]["groups"] for rule in group["rules"])
     except (KeyError, TypeError) as error:
         raise MetricsUnavailable(f"{answer.url}: the answer is no list of rules: {error!r}") from error
-
-
-def _successful(answer: httpx.Response) -> dict[str, Any]:
-    """Return the body of an answer that is a success.
-
-    :raises httpx.HTTPStatusError: when asking again may help.
-    """
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
-        answer.raise_for_status()
-    body = _body(answer)
-    if not answer.is_success or body.get("status") != "success":
-        raise MetricsUnavailable(
-            f"{answer.url.copy_with(query=None)} answers {answer.status_code}:"
-            f" {body.get('error', answer.text[:200])}; check the base URL and the account's rights"
-        )
-    return body
-
-
-def _body(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    return body if isinstance(body, dict) else {}
 
 
 def parse_result(expr: str, data: dict[str, Any]) -> list[Sample]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 
-from slipway.analysis.evidence_series import EvidencePoint, Series, series_of, thinned
+from slipway.analysis.evidence_series import EvidencePoint, Series, series_of
 from slipway.analysis.verdict import Finding, Verdict
 from slipway.ledger.bakes import Bake, recorded_bakes
 from slipway.ledger.chain import Record
@@ -98,7 +98,7 @@ def _baked(
         release.policy,
         bake,
         verdict,
-        [] if evidence is None else series_of(evidence.record(), release.policy),
+        [] if evidence is None else series_of(evidence.record(), release.policy, moments=POINTS),
         running=False,
         checked_at=ended,
         drawing_url=(links.drawing(release.release_id, bake.phase, bake.number) if bake in drawn else None),
@@ -194,8 +194,7 @@ def _limits_in_words(metric: Metric) -> tuple[str, str]:
 
 
 def _points(series: Series) -> tuple[SeriesPoint, ...]:
-    shown = thinned(series, POINTS)
-    canary, stable = ({point.at: point.value for point in arm} for arm in (shown.canary, shown.stable))
+    canary, stable = ({point.at: point.value for point in arm} for arm in (series.canary, series.stable))
     return tuple(
         SeriesPoint(seconds=at, canary=_rounded(canary.get(at)), stable=_rounded(stable.get(at)))
         for at in sorted(canary.keys() | stable.keys())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.evidence_series import series_of, thinned
+from slipway.analysis.evidence_series import series_of
 from slipway.ledger.bakes import Bake
 from slipway.ledger.ledger import Ledger, Release
 from slipway.ledger.listing import ReleaseFilter
@@ -110,7 +110,7 @@ def test_a_viewer_of_a_running_release_costs_little(
     # The whole work of the only viewer: what several share is not shared here.
     monkeypatch.setattr("slipway.ui.api.now._FRESH_SECONDS", 0.0)
     _, decision = failing_bake(running.policy)
-    series = [thinned(one, POINTS) for one in series_of(_long_bake(running), running.policy)]
+    series = series_of(_long_bake(running), running.policy, moments=POINTS)
     checks_every = round(running.policy.decision.poll_seconds / POLL_SECONDS)
     path, known, spent = f"/slipway/api/releases/{running.release_id}", "", list[float]()
     for number in range(ASKED):

@@ -14,6 +14,7 @@ from slipway.ledger.bakes import Bake
 from slipway.policy.release import load_policy
 from slipway.triggers import kept_checks
 from slipway.triggers.kept_checks import KeptChecks
+from slipway.triggers.threads import KEEP
 
 POLICY = load_policy("release.yaml")
 BAKING = Decision(Verdict.HOLD, "baking", [], 15.0, Cause.BAKING)
@@ -45,7 +46,7 @@ class Database:
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     made = Database()
-    monkeypatch.setattr(kept_checks, "BoundedStore", lambda *_, **__: None)
+    monkeypatch.setattr(kept_checks, "PooledStore", lambda *_, **__: None)
     monkeypatch.setattr(kept_checks, "Ledger", lambda *, store: SimpleNamespace(checks=made))
     return made
 
@@ -97,4 +98,4 @@ def test_a_check_that_cannot_be_kept_is_logged_and_nothing_else(database: Databa
 
 def _idle() -> None:
     """Wait until the thread has written what it was given."""
-    kept_checks._THREAD.submit(lambda: None).result(timeout=60)
+    KEEP.submit(lambda: None).result(timeout=60)

@@ -15,10 +15,10 @@ async def test_one_loop_has_one_client_until_the_last_gives_it_back() -> None:
     assert first is second
     assert first is not other
     await give_back(5.0)
-    assert not first.is_closed
+    assert not first.session.closed
     await give_back(5.0)
-    assert first.is_closed
-    assert not other.is_closed
+    assert first.session.closed
+    assert not other.session.closed
     await give_back(7.0)
     assert borrow(5.0) is not first
     await give_back(5.0)
