@@ -126,7 +126,7 @@ class BakeTrigger(BaseTrigger):
         return phase.bake_seconds + phase.extension_seconds
 
     def _release(self) -> Release:
-        """Read the release, on a connection that stays open: a restarted triggerer begins every bake at once."""
+        """Read the release over connections that stay open: a triggerer begins many bakes at once."""
         store = PooledStore(
             self.ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=True
         )

@@ -9,7 +9,6 @@ import numpy as np
 
 from slipway.analysis.statistics.evalues import Vector
 
-
 #: Intervals that there is room for at the beginning.
 _BLOCK = 16
 

@@ -29,10 +29,12 @@ class SharedClient:
     """A client, with how many use it.
 
     :param session: aiohttp's client.
+    :param turns: one for each connection: who comes first is answered first, and nobody else has begun.
     :param users: how many have borrowed it.
     """
 
     session: aiohttp.ClientSession
+    turns: asyncio.Semaphore
     users: int = 0
 
     async def get(self, url: str, headers: dict[str, str]) -> Answer:
@@ -45,19 +47,26 @@ class SharedClient:
         address = URL(url, encoded=True)
         proxy = _proxy(address.scheme, address.host or "")
         try:
+            async with asyncio.timeout(KEPT_SECONDS):
+                await self.turns.acquire()
+        except TimeoutError as error:
+            raise NoAnswerError(f"none of {CONNECTIONS} connections is free") from error
+        try:
             async with self.session.get(
                 address, headers=headers, allow_redirects=False, proxy=proxy
             ) as found:
                 return Answer(url.partition("?")[0], found.status, await found.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NoAnswerError(str(error) or type(error).__name__) from error
+        finally:
+            self.turns.release()
 
 
 def borrow(seconds: float) -> SharedClient:
     """Return the running loop's client; :func:`give_back` it.
 
     :param seconds: bound of connecting and of each wait for the answer, in seconds, without the time that an
-        attempt waits for a connection of the pool.
+        attempt waits for its turn.
     """
     key = asyncio.get_running_loop(), seconds
     shared = _clients.get(key)
@@ -68,11 +77,9 @@ def borrow(seconds: float) -> SharedClient:
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=KEPT_SECONDS, sock_connect=seconds, sock_read=seconds
-            ),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
         )
-        shared = _clients[key] = SharedClient(session)
+        shared = _clients[key] = SharedClient(session, asyncio.Semaphore(CONNECTIONS))
     shared.users += 1
     return shared
 
