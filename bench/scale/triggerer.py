@@ -66,13 +66,12 @@ async def main(bakes: int, seconds: float, release: str) -> dict[str, float]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     dice, began = Random(1), time.time()
     work = [asyncio.create_task(_bake(release, began + dice.uniform(0, 15))) for _ in range(bakes)]
-    done, _ = await asyncio.wait(work, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
-    for task in done:
-        task.result()
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    settled = await _wait(work, min(seconds, SETTLING_SECONDS))
+    used = await _wait(work, max(0.0, began + seconds - time.time()))
     for task in work:
         task.cancel()
     await asyncio.gather(*work, return_exceptions=True)
+    ends = [end for _, end in MeasuredBake.checks]
     due = [at for at, _ in MeasuredBake.checks if at >= began + SETTLING_SECONDS]
     late = [end - at for at, end in MeasuredBake.checks if at >= began + SETTLING_SECONDS]
     first = [end - at for at, end in MeasuredBake.checks if at < began + SETTLING_SECONDS]
@@ -82,9 +81,17 @@ async def main(bakes: int, seconds: float, release: str) -> dict[str, float]:
         "median": float(np.median(late or [seconds])),
         "p99": float(np.quantile(late or [seconds], 0.99)),
         "worst_at_start": max(first, default=0.0),
-        "cpu": (used.ru_utime + used.ru_stime) / (time.time() - began),
-        "memory": used.ru_maxrss * KIBIBYTE,
+        "cpu_each": (used - settled) / max(1, sum(end >= began + SETTLING_SECONDS for end in ends)),
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE,
     }
+
+
+async def _wait(work: list[asyncio.Task[None]], seconds: float) -> float:
+    """Let the bakes run; return the processor time that this process has used."""
+    done, _ = await asyncio.wait(work, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    for task in done:
+        task.result()
+    return time.process_time()
 
 
 if __name__ == "__main__":
