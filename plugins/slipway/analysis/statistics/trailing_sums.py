@@ -48,9 +48,9 @@ class Trailing:
         :param seconds: length of the window up to the last interval.
         """
         first = bisect_right(self._at, self._at[-1] - seconds) - 1
-        return self.everything - self._sums[max(first, 0)]
+        return np.subtract(self.everything, self._sums[max(first, 0)])
 
     @property
     def everything(self) -> Vector:
         """Sums since the first check."""
-        return self._sums[len(self._at) - 1]
+        return np.asarray(self._sums[len(self._at) - 1])

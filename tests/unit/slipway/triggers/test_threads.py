@@ -37,12 +37,15 @@ async def test_a_brake_is_pulled_while_every_other_bake_waits_for_google(
     braked: list[str] = []
     monkeypatch.setattr(ForeignChanges, "_weigh", wait)
     monkeypatch.setattr(foreign_changes, "_READ_SECONDS", 60.0)
-    monkeypatch.setattr(
-        bake, "restore_stable_traffic", lambda release, *_: braked.append(release.release_id) or {}
-    )
+
+    def restore(release: Any, *_: Any) -> dict[str, Any]:
+        braked.append(release.release_id)
+        return {}
+
+    monkeypatch.setattr(bake, "restore_stable_traffic", restore)
     release: Any = SimpleNamespace(release_id="v1-1-0-abcdef")
     names = ("release_id", "started_at", "ledger_conn_id", "gcp_conn_id", "promql_conn_id")
-    trigger = BakeTrigger(phase="canary", **dict.fromkeys(names, "x"))
+    trigger = BakeTrigger(phase="canary", bake_round=1, **dict.fromkeys(names, "x"))
     monkeypatch.setattr(bake, "Ledger", lambda _: None)
     monkeypatch.setattr("slipway.hooks.cloud_run.hook.CloudRunTrafficHook", lambda **_: None)
     changes = ForeignChanges(release, "x", "x", log=trigger.log)
