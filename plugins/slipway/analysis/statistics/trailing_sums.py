@@ -48,9 +48,11 @@ class Trailing:
         :param seconds: length of the window up to the last interval.
         """
         first = bisect_right(self._at, self._at[-1] - seconds) - 1
-        return np.subtract(self.everything, self._sums[max(first, 0)])
+        before: Vector = self._sums[max(first, 0)]
+        return self.everything - before
 
     @property
     def everything(self) -> Vector:
         """Sums since the first check."""
-        return np.asarray(self._sums[len(self._at) - 1])
+        sums: Vector = self._sums[len(self._at) - 1]
+        return sums
