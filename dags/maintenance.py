@@ -2,6 +2,8 @@
 ### Maintenance
 
 Once a day: verifies the record of every release against its anchors, and anchors the end of every chain anew.
+Then deletes the database backups that the policies of their releases no longer keep (`retention`); without
+`delete: true` it only names them. From a record that is not as it was written nothing is deleted.
 
 A red `anchor_ledger` names each release whose record was changed, removed, cut off or added to;
 `docs/audit.md` says what to do. `write_missing_reports` writes the reports that could not be written when
@@ -13,12 +15,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG
-from slipway.operators.maintenance import AnchorLedgerOperator, WriteMissingReportsOperator
+from slipway.operators.maintenance import (
+    AnchorLedgerOperator,
+    DeleteOldBackupsOperator,
+    WriteMissingReportsOperator,
+)
 
 with DAG(
     "maintenance",
     doc_md=__doc__,
-    description="Verifies and anchors the record of every release",
+    description="Verifies and anchors the record of every release; deletes old backups",
     schedule="30 0 * * *",
     catchup=False,
     max_active_runs=1,
@@ -32,3 +38,4 @@ with DAG(
 ):
     anchor_ledger = AnchorLedgerOperator(task_id="anchor_ledger")
     WriteMissingReportsOperator(task_id="write_missing_reports")
+    anchor_ledger >> DeleteOldBackupsOperator(task_id="delete_old_backups")

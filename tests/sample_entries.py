@@ -19,6 +19,7 @@ from slipway.ledger.entries import (
     ApprovalDecided,
     BackfillProgressed,
     BackupCopy,
+    BackupDeleted,
     BackupRestored,
     BakeAnswered,
     Brake,
@@ -397,6 +398,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         met=11,
         criteria=12,
     ),
+    BackupDeleted(environment="production", instance="db", backup="17", ended_days_ago=120, kept_days=90),
     RegionsReported(
         region="us-central1",
         outcome="promoted",

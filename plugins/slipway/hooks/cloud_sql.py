@@ -294,6 +294,24 @@ class CloudSqlBackupHook(GoogleEndpointMixin, CloudSQLHook):
             instances.export(project=project_id, instance=instance, body={"exportContext": context}), doing
         )
 
+    def begin_delete_backup(self, *, project_id: str, instance: str, backup: str) -> bool:
+        """Ask for a backup to be deleted; done again it changes nothing.
+
+        :param project_id: Google Cloud project.
+        :param instance: short name.
+        :param backup: id of the backup run.
+        :return: False when the instance is busy or no usable answer came: ask again later.
+        :raises BackupFailed: when Cloud SQL refuses.
+        """
+        doing = f"instance {instance} ({project_id}): cannot delete backup {backup}"
+        try:
+            request = self.get_conn().backupRuns().delete(project=project_id, instance=instance, id=backup)
+            return self._ask(request, doing) is not None
+        except BackupFailed as error:
+            if isinstance(error.__cause__, HttpError) and error.__cause__.resp.status == NOT_FOUND:
+                return True
+            raise
+
     def begin_restore(
         self,
         *,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from slipway.ledger.audit import audit_entry
 from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
 from slipway.release.report.keeping import report_folder, write_report
+from slipway.release.retention import old_backups
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,4 +83,52 @@ class WriteMissingReportsOperator(BaseOperator):
                 f"{report_folder()} takes no report of {', '.join(missing)}: make it writable, then clear"
                 " the task"
             )
+        return done
+
+
+class DeleteOldBackupsOperator(BaseOperator):
+    """Delete the backups that the policies of their releases no longer keep, each on record.
+
+    Where the policy does not say ``delete: true``, the log names what would be deleted.
+
+    :param ledger_conn_id: connection to the ledger's database.
+    :param gcp_conn_id: connection to Google Cloud.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger_conn_id: str = LEDGER_CONNECTION,
+        gcp_conn_id: str = "google_cloud_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+        self.gcp_conn_id = gcp_conn_id
+
+    def execute(self, context: Context) -> list[str]:
+        """Delete what is old.
+
+        :param context: Airflow's context of the task.
+        :return: the releases whose backup is deleted.
+        :raises BackupFailed: when Cloud SQL refuses.
+        """
+        from slipway.hooks.cloud_sql import CloudSqlBackupHook
+
+        ledger, hook, done = Ledger(self.ledger_conn_id), CloudSqlBackupHook(self.gcp_conn_id), []
+        for old in list(old_backups(ledger, datetime.now(UTC))):
+            release, deletion = old.release, old.deletion
+            if release.policy.retention is None or not release.policy.retention.delete:
+                self.log.info("Release %s: would be deleted: %s", release.release_id, deletion.sentence)
+            elif hook.begin_delete_backup(
+                project_id=old.project_id, instance=deletion.instance, backup=deletion.backup
+            ):
+                entry = deletion.model_copy(update={"task": self.task_id})
+                audit_entry(
+                    self.log, release.release_id, entry, repeated=not ledger.append(release.release_id, entry)
+                )
+                ledger.anchor(release.release_id)
+                done.append(release.release_id)
+            else:
+                self.log.warning("Release %s: not now, tomorrow: %s", release.release_id, deletion.sentence)
         return done

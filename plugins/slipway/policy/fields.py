@@ -119,6 +119,19 @@ class Watchdog(Section):
     monitoring_seconds: Seconds = 1209600
 
 
+class Retention(Section):
+    """What the DAG ``maintenance`` deletes of releases that have ended; each deletion is on record.
+
+    :param backup_days: backups of the database are kept for so many days after the end of their release.
+    :param kept_backups: the newest so many of an instance are kept however old they are.
+    :param delete: ``false`` names every day what would be deleted, and deletes nothing.
+    """
+
+    backup_days: Annotated[int, Field(ge=1, le=3650)]
+    kept_backups: Annotated[int, Field(ge=1, le=1000)] = 3
+    delete: bool = False
+
+
 class PolicyFields(Section):
     """The parts of a policy; ``include/policy/defaults.yaml`` and ``release.yaml`` say what each is for.
 
@@ -147,6 +160,7 @@ class PolicyFields(Section):
     :param images: left out, each service's image is in its own repository.
     :param load_balancer: left out, no load balancer is checked.
     :param infrastructure: what production stands on; a part that is left out is not checked.
+    :param retention: left out, nothing is ever deleted.
     :param warm_up: left out, traffic moves to new revisions without smoke tests.
     :param success: what counts as a success; the report of a release judges it.
     :param synthetic_requests: left out, none are sent.
@@ -188,6 +202,7 @@ class PolicyFields(Section):
     synthetic_requests: SyntheticRequests | None = None
     rollback_deadlines: RollbackDeadlines
     watchdog: Watchdog = Watchdog()
+    retention: Retention | None = None
     success: Success = Success()
 
     def promotion_evidence(self, key: str) -> float:

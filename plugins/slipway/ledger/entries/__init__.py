@@ -24,6 +24,7 @@ from slipway.ledger.entries.changes import (
 from slipway.ledger.entries.database import (
     BackfillProgressed,
     BackupCopy,
+    BackupDeleted,
     CatalogTable,
     DatabaseBackedUp,
     DatabaseChecked,
@@ -164,6 +165,7 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     ReportWritten,
     RegionsReported,
     NextRegionStarted,
+    BackupDeleted,
     TaskFailed,
     RunChangedByHand,
     ReleaseLost,
@@ -179,6 +181,7 @@ __all__ = [
     "ApprovalDecided",
     "BackfillProgressed",
     "BackupCopy",
+    "BackupDeleted",
     "BackupRestored",
     "BakeAnswered",
     "Brake",

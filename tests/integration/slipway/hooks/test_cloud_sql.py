@@ -24,6 +24,7 @@ from sandbox.supervisor.settings import Settings
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy
 from tests.integration.slipway.hooks.web_service import PROJECT
 from tests.integration.slipway.operators.deferrals import only_event
+from tests.waiting import until
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("postgres_server")]
 INSTANCE = "netra-staging-db"
@@ -199,3 +200,12 @@ def test_exactly_one_restore_is_done_whatever_the_network_does(
 def restores(hook: CloudSqlBackupHook) -> list[dict[str, str]]:
     operations = hook.get_conn().operations().list(project=PROJECT, instance=INSTANCE).execute()["items"]
     return [operation for operation in operations if operation["operationType"] == "RESTORE_VOLUME"]
+
+
+def test_a_backup_is_deleted_and_done_again_this_changes_nothing(
+    hook: CloudSqlBackupHook, release: str
+) -> None:
+    backup, place = back_up(hook, release), {"project_id": PROJECT, "instance": INSTANCE}
+    until(lambda: hook.begin_delete_backup(**place, backup=backup), "the instance is free")
+    until(lambda: not backups_for(hook, release), "the backup is gone")
+    assert hook.begin_delete_backup(**place, backup=backup)

@@ -1,0 +1,134 @@
+"""Old backups go, and never one that somebody may still need."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from slipway.ledger.entries import BackupDeleted, DatabaseBackedUp, RollbackOrdered
+from slipway.ledger.ledger import Outcome
+from slipway.operators import maintenance
+from slipway.operators.maintenance import DeleteOldBackupsOperator
+from slipway.policy.fields import Retention
+from slipway.policy.release import Policy, load_policy, parse_policy
+from slipway.release.retention import old_backups
+
+from tests.fake_ledger import FakeLedger
+from tests.unit.slipway.on_record import opened
+
+NOW = datetime.now(UTC) + timedelta(days=1)
+
+
+def policy(**rules: Any) -> Policy:
+    document = load_policy("release.yaml").model_dump(mode="json")
+    return parse_policy(document | {"retention": rules or None}, source="of the test")
+
+
+class Past:
+    """Releases one after the other, each with a backup."""
+
+    def __init__(self, **rules: Any) -> None:
+        self.ledger = FakeLedger()
+        self._policy = policy(**rules)
+
+    def release(self, run: str, *, days_ago: float, outcome: Outcome | None) -> str:
+        """Put a release on record that ended so many days ago, or is open."""
+        release = opened(self.ledger, run, self._policy)
+        made = DatabaseBackedUp(
+            environment="production", instance="db", backup=f"of {run}", rows_before={}, rows_after={}
+        )
+        self.ledger.append(release.release_id, made)
+        if outcome is not None:
+            self.ledger.close(release.release_id, outcome=outcome, reason="the test")
+        at = NOW - timedelta(days=days_ago)
+        self.ledger.opened[release.release_id] = replace(
+            self.ledger.release(release.release_id), opened_at=at, closed_at=at if outcome else None
+        )
+        return release.release_id
+
+    def old(self) -> list[str]:
+        return [found.deletion.backup for found in old_backups(self.ledger, NOW)]
+
+
+@pytest.fixture
+def past() -> Past:
+    """Two promotions and a rollback a year ago, one promotion ten days ago, one release that is open."""
+    made = Past(backup_days=30, kept_backups=1)
+    for run in ("first", "second"):
+        made.release(run, days_ago=400, outcome="promoted")
+    made.release("bad", days_ago=390, outcome="rolled_back")
+    made.release("new", days_ago=10, outcome="promoted")
+    made.release("open", days_ago=0, outcome=None)
+    return made
+
+
+def test_backups_of_releases_that_ended_long_ago_are_old(past: Past) -> None:
+    assert past.old() == ["of bad", "of second", "of first"]
+
+
+def test_the_newest_promotion_keeps_its_backup_however_old_it_is() -> None:
+    past = Past(backup_days=30, kept_backups=1)
+    past.release("first", days_ago=500, outcome="promoted")
+    past.release("second", days_ago=400, outcome="promoted")
+    past.release("bad", days_ago=390, outcome="rolled_back")
+    assert past.old() == ["of first"], "the tier restore of the second goes back by its backup"
+
+
+def test_the_newest_of_an_instance_and_those_without_a_rule_are_kept() -> None:
+    many, none = Past(backup_days=30, kept_backups=3), Past()
+    for past in (many, none):
+        for number in range(5):
+            past.release(str(number), days_ago=500 - number, outcome="promoted")
+    assert many.old() == ["of 1", "of 0"]
+    assert none.old() == []
+
+
+def test_a_release_that_is_rolled_back_now_keeps_its_backup(past: Past) -> None:
+    first = next(iter(past.ledger.opened))
+    order = RollbackOrdered(tier="restore", actor="jo", reason="wrong prices", source="DAG rollback")
+    past.ledger.append(first, order)
+    assert past.old() == ["of bad", "of second"]
+
+
+class CloudSql:
+    """Deletes what it is asked to, unless it is busy."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        self.is_busy = False
+
+    def begin_delete_backup(self, *, project_id: str, instance: str, backup: str) -> bool:
+        if not self.is_busy:
+            self.deleted.append(f"{project_id}/{instance}/{backup}")
+        return not self.is_busy
+
+
+@pytest.mark.parametrize(("delete", "is_busy"), [(False, False), (True, True), (True, False)])
+def test_each_deletion_is_on_record_and_a_dry_run_deletes_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, delete: bool, is_busy: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    past, cloud = Past(**Retention(backup_days=30, kept_backups=1, delete=delete).model_dump()), CloudSql()
+    first = past.release("first", days_ago=400, outcome="promoted")
+    past.release("second", days_ago=300, outcome="promoted")
+    cloud.is_busy = is_busy
+    monkeypatch.setattr(maintenance, "Ledger", lambda _: past.ledger)
+    monkeypatch.setattr("slipway.hooks.cloud_sql.CloudSqlBackupHook", lambda _: cloud)
+    monkeypatch.setattr(maintenance, "datetime", SimpleNamespace(now=lambda _: NOW))
+    operator = DeleteOldBackupsOperator(task_id="delete_old_backups")
+    is_done = delete and not is_busy
+    assert operator.execute({}) == ([first] if is_done else [])  # type: ignore[typeddict-item]
+    assert cloud.deleted == (["netra-production/db/of first"] if is_done else [])
+    on_record = past.ledger.get(first, BackupDeleted, environment="production")
+    assert (on_record is not None) == is_done
+    if is_done:
+        assert on_record is not None
+        assert (on_record.ended_days_ago, on_record.kept_days) == (400, 30)
+        assert past.ledger.anchored == [first]
+        cloud.deleted.clear()
+        assert operator.execute({}) == []  # type: ignore[typeddict-item]
+        assert cloud.deleted == [], "done again it deletes nothing"
