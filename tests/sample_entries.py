@@ -398,7 +398,6 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         met=11,
         criteria=12,
     ),
-    BackupDeleted(environment="production", instance="db", backup="17", ended_days_ago=120, kept_days=90),
     RegionsReported(
         region="us-central1",
         outcome="promoted",
@@ -406,6 +405,7 @@ SAMPLES: tuple[LedgerEntry, ...] = (
         notified="not needed",
     ),
     NextRegionStarted(region="europe-west1", run="run--europe-west1", conf={"version": "1.2.0"}),
+    BackupDeleted(environment="production", instance="db", backup="17", ended_days_ago=120, kept_days=90),
     TaskFailed(failed="phase_3_canary.warm_up", reason="revision web-new: not ready in 300 s"),
     RunChangedByHand(acts=(RunActed(at=AT, user="ada", what="marked the run as failed"),)),
     ReleaseLost(reason="its run is gone", action="roll_back"),

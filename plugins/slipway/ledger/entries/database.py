@@ -125,9 +125,10 @@ class DatabaseBackedUp(DatabaseEntry):
         )
 
 
-class BackupDeleted(DatabaseEntry):
+class BackupDeleted(LedgerEntry):
     """A release's backup is deleted: the policy no longer keeps it.
 
+    :param environment: ``staging`` or ``production``.
     :param instance: Cloud SQL instance.
     :param backup: id of the backup.
     :param ended_days_ago: whole days since the end of the release.
@@ -137,6 +138,7 @@ class BackupDeleted(DatabaseEntry):
     KEY: ClassVar[str] = "deleted/backup/{environment}"
     WRITER: ClassVar[str] = "DeleteOldBackupsOperator"
 
+    environment: EnvironmentName
     instance: str
     backup: str
     ended_days_ago: int
