@@ -18,6 +18,7 @@ from slipway.ledger.entries import (
 from slipway.policy.checklist import ITEMS
 
 from include.load_test.prompts import corpus
+from sandbox.databases import postgres
 from sandbox.demo import checks, record, story
 from sandbox.demo.airflow_client import AirflowClient
 from sandbox.demo.display import ProgressThen
@@ -25,6 +26,7 @@ from sandbox.demo.memory import MemoryWatch
 from sandbox.platform.identity import issue
 from sandbox.supervisor import credentials
 from sandbox.supervisor.settings import Settings
+from tests.database_text import rows_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -149,6 +151,25 @@ def test_the_record_of_both_releases_is_whole(
 ) -> None:
     for report in (good, bad):
         assert record.gates(settings, report.plan["release_id"]) == report.gates
+
+
+def test_no_secret_of_the_sandbox_is_found_where_people_read(
+    settings: Settings, good: story.ReleaseReport, bad: story.ReleaseReport
+) -> None:
+    logs = [path.read_text(errors="replace") for path in (settings.logs / "airflow").rglob("*.log")]
+    assert any(good.plan["release_id"] in text for text in logs), "the task logs are there"
+    places = {
+        "a log": "\n".join(logs),
+        "Airflow's database (XComs, rendered templates, forms, events)": rows_of(
+            postgres.uri(settings, "airflow")
+        ),
+        "the ledger": rows_of(postgres.uri(settings, "slipway")),
+    }
+    keys = credentials.load(settings)
+    found = [
+        f"{name} in {where}" for name, key in vars(keys).items() for where in places if key in places[where]
+    ]
+    assert found == []
 
 
 def test_memory_stays_within_its_bound(
