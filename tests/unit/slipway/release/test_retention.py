@@ -121,7 +121,7 @@ def test_each_deletion_is_on_record_and_a_dry_run_deletes_nothing(
     monkeypatch.setattr(maintenance, "datetime", SimpleNamespace(now=lambda _: NOW))
     operator = DeleteOldBackupsOperator(task_id="delete_old_backups")
     is_done = delete and not is_busy
-    assert operator.execute({}) == ([first] if is_done else [])  # type: ignore[typeddict-item]
+    assert operator.execute({}) == ([first] if is_done else [])
     assert cloud.deleted == (["netra-production/db/of first"] if is_done else [])
     on_record = past.ledger.get(first, BackupDeleted, environment="production")
     assert (on_record is not None) == is_done
@@ -130,5 +130,5 @@ def test_each_deletion_is_on_record_and_a_dry_run_deletes_nothing(
         assert (on_record.ended_days_ago, on_record.kept_days) == (400, 30)
         assert past.ledger.anchored == [first]
         cloud.deleted.clear()
-        assert operator.execute({}) == []  # type: ignore[typeddict-item]
+        assert operator.execute({}) == []
         assert cloud.deleted == [], "done again it deletes nothing"
