@@ -97,12 +97,17 @@ def report(bench: Bench, rates: Sequence[float], policy: Policy) -> Iterator[str
             for cells in pool.map(partial(bench.cells, rate=rate), range(len(scenarios))):
                 table |= cells
             yield from at_rate(table, scenarios, rate, names, alpha=alpha, limits=limits)
-    yield ""
-    yield from losses(table, scenarios, rates, names)
-    yield from misses(table, scenarios, rates, names)
-    yield from low_traffic.report(
-        policy, which="reporting", rates=low_traffic.RATES, runs=bench.runs, seed=bench.seed
-    )
+        yield ""
+        yield from losses(table, scenarios, rates, names)
+        yield from misses(table, scenarios, rates, names)
+        yield from low_traffic.report(
+            policy,
+            which="reporting",
+            rates=low_traffic.RATES,
+            runs=bench.runs,
+            seed=bench.seed,
+            each=pool.map,
+        )
     yield f"{time.monotonic() - began:.0f} s"
 
 

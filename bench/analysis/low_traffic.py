@@ -6,7 +6,8 @@ python -m bench.analysis.low_traffic [--runs 1000] [--set reporting|held_out] [-
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from slipway.policy.release import Policy, load_policy
@@ -24,7 +25,15 @@ SETS: Mapping[str, Callable[[], list[Scenario]]] = {
 }
 
 
-def report(policy: Policy, *, which: str, rates: Sequence[float], runs: int, seed: int) -> Iterator[str]:
+def report(
+    policy: Policy,
+    *,
+    which: str,
+    rates: Sequence[float],
+    runs: int,
+    seed: int,
+    each: Callable[..., Iterable[list[str]]] = map,
+) -> Iterator[str]:
     """Yield a line per release: promoted, rolled back and held in percent, and when it is rolled back.
 
     :param policy: the policy.
@@ -32,6 +41,7 @@ def report(policy: Policy, *, which: str, rates: Sequence[float], runs: int, see
     :param rates: requests/s in total.
     :param runs: simulated releases per cell.
     :param seed: of the simulation.
+    :param each: maps the scenarios, as ``map`` does.
     """
     phase = policy.phases["canary"]
     ticks = round((phase.bake_seconds + phase.extension_seconds) / TICK_SECONDS)
@@ -40,13 +50,22 @@ def report(policy: Policy, *, which: str, rates: Sequence[float], runs: int, see
         f"{phase.bake_seconds:g} s at 10 % and up to {phase.extension_seconds:g} s more"
     )
     yield f"{'requests/s in total':<40}" + "".join(f"{rate:<26g}" for rate in rates)
-    for number, scenario in enumerate(SETS[which]()):
-        cells = []
-        for rate in rates:
-            rng = np.random.default_rng([seed, list(SETS).index(which), number, round(1000 * rate)])
-            traffic = simulate(scenario, rate=rate, runs=runs, rng=rng, ticks=ticks)
-            cells.append(ending(measure(slipway_method.decide(traffic, policy), traffic, scenario)))
+    cells_of = partial(_cells, policy, which=which, rates=rates, runs=runs, ticks=ticks, seed=seed)
+    scenarios = SETS[which]()
+    for scenario, cells in zip(scenarios, each(cells_of, range(len(scenarios))), strict=True):
         yield f"{scenario.name:<40}" + "".join(f"{text:<26}" for text in cells)
+
+
+def _cells(
+    policy: Policy, number: int, *, which: str, rates: Sequence[float], runs: int, ticks: int, seed: int
+) -> list[str]:
+    """Return how the releases of a scenario end at each rate."""
+    scenario, cells = SETS[which]()[number], []
+    for rate in rates:
+        rng = np.random.default_rng([seed, list(SETS).index(which), number, round(1000 * rate)])
+        traffic = simulate(scenario, rate=rate, runs=runs, rng=rng, ticks=ticks)
+        cells.append(ending(measure(slipway_method.decide(traffic, policy), traffic, scenario)))
+    return cells
 
 
 def main() -> None:
