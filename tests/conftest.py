@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine fails no property: no example has a time, and the examples are the same in every run.
+settings.register_profile(
+    "slipway", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("slipway")
 
 pytest_plugins = ["tests.servers", "tests.browser"]
 
