@@ -1,7 +1,7 @@
 # make demo: a good release, a bad one, the KPIs, on this machine. make test: everything that must hold. make check: what two minutes can tell.
 .DEFAULT_GOAL := help
 # compose's targets need Docker Compose v2 and any Python 3.11; the others make .venv.
-.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive coverage lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api bench-staging bench-scale
+.PHONY: compose-secrets compose-check help setup demo up down status replay evidence verify check test test-exhaustive coverage mutation lint lock chaos drill probe-google bench-analysis bench-evidence bench-traffic bench-schema bench-database-tier bench-kpi bench-api bench-staging bench-scale
 
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
@@ -50,6 +50,9 @@ drill: setup ## Act on releases as people and bad luck do, take them back, print
 
 coverage: setup ## Measure by branch which parts of plugins/slipway the unit, integration and chaos tests run
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration tests/chaos --cov --cov-report=term
+
+mutation: setup ## Change the analysis in SAMPLE=40 places (SEED=6), list what no unit test notices
+	@$(PY) -m bench.mutation $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
 	@$(PY) -m pytest tests/chaos --quiet -m ""
