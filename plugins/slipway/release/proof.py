@@ -88,7 +88,12 @@ def _ledger() -> Iterator[Proof]:
     from slipway.ledger.ledger import Ledger
 
     def newest() -> str:
-        found = Ledger(LEDGER).listing.releases(limit=1)
+        from psycopg.errors import UndefinedTable
+
+        try:
+            found = Ledger(LEDGER).listing.releases(limit=1)
+        except UndefinedTable as error:
+            raise SlipwayError("has no tables yet; make them: python -m slipway migrate-ledger") from error
         return f"the newest release is {found[0].release_id}" if found else "no release yet"
 
     yield _asked(f"ledger via {LEDGER}", newest)
