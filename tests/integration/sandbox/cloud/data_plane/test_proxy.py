@@ -114,11 +114,11 @@ async def test_websockets_are_split_and_stay(clients: Clients, service_id: str) 
     service = await asyncio.to_thread(two_revisions, clients, service_id)
     a, b = f"{service_id}-a", f"{service_id}-b"
     await asyncio.to_thread(clients.shift, service.name, to(a, 50), to(b, 50))
-    async with SplitLoad(port(service.uri), clients=0, sockets=24) as load:
+    async with SplitLoad(port(service.uri), clients=0, sockets=48) as load:
         assert min(load.seen.sockets_by_revision[a], load.seen.sockets_by_revision[b]) >= 3
         await asyncio.to_thread(clients.shift, service.name, to(a, 100), to(b, 0, "candidate"))
         before = load.seen.messages
-        await asyncio.to_thread(wait_for, lambda: load.seen.messages > before + 24, "more messages")
+        await asyncio.to_thread(wait_for, lambda: load.seen.messages > before + 48, "more messages")
     assert load.seen.closed == []
 
 

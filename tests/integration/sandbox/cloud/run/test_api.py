@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 from google.api_core import exceptions
@@ -17,6 +19,14 @@ FAILED = run_v2.Condition.State.CONDITION_FAILED
 
 def short(name: str) -> str:
     return name.rpartition("/")[2]
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Path:
+    """A file that keeps new instances from starting while it is there."""
+    path = tmp_path / "held"
+    path.touch()
+    return path
 
 
 @pytest.mark.conformance(
@@ -72,15 +82,16 @@ def test_create_twice_is_refused(clients: Clients, service_id: str) -> None:
         clients.create(service_id, clients.template())
 
 
-def test_operation_runs_while_the_revision_starts(clients: Clients, service_id: str) -> None:
-    service = run_v2.Service(template=clients.template())
+def test_operation_runs_while_the_revision_starts(clients: Clients, service_id: str, held: Path) -> None:
+    service = run_v2.Service(template=clients.template(WAIT_WHILE_EXISTS=str(held)))
     operation = clients.services.create_service(parent=PROJECT, service=service, service_id=service_id)
     assert not operation.done()
     assert operation.metadata.reconciling
     assert operation.metadata.terminal_condition.state == run_v2.Condition.State.CONDITION_RECONCILING
+    held.unlink()
     name = operation.operation.name
     waited = clients.services.wait_operation(
-        operations_pb2.WaitOperationRequest(name=name, timeout={"seconds": 10})
+        operations_pb2.WaitOperationRequest(name=name, timeout={"seconds": 60})
     )
     assert waited.done
     listed = clients.services.list_operations(operations_pb2.ListOperationsRequest(name=PROJECT))
@@ -257,16 +268,17 @@ def test_delete_revision(clients: Clients, service_id: str) -> None:
         clients.revisions.get_revision(name=created.latest_ready_revision)
 
 
-def test_shift_does_not_wait_for_a_deployment(clients: Clients, service_id: str) -> None:
+def test_shift_does_not_wait_for_a_deployment(clients: Clients, service_id: str, held: Path) -> None:
     created = clients.create(service_id, clients.template(revision=f"{service_id}-old"))
     old = to(f"{service_id}-old", 100)
     clients.shift(created.name, old)
-    template = clients.template(revision=f"{service_id}-new", instances=3)
+    template = clients.template(revision=f"{service_id}-new", instances=3, WAIT_WHILE_EXISTS=str(held))
     deployment = clients.begin_update(run_v2.Service(name=created.name, template=template), ["template"])
     shifted = clients.shift(created.name, old, to(f"{service_id}-old", tag="probe"))
     assert not deployment.done()
     assert shifted.reconciling
     assert [s.tag for s in shifted.traffic_statuses] == ["", "probe"]
+    held.unlink()
     assert not done(deployment).reconciling
 
 

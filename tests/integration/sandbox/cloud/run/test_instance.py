@@ -83,7 +83,7 @@ async def test_crashed_instance_is_replaced(clients: Clients, service_id: str) -
         assert len(before) == 2
         victim = before.pop()
         async with SplitLoad(int(service.uri.rpartition(":")[2]), clients=6) as load:
-            await asyncio.sleep(0.3)
+            await asyncio.to_thread(wait_for, lambda: load.seen.requests > 60, "requests under way")
             os.kill(victim, signal.SIGKILL)
             now: set[int] = set()
             while victim in now or len(now) < 2:
@@ -130,8 +130,13 @@ async def test_a_request_that_gets_no_instance_in_time_is_turned_away(
     service = await asyncio.to_thread(clients.create, service_id, template)
     long = haproxy_config.QUEUE_SECONDS + 2
     async with httpx.AsyncClient(base_url=service.uri, timeout=BOUND_SECONDS) as client:
+        instance = f"http://{HOST}:{(await client.get('/environment?PORT')).text}"
+
+        def is_busy() -> bool:
+            return 'app_requests_total{path="/slow"} 1.0' in httpx.get(f"{instance}/metrics").text
+
         busy = asyncio.create_task(client.get(f"/slow?{long}"))
-        await asyncio.sleep(0.3)
+        await asyncio.to_thread(wait_for, is_busy, "the request at work")
         turned_away = await client.get("/")
         assert (turned_away.status_code, turned_away.headers.get("x-slipway-revision")) == (429, None)
         assert "no available instance" in turned_away.text
