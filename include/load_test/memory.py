@@ -45,10 +45,13 @@ class MemorySeries:
         self.failed = 0
 
     def run(self) -> None:
-        """Read until killed."""
+        """Read until killed; a reading that takes longer than the interval delays the next one alone."""
+        due = self._clock()
         while True:
             self.take()
-            self._sleep(self._interval)
+            now = self._clock()
+            due = max(now, due + self._interval)
+            self._sleep(due - now)
 
     def take(self) -> None:
         """Take one reading; one that fails is tried again."""

@@ -30,7 +30,9 @@ def judge_load(report: LoadReport | None, limits: LoadTest) -> list[Finding]:
     slow = any(found.metric.startswith("generator") for found in evidence)
     findings = [*_requests(report, limits), *_costs(report, limits), *_sessions(report)]
     findings += _events(report)
-    findings += [_memory(report.memory.instances, limits)]
+    memory = _memory(report.memory.instances, limits)
+    if memory not in evidence:
+        findings.append(memory)
     if not slow:
         findings += _times(report, limits)
     return [*evidence, *findings]
@@ -42,10 +44,15 @@ def judge_evidence(report: LoadReport, limits: LoadTest) -> list[Finding]:
     :param report: what the load test saw.
     :param limits: the policy's.
     """
-    return [
+    found = [
         Finding(what, Verdict.HOLD, f"load test inconclusive: {words}", value, report.requests, _TOO_LITTLE)
         for what, value, words in _lacks(report, limits, limits.evidence)
     ]
+    memory = _memory(report.memory.instances, limits)
+    # A backend that was read too seldom may be read more often next time; one that shows no memory will not.
+    if memory.cause is Cause.NO_EVIDENCE and memory.events:
+        found.append(memory)
+    return found
 
 
 def _lacks(

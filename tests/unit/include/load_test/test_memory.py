@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import httpx
+import pytest
 
 from include.load_test.memory import ATTEMPTS, MOST_READINGS, MemorySeries
 
@@ -71,3 +72,22 @@ def test_a_long_series_is_thinned_and_keeps_its_end() -> None:
     assert MOST_READINGS / 2 < len(kept["resident_bytes"]) <= MOST_READINGS
     assert kept["resident_bytes"][-1] == 999
     assert kept["at_seconds"] == sorted(kept["at_seconds"])
+
+
+def test_a_slow_answer_does_not_lengthen_the_interval() -> None:
+    class StoppedError(Exception):
+        pass
+
+    backend = Backend(iter([_metrics(1.5, 100)] * 4))
+    slept = list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        backend.now += seconds
+        if len(slept) == 4:
+            raise StoppedError
+
+    series = MemorySeries(backend.read, 60, clock=lambda: backend.now, sleep=sleep)
+    with pytest.raises(StoppedError):
+        series.run()
+    assert slept == pytest.approx([0.09] * 4), "0.1 s, less the 10 ms of the answer"

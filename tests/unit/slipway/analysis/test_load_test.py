@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from slipway.analysis.load_report import LoadReport
-from slipway.analysis.load_test import judge_load
+from slipway.analysis.load_test import judge_evidence, judge_load
 from slipway.analysis.verdict import Decision, Verdict, combine
 from slipway.policy.release import load_policy
 
@@ -143,9 +143,14 @@ def test_too_little_of_a_test_is_inconclusive(report: dict[str, Any], reason: st
 def test_too_few_readings_of_the_memory_are_inconclusive(readings: list[tuple[float, float]]) -> None:
     at, resident = [moment for moment, _ in readings], [level for _, level in readings]
     series = {"started_at": 1.0, "at_seconds": at, "resident_bytes": resident}
-    decision = judge(memory={"instances": [series] if readings else []})
+    seen = {"instances": [series] if readings else []}
+    decision = judge(memory=seen)
     assert decision.verdict is Verdict.HOLD
     assert decision.reason.startswith(f"memory: no evidence, {len(readings)} readings of ")
+    report = LoadReport.model_validate(REPORT | {"memory": seen})
+    again = [finding.metric for finding in judge_evidence(report, LIMITS)]
+    assert again == ["memory"] * bool(readings), "a test that read it too seldom is run again"
+    assert [finding.metric for finding in judge_load(report, LIMITS)].count("memory") == 1
 
 
 def test_times_are_not_judged_by_a_generator_that_is_late_itself() -> None:
