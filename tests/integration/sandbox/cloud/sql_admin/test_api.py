@@ -196,6 +196,7 @@ def test_one_operation_at_a_time(api: Any, database: psycopg.Connection[Any]) ->
     back_up(api)
 
 
+@pytest.mark.conformance("backupRuns.delete")
 @pytest.mark.usefixtures("database")
 def test_deleted_backup_is_gone(api: Any, postgres_server: Settings) -> None:
     backup = back_up(api)

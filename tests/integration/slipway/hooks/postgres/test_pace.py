@@ -43,23 +43,23 @@ def test_a_batch_that_takes_too_long_is_undone_and_halved_until_it_fits(
         key="id",
     )
     told: list[BackfillProgress] = []
-    # 200 rows take a second at least: the server ends the first batch, and the second, which takes half of
-    # that; the third fits, also where the machine needs 9 ms for a row.
+    # 200 rows take a second at least, and the server ends what takes over 0.4 s: the first batch, and the
+    # second, which takes half of that. The third fits, unless the machine needs 8 ms for a row.
     migrate(
         tmp_path,
         report=told.append,
         batch_rows=200,
-        batch_seconds=0.225,
+        batch_seconds=0.15,
         lock_timeout_seconds=0.1,
-        blocking_seconds=0.45,
+        blocking_seconds=0.3,
         attempts=5,
         retry_wait_seconds=0.01,
     )
     done = [0, *(progress.rows for progress in told[:-1])]
     sizes = [after - before for before, after in pairwise(done)]
-    assert sizes[0] == 50
+    assert sizes[0] in (50, 25, 12)
     assert sum(sizes) == 200
-    assert max(sizes[1:]) <= 46, "what a batch should take is half of what the server allows it"
+    assert max(sizes[1:]) <= 40, "what a batch should take is half of what the server allows it"
     with psycopg.connect(empty_database) as connection:
         assert connection.execute("SELECT min(touched), max(touched) FROM slow").fetchone() == (1, 1)
 
