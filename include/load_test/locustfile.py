@@ -23,7 +23,7 @@ from include.load_test import answers
 from include.load_test.generator import GeneratorWatch
 from include.load_test.journeys import Endpoints, HttpJourney, PlatformUser
 from include.load_test.measurements import Measurements
-from include.load_test.memory import MemorySeries
+from include.load_test.memory import READERS, MemorySeries
 from include.load_test.prompts import Prompt, generate_conversation
 from include.load_test.websocket_journey import WebSocketJourney
 
@@ -152,7 +152,7 @@ def begin(environment: Any, **_: Any) -> None:
 
     _run.greenlets = [
         gevent.spawn(_run.generator.run, users, gevent.sleep),
-        gevent.spawn(_run.memory.run),
+        *(gevent.spawn(_run.memory.run) for _ in range(READERS)),
     ]
 
 
