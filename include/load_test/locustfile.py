@@ -152,7 +152,7 @@ def begin(environment: Any, **_: Any) -> None:
 
     _run.greenlets = [
         gevent.spawn(_run.generator.run, users, gevent.sleep),
-        *(gevent.spawn(_run.memory.run) for _ in range(READERS)),
+        *(gevent.spawn_later(number / READERS, _run.memory.run) for number in range(READERS)),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from include.load_test.memory import ATTEMPTS, MOST_READINGS, MemorySeries
+from include.load_test.memory import ATTEMPTS, MOST_READINGS, READERS, MemorySeries
 
 
 class Backend:
@@ -90,4 +90,4 @@ def test_a_slow_answer_does_not_lengthen_the_interval() -> None:
     series = MemorySeries(backend.read, 60, clock=lambda: backend.now, sleep=sleep)
     with pytest.raises(StoppedError):
         series.run()
-    assert slept == pytest.approx([0.19] * 4), "0.2 s for each of two readers, less the 10 ms of the answer"
+    assert slept == pytest.approx([0.1 * READERS - 0.01] * 4), "of each reader, less the 10 ms of the answer"
