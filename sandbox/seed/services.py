@@ -10,7 +10,6 @@ from google.api_core.exceptions import NotFound
 from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import run_v2
 
-from sandbox.databases import redis
 from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, MAX_INSTANCES, Environment
 from sandbox.seed.secrets import FIRST_VERSION
@@ -51,7 +50,7 @@ def seed(settings: Settings) -> dict[str, dict[str, str]]:
     for environment in ENVIRONMENTS:
         urls = endpoints.setdefault(environment.name, {})
         for component in COMPONENTS:
-            variables = _variables(settings, environment, component, urls)
+            variables = _variables(environment, component, urls)
             template = _template(settings, environment, component, variables)
             urls[component] = ensure_pinned(
                 client, environment.parent, environment.service(component), template
@@ -69,12 +68,10 @@ def seed(settings: Settings) -> dict[str, dict[str, str]]:
     return endpoints
 
 
-def _variables(
-    settings: Settings, environment: Environment, component: str, urls: Mapping[str, str]
-) -> dict[str, str]:
-    own = {
+def _variables(environment: Environment, component: str, urls: Mapping[str, str]) -> dict[str, str]:
+    own: dict[str, dict[str, str]] = {
         "auth": {},
-        "backend": {"REDIS_URL": redis.url(settings), "TOKEN_OPTIMIZATION_ENABLED": "false"},
+        "backend": {"TOKEN_OPTIMIZATION_ENABLED": "false"},
         "frontend": {"BACKEND_URL": urls.get("backend", "")},
     }
     return {"ENVIRONMENT": environment.name, **own[component]}

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from google.cloud import run_v2
 
-from sandbox.databases import postgres, redis
+from sandbox.databases import postgres
 from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, Environment
 from sandbox.supervisor import credentials
@@ -81,15 +81,11 @@ def test_services_run_the_old_version_pinned_by_name(
 
 @each_environment
 def test_backend_reads_pinned_secrets_and_does_not_optimize_yet(
-    world: Settings, services: Any, environment: Environment
+    services: Any, environment: Environment
 ) -> None:
     (container,) = service(services, environment, "backend").template.containers
     plain = {variable.name: variable.value for variable in container.env if variable.value}
-    assert plain == {
-        "ENVIRONMENT": environment.name,
-        "REDIS_URL": redis.url(world),
-        "TOKEN_OPTIMIZATION_ENABLED": "false",
-    }
+    assert plain == {"ENVIRONMENT": environment.name, "TOKEN_OPTIMIZATION_ENABLED": "false"}
     references = {
         variable.name: variable.value_source.secret_key_ref
         for variable in container.env
