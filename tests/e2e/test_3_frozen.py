@@ -6,6 +6,7 @@ cannot promote.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from slipway.release.undecided import APPROVE, BAKE_ON, ROLL_BACK
 from sandbox.cloud.team_room import messages
 from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient, RunState
+from sandbox.drill.carrying_out import THINKING_SECONDS
+from sandbox.drill.matrix import ASKS
 from sandbox.supervisor.settings import Settings
 from tests.e2e.windows import Windows, act, labels
 
@@ -73,7 +76,9 @@ def test_another_person_approves_and_a_frozen_phase_waits_for_one_who_can_bake_o
         assert not until(is_so).has_ended, record.release_of_run(settings, run_id)
 
     def wait_for_question(task: str) -> None:
-        wait_for(lambda _: airflow.is_asked("release", run_id, task))
+        wait_for(lambda state: state.tasks.get(task) in ASKS and airflow.is_asked("release", run_id, task))
+        # Airflow fails a task that is answered before its scheduler has seen it pause; no person is so quick.
+        time.sleep(THINKING_SECONDS)
 
     wait_for_question(APPROVAL)
     where = f"/slipway/dags/release/runs/{run_id}"
