@@ -31,30 +31,42 @@ if TYPE_CHECKING:
     from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, Lease
 
 
-class ReleaseOperator(BaseOperator):
-    """Base of the operators that work on the release of their own run.
+class LedgerOperator(BaseOperator):
+    """Base of the operators that read the record of releases, and add to it.
 
     :param ledger_conn_id: connection to the ledger's database.
-    :param gcp_conn_id: connection to Google Cloud.
     """
 
-    operator_extra_links = LINKS
-
-    def __init__(
-        self,
-        *,
-        ledger_conn_id: str = LEDGER_CONNECTION,
-        gcp_conn_id: str = "google_cloud_default",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, ledger_conn_id: str = LEDGER_CONNECTION, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ledger_conn_id = ledger_conn_id
-        self.gcp_conn_id = gcp_conn_id
 
     @cached_property
     def ledger(self) -> Ledger:
         """The record of releases."""
         return Ledger(self.ledger_conn_id)
+
+    def record(self, release: Release, entry: LedgerEntry) -> None:
+        """Write what was done to the ledger and, as one audit line, to the task log.
+
+        :param release: the release.
+        :param entry: what happened; done again it is not written again. Never holds a secret.
+        """
+        written = self.ledger.append(release.release_id, entry.model_copy(update={"task": self.task_id}))
+        audit_entry(self.log, release.release_id, entry, repeated=not written)
+
+
+class ReleaseOperator(LedgerOperator):
+    """Base of the operators that work on the release of their own run.
+
+    :param gcp_conn_id: connection to Google Cloud.
+    """
+
+    operator_extra_links = LINKS
+
+    def __init__(self, *, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.gcp_conn_id = gcp_conn_id
 
     @cached_property
     def cloud_run(self) -> CloudRunTrafficHook:
@@ -94,15 +106,6 @@ class ReleaseOperator(BaseOperator):
         until = datetime.now(UTC) + timedelta(seconds=release.policy.lease_seconds)
         head = self.ledger.head(release.release_id)
         return Lease(release.release_id, release.run_id, until, "" if head is None else head.label)
-
-    def record(self, release: Release, entry: LedgerEntry) -> None:
-        """Write what was done to the ledger and, as one audit line, to the task log.
-
-        :param release: the release.
-        :param entry: what happened; done again it is not written again. Never holds a secret.
-        """
-        written = self.ledger.append(release.release_id, entry.model_copy(update={"task": self.task_id}))
-        audit_entry(self.log, release.release_id, entry, repeated=not written)
 
     def notify_once(self, context: Context, release: Release, event: str, subject: str, message: str) -> None:
         """Notify the team of an event, unless it has been: see :func:`slipway.notifiers.team.notify_once`."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from slipway.ledger.audit import audit_entry
-from slipway.ledger.ledger import LEDGER_CONNECTION, Ledger
+from slipway.operators.base import LedgerOperator
 from slipway.release.report.keeping import report_folder, write_report
 from slipway.release.retention import old_backups
 
@@ -17,22 +15,17 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class AnchorLedgerOperator(BaseOperator):
+class AnchorLedgerOperator(LedgerOperator):
     """Verify the record of every release, then anchor the end of every chain.
 
     What is found does not keep the rest from being anchored: an anchor also holds what a forger made.
 
-    :param ledger_conn_id: connection to the ledger's database.
     :raises AirflowFailException: naming every release whose record is not as it was written.
     """
 
-    def __init__(self, *, ledger_conn_id: str = LEDGER_CONNECTION, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
-
     def execute(self, context: Context) -> int:
         """Return how many releases are anchored."""
-        ledger = Ledger(self.ledger_conn_id)
+        ledger = self.ledger
         found = [verified for verified in ledger.verification.every() if not verified.holds]
         for verified in found:
             self.log.error("Release %s: %s", verified.release_id, verified.sentence)
@@ -53,20 +46,15 @@ class AnchorLedgerOperator(BaseOperator):
         return day.releases
 
 
-class WriteMissingReportsOperator(BaseOperator):
+class WriteMissingReportsOperator(LedgerOperator):
     """Write the reports that could not be written when their releases ended: the bucket took no write.
 
-    :param ledger_conn_id: connection to the ledger's database.
     :raises AirflowException: naming the releases whose reports still cannot be written.
     """
 
-    def __init__(self, *, ledger_conn_id: str = LEDGER_CONNECTION, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
-
     def execute(self, context: Context) -> list[str]:
         """Return the releases whose reports are written now."""
-        ledger = Ledger(self.ledger_conn_id)
+        ledger = self.ledger
         missing = []
         done = []
         for release_id in ledger.listing.unreported():
@@ -86,24 +74,16 @@ class WriteMissingReportsOperator(BaseOperator):
         return done
 
 
-class DeleteOldBackupsOperator(BaseOperator):
+class DeleteOldBackupsOperator(LedgerOperator):
     """Delete the backups that the policies of their releases no longer keep, each on record.
 
     Where the policy does not say ``delete: true``, the log names what would be deleted.
 
-    :param ledger_conn_id: connection to the ledger's database.
     :param gcp_conn_id: connection to Google Cloud.
     """
 
-    def __init__(
-        self,
-        *,
-        ledger_conn_id: str = LEDGER_CONNECTION,
-        gcp_conn_id: str = "google_cloud_default",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
         self.gcp_conn_id = gcp_conn_id
 
     def execute(self, context: Context) -> list[str]:
@@ -115,19 +95,16 @@ class DeleteOldBackupsOperator(BaseOperator):
         """
         from slipway.hooks.cloud_sql import CloudSqlBackupHook
 
-        ledger, hook, done = Ledger(self.ledger_conn_id), CloudSqlBackupHook(self.gcp_conn_id), []
-        for old in list(old_backups(ledger, datetime.now(UTC))):
+        hook, done = CloudSqlBackupHook(self.gcp_conn_id), []
+        for old in list(old_backups(self.ledger, datetime.now(UTC))):
             release, deletion = old.release, old.deletion
             if release.policy.retention is None or not release.policy.retention.delete:
                 self.log.info("Release %s: would be deleted: %s", release.release_id, deletion.sentence)
             elif hook.begin_delete_backup(
                 project_id=old.project_id, instance=deletion.instance, backup=deletion.backup
             ):
-                entry = deletion.model_copy(update={"task": self.task_id})
-                audit_entry(
-                    self.log, release.release_id, entry, repeated=not ledger.append(release.release_id, entry)
-                )
-                ledger.anchor(release.release_id)
+                self.record(release, deletion)
+                self.ledger.anchor(release.release_id)
                 done.append(release.release_id)
             else:
                 self.log.warning("Release %s: not now, tomorrow: %s", release.release_id, deletion.sentence)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from slipway.ledger.entries import BackupDeleted, DatabaseBackedUp, RollbackOrdered
 from slipway.ledger.ledger import Outcome
-from slipway.operators import maintenance
+from slipway.operators import base, maintenance
 from slipway.operators.maintenance import DeleteOldBackupsOperator
 from slipway.policy.fields import Retention
 from slipway.policy.release import Policy, load_policy, parse_policy
@@ -116,7 +116,7 @@ def test_each_deletion_is_on_record_and_a_dry_run_deletes_nothing(
     first = past.release("first", days_ago=400, outcome="promoted")
     past.release("second", days_ago=300, outcome="promoted")
     cloud.is_busy = is_busy
-    monkeypatch.setattr(maintenance, "Ledger", lambda _: past.ledger)
+    monkeypatch.setattr(base, "Ledger", lambda _: past.ledger)
     monkeypatch.setattr("slipway.hooks.cloud_sql.CloudSqlBackupHook", lambda _: cloud)
     monkeypatch.setattr(maintenance, "datetime", SimpleNamespace(now=lambda _: NOW))
     operator = DeleteOldBackupsOperator(task_id="delete_old_backups")
