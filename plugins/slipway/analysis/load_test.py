@@ -26,11 +26,11 @@ def judge_load(report: LoadReport | None, limits: LoadTest) -> list[Finding]:
     if report is None or not report.requests:
         reason = "load test: no evidence, no request was answered"
         return [Finding("load_test", Verdict.ROLLBACK, reason, None, 0)]
-    evidence = judge_evidence(report, limits)
+    memory = _memory(report.memory.instances, limits)
+    evidence = _evidence(report, limits, memory)
     slow = any(found.metric.startswith("generator") for found in evidence)
     findings = [*_requests(report, limits), *_costs(report, limits), *_sessions(report)]
     findings += _events(report)
-    memory = _memory(report.memory.instances, limits)
     if memory not in evidence:
         findings.append(memory)
     if not slow:
@@ -44,11 +44,14 @@ def judge_evidence(report: LoadReport, limits: LoadTest) -> list[Finding]:
     :param report: what the load test saw.
     :param limits: the policy's.
     """
+    return _evidence(report, limits, _memory(report.memory.instances, limits))
+
+
+def _evidence(report: LoadReport, limits: LoadTest, memory: Finding) -> list[Finding]:
     found = [
         Finding(what, Verdict.HOLD, f"load test inconclusive: {words}", value, report.requests, _TOO_LITTLE)
         for what, value, words in _lacks(report, limits, limits.evidence)
     ]
-    memory = _memory(report.memory.instances, limits)
     # A backend that was read too seldom may be read more often next time; one that shows no memory will not.
     if memory.cause is Cause.NO_EVIDENCE and memory.events:
         found.append(memory)
