@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from slipway.ledger.entries import GateDecided, PromotionRolledBack, ReportWritten
 from slipway.ledger.store import LedgerStore
@@ -131,20 +131,16 @@ class LedgerListing:
 
     def newest_ended(self) -> Sequence[str]:
         """Return by product and region the id of the release that ended last, where none is open."""
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_ended_releases"))
-            return [str(release_id) for (release_id,) in cursor.fetchall()]
+        return self._ids("ledger/read_ended_releases")
 
     def unreported(self) -> Sequence[str]:
         """Return the ids of the releases whose newest end has no report on record, the oldest first."""
-        keys = {
-            "rolled_back_later": PromotionRolledBack.key_of(),
-            "first": ReportWritten.key_of(edition=1),
-            "second": ReportWritten.key_of(edition=2),
-        }
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_unreported_releases"), keys)
-            return [str(release_id) for (release_id,) in cursor.fetchall()]
+        return self._ids(
+            "ledger/read_unreported_releases",
+            rolled_back_later=PromotionRolledBack.key_of(),
+            first=ReportWritten.key_of(edition=1),
+            second=ReportWritten.key_of(edition=2),
+        )
 
     def opened_between(self, since: datetime, until: datetime) -> Sequence[str]:
         """Return the ids of the releases that were opened in a period, the oldest first.
@@ -152,9 +148,7 @@ class LedgerListing:
         :param since: first moment of the period.
         :param until: first moment after it.
         """
-        with self._store.transaction() as cursor:
-            cursor.execute(statement("ledger/read_opened_between"), {"since": since, "until": until})
-            return [str(release_id) for (release_id,) in cursor.fetchall()]
+        return self._ids("ledger/read_opened_between", since=since, until=until)
 
     def release_of_run(self, run_id: str) -> str | None:
         """Return the id of the release that an Airflow run opened, None when it opened none.
@@ -163,3 +157,8 @@ class LedgerListing:
         """
         row = self._store.row("ledger/read_release_of_run", run_id=run_id)
         return None if row is None else str(row[0])
+
+    def _ids(self, name: str, **values: Any) -> list[str]:
+        with self._store.transaction() as cursor:
+            cursor.execute(statement(name), values)
+            return [str(release_id) for (release_id,) in cursor.fetchall()]

@@ -99,10 +99,7 @@ def _read(name: str, directory: Path) -> dict[str, Any]:
     path = directory / name
     if path.parent != directory or not path.is_file():
         raise PolicyError(f"policy {name}: no such file; have {', '.join(policy_names())}")
-    try:
-        document = parse_yaml(_with_environment(name, path.read_text()))
-    except yaml.YAMLError as error:
-        raise PolicyError(f"policy {name}: not YAML: {' '.join(str(error).split())}") from error
+    document = _parsed(name, _with_environment(name, path.read_text()))
     if not isinstance(document, dict):
         raise PolicyError(f"policy {name}: must be a mapping at the top")
     if isinstance(folder := document.get("configuration"), str):
@@ -116,10 +113,14 @@ def _read(name: str, directory: Path) -> dict[str, Any]:
 def _read_journey(path: Path) -> Any:
     if not path.is_file():
         raise PolicyError(f"policy synthetic_requests.journey: {path.name}: no such file in {path.parent}")
+    return _parsed(path.name, path.read_text())
+
+
+def _parsed(name: str, text: str) -> Any:
     try:
-        return yaml.safe_load(path.read_text())
+        return parse_yaml(text)
     except yaml.YAMLError as error:
-        raise PolicyError(f"policy {path.name}: not YAML: {' '.join(str(error).split())}") from error
+        raise PolicyError(f"policy {name}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def read_documents(directory: Path) -> dict[str, Any]:
@@ -133,10 +134,10 @@ def read_documents(directory: Path) -> dict[str, Any]:
     wrong: list[str] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            documents[path.stem] = parse_yaml(path.read_text())
+            documents[path.stem] = _parsed(f"{directory.name}/{path.name}", path.read_text())
             Document.model_validate(documents[path.stem])
-        except yaml.YAMLError as error:
-            wrong.append(f"policy {directory.name}/{path.name}: not YAML: {' '.join(str(error).split())}")
+        except PolicyError as error:
+            wrong.append(str(error))
         except ValidationError as error:
             wrong += [f"policy {directory.name}/{path.name}: {line}" for line in describe(error)]
     if wrong:
