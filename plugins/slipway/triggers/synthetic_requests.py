@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.ledger.audit import audit
 from slipway.policy.release import PhaseName
 from slipway.release.address import asked_url, identity_audience, service_address
+from slipway.triggers.threads import READ, in_thread
 
 if TYPE_CHECKING:
     from slipway.hooks.synthetic_requests import SyntheticRequestsHook
@@ -64,7 +65,7 @@ async def _send(
 ) -> None:
     while True:
         try:
-            urls, headers = await asyncio.to_thread(_targets, release, gcp_conn_id)
+            urls, headers = await in_thread(READ, lambda: _targets(release, gcp_conn_id))
             async with hook:
                 await _send_to(hook, urls, headers, every=every, beats=max(1, round(RENEW_SECONDS / every)))
         except Exception as error:  # noqa: BLE001 - the bake goes on whatever happens here
