@@ -75,7 +75,7 @@ def _unmeasured(place: Place) -> str | None:
 def _without_worker(place: Place) -> str | None:
     if place.has_ended:
         return "no task of the release runs"
-    if place.step in ("question", "approval") or (place.step == "bake" and place.phase != "staging"):
+    if place.asks or (place.step == "bake" and place.phase != "staging"):
         return "the release waits in the triggerer or for a person: no worker has it"
     return None
 

@@ -160,7 +160,7 @@ class Drill:
                     self._answer(release, approval, "Approve")
             time.sleep(0.1)
         doors.outage(self._settings).unlink(missing_ok=True)
-        if place.step in ("question", "approval"):
+        if place.asks:
             time.sleep(THINKING_SECONDS)
 
     def _follow(self, release: Drilled, *, answer: str = "Bake on", bound: float | None = None) -> None:
@@ -256,8 +256,8 @@ class Drill:
         return self._read(f"/dags/release/dagRuns/{release.run_id}/taskInstances/{task}")
 
     def _stands(self, release: Drilled, place: Place, state: str) -> bool:
-        asks = place.step not in ("question", "approval") or self._is_asked(release, str(place.task))
-        return state in place.states and asks
+        stands = not place.asks or self._is_asked(release, str(place.task))
+        return state in place.states and stands
 
     def _is_asked(self, release: Drilled, task: str) -> bool:
         if self._state(release, task) not in ASKS:

@@ -54,6 +54,11 @@ class Place:
         return self.task is None
 
     @property
+    def asks(self) -> bool:
+        """Whether a person is asked there."""
+        return self.step in ("question", "approval")
+
+    @property
     def is_frozen(self) -> bool:
         """Whether the release stands at the question of a frozen bake."""
         return self.step == "question" and self.phase in PROGRESSIVE
