@@ -140,8 +140,7 @@ def chain_faults(release_id: str, entries: Sequence[RecordedEntry]) -> Iterator[
             yield Fault(
                 due, f"entry {due} is missing" if last == due else f"entries {due} to {last} are missing"
             )
-        elif not _is_own(release_id, entry, entry.sequence):
-            place = next((at for at in range(1, len(entries) + 2) if _is_own(release_id, entry, at)), None)
+        elif (place := _place(release_id, entry, len(entries) + 1)) != entry.sequence:
             moved = "was changed" if place is None else f"was written as entry {place}: it was moved"
             yield Fault(due, f"{named} {moved}")
         elif entry.previous_hash != previous:
@@ -162,7 +161,15 @@ def first_broken(release_id: str, entries: Sequence[RecordedEntry]) -> int | Non
     return None if fault is None else fault.entry
 
 
-def _is_own(release_id: str, entry: RecordedEntry, sequence: int) -> bool:
-    """Whether an entry's hash is that of its content at a position."""
+def _place(release_id: str, entry: RecordedEntry, last: int) -> int | None:
+    """Return the position up to ``last`` at which an entry has its hash; its own is tried first."""
     text = canonical(entry.payload)
-    return entry.hash == entry_hash(entry.previous_hash, release_id, sequence, entry.key, entry.at, text)
+    places = (entry.sequence, *range(1, last + 1))
+    return next(
+        (
+            place
+            for place in places
+            if entry_hash(entry.previous_hash, release_id, place, entry.key, entry.at, text) == entry.hash
+        ),
+        None,
+    )
