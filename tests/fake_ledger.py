@@ -19,12 +19,14 @@ from slipway.ledger.entries import (
     ReleaseOpened,
     TrafficRestored,
 )
+from slipway.ledger.leases import leased
 from slipway.ledger.ledger import Ledger, Outcome, Release
 from slipway.ledger.listing import OpenRelease, ReleaseLine
 from slipway.ledger.operations import step_of
 from slipway.ledger.plan import ReleasePlan
 from slipway.ledger.refused import RefusedRequest
 from slipway.ledger.verification import Verification
+from slipway.policy.environment import Environment
 from slipway.policy.release import Policy
 
 BEGAN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -56,19 +58,19 @@ class FakeLeases:
         self.held: dict[str, tuple[str, datetime]] = {}
         self.renewed: list[datetime] = []
 
-    def require_unlocked(self, services: Sequence[str], *, region: str) -> None:
-        for service in services:
-            if f"{region}/{service}" in self.held:
-                raise ReleaseConflict(
-                    f"service {service}: release {self.held[f'{region}/{service}'][0]} holds it"
-                )
+    def require_unlocked(self, services: Sequence[str], *, production: Environment) -> None:
+        for service in leased(production, services):
+            if service in self.held:
+                raise ReleaseConflict(f"service {service}: release {self.held[service][0]} holds it")
 
-    def renew(self, release_id: str, services: Iterable[str], *, region: str, until: datetime) -> None:
-        for service in services:
-            holder = self.held.get(f"{region}/{service}", (release_id, until))[0]
+    def renew(
+        self, release_id: str, services: Iterable[str], *, production: Environment, until: datetime
+    ) -> None:
+        for service in leased(production, services):
+            holder = self.held.get(service, (release_id, until))[0]
             if holder != release_id:
                 raise ReleaseConflict(f"service {service}: release {holder} holds it")
-            self.held[f"{region}/{service}"] = (release_id, until)
+            self.held[service] = (release_id, until)
         self.renewed.append(until)
 
 
@@ -221,9 +223,10 @@ class FakeLedger(Ledger):
 
     def open_release(self, plan: ReleasePlan, policy: Policy, opened: ReleaseOpened) -> Release:
         if plan.release_id not in self.opened:
-            self.leases.require_unlocked(list(opened.stable), region=policy.region)
+            production = policy.environments["production"]
+            self.leases.require_unlocked(list(opened.stable), production=production)
             until = datetime.now(UTC) + timedelta(seconds=policy.lease_seconds)
-            self.leases.renew(plan.release_id, opened.stable, region=policy.region, until=until)
+            self.leases.renew(plan.release_id, opened.stable, production=production, until=until)
             self._written.setdefault(plan.release_id, []).append(opened)
             self.opened[plan.release_id] = Release(
                 plan.release_id, plan.version, plan.run_id, opened.actor, plan, policy, opened.stable,
@@ -282,10 +285,11 @@ class FakeLedger(Ledger):
     def get(self, release_id: str, kind: type[Kind], **parts: str | int | None) -> Kind | None:
         return self.entries(release_id).get(kind, **parts)
 
-    def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
+    def newest(self, kind: type[Kind], *, policy_name: str, **fields: Any) -> tuple[Kind, datetime] | None:
         found = [
             (kind.read(entry.key, entry.payload), entry.at)
             for release_id in self._written
+            if release_id not in self.opened or self.opened[release_id].plan.policy_name == policy_name
             for entry in self.entries(release_id)
             if entry.key == kind.key_of() and fields.items() <= entry.payload.items()
         ]

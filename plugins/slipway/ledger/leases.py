@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slipway.exceptions import ReleaseConflict
 from slipway.ledger.store import LedgerStore
 from slipway.sql import statement
 
+if TYPE_CHECKING:
+    from slipway.policy.environment import Environment
 
-def leased(region: str, services: Iterable[str]) -> list[str]:
-    """Name what is leased: a service has the same name in every region.
 
-    :param region: where the services are.
+def leased(production: Environment, services: Iterable[str]) -> list[str]:
+    """Name what is leased: other projects and other regions may have services of the same name.
+
+    :param production: where the services are.
     :param services: names of production services.
     """
-    return [f"{region}/{service}" for service in services]
+    return [f"{production.project_id}/{production.location}/{service}" for service in services]
 
 
 class LedgerLeases:
@@ -33,30 +36,32 @@ class LedgerLeases:
     def __init__(self, store: LedgerStore) -> None:
         self._store = store
 
-    def require_unlocked(self, services: Sequence[str], *, region: str) -> None:
+    def require_unlocked(self, services: Sequence[str], *, production: Environment) -> None:
         """Refuse services that another release has locked; changes nothing, and promises nothing for later.
 
         :param services: names of production services.
-        :param region: where they are.
+        :param production: where they are.
         :raises ReleaseConflict: naming the release that has locked the first of them.
         """
         with self._store.transaction() as cursor:
-            for service in leased(region, services):
+            for service in leased(production, services):
                 cursor.execute(statement("ledger/read_lease"), {"service": service})
                 if cursor.rowcount:
                     self._refuse(cursor, service)
 
-    def renew(self, release_id: str, services: Iterable[str], *, region: str, until: datetime) -> None:
+    def renew(
+        self, release_id: str, services: Iterable[str], *, production: Environment, until: datetime
+    ) -> None:
         """Lock services for longer, all or none. A lease that has run out is the release's until it is taken.
 
         :param release_id: the release.
         :param services: names of production services that the release has leased.
-        :param region: where they are.
+        :param production: where they are.
         :param until: moment at which another release may take them over; never brought forward.
         :raises ReleaseConflict: when another release has taken one of them over, or the lease was given back.
         """
         with self._store.transaction() as cursor:
-            for service in sorted(leased(region, services)):
+            for service in sorted(leased(production, services)):
                 cursor.execute(
                     statement("ledger/renew_lease"),
                     {"service": service, "release_id": release_id, "until": until},

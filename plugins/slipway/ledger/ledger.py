@@ -109,7 +109,8 @@ class Ledger:
             )
             if cursor.rowcount == 1:
                 until = at + timedelta(seconds=policy.lease_seconds)
-                self.leases.take(cursor, plan.release_id, leased(policy.region, opened.stable), until=until)
+                locked = leased(policy.environments["production"], opened.stable)
+                self.leases.take(cursor, plan.release_id, locked, until=until)
                 head = self._append(cursor, plan.release_id, opened.model_copy(update=digests), at)
         self._anchor(head)
         return self.release(plan.release_id)
@@ -212,14 +213,17 @@ class Ledger:
         with self._store.transaction() as cursor:
             return self._read(cursor, release_id, kind, **parts)
 
-    def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
-        """Return the newest entry of any release whose payload has the ``fields``, and when it was written.
+    def newest(self, kind: type[Kind], *, policy_name: str, **fields: Any) -> tuple[Kind, datetime] | None:
+        """Return the newest entry of a product's releases whose payload has the ``fields``, and its moment.
 
         :param kind: what happened; its key has no parts.
+        :param policy_name: the product's policy.
         :return: None when there is none.
         """
         key = kind.key_of()
-        row = self._store.row("ledger/newest_entry", key=key, having=canonical(fields))
+        row = self._store.row(
+            "ledger/newest_entry", key=key, policy_name=policy_name, having=canonical(fields)
+        )
         return None if row is None else (kind.read(key, row[0]), row[1])
 
     def close(self, release_id: str, *, outcome: Outcome, reason: str) -> bool:

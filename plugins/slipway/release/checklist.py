@@ -117,7 +117,7 @@ def rollback_tested(sources: Sources) -> Item:
     """Judge the newest rehearsed rollback of the product, in whichever release."""
     policy, now = sources.release.policy, datetime.now(UTC)
     service = sources.release.plan.progressive.names["staging"]
-    newest = sources.ledger.newest(RollbackRehearsed, passed=True, service=service)
+    newest = sources.ledger.newest(RollbackRehearsed, policy_name=policy.name, passed=True, service=service)
     drill, at = newest if newest is not None else (None, now)
     return pre_deployment.rollback_tested(
         drill,

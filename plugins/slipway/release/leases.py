@@ -31,7 +31,8 @@ def hold_services(
     """
     record = ledger.entries(release.release_id)
     services = {service.names["production"]: service for service in release.plan.services.values()}
-    ledger.leases.renew(release.release_id, release.stable, region=release.policy.region, until=lease.until)
+    production = release.policy.environments["production"]
+    ledger.leases.renew(release.release_id, release.stable, production=production, until=lease.until)
     taken_over = {}
     for name in sorted(release.stable):
         address = service_address(release.policy, name)

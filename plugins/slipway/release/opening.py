@@ -50,7 +50,7 @@ def read_opening(
     """
     plan, policy = request.plan, request.policy
     names = [service.names["production"] for service in plan.services.values()]
-    ledger.leases.require_unlocked(names, region=policy.region)
+    ledger.leases.require_unlocked(names, production=policy.environments["production"])
     targets = {
         name: read_target(cloud_run, secrets, service_address(policy, name), release=plan.release_id)
         for name in names

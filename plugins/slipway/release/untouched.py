@@ -69,6 +69,7 @@ def read_untouched(
     held = foreign_lease(live, release.release_id)
     if held is not None:
         raise held_by(live, held)
-    ledger.leases.renew(release.release_id, [name], region=release.policy.region, until=lease.until)
+    production = release.policy.environments["production"]
+    ledger.leases.renew(release.release_id, [name], production=production, until=lease.until)
     unchanged_service(release, service, entries, goal=goal)(live)
     return live

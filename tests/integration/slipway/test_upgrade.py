@@ -17,7 +17,6 @@ from slipway.commands.replay import report
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress, serving_split
 from slipway.ledger.chain import UnreadableEntry, canonical
 from slipway.ledger.entries import GateDecided, TrafficRestored
-from slipway.ledger.leases import leased
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.store import LedgerStore
 from slipway.operators.closing import CloseRolledBackOperator
@@ -53,7 +52,11 @@ def in_flight(ledger: Ledger) -> Ledger:
             if entry["key"] == LAST:
                 break
         region = OLD["policy"]["environments"]["production"]["location"]
-        ledger.leases.take(cursor, ID, leased(region, STABLE), until=datetime.now(UTC) + timedelta(hours=1))
+        for name in STABLE:
+            cursor.execute(
+                "INSERT INTO lease (service, release_id, until) VALUES (%s, %s, %s)",
+                [f"{region}/{name}", ID, datetime.now(UTC) + timedelta(hours=1)],
+            )
     return ledger
 
 

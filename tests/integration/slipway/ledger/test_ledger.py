@@ -15,7 +15,7 @@ from slipway.analysis.verdict import Verdict
 from slipway.commands.migrate_ledger import migrate_ledger
 from slipway.exceptions import ReleaseConflict, ReleaseUnknown
 from slipway.ledger.bakes import Bake
-from slipway.ledger.entries import GateDecided, ReleaseOpened, SuiteRun, TrafficShifted
+from slipway.ledger.entries import GateDecided, ReleaseOpened, RollbackRehearsed, SuiteRun, TrafficShifted
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.plan import ReleasePlan
 from slipway.ledger.store import LedgerStore
@@ -144,23 +144,23 @@ def test_a_second_release_of_a_service_is_refused_before_anything_is_written(
 
 def test_a_lease_runs_out_unless_it_is_renewed(ledger: Ledger, policy: Policy) -> None:
     first, second = a_plan(policy), a_plan(policy, "second", "1.2.0")
-    now = datetime.now(UTC)
+    now, place = datetime.now(UTC), policy.environments["production"]
     ledger.open_release(first, policy, ReleaseOpened(actor="ada", stable=STABLE))
-    ledger.leases.renew(first.release_id, STABLE, region="us-central1", until=now)
+    ledger.leases.renew(first.release_id, STABLE, production=place, until=now)
     with pytest.raises(ReleaseConflict, match="until"):
-        ledger.leases.require_unlocked(list(STABLE), region="us-central1")  # never brought forward
+        ledger.leases.require_unlocked(list(STABLE), production=place)  # never brought forward
     _run_out(ledger)
-    ledger.leases.renew(first.release_id, STABLE, region="us-central1", until=now + timedelta(hours=1))
+    ledger.leases.renew(first.release_id, STABLE, production=place, until=now + timedelta(hours=1))
     with pytest.raises(ReleaseConflict, match=f"release {first.release_id}"):
         ledger.open_release(second, policy, ReleaseOpened(actor="bob", stable=STABLE))
     _run_out(ledger)
-    ledger.leases.require_unlocked(list(STABLE), region="us-central1")
+    ledger.leases.require_unlocked(list(STABLE), production=place)
     assert ledger.open_release(second, policy, ReleaseOpened(actor="bob", stable=STABLE)).outcome is None
     with pytest.raises(ReleaseConflict, match=rf"release {second.release_id} \(version 1.2.0, by bob\)"):
-        ledger.leases.renew(first.release_id, STABLE, region="us-central1", until=now + timedelta(hours=1))
+        ledger.leases.renew(first.release_id, STABLE, production=place, until=now + timedelta(hours=1))
     assert ledger.close(first.release_id, outcome="rolled_back", reason="its deployment died")
     with pytest.raises(ReleaseConflict, match=f"release {second.release_id}"):
-        ledger.leases.require_unlocked(list(STABLE), region="us-central1")
+        ledger.leases.require_unlocked(list(STABLE), production=place)
 
 
 def test_the_operation_of_a_step_is_the_last_one_begun(ledger: Ledger, policy: Policy) -> None:
@@ -205,12 +205,75 @@ def test_a_service_is_leased_in_one_region_and_free_in_another(ledger: Ledger, p
     first, (name,) = in_regions(policy), STABLE
     second = first.in_region("europe-west1")
     ledger.open_release(a_plan(policy), first, ReleaseOpened(actor="ada", stable=STABLE))
-    ledger.leases.require_unlocked([name], region="europe-west1")
-    with pytest.raises(ReleaseConflict, match=rf"service us-central1/{name}: release v1-1-0-"):
-        ledger.leases.require_unlocked([name], region="us-central1")
+    ledger.leases.require_unlocked([name], production=second.environments["production"])
+    with pytest.raises(
+        ReleaseConflict, match=rf"service netra-production/us-central1/{name}: release v1-1-0-"
+    ):
+        ledger.leases.require_unlocked([name], production=policy.environments["production"])
     ledger.open_release(a_plan(policy, "second"), second, ReleaseOpened(actor="ada", stable=STABLE))
-    with pytest.raises(ReleaseConflict, match=rf"service europe-west1/{name}: release v1-1-0-"):
+    with pytest.raises(
+        ReleaseConflict, match=rf"service netra-production/europe-west1/{name}: release v1-1-0-"
+    ):
         ledger.open_release(a_plan(policy, "third"), second, ReleaseOpened(actor="bob", stable=STABLE))
+
+
+def in_project(policy: Policy, project_id: str) -> Policy:
+    document = policy.model_dump(mode="json")
+    document["environments"]["production"]["project_id"] = project_id
+    return parse_policy(document, source="of the test")
+
+
+def test_services_of_one_name_in_two_projects_do_not_lock_each_other(ledger: Ledger, policy: Policy) -> None:
+    other = in_project(policy, "another-production")
+    first, second = a_plan(policy), a_plan(other, "second")
+    ledger.open_release(first, policy, ReleaseOpened(actor="ada", stable=STABLE))
+    ledger.open_release(second, other, ReleaseOpened(actor="bob", stable=STABLE))
+    ledger.close(first.release_id, outcome="promoted", reason="every phase was promoted")
+    ledger.leases.require_unlocked(list(STABLE), production=policy.environments["production"])
+    with pytest.raises(ReleaseConflict, match=f"another-production/.*: release {second.release_id} "):
+        ledger.leases.require_unlocked(list(STABLE), production=other.environments["production"])
+
+
+def test_a_lock_of_an_earlier_version_names_no_project_and_holds_until_its_release_ends(
+    ledger: Ledger, policy: Policy
+) -> None:
+    first, second, place = (
+        a_plan(policy),
+        a_plan(policy, "second", "1.2.0"),
+        policy.environments["production"],
+    )
+    other, later = in_project(policy, "another-production"), datetime.now(UTC) + timedelta(days=1)
+    ledger.open_release(first, policy, ReleaseOpened(actor="ada", stable=STABLE))
+    with LedgerStore().transaction() as cursor:
+        cursor.execute("UPDATE lease SET service = 'us-central1/netra-backend-prod'")
+    ledger.leases.renew(first.release_id, STABLE, production=place, until=later)
+    with pytest.raises(ReleaseConflict, match=f"release {first.release_id}.*{later:%Y-%m-%d}"):
+        ledger.leases.require_unlocked(list(STABLE), production=place)
+    with pytest.raises(ReleaseConflict, match=f"release {first.release_id}"):
+        ledger.open_release(second, policy, ReleaseOpened(actor="bob", stable=STABLE))
+    third = a_plan(other, "third")
+    ledger.open_release(third, other, ReleaseOpened(actor="bob", stable=STABLE))
+    _run_out(ledger)
+    ledger.open_release(second, policy, ReleaseOpened(actor="bob", stable=STABLE))
+    with pytest.raises(ReleaseConflict, match=f"release {second.release_id}"):
+        ledger.leases.renew(first.release_id, STABLE, production=place, until=later)
+    ledger.leases.renew(third.release_id, STABLE, production=other.environments["production"], until=later)
+
+
+def test_the_newest_entry_is_of_the_products_own_releases(ledger: Ledger, policy: Policy) -> None:
+    document = policy.model_dump(mode="json") | {"name": "another"}
+    document["environments"]["production"]["project_id"] = "another-production"
+    other = parse_policy(document, source="of the test")
+    first, second = a_plan(policy), a_plan(other, "second")
+    ledger.open_release(first, policy, ReleaseOpened(actor="ada", stable=STABLE))
+    ledger.open_release(second, other, ReleaseOpened(actor="bob", stable=STABLE))
+    rehearsed = RollbackRehearsed(passed=True, service="web", limit_seconds=300, before={}, reason="in time")
+    ledger.append(second.release_id, rehearsed)
+    assert ledger.newest(RollbackRehearsed, policy_name=policy.name, passed=True) is None
+    assert ledger.newest(RollbackRehearsed, policy_name="another", passed=False) is None
+    found = ledger.newest(RollbackRehearsed, policy_name="another", passed=True, service="web")
+    assert found is not None
+    assert found[0] == rehearsed
 
 
 def test_two_products_released_at_once_lock_and_free_their_own_services(
@@ -223,9 +286,9 @@ def test_two_products_released_at_once_lock_and_free_their_own_services(
     ledger.open_release(first, policy, ReleaseOpened(actor="ada", stable=STABLE))
     ledger.open_release(second, rates, ReleaseOpened(actor="bob", stable={"exchange-rates": {"old": 100}}))
     ledger.close(first.release_id, outcome="promoted", reason="every phase was promoted")
-    ledger.leases.require_unlocked(list(STABLE), region=policy.region)
+    ledger.leases.require_unlocked(list(STABLE), production=policy.environments["production"])
     with pytest.raises(ReleaseConflict, match=rf"exchange-rates: release {second.release_id} "):
-        ledger.leases.require_unlocked(["exchange-rates"], region=rates.region)
+        ledger.leases.require_unlocked(["exchange-rates"], production=rates.environments["production"])
     assert [entry.key for entry in ledger.entries(second.release_id)] == ["opened"]
 
 
@@ -356,7 +419,7 @@ def test_the_applications_role_can_change_nothing_of_the_record(
     as_role, plan = Ledger(), a_plan(policy)
     release = as_role.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))
     until = datetime.now(UTC) + timedelta(hours=1)
-    as_role.leases.renew(plan.release_id, STABLE, region="us-central1", until=until)
+    as_role.leases.renew(plan.release_id, STABLE, production=policy.environments["production"], until=until)
     kept = as_role.operations.of(plan.release_id, TrafficShifted, phase="canary", component="backend")
     kept.keep("one")
     kept.keep("two")

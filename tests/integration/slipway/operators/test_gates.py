@@ -9,7 +9,6 @@ import pytest
 from slipway.analysis.verdict import Verdict
 from slipway.hooks.cloud_run.hook import Lease, lease_of
 from slipway.ledger.entries import GateDecided
-from slipway.ledger.leases import leased
 from slipway.ledger.ledger import Release
 from slipway.ledger.store import LedgerStore
 from slipway.operators.gates import GateOperator
@@ -44,7 +43,6 @@ def gate(steps: Steps, phase: str) -> Any:
 
 def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> None:
     web = steps.product.web
-    name, region = web.address.service, web.address.location
     steps.open()
     soon = Lease(steps.release_id, "this run", datetime.now(UTC) + timedelta(minutes=1))
     web.hook.take_lease(web.address, soon, timeout=SECONDS)
@@ -57,9 +55,7 @@ def test_a_gate_renews_the_leases_and_a_lost_one_is_a_rollback(steps: Steps) -> 
     assert until.replace(microsecond=0) == renewed.until
 
     with LedgerStore().transaction() as cursor:
-        cursor.execute(
-            "UPDATE lease SET until = clock_timestamp() WHERE service = %s", leased(region, [name])
-        )
+        cursor.execute("UPDATE lease SET until = clock_timestamp() WHERE release_id = %s", [steps.release_id])
     steps.product.start_run()
     other = Steps(steps.product)
     web.hook.free_lease(web.address, steps.release_id, timeout=SECONDS)

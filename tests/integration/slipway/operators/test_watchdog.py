@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from slipway.ledger.entries import ReleaseLost, ReleaseReconciled, ServiceChangedAfterEnd
-from slipway.ledger.leases import leased
 from slipway.ledger.store import LedgerStore
 from slipway.operators.watchdog import CheckReleasesOperator
 
@@ -76,10 +75,9 @@ def test_a_release_that_lost_its_run_is_rolled_back_closed_and_the_team_is_notif
 
 
 def test_a_release_whose_lock_ran_out_is_stuck(watched: Watched) -> None:
-    name, region = watched.steps.product.web.address.service, watched.steps.product.web.address.location
     with LedgerStore().transaction() as cursor:
         cursor.execute(
-            "UPDATE lease SET until = clock_timestamp() WHERE service = %s", leased(region, [name])
+            "UPDATE lease SET until = clock_timestamp() WHERE release_id = %s", [watched.steps.release_id]
         )
     (line,) = watched.check()
     assert "is stuck: the lock of its services ran out" in line

@@ -93,7 +93,9 @@ def test_a_refusal_is_kept_with_who_asked_for_what_and_the_reason_itself() -> No
     assert refused is not None
     assert (refused.version, refused.actor, refused.run_id) == ("1.2.0", "ada", "other")
     assert refused.request == {"version": "1.2.0", "reason": "a fix"}
-    assert refused.reasons == {"open_release": f"service netra-backend-prod: release {holder} holds it"}
+    assert refused.reasons == {
+        "open_release": f"service netra-production/us-central1/netra-backend-prod: release {holder} holds it"
+    }
     assert ledger.refused.of_run("run") is None
 
 

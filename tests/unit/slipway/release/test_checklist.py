@@ -29,8 +29,8 @@ POLICY = load_policy("release.yaml")
 class Rehearsed(FakeLedger):
     """A ledger whose newest rehearsal is two days old."""
 
-    def newest(self, kind: type[Kind], **fields: Any) -> tuple[Kind, datetime] | None:
-        found = super().newest(kind, **fields)
+    def newest(self, kind: type[Kind], *, policy_name: str, **fields: Any) -> tuple[Kind, datetime] | None:
+        found = super().newest(kind, policy_name=policy_name, **fields)
         return None if found is None else (found[0], datetime.now(UTC) - timedelta(days=2))
 
 
