@@ -11,6 +11,7 @@ import numpy as np
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.verdict import Decision, Verdict
 from slipway.exceptions import MetricsUnavailable, SlipwayError
+from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.metrics.promql import PromQLHook, Sample, without_replicas
 from slipway.hooks.metrics.reader import MetricReader
 from slipway.policy.release import Policy, load_policy
@@ -100,8 +101,7 @@ async def bake(policy: Policy, release: Release, dirts: Sequence[Dirt], *, seed:
     reader = MetricReader(
         Door(world, dirts, seed=seed, replica_labels=policy.decision.replica_labels),
         policy.metrics,
-        service="web",
-        location="here",
+        service=ServiceAddress("there", "here", "web"),
         revisions=[CANARY, STABLE],
     )
     named: set[str] = set()

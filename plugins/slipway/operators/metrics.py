@@ -47,22 +47,19 @@ class CheckMetricsOperator(PreflightOperator):
         request = self.request()
         plan, policy = request.plan, request.policy
         name = plan.progressive.names["production"]
+        address = service_address(policy, name)
         try:
-            live = self.cloud_run.get_service(service_address(policy, name))
+            live = self.cloud_run.get_service(address)
         except ServiceNotFound:
             raise AirflowSkipException(
                 f"no revision to check the metrics of: {name} does not exist yet"
             ) from None
         hook = PromQLHook(conn_id=self.promql_conn_id, replica_labels=policy.decision.replica_labels)
         revisions = list(serving_split(live))
-        warnings = check_queries(
-            hook, policy.metrics, service=name, location=policy.region, revisions=revisions
-        )
+        warnings = check_queries(hook, policy.metrics, service=address, revisions=revisions)
         edges: dict[str, list[float]] = {}
         for revision in revisions:
-            edges = check_bucket_edges(
-                hook, policy.metrics, service=name, location=policy.region, revision=revision
-            )
+            edges = check_bucket_edges(hook, policy.metrics, service=address, revision=revision)
         sentence = f"Metrics of {name} checked: every query answers, every latency limit is a bucket edge"
         if lower := "; ".join(stood_in(policy.metrics, edges)):
             sentence = f"Metrics of {name} checked: every query answers; {lower}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slipway.exceptions import MetricsUnavailable
 from slipway.ledger.entries import HealthVerified, TrafficRestoration
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,8 +121,7 @@ async def count_window(release: Release, check: HealthCheck, conn_id: str) -> Ma
         reader = MetricReader(
             hook,
             release.policy.metrics,
-            service=check.service,
-            location=release.policy.region,
+            service=service_address(release.policy, check.service),
             revisions=[check.revision],
         )
         readings = await reader.read_window(

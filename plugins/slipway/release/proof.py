@@ -170,11 +170,11 @@ def _answers(policy: Policy, metric: Mapping[str, Metric], service: str, revisio
     from slipway.hooks.metrics.query_check import check_queries
 
     promql = PromQLHook(conn_id=PROMQL, replica_labels=policy.decision.replica_labels)
-    where = {"service": service, "location": policy.region}
-    warnings = check_queries(promql, metric, revisions=revisions, **where)
+    address = service_address(policy, service)
+    warnings = check_queries(promql, metric, service=address, revisions=revisions)
     found: dict[str, list[float]] = {}
     for revision in revisions:
-        found |= check_bucket_edges(promql, metric, revision=revision, **where)
+        found |= check_bucket_edges(promql, metric, service=address, revision=revision)
     return "; ".join([*warnings, *stood_in(metric, found)]) or "answers"
 
 

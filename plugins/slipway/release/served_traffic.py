@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from slipway.analysis.counts import Counts
 from slipway.exceptions import MetricsUnavailable
 from slipway.hooks.metrics.reader import MetricReader
+from slipway.release.address import service_address
 
 if TYPE_CHECKING:
     from slipway.hooks.metrics.promql import PromQLHook
@@ -61,8 +62,7 @@ async def read_traffic(hook: PromQLHook, release: Release, *, until: float) -> S
     reader = MetricReader(
         hook,
         policy.metrics,
-        service=name,
-        location=policy.region,
+        service=service_address(policy, name),
         revisions=[service.revisions["production"], *release.stable[name]],
     )
     seconds = policy.traffic_share.baseline_window_seconds

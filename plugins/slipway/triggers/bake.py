@@ -20,6 +20,7 @@ from slipway.ledger.entries import EvidenceRecorded
 from slipway.ledger.ledger import Ledger, Release
 from slipway.ledger.store import PooledStore
 from slipway.policy.release import Phase, PhaseName
+from slipway.release.address import service_address
 from slipway.release.drift import stable_revision
 from slipway.release.rollback.traffic import restore_stable_traffic
 from slipway.triggers.foreign_changes import ForeignChanges
@@ -163,8 +164,7 @@ class BakeTrigger(BaseTrigger):
             reader = MetricReader(
                 hook,
                 policy.metrics,
-                service=service.names["production"],
-                location=policy.region,
+                service=service_address(policy, service.names["production"]),
                 revisions=[service.revisions["production"], stable_revision(release, service) or NO_REVISION],
             )
             every = policy.decision.poll_seconds

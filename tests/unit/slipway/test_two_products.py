@@ -34,6 +34,7 @@ def test_every_query_is_of_the_products_own_service_and_revisions(products: list
                 selected = re.findall(r"\{([^}]*)\}", query)
                 assert selected, (name, part)
                 for labels in selected:
+                    assert 'project_id=~"$project|"' in labels, (name, part)
                     assert 'service_name="$service"' in labels, (name, part)
                     assert 'revision_name=~"$revisions"' in labels, (name, part)
                 assert not any(other in query for other in others), (name, part)

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import BucketEdgeMissing, MetricsQueryInvalid, MetricsUnavailable
+from slipway.hooks.metrics.query_text import ONE_EDGE, filled_in
 from slipway.policy.metrics import Metric, QuantileMetric
 
 if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.address import ServiceAddress
     from slipway.hooks.metrics.promql import PromQLHook
 
-_ONE_EDGE = 'le="$le"'
 _EVERY_EDGE = 'le!=""'
 
 
-def bucket_query(metric: QuantileMetric, seconds: float) -> str:
-    """Return the query for the requests up to a limit, whether the source spells its edge ``2`` or ``2.0``.
-
-    :param metric: a quantile of the policy.
-    :param seconds: the limit.
-    :return: PromQL, with ``$service``, ``$revisions`` and ``$location`` left in.
-    """
-    edge = metric.edge(seconds)
-    spellings = dict.fromkeys((str(int(edge)), repr(float(edge))) if edge == int(edge) else (repr(edge),))
-    matched = "|".join(spelling.replace(".", r"\\.") for spelling in spellings)
-    return metric.buckets.replace(_ONE_EDGE, f'le=~"{matched}"')
-
-
 def check_bucket_edges(
-    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, location: str, revision: str
+    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: ServiceAddress, revision: str
 ) -> dict[str, list[float]]:
     """Check that every limit of every quantile is a bucket edge, or that one stands in for it.
 
     :param hook: PromQL hook.
     :param metrics: the policy's metrics.
-    :param service: Cloud Run service name.
-    :param location: its region.
+    :param service: where the service is.
     :param revision: revision whose histograms are checked.
     :return: the edges found per metric, in its ``bucket_unit``.
     :raises BucketEdgeMissing: naming, for each missing edge, the metric, the limit and the edges found.
@@ -48,9 +34,9 @@ def check_bucket_edges(
     for key, metric in metrics.items():
         if not isinstance(metric, QuantileMetric):
             continue
-        query = string.Template(metric.buckets.replace(_ONE_EDGE, _EVERY_EDGE))
+        query = filled_in(metric.buckets.replace(ONE_EDGE, _EVERY_EDGE), service, [revision])
         try:
-            samples = hook.query(query.substitute(service=service, location=location, revisions=revision))
+            samples = hook.query(query)
         except (MetricsQueryInvalid, MetricsUnavailable):
             if metric.may_be_missing:
                 continue

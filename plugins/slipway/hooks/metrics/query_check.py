@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slipway.analysis.doubled_series import DoubledSeries
 from slipway.exceptions import EvidenceUnusable, MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
-from slipway.hooks.metrics.reader import labelled, queries, series_name
+from slipway.hooks.metrics.query_text import filled_in, queries
+from slipway.hooks.metrics.reader import labelled, series_name
 from slipway.policy.metrics import LevelMetric, Metric, ZeroMetric
 
 if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.address import ServiceAddress
     from slipway.hooks.metrics.promql import PromQLHook, Sample
 
 _EARLIER_SECONDS = (240, 120)
 
 
 def check_queries(
-    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: str, location: str, revisions: Sequence[str]
+    hook: PromQLHook, metrics: Mapping[str, Metric], *, service: ServiceAddress, revisions: Sequence[str]
 ) -> list[str]:
     """Ask every query of the policy once, and refuse what no verdict can rest on.
 
     :param hook: PromQL hook.
     :param metrics: the policy's metrics.
-    :param service: Cloud Run service name.
-    :param location: its region.
+    :param service: where the service is.
     :param revisions: the revisions that serve.
     :return: the problems of metrics that only warn; they refuse nothing.
     :raises EvidenceUnusable: naming, for each problem, the metric, the query and what it answers.
     :raises MetricsUnavailable: when the source gives no answer for a metric that does more than warn.
     """
-    fill = {"service": service, "location": location, "revisions": "|".join(revisions)}
     problems: dict[bool, list[str]] = {True: [], False: []}
     for key, metric in metrics.items():
-        texts = {string.Template(text).substitute(fill) for text in queries(metric).values()}
+        texts = {filled_in(text, service, revisions) for text in queries(metric).values()}
         found = [problem for text in sorted(texts) for problem in _problems(hook, metric, text)]
         problems[metric.may_be_missing] += [f"metrics.{key}: {problem}" for problem in found]
     if problems[False]:

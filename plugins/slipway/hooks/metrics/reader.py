@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import string
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slipway.analysis.counts import Counts, Reading
 from slipway.analysis.doubled_series import DoubledSeries, Labelled, written
 from slipway.analysis.metric_counts import MetricCounts
 from slipway.exceptions import MetricsQueryInvalid, MetricsUnavailable, SlipwayError
-from slipway.hooks.metrics.bucket_edges import bucket_query
 from slipway.hooks.metrics.promql import PromQLHook, Sample
-from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetric, ShareMetric
+from slipway.hooks.metrics.query_text import filled_in, queries
+from slipway.policy.metrics import BandMetric, Metric, QuantileMetric, ShareMetric
+
+if TYPE_CHECKING:
+    from slipway.hooks.cloud_run.address import ServiceAddress
 
 _ASKED_FOR = frozenset({"monitored_resource", "revision_name", "service_name"})
 #: Longest reason that is kept of a query that was not answered.
 _REASON = 300
 _WINDOW_STEPS = 4
-
-
-def queries(metric: Metric) -> dict[str, str]:
-    """Return the PromQL templates of a metric, by the part of :class:`Counts` that they feed.
-
-    A part that begins with ``within_`` is subtracted from the total; ``level`` is a level, not a counter.
-
-    :param metric: of the policy.
-    :return: templates by part.
-    """
-    if isinstance(metric, ShareMetric):
-        return {"total": metric.total, "over_target": metric.bad, "over_trigger": metric.bad}
-    if isinstance(metric, QuantileMetric):
-        target, trigger = (bucket_query(metric, seconds) for seconds in metric.limits_seconds)
-        return {"total": metric.total, "within_target": target, "within_trigger": trigger}
-    if isinstance(metric, BandMetric):
-        return {"total": metric.whole, "over_target": metric.part}
-    if isinstance(metric, LevelMetric):
-        return {"level": metric.value}
-    return {"over_trigger": metric.count}
 
 
 @dataclass(frozen=True)
@@ -65,8 +48,7 @@ class MetricReader:
 
     :param hook: PromQL hook.
     :param metrics: the policy's metrics.
-    :param service: Cloud Run service name.
-    :param location: its region.
+    :param service: where the service is.
     :param revisions: the revisions to compare, the new one first.
     """
 
@@ -75,18 +57,14 @@ class MetricReader:
         hook: PromQLHook,
         metrics: Mapping[str, Metric],
         *,
-        service: str,
-        location: str,
+        service: ServiceAddress,
         revisions: Sequence[str],
     ) -> None:
         self._hook = hook
         self._metrics = metrics
-        self._fill = {"service": service, "location": location, "revisions": "|".join(revisions)}
         self._revisions = revisions
         self._texts = {
-            key: {
-                part: string.Template(text).substitute(self._fill) for part, text in queries(metric).items()
-            }
+            key: {part: filled_in(text, service, revisions) for part, text in queries(metric).items()}
             for key, metric in metrics.items()
         }
         self._doubled: dict[tuple[str, str], DoubledSeries] = defaultdict(DoubledSeries)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slipway.analysis.counts import Counts
 from slipway.analysis.metric_counts import MetricCounts
-from slipway.hooks.metrics.reader import queries
+from slipway.hooks.metrics.query_text import queries
 from slipway.policy.release import load_policy
 
 METRICS = load_policy("release.yaml").metrics

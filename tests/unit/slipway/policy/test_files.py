@@ -17,7 +17,9 @@ DATA = Path(__file__).parent / "data"
 
 def test_the_release_policy_states_what_it_stated_before_there_were_defaults() -> None:
     before = json.loads((DATA / "release_before_defaults.json").read_text())
-    _require_contained(before, load_policy("release.yaml").model_dump(mode="json"))
+    # Since then every query keeps to the policy's own project.
+    today = load_policy("release.yaml").model_dump_json().replace(r"project_id=~\"$project|\",", "")
+    _require_contained(before, json.loads(today))
 
 
 def test_a_policy_states_only_what_is_its_own(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 from slipway.exceptions import BucketEdgeMissing
-from slipway.hooks.metrics.bucket_edges import bucket_query, check_bucket_edges, stood_in
+from slipway.hooks.cloud_run.address import ServiceAddress
+from slipway.hooks.metrics.bucket_edges import check_bucket_edges, stood_in
 from slipway.hooks.metrics.promql import Sample
+from slipway.hooks.metrics.query_text import bucket_query
 from slipway.policy.metrics import QuantileMetric
 from slipway.policy.release import load_policy
 
@@ -35,8 +37,7 @@ def check(door: Door, metric: QuantileMetric) -> dict[str, list[float]]:
     return check_bucket_edges(
         door,  # type: ignore[arg-type]
         {"latency_p95": metric, "error_rate": load_policy("release.yaml").metrics["error_rate"]},
-        service="web",
-        location="here",
+        service=ServiceAddress("there", "here", "web"),
         revision="web-1",
     )
 

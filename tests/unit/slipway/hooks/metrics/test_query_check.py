@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from slipway.exceptions import EvidenceUnusable, MetricsQueryInvalid, MetricsUnavailable, SlipwayError
+from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.metrics.promql import Sample
 from slipway.hooks.metrics.query_check import check_queries
 from slipway.policy.release import load_policy
+
+WEB = ServiceAddress("there", "here", "web")
 
 
 class Door:
@@ -34,7 +37,7 @@ class Door:
 def check(**answers: SlipwayError | float) -> tuple[list[str], Door]:
     door: Any = Door(answers)
     metrics = load_policy("release.yaml").metrics
-    return check_queries(door, metrics, service="web", location="here", revisions=["web-1", "web-0"]), door
+    return check_queries(door, metrics, service=WEB, revisions=["web-1", "web-0"]), door
 
 
 def test_every_query_is_asked_of_what_serves() -> None:
@@ -82,9 +85,9 @@ def test_series_of_no_revision_are_refused_and_a_zero_in_place_of_none_is_not() 
     metrics = {"error_rate": load_policy("release.yaml").metrics["error_rate"]}
     door: Any = Summed({"request_count": 7.0})
     with pytest.raises(EvidenceUnusable, match="1 series without the label revision_name"):
-        check_queries(door, metrics, service="web", location="here", revisions=["web-1"])
+        check_queries(door, metrics, service=WEB, revisions=["web-1"])
     door = Summed({})
-    assert check_queries(door, metrics, service="web", location="here", revisions=["web-1"]) == []
+    assert check_queries(door, metrics, service=WEB, revisions=["web-1"]) == []
 
 
 class Replicated(Door):
@@ -107,4 +110,4 @@ def test_a_counter_that_is_collected_twice_is_refused_with_the_label(label: str)
     door: Any = Replicated(label)
     metrics = {key: load_policy("release.yaml").metrics[key] for key in ("error_rate", "memory")}
     with pytest.raises(EvidenceUnusable, match=f"metrics.error_rate: .*with {label} x and y"):
-        check_queries(door, metrics, service="web", location="here", revisions=["web-1"])
+        check_queries(door, metrics, service=WEB, revisions=["web-1"])

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 import pytest
 from slipway.analysis.counts import Counts
 from slipway.exceptions import MetricsAnswerOdd, MetricsQueryInvalid, MetricsUnavailable
+from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.hooks.metrics.promql import Sample
-from slipway.hooks.metrics.reader import MetricReader, queries
+from slipway.hooks.metrics.query_text import filled_in, queries
+from slipway.hooks.metrics.reader import MetricReader
 from slipway.policy.metrics import Metric
 from slipway.policy.release import load_policy
 
 CANARY, STABLE = "web-2", "web-1"
+WEB = ServiceAddress("there", "here", "web")
 
 
 class Door:
@@ -39,16 +42,11 @@ def metrics(*keys: str) -> Mapping[str, Metric]:
 
 
 def texts(metric: Metric) -> dict[str, str]:
-    return {
-        part: text.replace("$service", "web")
-        .replace("$location", "here")
-        .replace("$revisions", f"{CANARY}|{STABLE}")
-        for part, text in queries(metric).items()
-    }
+    return {part: filled_in(text, WEB, [CANARY, STABLE]) for part, text in queries(metric).items()}
 
 
 def reader(door: Door, found: Mapping[str, Metric]) -> MetricReader:
-    return MetricReader(door, found, service="web", location="here", revisions=[CANARY, STABLE])  # type: ignore[arg-type]
+    return MetricReader(door, found, service=WEB, revisions=[CANARY, STABLE])  # type: ignore[arg-type]
 
 
 @pytest.mark.asyncio
