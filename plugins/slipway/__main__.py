@@ -26,6 +26,7 @@ COMMANDS = (
     "init",
     "check",
     "policy",
+    "alert-rules",
     "replay",
     "evidence",
     "verify",
