@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
@@ -15,10 +15,10 @@ from slipway.policy.release import Policy
 
 _CONFIDENCE = 0.95
 
-_Check = tuple[float, Counts]
+_Counter = Callable[[float, Counts], Counts | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EvidencePoint:
     """What one revision showed at one check.
 
@@ -55,48 +55,96 @@ class Series:
     stable: list[EvidencePoint] = field(default_factory=list)
 
 
-def series_of(record: EvidenceRecord, policy: Policy, *, moments: int | None = None) -> list[Series]:
-    """Return every metric that the record and the policy both have, in the record's order.
+class GrowingSeries:
+    """The series of a bake as its checks come: one more check costs the same however many there were.
 
     Shares and bands are those of the policy's ``comparison_seconds`` up to each check; levels and counts that
     must stay zero are what they are at it. A quantile with two limits has a series for each.
 
+    :param metrics: keys of the metrics in their order; those that the policy does not have are left out.
+    :param policy: the policy of the release.
+    :param moments: the most moments of each series, evenly spread, the newest among them; None for every one.
+    """
+
+    def __init__(self, metrics: Sequence[str], policy: Policy, *, moments: int | None = None) -> None:
+        window = policy.decision.comparison_seconds
+        self._lines: dict[str, list[_Line]] = {}
+        for key in metrics:
+            if (metric := policy.metrics.get(key)) is None:
+                continue
+            lines = [_Line(_empty(key, metric, window), metric, window, moments)]
+            if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
+                above = _trigger_series(key, metric, window)
+                lines.append(_Line(above, metric, window, moments, of_trigger=True))
+            self._lines[key] = lines
+
+    def add(self, at: float, canary: Mapping[str, Counts], stable: Mapping[str, Counts]) -> None:
+        """Add a check; never one before the last.
+
+        :param at: seconds since the first check.
+        :param canary: events of the new revision, of the metrics that this check reads.
+        :param stable: events of the stable one, of the same.
+        """
+        for key, lines in self._lines.items():
+            if key in canary:
+                for line in lines:
+                    line.add(at, canary[key], stable[key])
+
+    def series(self) -> list[Series]:
+        """Return every series up to the last check."""
+        return [line.series() for lines in self._lines.values() for line in lines]
+
+
+def series_of(record: EvidenceRecord, policy: Policy, *, moments: int | None = None) -> list[Series]:
+    """Return every metric that the record and the policy both have, as :class:`GrowingSeries` does.
+
     :param record: the phase's evidence.
     :param policy: the policy of the release.
-    :param moments: the most moments of each, evenly chosen, the newest among them; None for every one.
+    :param moments: the most moments of each series; None for every one.
     """
-    window = policy.decision.comparison_seconds
-    answered = [check for check in record.checks() if not isinstance(check[1], str)]
-    made = []
-    for key in record.metrics:
-        metric = policy.metrics.get(key)
-        if metric is None:
-            continue
-        canary: list[_Check] = []
-        stable: list[_Check] = []
-        for at, of_canary, of_stable in answered:
-            if not isinstance(of_canary, str) and key in of_canary:
-                canary.append((at, of_canary[key]))
-                stable.append((at, of_stable[key]))
-        made.append(_with_points(_empty(key, metric, window), metric, (canary, stable), window, moments))
-        if isinstance(metric, QuantileMetric) and metric.target_seconds != metric.trigger_seconds:
-            above = _over_trigger(canary), _over_trigger(stable)
-            made.append(_with_points(_trigger_series(key, metric, window), metric, above, window, moments))
-    return made
+    growing = GrowingSeries(record.metrics, policy, moments=moments)
+    for at, canary, stable in record.checks():
+        if not isinstance(canary, str):
+            growing.add(at, canary, stable)
+    return growing.series()
 
 
-def _with_points(
-    series: Series, metric: Metric, arms: Sequence[Sequence[_Check]], window: float, moments: int | None
-) -> Series:
-    """Return a series with its points: a moment that is left out needs no interval, which takes longest."""
-    counted = [_counted(metric, arm, window) for arm in arms]
-    if moments is not None:
-        found = sorted({at for arm in counted for at, _ in arm}, reverse=True)
-        kept = set(found[:: max(1, -(-len(found) // moments))])
-        counted = [[check for check in arm if check[0] in kept] for arm in counted]
-    point = _point(metric)
-    canary, stable = ([point(at, counts) for at, counts in arm] for arm in counted)
-    return replace(series, canary=canary, stable=stable)
+class _Line:
+    """One series that grows. When it has too many moments, every second one goes."""
+
+    def __init__(
+        self, empty: Series, metric: Metric, window: float, moments: int | None, *, of_trigger: bool = False
+    ) -> None:
+        self._empty, self._moments, self._of_trigger = empty, moments, of_trigger
+        self._arms = _counter(metric, window), _counter(metric, window)
+        self._point = _point(metric)
+        self._points: list[tuple[int, EvidencePoint | None, EvidencePoint | None]] = []
+        self._number, self._every = 0, 1
+
+    def add(self, at: float, canary: Counts, stable: Counts) -> None:
+        of_canary, of_stable = self._arms
+        found = self._found(of_canary, at, canary), self._found(of_stable, at, stable)
+        if not any(found):
+            return
+        if self._points and self._points[-1][0] % self._every:
+            # It was there as the newest.
+            self._points.pop()
+        self._points.append((self._number, *found))
+        self._number += 1
+        if self._moments is not None and len(self._points) > self._moments:
+            self._every *= 2
+            *others, newest = self._points
+            self._points = [*(point for point in others if point[0] % self._every == 0), newest]
+
+    def _found(self, count: _Counter, at: float, counts: Counts) -> EvidencePoint | None:
+        if self._of_trigger:
+            counts = Counts(counts.total, counts.over_trigger, counts.over_trigger)
+        counted = count(at, counts)
+        return None if counted is None else self._point(at, counted)
+
+    def series(self) -> Series:
+        canary = [point for _, point, _ in self._points if point]
+        return replace(self._empty, canary=canary, stable=[point for *_, point in self._points if point])
 
 
 def _empty(key: str, metric: Metric, window: float) -> Series:
@@ -130,35 +178,45 @@ def _trigger_series(key: str, metric: QuantileMetric, window: float) -> Series:
     )
 
 
-def _over_trigger(checks: Sequence[_Check]) -> list[_Check]:
-    return [(at, Counts(counts.total, counts.over_trigger, counts.over_trigger)) for at, counts in checks]
-
-
-def _counted(metric: Metric, checks: Sequence[_Check], window: float) -> list[_Check]:
-    """Return what the points of a metric are of, without the moments that have none."""
+def _counter(metric: Metric, window: float) -> _Counter:
+    """Return what makes of each check the counts that its point is of; None for a check that has no point."""
     if isinstance(metric, LevelMetric):
-        return [found for found in checks if found[1].total > 0 and math.isfinite(found[1].over_target)]
+        return _level
     if isinstance(metric, ShareMetric | QuantileMetric | BandMetric):
-        return list(_trailing(checks, window))
-    seen, total = [], 0.0
-    for at, counts in checks:
+        return _trailing(window)
+    return _in_all()
+
+
+def _level(_at: float, counts: Counts) -> Counts | None:
+    return counts if counts.total > 0 and math.isfinite(counts.over_target) else None
+
+
+def _in_all() -> _Counter:
+    total = 0.0
+
+    def count(_at: float, counts: Counts) -> Counts | None:
+        nonlocal total
         total += counts.over_trigger
-        if counts.total > 0:
-            seen.append((at, Counts(over_target=total)))
-    return seen
+        return Counts(over_target=total) if counts.total > 0 else None
+
+    return count
 
 
-def _trailing(checks: Sequence[_Check], window: float) -> Iterator[_Check]:
-    """Yield the events of the last seconds up to each check."""
-    totals = [0.0, *accumulate(counts.total for _, counts in checks)]
-    bad = [0.0, *accumulate(counts.over_target for _, counts in checks)]
-    first = 0
-    for number, (at, _) in enumerate(checks, start=1):
-        while checks[first][0] <= at - window:
-            first += 1
-        total, over = totals[number] - totals[first], bad[number] - bad[first]
-        if total > 0 and 0 <= over <= total:
-            yield at, Counts(total, over)
+def _trailing(window: float) -> _Counter:
+    """Return what counts the events of the last seconds up to each check."""
+    before: deque[tuple[float, float, float]] = deque()
+    total = bad = 0.0
+
+    def count(at: float, counts: Counts) -> Counts | None:
+        nonlocal total, bad
+        before.append((at, total, bad))
+        total, bad = total + counts.total, bad + counts.over_target
+        while before[0][0] <= at - window:
+            before.popleft()
+        events, over = total - before[0][1], bad - before[0][2]
+        return Counts(events, over) if events > 0 and 0 <= over <= events else None
+
+    return count
 
 
 def _point(metric: Metric) -> Callable[[float, Counts], EvidencePoint]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.evidence_series import series_of
+from slipway.analysis.evidence_series import GrowingSeries
 from slipway.analysis.verdict import Decision
 from slipway.ledger.bakes import Bake
 from slipway.ledger.ledger import Ledger, Release
@@ -33,6 +33,8 @@ class KeptChecks:
         self._release, self._bake, self._ledger_conn_id = release, bake, ledger_conn_id
         self._log = log
         self._writing: Future[None] | None = None
+        self._series = GrowingSeries(list(release.policy.metrics), release.policy, moments=POINTS)
+        self._drawn = 0
 
     def keep(self, decision: Decision, record: EvidenceRecord) -> None:
         """Begin to write a check; returns at once.
@@ -41,16 +43,21 @@ class KeptChecks:
         :param record: every check so far.
         """
         if self._writing is None or self._writing.done():
-            seen = replace(record, rows=list(record.rows))
-            self._writing = KEEP.submit(contextvars.copy_context().run, self._write, decision, seen)
+            new = replace(record, rows=record.rows[self._drawn :])
+            self._drawn = len(record.rows)
+            self._writing = KEEP.submit(contextvars.copy_context().run, self._write, decision, new)
 
-    def _write(self, decision: Decision, record: EvidenceRecord) -> None:
+    def _write(self, decision: Decision, new: EvidenceRecord) -> None:
         try:
-            series = series_of(record, self._release.policy, moments=POINTS)
+            for at, canary, stable in new.checks():
+                if not isinstance(canary, str):
+                    self._series.add(at, canary, stable)
             store = PooledStore(
                 self._ledger_conn_id, connect_seconds=_SECONDS, statement_seconds=_SECONDS, read_only=False
             )
-            Ledger(store=store).checks.keep(self._release.release_id, self._bake, decision, series)
+            Ledger(store=store).checks.keep(
+                self._release.release_id, self._bake, decision, self._series.series()
+            )
         except Exception as error:  # noqa: BLE001 - the bake goes on whatever happens here
             self._log.warning(
                 "This check is not shown on the Release page: it could not be kept",

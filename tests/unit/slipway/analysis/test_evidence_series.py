@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
-from slipway.analysis.evidence_series import Series, series_of
+from slipway.analysis.evidence_series import GrowingSeries, Series, series_of
 from slipway.policy.release import Policy, load_policy
 
 
@@ -50,3 +52,16 @@ def test_a_success_rate_a_band_a_level_and_a_count(policy: Policy) -> None:
     assert found["memory"].canary[-1].value == pytest.approx(0.439)
     assert [point.value for point in found["session_isolation"].canary][-1] == 1
     assert found["latency_p95"].canary == []
+
+
+def test_of_many_moments_so_many_are_kept_evenly_spread_with_the_newest(policy: Policy) -> None:
+    growing = GrowingSeries(["error_rate"], policy, moments=60)
+    for check in range(1, 400):
+        growing.add(15.0 * check, {"error_rate": Counts(10)}, {"error_rate": Counts(90)})
+        (errors,) = growing.series()
+        moments = [point.at / 15 for point in errors.canary]
+        assert min(30, check) <= len(moments) <= 60
+        assert moments[0] == 1
+        assert moments[-1] == check
+        assert len({later - earlier for earlier, later in pairwise(moments[:-1])}) <= 1
+    assert [point.at for point in errors.stable] == [point.at for point in errors.canary]

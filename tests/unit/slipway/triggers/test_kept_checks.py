@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from slipway.analysis import evidence_series
 from slipway.analysis.counts import Counts
 from slipway.analysis.evidence_record import EvidenceRecord
+from slipway.analysis.statistics.wilson import wilson_interval
 from slipway.analysis.verdict import Cause, Decision, Verdict
 from slipway.ledger.bakes import Bake
 from slipway.policy.release import load_policy
@@ -72,6 +74,27 @@ def test_a_check_is_kept_with_a_short_series_of_each_metric(database: Database) 
     errors = next(one for one in series if one.key == "error_rate")
     assert len(errors.canary) <= kept_checks.POINTS
     assert errors.canary[-1].at == 15 * 359, "the newest check is among them"
+
+
+def test_a_check_of_a_long_bake_takes_no_longer_than_one_of_a_short_bake(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.may_answer.set()
+    kept, seen, intervals = keeper(Log()), record(360), list[float]()
+
+    def counted(*counts: float, confidence: float) -> tuple[float, float]:
+        intervals.append(confidence)
+        return wilson_interval(*counts, confidence=confidence)
+
+    kept.keep(BAKING, seen)
+    _idle()
+    monkeypatch.setattr(evidence_series, "wilson_interval", counted)
+    seen.add({"error_rate": Counts(10)}, {"error_rate": Counts(90)}, at=15 * 360)
+    kept.keep(BAKING, seen)
+    _idle()
+    newest = next(one for one in database.kept[-1][3] if one.key == "error_rate").canary[-1]
+    assert newest.at == 15 * 360
+    assert 1 <= len(intervals) <= 2 * len(POLICY.metrics)
 
 
 def test_while_the_database_is_slow_checks_are_left_out_and_the_bake_goes_on(database: Database) -> None:
