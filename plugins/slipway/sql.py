@@ -35,7 +35,7 @@ def statement(name: str, names: Names | None = None, *, cluster: str | None = No
     :raises jinja2.UndefinedError: when the statement names what is not in ``names``.
     :raises ValueError: when a name cannot be quoted, or the cluster's is no plain name.
     """
-    return render((SQL_DIRECTORY / f"{name}.sql").read_text(), names, cluster=cluster)
+    return _fixed(name, cluster) if not names else render(_text(name), names, cluster=cluster)
 
 
 def render(text: str, names: Names | None = None, *, cluster: str | None = None) -> str:
@@ -90,6 +90,17 @@ _ENVIRONMENT = Environment(
     autoescape=False,  # noqa: S701 - SQL, not HTML; names are quoted by _quoted
 )
 _ENVIRONMENT.globals["union_all"] = _union_all
+
+
+@cache
+def _fixed(name: str, cluster: str | None) -> str:
+    """Return a statement that is always the same: a triggerer needs some of them at every check."""
+    return render(_text(name), cluster=cluster)
+
+
+@cache
+def _text(name: str) -> str:
+    return (SQL_DIRECTORY / f"{name}.sql").read_text()
 
 
 @cache

@@ -187,6 +187,7 @@ class BetterThan:
         self._none = math.ceil(math.log(each) / self._log_miss) if few else 0
         self._one = 1 + math.ceil(math.log(each / (self._none * p0)) / self._log_miss) if few else 0
         self._at_start = self._won(np.zeros(()), np.zeros(()))
+        self._log_e: Vector | None = None
 
     def add(self, bad: ArrayLike, total: ArrayLike) -> None:
         """Add an interval.
@@ -196,11 +197,14 @@ class BetterThan:
         """
         self._bad = self._bad + np.asarray(bad, dtype=np.float64)
         self._total = self._total + np.asarray(total, dtype=np.float64)
+        self._log_e = None
 
     @property
     def log_e(self) -> Vector:
         """Natural logarithm of the e-value."""
-        return self.log_e_after(0.0)
+        if self._log_e is None:
+            self._log_e = self.log_e_after(0.0)
+        return self._log_e
 
     def log_e_after(self, more: float) -> Vector:
         """Return the natural logarithm of the e-value after faultless events.

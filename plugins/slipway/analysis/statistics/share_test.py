@@ -184,6 +184,8 @@ class ShareTest:
     @property
     def rolls_back(self) -> Mask:
         """True where the canary is proven bad, alone or against a stable that is bad too."""
+        if not (self.worse.rejects.any() or self.relative.rejects.any()):
+            return np.zeros_like(self.degraded)
         alone = self.worse.rejects & self.is_over_trigger & self.is_worse_than_stable
         is_compared = self.quarantine.active | self.quarantine.frozen
         return np.asarray(np.where(is_compared, self.rolls_back_in_quarantine, alone))
