@@ -18,6 +18,7 @@ from slipway.ledger.entries import (
     AnswerRefused,
     ApprovalDecided,
     BackfillProgressed,
+    BackupCopiesDeleted,
     BackupCopy,
     BackupDeleted,
     BackupRestored,
@@ -63,7 +64,9 @@ from slipway.ledger.entries import (
     ReleaseOpened,
     ReleaseReconciled,
     ReleaseTagged,
+    ReportDeleted,
     ReportWritten,
+    RevisionDeleted,
     RevisionDeployed,
     RevisionWarmedUp,
     RollbackOrdered,
@@ -406,6 +409,13 @@ SAMPLES: tuple[LedgerEntry, ...] = (
     ),
     NextRegionStarted(region="europe-west1", run="run--europe-west1", conf={"version": "1.2.0"}),
     BackupDeleted(environment="production", instance="db", backup="17", ended_days_ago=120, kept_days=90),
+    BackupCopiesDeleted(
+        environment="production", uris=("gs://backups/r/17/netra.sql.gz",), ended_days_ago=120, kept_days=90
+    ),
+    RevisionDeleted(environment="production", service=WEB, revision=NEW, ended_days_ago=120, kept_days=90),
+    ReportDeleted(
+        edition=1, page="gs://reports/r.html", data="gs://reports/r.json", ended_days_ago=800, kept_days=730
+    ),
     TaskFailed(failed="phase_3_canary.warm_up", reason="revision web-new: not ready in 300 s"),
     RunChangedByHand(acts=(RunActed(at=AT, user="ada", what="marked the run as failed"),)),
     ReleaseLost(reason="its run is gone", action="roll_back"),

@@ -1,10 +1,10 @@
-"""Cloud Storage hook: buckets, who may write to them, and what is in them. Read only."""
+"""Cloud Storage hook: buckets, who may write to them, and what is in them."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,7 +71,7 @@ class _Checksum:
 
 
 class BucketHook(GoogleEndpointMixin, GoogleBaseHook):
-    """Reads buckets.
+    """Reads buckets, and deletes what a policy no longer keeps.
 
     :param gcp_conn_id: Airflow connection; its extra ``api_endpoints.storage`` may name another address.
     """
@@ -139,6 +139,19 @@ class BucketHook(GoogleEndpointMixin, GoogleBaseHook):
             # As it is stored: a compressed object is otherwise unpacked on its way.
             blob.download_to_file(found, raw_download=True, checksum=None, **_calls())
         return found.text()
+
+    def delete(self, *, project_id: str, bucket: str, name: str, generation: int) -> None:
+        """Delete one generation of an object for good; done again it changes nothing.
+
+        :param project_id: Google Cloud project that the call is charged to.
+        :param bucket: name of the bucket.
+        :param name: name of the object.
+        :param generation: which one of that name.
+        :raises BucketUnreadable: when Cloud Storage refuses, or gives no usable answer.
+        """
+        doing = f"gs://{bucket}/{name}: cannot be deleted"
+        with self._client(project_id, doing) as client, suppress(google_errors.NotFound):
+            client.bucket(bucket).blob(name, generation=generation).delete(**_calls())
 
     @contextmanager
     def _client(self, project_id: str, doing: str) -> Iterator[Client]:

@@ -28,6 +28,8 @@ FORMAT: Final = 4
 EnvironmentName = Literal["staging", "production"]
 PhaseName = Literal["canary", "half", "full"]
 GatedPhaseName = Literal["canary", "half", "full"]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Kept = Annotated[int, Field(ge=1, le=1000)]
 
 
 class Service(Section):
@@ -122,13 +124,23 @@ class Watchdog(Section):
 class Retention(Section):
     """What the DAG ``maintenance`` deletes of releases that have ended; each deletion is on record.
 
-    :param backup_days: backups of the database are kept for so many days after the end of their release.
+    Days are counted from the end of the release; what is left out is kept.
+
+    :param backup_days: backups of the database.
     :param kept_backups: the newest so many of an instance are kept however old they are.
+    :param backup_copy_days: copies of the backup in the bucket of ``migrations.export``.
+    :param revision_days: revisions that the release made, that do not serve, and that nobody has tagged.
+    :param kept_revisions: the newest so many of a service are kept however old they are.
+    :param report_days: reports.
     :param delete: ``false`` names every day what would be deleted, and deletes nothing.
     """
 
-    backup_days: Annotated[int, Field(ge=1, le=3650)]
-    kept_backups: Annotated[int, Field(ge=1, le=1000)] = 3
+    backup_days: Days | None = None
+    kept_backups: Kept = 3
+    backup_copy_days: Days | None = None
+    revision_days: Days | None = None
+    kept_revisions: Kept = 10
+    report_days: Days | None = None
     delete: bool = False
 
 

@@ -9,7 +9,8 @@ from typing import Literal
 from fastapi import APIRouter, HTTPException, Response
 
 from slipway.exceptions import SlipwayError
-from slipway.ledger.entries import ReportWritten
+from slipway.ledger.chain import Record
+from slipway.ledger.entries import ReportDeleted, ReportWritten
 from slipway.ui.addresses import ReleaseId
 from slipway.ui.sources import reading_ledger
 
@@ -32,13 +33,26 @@ class ReportUnreadable(SlipwayError):  # noqa: N818 - named for the state it rep
 def report(release_id: ReleaseId, kind: Kind) -> Response:
     """Show the newest report of a release."""
     with reading_ledger() as ledger:
-        written = list(ledger.entries(ledger.release(release_id).release_id).of_kind(ReportWritten))
-    if not written:
+        record = ledger.entries(ledger.release(release_id).release_id)
+    newest = kept_report(record)
+    if newest is None:
         raise HTTPException(404)
-    newest = written[-1]
     if kind == "html":
         return report_response(newest.page, newest.page_sha256, kind)
     return report_response(newest.data, newest.data_sha256, kind)
+
+
+def kept_report(record: Record) -> ReportWritten | None:
+    """Return the newest report of a release; None before there is one, and once it is deleted.
+
+    :param record: everything on record of the release.
+    """
+    kept = [
+        written
+        for written in record.of_kind(ReportWritten)
+        if record.get(ReportDeleted, edition=written.edition) is None
+    ]
+    return kept[-1] if kept else None
 
 
 def report_response(place: str, digest: str, kind: Kind) -> Response:

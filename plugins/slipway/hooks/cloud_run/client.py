@@ -143,6 +143,32 @@ class CloudRunClient:
             )
             return sorted(pages, key=lambda revision: revision.create_time, reverse=True)
 
+    def delete_revision(self, address: ServiceAddress, revision: str, etag: str, deadline: Deadline) -> bool:
+        """Delete a revision; see :meth:`~slipway.hooks.cloud_run.hook.CloudRunTrafficHook.delete_revision`.
+
+        :param address: where its service is.
+        :param revision: short name.
+        :param etag: of the revision as it was read.
+        :param deadline: bound of the whole call.
+        """
+        with reported_as(CloudRunError, f"service {address}: cannot delete revision {revision}"):
+            try:
+                begun = self._client(run_v2.RevisionsClient, address.location).delete_revision(
+                    request=run_v2.DeleteRevisionRequest(name=address.revision(revision), etag=etag),
+                    **_bounds(deadline),
+                )
+            except google_errors.NotFound:
+                return True
+            except (google_errors.BadRequest, google_errors.Conflict) as error:
+                self.log.info("Service %s: revision %s is not deleted: %s", address, revision, error)
+                return False
+        failure = await_operation(begun, deadline, self.log)
+        if self.find_revision(address, revision, deadline) is not None:
+            raise CloudRunError(
+                f"service {address}: revision {revision} is still there: {failure or 'no error'}"
+            )
+        return True
+
     def write(
         self,
         address: ServiceAddress,

@@ -305,6 +305,18 @@ class CloudRunTrafficHook(GoogleEndpointMixin, GoogleBaseHook):
             address, ready, plan, lease=lease, fenced=False, operation=operation, deadline=deadline
         )
 
+    def delete_revision(self, address: ServiceAddress, revision: str, *, etag: str, timeout: float) -> bool:
+        """Delete a revision that nobody can reach; done again it changes nothing.
+
+        :param address: where its service is.
+        :param revision: short name.
+        :param etag: delete it only if it still has this etag.
+        :param timeout: bound of the whole call, in seconds.
+        :return: False when Cloud Run refuses: the revision has changed, serves, has a tag, or is the latest.
+        :raises CloudRunError: when Cloud Run gives no usable answer, or the revision is still there.
+        """
+        return self._client.delete_revision(address, revision, etag, Deadline(timeout))
+
     async def call_async(self, call: Callable[[Self], T]) -> T:
         """Run a blocking call in a thread, on a copy of this hook with a channel of its own, for a trigger.
 

@@ -24,7 +24,6 @@ from slipway.ledger.entries.changes import (
 from slipway.ledger.entries.database import (
     BackfillProgressed,
     BackupCopy,
-    BackupDeleted,
     CatalogTable,
     DatabaseBackedUp,
     DatabaseChecked,
@@ -69,6 +68,12 @@ from slipway.ledger.entries.phases import (
     RevisionWarmedUp,
     TrafficShifted,
     TrafficVerified,
+)
+from slipway.ledger.entries.retention import (
+    BackupCopiesDeleted,
+    BackupDeleted,
+    ReportDeleted,
+    RevisionDeleted,
 )
 from slipway.ledger.entries.rollback import (
     BackupRestored,
@@ -166,6 +171,9 @@ KINDS: tuple[type[LedgerEntry], ...] = (
     RegionsReported,
     NextRegionStarted,
     BackupDeleted,
+    BackupCopiesDeleted,
+    RevisionDeleted,
+    ReportDeleted,
     TaskFailed,
     RunChangedByHand,
     ReleaseLost,
@@ -180,6 +188,7 @@ __all__ = [
     "AnswerRefused",
     "ApprovalDecided",
     "BackfillProgressed",
+    "BackupCopiesDeleted",
     "BackupCopy",
     "BackupDeleted",
     "BackupRestored",
@@ -229,7 +238,9 @@ __all__ = [
     "ReleaseOpened",
     "ReleaseReconciled",
     "ReleaseTagged",
+    "ReportDeleted",
     "ReportWritten",
+    "RevisionDeleted",
     "RevisionDeployed",
     "RevisionWarmedUp",
     "RollbackOrdered",

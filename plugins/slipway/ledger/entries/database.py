@@ -125,34 +125,6 @@ class DatabaseBackedUp(DatabaseEntry):
         )
 
 
-class BackupDeleted(LedgerEntry):
-    """A release's backup is deleted: the policy no longer keeps it.
-
-    :param environment: ``staging`` or ``production``.
-    :param instance: Cloud SQL instance.
-    :param backup: id of the backup.
-    :param ended_days_ago: whole days since the end of the release.
-    :param kept_days: for how many days after it the policy keeps a backup.
-    """
-
-    KEY: ClassVar[str] = "deleted/backup/{environment}"
-    WRITER: ClassVar[str] = "DeleteOldBackupsOperator"
-
-    environment: EnvironmentName
-    instance: str
-    backup: str
-    ended_days_ago: int
-    kept_days: int
-
-    @property
-    def sentence(self) -> str:
-        """The backup, and why it is not kept."""
-        return (
-            f"Backup {self.backup} of {self.instance} deleted ({self.environment}): the release ended"
-            f" {self.ended_days_ago} days ago, and backups are kept for {self.kept_days}"
-        )
-
-
 class CatalogTable(EntryPart):
     """A table in PostgreSQL's own words.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from slipway.hooks.cloud_run.address import ServiceAddress
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.chain import Record
-from slipway.ledger.entries import PhaseBaked, ReportWritten, RollbackOrdered
+from slipway.ledger.entries import PhaseBaked, RollbackOrdered
 from slipway.policy.release import PhaseName
 from slipway.ui.api.actions import actions
 from slipway.ui.api.current import Shared
@@ -26,6 +26,7 @@ from slipway.ui.api.questions import open_questions
 from slipway.ui.api.standing import standing, state_of
 from slipway.ui.api.steps import phase_of, steps
 from slipway.ui.api.traffic import recorded_traffic, with_live_split
+from slipway.ui.reports import kept_report
 
 if TYPE_CHECKING:
     from slipway.ledger.ledger import Ledger, Release
@@ -159,10 +160,9 @@ def _read(ledger: Ledger, release_id: str, links: Links) -> OnRecord:
 
 def _report(release: Release, record: Record, links: Links) -> Report | None:
     """Return the newest report of a release."""
-    written = list(record.of_kind(ReportWritten))
-    if not written:
+    newest = kept_report(record)
+    if newest is None:
         return None
-    newest = written[-1]
     return Report(url=links.report(release.release_id), met=newest.met, criteria=newest.criteria)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slipway.exceptions import BackupFailed
+from slipway.exceptions import BackupFailed, BucketUnreadable
 from slipway.hooks.cloud_sql import CloudSqlBackupHook
 from slipway.hooks.storage import BucketHook
 from slipway.ledger.entries import BackupCopy, DatabaseBackedUp
@@ -105,3 +105,20 @@ def test_a_bucket_that_takes_no_write_or_does_not_keep_the_copy_is_named() -> No
         copied("absent", "r")
     with pytest.raises(BackupFailed, match="set the retention policy of bucket not-kept to 600 s"):
         copied("not-kept", "r")
+
+
+def test_a_copy_is_deleted_for_good_and_never_before_its_bucket_lets_it(store: BucketStore) -> None:
+    hook = BucketHook()
+
+    def kept(bucket: str) -> int:
+        written = store.write(
+            bucket, "r/copy", b"rows", content_type="text/plain", metadata={}, expected=None
+        )
+        return written.generation
+
+    for _ in range(2):
+        hook.delete(project_id=PROJECT, bucket="not-kept", name="r/copy", generation=kept("not-kept"))
+    hook.delete(project_id=PROJECT, bucket="not-kept", name="r/copy", generation=7)
+    assert list(store.objects("not-kept", versions=True)) == []
+    with pytest.raises(BucketUnreadable, match=r"gs://kept/r/copy: cannot be deleted.*retention"):
+        hook.delete(project_id=PROJECT, bucket="kept", name="r/copy", generation=kept("kept"))

@@ -1,16 +1,21 @@
-"""What a bucket did not take when a release ended is written by the daily maintenance."""
+"""The daily maintenance writes what is missing, and deletes what nobody needs any more."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowException
-from slipway.ledger.entries import ReportWritten, RollbackOrdered, TrafficRestored
+from slipway.hooks.cloud_run.hook import tags_of
+from slipway.ledger.entries import ReportWritten, RevisionDeleted, RollbackOrdered, TrafficRestored
 from slipway.ledger.ledger import Ledger
-from slipway.operators.maintenance import WriteMissingReportsOperator
+from slipway.operators import maintenance
+from slipway.operators.maintenance import DeleteOldRevisionsOperator, WriteMissingReportsOperator
 from slipway.release.report.keeping import write_report
 
+from tests.integration.slipway.operators.conftest import Product
 from tests.integration.slipway.releases import open_release
 
 pytestmark = pytest.mark.sandbox
@@ -47,3 +52,35 @@ def test_a_report_that_could_not_be_written_is_written_later(
     ledger.close(release_id, outcome="rolled_back", reason="wrong prices")
     assert write() == [release_id]
     assert (place / f"{release_id}-2.html").exists()
+
+
+def test_an_old_revision_goes_once_nobody_reaches_it_with_the_tag_that_its_release_left(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, ledger = product.web, product.ledger
+    release = product.open(retention={"revision_days": 90, "kept_revisions": 1, "delete": True})
+    own = release.plan.progressive.revisions["production"]
+    suffix = own.removeprefix(f"{web.address.service}-")
+    web.deploy(suffix, tag="candidate")
+    web.deploy("later")
+    ledger.close(release.release_id, outcome="rolled_back", reason="the test")
+    operator = DeleteOldRevisionsOperator(task_id="delete_old_revisions")
+    assert operator.execute({}) == [], "the release has just ended"
+    later = SimpleNamespace(now=lambda zone: datetime.now(UTC) + timedelta(days=400))
+    monkeypatch.setattr(maintenance, "datetime", later)
+    web.shift({"stable": 90, suffix: 10})
+    assert operator.execute({}) == [], "it serves"
+    web.shift({"stable": 100})
+    assert own in operator.execute({})
+    assert {one.name.rpartition("-")[2] for one in web.hook.list_revisions(web.address)} == {
+        "stable",
+        "later",
+    }
+    assert tags_of(web.read()) == {}
+    assert web.split() == {"stable": 100}
+    on_record = ledger.get(
+        release.release_id, RevisionDeleted, environment="production", service=web.address.service
+    )
+    assert on_record is not None
+    assert (on_record.revision, on_record.kept_days) == (own, 90)
+    assert operator.execute({}) == [], "done again it deletes nothing"
