@@ -64,6 +64,8 @@ def decide(
             rolled_back = np.where(at_deadline, at, rolled_back)
         if at >= phase.bake_seconds:
             promoted |= np.isinf(rolled_back) & np.all([test.promotes for test in tests.values()], axis=0)
+        if not (np.isinf(rolled_back) & ~promoted).any():
+            break
     return Outcome(rolled_back, promoted)
 
 
