@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -43,6 +44,7 @@ class HttpApi:
         events: ProductEvents,
     ) -> None:
         self._service = service
+        self._uncounted = service.uncounted()
         self._accounts = accounts
         self._verifier = verifier
         self._events = events
@@ -53,6 +55,8 @@ class HttpApi:
             caller = self._caller(request)
             body = OptimizeRequest.model_validate_json(await request.body())
             account = await self._service.admit(caller)
+            if _is_synthetic(request):
+                return JSONResponse(await self._uncounted.answer(copy(account), body))
             return JSONResponse(await self._service.answer(account, body))
         except TokenError as error:
             return _refusal(401, str(error))
@@ -72,7 +76,7 @@ class HttpApi:
             caller = self._caller(request)
         except TokenError as error:
             return _refusal(401, str(error))
-        if request.headers.get(SYNTHETIC_HEADER) != "true":
+        if not _is_synthetic(request):
             self._events.used(caller, "costs")
         account = await self._accounts.get(caller)
         await self._accounts.refresh([account])
@@ -108,6 +112,10 @@ class HttpApi:
 
     def _caller(self, request: Request) -> UUID:
         return self._verifier.verify_header(request.headers.get("authorization")).user_id
+
+
+def _is_synthetic(request: Request) -> bool:
+    return request.headers.get(SYNTHETIC_HEADER) == "true"
 
 
 def _refusal(status: int, error: object) -> Response:

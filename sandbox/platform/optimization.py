@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from sandbox.platform import pricing, tokens
@@ -98,6 +99,24 @@ class OptimizationService:
         self._sessions = sessions
         self._rate_limit = rate_limit
         self._fan_out = fan_out
+
+    def uncounted(self) -> OptimizationService:
+        """Return a service that answers alike and leaves nothing behind: for requests of nobody.
+
+        No usage, no alert and no incident is written, and no metric of the business counts.
+        """
+        return OptimizationService(
+            self._configuration,
+            self._flags,
+            self._faults,
+            BackendMetrics(CollectorRegistry()),
+            self._accounts,
+            None,
+            ProductEvents(self._configuration.revision, None),
+            self._sessions,
+            self._rate_limit,
+            self._fan_out,
+        )
 
     async def admit(self, user_id: UUID) -> Account:
         """Return the caller's account when there is budget left.

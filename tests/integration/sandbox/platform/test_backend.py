@@ -67,6 +67,30 @@ def test_every_request_becomes_one_exact_row(backend: Service, database: str, ne
     assert 0 <= (found[0] - rows[-1]["created_at"]).total_seconds() < 30
 
 
+def test_a_synthetic_request_is_answered_and_leaves_nothing_behind(
+    backend: Service, database: str, new_user: NewUser
+) -> None:
+    user, (prompt,) = new_user(backend), corpus(1)
+    user.optimize(prompt).raise_for_status()
+    assert len(_rows(database, user, 1)) == 1
+
+    def counted() -> list[float]:
+        attempts = backend.metric("token_optimization_attempts_total", outcome="success")
+        costs = ("cost_original_usd_total", "cost_usd_total")
+        return [attempts, *(backend.metric(f"token_optimization_{name}") for name in costs)]
+
+    before = counted()
+    with httpx.Client(headers={"x-synthetic-request": "true"}, trust_env=False) as client:
+        nobody = User(backend, client, user.user_id)
+        answers = [nobody.optimize(prompt).raise_for_status().json() for _ in range(3)]
+    assert counted() == before
+    assert {answer["cost_usd"] for answer in answers} == {user.costs()["cost_usd"]}
+    # Rows are written in their order: with the row of a later request all before it would be there.
+    user.optimize(prompt).raise_for_status()
+    assert len(_rows(database, user, 2)) == 2
+    assert user.costs()["requests"] == 2
+
+
 def test_totals_are_those_of_all_instances(
     backend: Service, start_backend: Callable[..., Service], new_user: NewUser
 ) -> None:

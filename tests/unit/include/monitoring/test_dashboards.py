@@ -126,6 +126,12 @@ def test_every_panel_is_of_the_chosen_product() -> None:
         ), name
 
 
+def test_no_panel_shows_the_requests_of_a_release_among_those_of_users() -> None:
+    told_apart = [target["expr"] for _, _, target in queries(PROMETHEUS) if "http_request" in target["expr"]]
+    assert told_apart
+    assert [text for text in told_apart if 'synthetic!="true"' not in text] == []
+
+
 def test_compose_mounts_what_provisioning_reads() -> None:
     compose = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())["services"]
     mounts = dict(volume.split(":")[:2] for volume in compose["grafana"]["volumes"])
