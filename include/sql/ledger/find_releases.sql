@@ -32,7 +32,7 @@ SELECT (SELECT count(*) FROM found), page.release_id, coalesce(opened.version, r
        coalesce(opened.reason, (SELECT string_agg(regexp_replace(value, '\s+', ' ', 'g'), '; ')
                                 FROM jsonb_each_text(refused.reasons))),
        coalesce(opened.opened_at, refused.refused_at) AS began_at, coalesce(opened.closed_at, refused.refused_at),
-       ARRAY(SELECT jsonb_object_keys(opened.stable) ORDER BY 1),
+       ARRAY(SELECT jsonb_object_keys(opened.stable) ORDER BY 1), opened.plan ->> 'policy_name',
        (SELECT jsonb_object_agg(payload ->> 'phase', payload ->> 'verdict') FROM ledger_entry
         WHERE ledger_entry.release_id = opened.release_id AND key = ANY(%(gates)s))
 FROM (SELECT 1) AS always

@@ -59,10 +59,12 @@ class FoundRelease(ReleaseLine):
     :param region: production region that it was for; None where a refused request names none.
     :param outcome: ``promoted``, ``rolled_back``, ``refused``, or None while it is open.
     :param services: the production services.
+    :param product: name of the policy; None of a refused request.
     :param gates: by phase, the verdict of its gate.
     """
 
     services: Sequence[str]
+    product: str | None
     gates: Mapping[str, str] | None
 
 

@@ -86,7 +86,7 @@ function row(release) {
   return html`
     <tr role="row">
       <th scope="row" role="rowheader"><a href=${page}>${release.version}</a>
-        <small class="quiet">${release.region ?? ""}</small></th>
+        <small class="quiet">${[release.product, release.region].filter(Boolean).join(", ")}</small></th>
       <td role="cell" data-label="State">${badge(release.state)}</td>
       <td role="cell" data-label="Progress" class="progress">
         <progress max=${release.progress.of} value=${release.progress.number} aria-label="Phases"></progress>

@@ -204,4 +204,6 @@ def test_an_open_question_is_shown_until_it_is_answered(
     # Who asked for the release is not offered its approval.
     assert answer["actions"][0]["label"] == "Reject"
     listed = signed_in("viewer").get("/slipway/api/releases", params={"state": "waiting"}).json()
-    assert [line["id"] for line in listed["releases"]] == [release.release_id]
+    assert [(line["id"], line["product"]) for line in listed["releases"]] == [
+        (release.release_id, "token-optimization")
+    ]

@@ -29,6 +29,7 @@ class ListedRelease(Answer):
     :param run_id: Airflow run that carries it out.
     :param run_url: the run in Airflow, from the root of the web server.
     :param version: the version that is released.
+    :param product: name of its policy; None of a refused request.
     :param region: production region; None where it is not known.
     :param services: Cloud Run services of production that are released.
     :param state: how it stands.
@@ -43,6 +44,7 @@ class ListedRelease(Answer):
     run_id: str
     run_url: str
     version: str
+    product: str | None
     region: str | None
     services: tuple[str, ...]
     state: State
