@@ -80,7 +80,16 @@ def summary_line(release: Release, record: Record) -> str:
     :param release: the release.
     :param record: everything on record of it.
     """
-    words = f"{_name(release)}: {outcome_of(release)}: {release.reason or rollback_reason(record)}"
+    return f"{_name(release)}: {outcome_of(release)}: {ending(release, record)}"
+
+
+def ending(release: Release, record: Record) -> str:
+    """Say why a release ended as it did, or is being rolled back, and what came with it.
+
+    :param release: the release.
+    :param record: everything on record of it.
+    """
+    words = release.reason or rollback_reason(record)
     flags = record.get(FlagsRolledBack, environment="production")
     if flags is not None and flags.switched_off:
         words += f"; flags {flags.switched_off_words}"
@@ -88,17 +97,6 @@ def summary_line(release: Release, record: Record) -> str:
     if release.outcome == "promoted" and checked is not None and checked.missed:
         words += f"; missed: {'; '.join(checked.missed)}"
     return words
-
-
-def headline(release: Release, record: Record) -> str:
-    """Say in one line how it stands with a release: its summary line, or how far it has come.
-
-    :param release: the release.
-    :param record: everything on record of it.
-    """
-    if release.outcome is not None or is_rollback_started(record):
-        return summary_line(release, record)
-    return f"{_name(release)}: {outcome_of(release)}: {record[-1].content.sentence}"
 
 
 def rollback_reason(record: Record) -> str:

@@ -94,13 +94,13 @@ class ShareJudge:
                 Verdict.HOLD,
                 Cause.FROZEN,
                 "needs a decision, because the stable revision itself has exceeded the trigger for over "
-                f"{_duration(self._quarantine_seconds)}",
+                f"{_duration(self._quarantine_seconds)}; outside that time",
             )
         if test.quarantine.active:
             return self._finding(
                 Verdict.HOLD,
                 Cause.QUARANTINED,
-                "in quarantine, because the stable revision itself exceeds the trigger",
+                "in quarantine, because the stable revision itself exceeds the trigger; outside that time",
             )
         if test.events == 0:
             words = f"{self._metric.title}: no evidence: no events"

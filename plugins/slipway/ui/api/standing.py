@@ -9,7 +9,7 @@ from slipway.ledger.audit import duration
 from slipway.ledger.bakes import current_bake
 from slipway.ledger.chain import Record
 from slipway.ledger.entries import DeploymentChecked, PhaseBaked, ReleaseLost, ReleaseOpened, TrafficShifted
-from slipway.ledger.timeline import headline, is_rollback_started, phases, rollback_reason
+from slipway.ledger.timeline import ending, is_rollback_started, phases, rollback_reason
 from slipway.policy.release import PhaseName
 from slipway.ui.api.models.base import State, StepName
 from slipway.ui.api.models.listing import Progress
@@ -91,7 +91,8 @@ def summary(
     :param bake: the bake that goes on; None when none does.
     """
     if state not in GOES_ON or not record:
-        return headline(release, record)
+        words = ending(release, record)
+        return words[:1].upper() + words[1:]
     if waiting is not None:
         doing = waiting.subject
     elif bake is not None:

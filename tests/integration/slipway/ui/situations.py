@@ -128,13 +128,13 @@ class Story:
         change = SplitChange(before={OLD: 100}, after=after, percent=percent)
         self.record(TrafficShifted(phase=phase, changes={BACKEND: change}, at=self.at), after=2)
 
-    def bake(self, phase: PhaseName, *, errors: float = 0.0, minutes: int = 60) -> Decision:
+    def bake(self, phase: PhaseName, *, errors: float = 0.0, stable_errors: float = 0.0) -> Decision:
         """Bake a phase until it is decided, and put what it saw and decided on record.
 
         :param errors: share of the new revision's requests that fail after the first ten minutes.
-        :param minutes: how long at most.
+        :param stable_errors: the stable revision's.
         """
-        record, decision = baked(self.release.policy, phase, errors=errors, minutes=minutes)
+        record, decision = baked(self.release.policy, phase, errors=errors, stable_errors=stable_errors)
         self.at += timedelta(seconds=decision.seconds)
         self.record(EvidenceRecorded.of(record))
         return decision
@@ -181,7 +181,7 @@ def canary_running(ledger: Ledger) -> Story:
     story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(minutes=97))
     story.prepare()
     story.shift("canary")
-    record, decision = baked(story.release.policy, "canary", errors=0, minutes=21)
+    record, decision = baked(story.release.policy, "canary", minutes=21)
     series = series_of(record, story.release.policy)
     ledger.checks.keep(story.release.release_id, Bake("canary"), decision, series)
     return story
@@ -195,19 +195,13 @@ def waiting_for_approval(ledger: Ledger) -> Story:
 
 
 def on_hold(ledger: Ledger) -> Story:
-    """A canary that the analysis cannot decide: stable itself is over the trigger."""
+    """A canary that the analysis cannot decide: stable itself is over the trigger for too long."""
     story = Story(ledger, "1.2.0", datetime.now(UTC) - timedelta(minutes=110))
     story.prepare()
     story.shift("canary")
-    decision = story.bake("canary", minutes=25)
-    frozen = Decision(
-        Verdict.HOLD,
-        "Needs a decision: the stable revision itself has exceeded the trigger of Error rate for over 15 min",
-        decision.findings,
-        decision.seconds,
-        Cause.CHANGED,
-    )
-    story.record(PhaseBaked.by(frozen, phase="canary", decided_at=story.at))
+    decision = story.bake("canary", errors=0.03, stable_errors=0.03)
+    assert decision.cause is Cause.FROZEN, decision
+    story.record(PhaseBaked.by(decision, phase="canary", decided_at=story.at))
     return story
 
 
@@ -255,11 +249,12 @@ def promoted(ledger: Ledger) -> Story:
 
 
 def baked(
-    policy: Policy, phase: PhaseName, *, errors: float, minutes: int
+    policy: Policy, phase: PhaseName, *, errors: float = 0.0, stable_errors: float = 0.0, minutes: int = 60
 ) -> tuple[EvidenceRecord, Decision]:
     """Return the evidence and the verdict of a bake.
 
     :param errors: share of the new revision's requests that fail after the first ten minutes.
+    :param stable_errors: the stable revision's.
     :param minutes: how long at most.
     """
     chance = random.Random(phase)
@@ -270,12 +265,13 @@ def baked(
     record = EvidenceRecord(phase, list(policy.metrics))
     share = _SHARES[phase]
     for at in range(0, 60 * minutes + 1, CHECK_SECONDS):
-        bad = errors if at > 600 else 0.0
-        canary = {
-            k: _counts(chance, m, 40 * share, bad if k == "error_rate" else 0)
-            for k, m in policy.metrics.items()
-        }
-        stable = {k: _counts(chance, m, 40 * (100 - share), 0) for k, m in policy.metrics.items()}
+        canary, stable = (
+            {
+                k: _counts(chance, m, 40 * percent, bad if k == "error_rate" and at > 600 else 0)
+                for k, m in policy.metrics.items()
+            }
+            for percent, bad in ((share, errors), (100 - share, stable_errors))
+        )
         record.add(canary, stable, at=at)
         analysis.add(canary, stable, at=at)
         decision = analysis.decision(at=at)

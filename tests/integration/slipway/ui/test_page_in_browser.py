@@ -44,7 +44,11 @@ QUESTIONS = ("How does it stand?", "Where is the traffic?", "Why?", "What can I 
             "Waiting for a person",
             ("May 1.2.0 go to production?", "Approve", "Reject"),
         ),
-        ("on_hold", "On hold", ("Needs a decision: the stable revision itself", "Bake on", "Roll back")),
+        (
+            "on_hold",
+            "On hold",
+            ("needs a decision, because the stable revision itself", "Bake on", "Roll back"),
+        ),
         ("rolled_back", "Rolled back", ("Error rate over the trigger", "Release another version")),
         (
             "promoted",

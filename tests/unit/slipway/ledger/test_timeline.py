@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slipway.ledger.entries import GateDecided
 from slipway.ledger.ledger import Release
-from slipway.ledger.timeline import headline, phases, traffic
+from slipway.ledger.timeline import ending, phases, summary_line, traffic
 from slipway.policy.release import load_policy
 from slipway.release.request import plan_release
 
@@ -118,14 +118,11 @@ def test_a_brake_that_failed_moved_nothing(release: Release) -> None:
     assert len(traffic(release, braked)[BACKEND]) == 1
 
 
-def test_the_headline_is_how_far_it_has_come_until_it_is_called_off(release: Release) -> None:
-    under_way = entries(
-        ("opened", {"actor": "ada"}), ("shifted/canary", {"at": BEGAN.isoformat(), "changes": {}})
-    )
-    assert headline(release, under_way) == "release 1.2.0: open: " + under_way[-1].content.sentence
+def test_a_release_that_is_called_off_says_why_before_it_has_ended(release: Release) -> None:
     gate = {"phase": "canary", "verdict": "rollback", "reason": "5 % errors"}
     called_off = entries(("opened", {"actor": "ada"}), ("gate/canary", gate))
-    assert headline(release, called_off) == "release 1.2.0: open: canary: 5 % errors"
+    assert ending(release, called_off) == "canary: 5 % errors"
+    assert summary_line(release, called_off) == "release 1.2.0: open: canary: 5 % errors"
 
 
 def test_a_persons_order_counts_before_what_follows_it(release: Release) -> None:
@@ -136,4 +133,4 @@ def test_a_persons_order_counts_before_what_follows_it(release: Release) -> None
         ("rollback", "rollback", ["ordered by jo: wrong prices"]),
         ("canary", "rollback", ["its lock is lost"]),
     ]
-    assert headline(release, record) == "release 1.2.0: open: ordered by jo: wrong prices"
+    assert ending(release, record) == "ordered by jo: wrong prices"
