@@ -110,12 +110,14 @@ class Clients:
         }
         self.services = run_v2.ServicesClient(**options)
         self.revisions = run_v2.RevisionsClient(**options)
+        self.jobs = run_v2.JobsClient(**options)
+        self.executions = run_v2.ExecutionsClient(**options)
         self._registry = f"{HOST}:{settings.registry_port}"
 
     def close(self) -> None:
         """Close the clients' connections."""
-        self.services.transport.close()  # type: ignore[no-untyped-call]
-        self.revisions.transport.close()  # type: ignore[no-untyped-call]
+        for client in (self.services, self.revisions, self.jobs, self.executions):
+            client.transport.close()
 
     def template(
         self, image: str = "1", revision: str = "", instances: int = 1, **environment: Any

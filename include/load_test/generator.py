@@ -31,6 +31,7 @@ class GeneratorWatch:
         self.lateness_ms = array("d")
         self.peak = 0
         self.full_seconds = 0.0
+        self._full_until = 0.0
         #: Steps of each user; one who makes none is counted too.
         self.requests: Counter[int] = Counter()
 
@@ -54,6 +55,7 @@ class GeneratorWatch:
         now = self._clock()
         if users >= self._planned:
             self.full_seconds += now - self._last
+            self._full_until = now - self._began
         self._last = now
         self.peak = max(self.peak, users)
         self.lateness_ms.append(late_seconds * 1000)
@@ -68,6 +70,10 @@ class GeneratorWatch:
             "cpu_percent": round(100 * (self._cpu() - self._cpu_began) / seconds, 1) if seconds else None,
             "lateness_p95_ms": percentile(self.lateness_ms, 95),
         }
+
+    def share(self) -> dict[str, Any]:
+        """Return what the generator did, and until when, in s since it began, all of its users worked."""
+        return {**self.report(), "full_until_seconds": self._full_until}
 
 
 def percentile(values: array[float], percent: float) -> float | None:

@@ -2,7 +2,8 @@
 
 Run it in the repository's root. Environment: ``BACKEND_URL``, ``AUTH_URL``, ``FRONTEND_URL``;
 ``LOAD_TEST_RATE``: requests per second in total; ``LOAD_TEST_COSTS_WITHIN_SECONDS``: costs must show an
-answer so long after it; ``LOAD_TEST_REPORT``: path of the JSON report; ``PRICING``: JSON object with the
+answer so long after it; ``LOAD_TEST_REPORT``: path of the JSON report; ``LOAD_TEST_SHARE``: path of all that
+was measured, of which ``merge.py`` makes one report with other generators'; ``PRICING``: JSON object with the
 ``LLM_PRICING_*`` prices that costs are checked with.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -57,10 +59,21 @@ class LoadTest:
 
     def __init__(self, users: int, seconds: float) -> None:
         self.users = users
+        self.began_at = time.time()
         self.measurements = Measurements(seconds)
         self.generator = GeneratorWatch(users)
         self.memory = MemorySeries(_metrics, seconds, sleep=gevent.sleep)
         self.greenlets: list[gevent.Greenlet] = []
+
+    def share(self) -> dict[str, Any]:
+        """Return everything that this generator measured, for ``merge.py``."""
+        return {
+            "users": self.users,
+            "began_at": self.began_at,
+            "measurements": self.measurements.share(),
+            "memory": self.memory.share(),
+            "generator": self.generator.share(),
+        }
 
 
 _run = LoadTest(0, 1.0)
@@ -168,3 +181,6 @@ def end(environment: Any, **_: Any) -> None:
     path = os.environ.get("LOAD_TEST_REPORT")
     if path:
         Path(path).write_text(json.dumps(report, indent=2) + "\n")
+    path = os.environ.get("LOAD_TEST_SHARE")
+    if path:
+        Path(path).write_text(json.dumps(_run.share()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,8 @@ INTERVALS = 60
 MOST_REASONS = 10
 _REASON_CHARACTERS = 200
 EVENT_FAULTS = ("lost", "doubled", "out_of_order", "foreign", "wrong")
+_COUNTERS = ("_reasons", "_answers", "_isolation", "_tracking", "_sockets")
+_SUMS = ("_cost_original_usd", "_cost_usd", "_tokens_original", "_tokens_used")
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Measurements:
         self.requests = self.failures = 0
         self.latencies_ms = array("d")
         self._reasons: Counter[str] = Counter()
-        self._checked = self._accurate = 0
+        self._answers = Counter[str]()
         self._cost_original_usd = self._cost_usd = Decimal(0)
         self._tokens_original = self._tokens_used = 0
         self._isolation = Counter[str]()
@@ -62,6 +64,7 @@ class Measurements:
         self._event_latencies_ms = array("d")
         # How far the platform's clock is ahead of this one lies between these two, in s.
         self._ahead_at_least, self._ahead_at_most = float("-inf"), float("inf")
+        self._added_difference = 0.0
 
     def on_request(
         self, request_type: str, name: str, response_time: float, exception: object, context: Any, **_: Any
@@ -88,8 +91,8 @@ class Measurements:
 
     def on_answer(self, answer: dict[str, Any], cost_accurate: bool) -> None:
         """Take note of one optimize answer."""
-        self._checked += 1
-        self._accurate += cost_accurate
+        self._answers["checked"] += 1
+        self._answers["accurate"] += cost_accurate
         self._cost_original_usd += Decimal(answer["cost_original_usd"])
         self._cost_usd += Decimal(answer["cost_usd"])
         self._tokens_original += answer["tokens_original"]
@@ -140,14 +143,16 @@ class Measurements:
             "failure_reasons": dict(self._reasons.most_common(MOST_REASONS)),
             "cost_reduction_percent": _reduction(self._cost_original_usd, self._cost_usd),
             "token_reduction_percent": _reduction(self._tokens_original, self._tokens_used),
-            "cost_accuracy_percent": 100 * self._accurate / self._checked if self._checked else None,
+            "cost_accuracy_percent": 100 * self._answers["accurate"] / self._answers["checked"]
+            if self._answers["checked"]
+            else None,
             "cost_tracking": {key: self._tracking[key] for key in ("checked", "wrong")},
             "isolation": {key: self._isolation[key] for key in ("checked", "breaches")},
             "websocket": {
                 **{key: self._sockets[key] for key in ("connects", "connect_failures", "events")},
                 **{key: self._sockets[key] for key in (*EVENT_FAULTS, "broken")},
                 "latency_p95_ms": percentile(self._corrected_event_latencies(), 95),
-                "clock_difference_ms": round(self._clock_difference() * 1000, 3),
+                "clock_difference_ms": round(self._largest_difference() * 1000, 3),
             },
             "memory": memory,
             "generator": generator,
@@ -163,6 +168,51 @@ class Measurements:
                 for number, interval in sorted(self._intervals.items())
             ],
         }
+
+    def peak_users(self) -> int:
+        """Return the users at once in the stretch that had the most."""
+        return max((interval.users for interval in self._intervals.values()), default=0)
+
+    def share(self) -> dict[str, Any]:
+        """Return everything measured, as JSON values that :meth:`add` takes."""
+        return {
+            "seconds": self._clock() - self._began,
+            "endpoints": {name: _counted(seen) for name, seen in self._endpoints.items()},
+            "intervals": {
+                number: {
+                    **_counted(interval),
+                    "users": interval.users,
+                    "event_latencies_ms": list(interval.event_latencies_ms),
+                }
+                for number, interval in self._intervals.items()
+            },
+            "event_latencies_ms": list(self._corrected_event_latencies()),
+            "clock_difference": self._largest_difference(),
+            **{name: getattr(self, name) for name in _COUNTERS},
+            **{name: str(getattr(self, name)) for name in _SUMS},
+        }
+
+    def add(self, share: Mapping[str, Any], after_seconds: float = 0.0) -> None:
+        """Count what another generator of the same load measured, exactly as if it were measured here.
+
+        :param share: of the other one's :meth:`share`.
+        :param after_seconds: how much later than this one it began, in s.
+        """
+        later = round(after_seconds / self._interval_seconds)
+        for name, seen in share["endpoints"].items():
+            for counted in (self, self._endpoints[name]):
+                _count(counted, seen)
+        for number, seen in share["intervals"].items():
+            interval = self._intervals[int(number) + later]
+            _count(interval, seen)
+            interval.users += seen["users"]
+            interval.event_latencies_ms.extend(seen["event_latencies_ms"])
+        self._event_latencies_ms.extend(share["event_latencies_ms"])
+        self._added_difference = max(self._added_difference, share["clock_difference"], key=abs)
+        for name in _COUNTERS:
+            getattr(self, name).update(share[name])
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + Decimal(share[name]))
 
     def _interval(self) -> _Interval:
         return self._intervals[int((self._clock() - self._began) / self._interval_seconds)]
@@ -203,9 +253,22 @@ class Measurements:
             return self._ahead_at_least
         return min(0.0, self._ahead_at_most)
 
+    def _largest_difference(self) -> float:
+        return max(self._clock_difference(), self._added_difference, key=abs)
+
     def _corrected_event_latencies(self) -> array[float]:
         shift = self._clock_difference() * 1000
         return array("d", (latency + shift for latency in self._event_latencies_ms))
+
+
+def _counted(seen: _Endpoint | _Interval) -> dict[str, Any]:
+    return {"requests": seen.requests, "failures": seen.failures, "latencies_ms": list(seen.latencies_ms)}
+
+
+def _count(counted: Measurements | _Endpoint | _Interval, seen: Mapping[str, Any]) -> None:
+    counted.requests += seen["requests"]
+    counted.failures += seen["failures"]
+    counted.latencies_ms.extend(seen["latencies_ms"])
 
 
 def _reduction(original: Decimal | int, used: Decimal | int) -> float | None:

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -84,6 +84,22 @@ class MemorySeries:
                 }
             )
         return {"instances": instances, "failed_readings": self.failed}
+
+    def share(self) -> dict[str, Any]:
+        """Return all readings, as JSON values that :meth:`add` takes."""
+        return {"series": list(self._series.items()), "failed": self.failed}
+
+    def add(self, share: Mapping[str, Any], after_seconds: float) -> None:
+        """Take what another generator of the same load read.
+
+        :param share: of the other one's :meth:`share`.
+        :param after_seconds: how much later than this one it began, in s.
+        """
+        for started, readings in share["series"]:
+            series = self._series[started]
+            series.extend((round(at + after_seconds, 3), resident) for at, resident in readings)
+            series.sort()
+        self.failed += share["failed"]
 
     def _reading(self) -> tuple[float, int] | None:
         try:

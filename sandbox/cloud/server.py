@@ -29,8 +29,11 @@ from sandbox.cloud.monitoring.api import CloudMonitoring
 from sandbox.cloud.operations import OperationStore
 from sandbox.cloud.run.api import RunApi
 from sandbox.cloud.run.container import process_environment
+from sandbox.cloud.run.executions import Executions
 from sandbox.cloud.run.fleets import Fleets, Platform
 from sandbox.cloud.run.images import Images
+from sandbox.cloud.run.jobs import JobStore
+from sandbox.cloud.run.jobs_api import JobsApi
 from sandbox.cloud.run.leftovers import end_leftovers
 from sandbox.cloud.run.memory_metrics import MemoryMetrics
 from sandbox.cloud.run.prefork import Prefork
@@ -110,7 +113,11 @@ class Cloud:
             )
         )
         store, operations, urls = ServiceStore(), OperationStore(), Urls(settings.data_plane_ports)
-        self._state = StateFile(settings.data / "cloud_run.json", store, operations, urls)
+        jobs = JobStore()
+        self._state = StateFile(settings.data / "cloud_run.json", store, operations, urls, jobs)
+        self._executions = Executions(
+            jobs, operations, settings, self._images.config, _Secrets(secrets), self._state.save
+        )
         traffic_log = TrafficLog(settings.run / "traffic.jsonl")
         self._reconciler = Reconciler(
             store, operations, self._fleets, self._data_plane, urls, traffic_log, self._state.save
@@ -126,6 +133,7 @@ class Cloud:
             routes=[
                 Route("/healthz", self._health),
                 *RunApi(store, operations, self._reconciler).routes(),
+                *JobsApi(jobs, operations, self._executions, self._state.save).routes(),
                 *secrets.routes(),
                 *CloudSql(settings, buckets=buckets).routes(),
                 *LoadBalancers().routes(),
@@ -160,6 +168,7 @@ class Cloud:
         }
         check_free(self._settings.data_plane_ports, "data plane")
         self._state.load()
+        self._executions.resume()
         serving = []
         try:
             self._request_log.start()
@@ -171,7 +180,7 @@ class Cloud:
             _log.info("stopping")
             for server in sockets.values():
                 server.should_exit = True
-            await self._reconciler.stop()
+            await asyncio.gather(self._reconciler.stop(), self._executions.stop())
             await asyncio.gather(self._stop_instances(), *serving, return_exceptions=True)
             await self._prefork.stop()
             await self._data_plane.stop()

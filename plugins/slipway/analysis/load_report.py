@@ -110,6 +110,8 @@ class GeneratorReport(Seen):
     :param least_requests_of_a_user: steps of the user who made the fewest.
     :param cpu_percent: processor time of the generator, in percent of one core; None when not measured.
     :param lateness_p95_ms: P95 of how late the generator's own heartbeat came, in ms; None without one.
+    :param generators: generators that were planned; of several the worst CPU and lateness count.
+    :param lost: numbers of those that left no measurements.
     """
 
     peak_users: int
@@ -117,6 +119,8 @@ class GeneratorReport(Seen):
     least_requests_of_a_user: int
     cpu_percent: float | None
     lateness_p95_ms: float | None
+    generators: int = 1
+    lost: tuple[int, ...] = ()
 
 
 class IntervalReport(Seen):
@@ -163,6 +167,7 @@ class LoadReport(Seen):
     :param memory: memory of the backend.
     :param generator: what the load generator did; None in a report of an earlier version.
     :param timeline: the load test, stretch by stretch.
+    :param unfinished: why the load did not run to its end, in one line; None when it did.
     """
 
     users: int = 0
@@ -184,3 +189,4 @@ class LoadReport(Seen):
     memory: MemoryReport
     generator: GeneratorReport | None = None
     timeline: tuple[IntervalReport, ...] = ()
+    unfinished: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import log
 
-from slipway.analysis.load_report import EndpointReport, InstanceMemory, LoadReport
+from slipway.analysis.load_report import EndpointReport, GeneratorReport, InstanceMemory, LoadReport
 from slipway.analysis.statistics.wilson import wilson_interval
 from slipway.analysis.verdict import Cause, Finding, Verdict
 from slipway.policy.staging import LoadEvidence, LoadTest
@@ -23,6 +23,8 @@ def judge_load(report: LoadReport | None, limits: LoadTest) -> list[Finding]:
     :param report: what the load test saw; None when it did not run.
     :param limits: the policy's.
     """
+    if report is not None and report.unfinished and not report.requests:
+        return [_inconclusive("load", None, report.unfinished, 0)]
     if report is None or not report.requests:
         reason = "load test: no evidence, no request was answered"
         return [Finding("load_test", Verdict.ROLLBACK, reason, None, 0)]
@@ -49,7 +51,7 @@ def judge_evidence(report: LoadReport, limits: LoadTest) -> list[Finding]:
 
 def _evidence(report: LoadReport, limits: LoadTest, memory: Finding) -> list[Finding]:
     found = [
-        Finding(what, Verdict.HOLD, f"load test inconclusive: {words}", value, report.requests, _TOO_LITTLE)
+        _inconclusive(what, value, words, report.requests)
         for what, value, words in _lacks(report, limits, limits.evidence)
     ]
     # A backend that was read too seldom may be read more often next time; one that shows no memory will not.
@@ -58,13 +60,37 @@ def _evidence(report: LoadReport, limits: LoadTest, memory: Finding) -> list[Fin
     return found
 
 
+def _inconclusive(what: str, value: float | None, words: str, events: float) -> Finding:
+    return Finding(what, Verdict.HOLD, f"load test inconclusive: {words}", value, events, _TOO_LITTLE)
+
+
 def _lacks(
     report: LoadReport, limits: LoadTest, required: LoadEvidence
 ) -> Iterator[tuple[str, float | None, str]]:
+    if report.unfinished:
+        yield "load", None, report.unfinished
     seen = report.generator
     if seen is None:
         yield "load evidence", None, "the report does not say what the load generator did"
         return
+    yield from _generator_lacks(seen, limits, required)
+    difference, allowed = report.websocket.clock_difference_ms, required.maximum_clock_difference_ms
+    if abs(difference) > allowed:
+        words = f"clocks of the platform and the load generator differ by {difference:.0f} ms"
+        yield "clocks", difference, f"{words}, at most {allowed:g} ms allowed"
+    checked = report.isolation.checked
+    needed = required.minimum_isolation_checks_per_hour * limits.duration_seconds / 3600
+    if checked < needed:
+        words = f"{checked} answers checked for another session, {needed:.0f} required"
+        yield "isolation checks", checked, words
+
+
+def _generator_lacks(
+    seen: GeneratorReport, limits: LoadTest, required: LoadEvidence
+) -> Iterator[tuple[str, float | None, str]]:
+    if seen.lost:
+        lost = ", ".join(map(str, seen.lost))
+        yield "generators", len(seen.lost), f"{len(seen.lost)} of {seen.generators} generators lost ({lost})"
     if seen.peak_users < limits.users:
         yield "users", seen.peak_users, f"{seen.peak_users} of {limits.users} users at most"
     least = max(0.0, limits.duration_seconds - required.ramp_up_seconds)
@@ -91,15 +117,6 @@ def _lacks(
             late,
             f"lateness of the load generator P95 {words}, at most {latest:g} ms allowed",
         )
-    difference, allowed = report.websocket.clock_difference_ms, required.maximum_clock_difference_ms
-    if abs(difference) > allowed:
-        words = f"clocks of the platform and the load generator differ by {difference:.0f} ms"
-        yield "clocks", difference, f"{words}, at most {allowed:g} ms allowed"
-    checked = report.isolation.checked
-    needed = required.minimum_isolation_checks_per_hour * limits.duration_seconds / 3600
-    if checked < needed:
-        words = f"{checked} answers checked for another session, {needed:.0f} required"
-        yield "isolation checks", checked, words
 
 
 def _requests(report: LoadReport, limits: LoadTest) -> Iterator[Finding]:

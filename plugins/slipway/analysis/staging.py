@@ -7,12 +7,12 @@ from typing import Protocol
 
 from slipway.analysis.load_report import LoadReport
 from slipway.analysis.load_test import judge_load
-from slipway.analysis.verdict import Decision, Finding, Verdict, combine
+from slipway.analysis.verdict import Cause, Decision, Finding, Verdict, combine
 from slipway.policy.staging import StagingValidation
 
 
 class SuiteResult(Protocol):
-    """How a test suite went: tests that ran, tests that passed, and in words which did not."""
+    """How a test suite went: tests that ran, tests that passed, which did not, and why it did not run."""
 
     @property
     def tests(self) -> int: ...
@@ -22,6 +22,9 @@ class SuiteResult(Protocol):
 
     @property
     def troubles(self) -> str: ...
+
+    @property
+    def unfinished(self) -> str | None: ...
 
 
 def judge_staging(
@@ -37,8 +40,8 @@ def judge_staging(
     :param report: the load test's report; None when it did not run.
     :param validation: the policy.
     :param seconds: how long the validation took.
-    :return: ``promote`` when every criterion holds; ``hold`` when the load test itself shows too little;
-        otherwise ``rollback``.
+    :return: ``promote`` when every criterion holds; ``hold`` when a suite did not run to its end, or the load
+        test itself shows too little; otherwise ``rollback``.
     """
     findings = [_suite(name, suites.get(name), validation) for name in validation.suites]
     if validation.load_test is not None:
@@ -47,6 +50,9 @@ def judge_staging(
 
 
 def _suite(name: str, result: SuiteResult | None, validation: StagingValidation) -> Finding:
+    if result and result.unfinished:
+        reason = f"suite {name} inconclusive: {result.unfinished}"
+        return Finding(name, Verdict.HOLD, reason, None, result.tests, Cause.NOT_ENOUGH_EVIDENCE)
     if not result or not result.tests:
         return Finding(name, Verdict.ROLLBACK, f"suite {name}: no evidence, it did not run", None, 0)
     percent, required = 100 * result.passed / result.tests, validation.required_percent(name)

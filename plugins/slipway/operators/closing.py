@@ -40,6 +40,7 @@ from slipway.release.monitoring_files import read_alerts
 from slipway.release.report.keeping import write_report
 from slipway.release.rollback.flags import reason_to_keep_flags, roll_back_flags
 from slipway.release.rollback.traffic import restore_stable_traffic
+from slipway.release.staging_jobs import cancel_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -62,7 +63,7 @@ class CloseReleaseOperator(ReleaseOperator):
         audit_entry(self.log, release.release_id, closed, repeated=release.outcome is not None)
 
     def leave(self, release: Release, *, may_serve: bool = False) -> None:
-        """Take the tag and the lock off the services.
+        """Take the tag and the lock off the services, and cancel the tests of staging that still run.
 
         :param release: the release.
         :param may_serve: whether it was promoted, and is not rolled back.
@@ -71,6 +72,7 @@ class CloseReleaseOperator(ReleaseOperator):
         self.record(
             release, ServicesReleased(services=leave_services(release, self.cloud_run, may_serve=may_serve))
         )
+        cancel_jobs(release, self.ledger, self.log, gcp_conn_id=self.gcp_conn_id)
 
     def record_acts(self, release: Release) -> None:
         """Put on record what people did to the run of a release that was not promoted."""

@@ -17,11 +17,13 @@ class Suite(Section):
 
     :param timeout_seconds: bound for the whole suite.
     :param minimum_pass_percent: tests that must pass; left out, what all suites must reach.
+    :param job: Cloud Run job that runs it; left out, a process on the worker does.
     """
 
     path: str
     timeout_seconds: Seconds
     minimum_pass_percent: Percent | None = None
+    job: str | None = None
 
 
 class Band(Section):
@@ -90,6 +92,8 @@ class LoadTest(Section):
     :param maximum_latency_p95_ms: P95 of the time from a request's being due to its answer, in ms.
     :param maximum_cost_tracking_seconds: an answer is in the user's costs at the latest so long after it.
     :param maximum_event_latency_ms: P95 of an event's time from the platform to the user, in ms.
+    :param job: Cloud Run job whose tasks generate the load; left out, a process on the worker does.
+    :param job_tasks: tasks of the job, each of which has its share of the users.
     """
 
     locustfile: str
@@ -104,11 +108,21 @@ class LoadTest(Section):
     maximum_cost_tracking_seconds: Seconds
     maximum_event_latency_ms: Annotated[float, Field(gt=0)]
     memory: MemoryGrowth
+    job: str | None = None
+    job_tasks: Annotated[int, Field(ge=1, le=100)] = 1
 
     @property
     def planned_requests_per_user(self) -> float:
         """Return how many requests a user makes in the whole load, on average."""
         return self.requests_per_second * self.duration_seconds / self.users
+
+    @model_validator(mode="after")
+    def _users_for_each_task(self) -> LoadTest:
+        if self.job_tasks > 1 and self.job is None:
+            raise ValueError(f"job_tasks={self.job_tasks}: needs job, the Cloud Run job that has these tasks")
+        if self.job_tasks > self.users:
+            raise ValueError(f"job_tasks={self.job_tasks}: must be at most users={self.users}")
+        return self
 
     @model_validator(mode="after")
     def _warm_in_time(self) -> LoadTest:
@@ -126,6 +140,8 @@ class StagingValidation(Section):
     :param suites: by key, ``mission_critical``, ``integration`` or ``e2e``; one that is left out is not run.
     :param load_test: left out, staging is not loaded.
     :param documents: environment variable of the tests to configuration document, given as JSON.
+    :param job_results: folder of a bucket, ``gs://bucket/folder``, where Cloud Run jobs leave what they find;
+        required where a suite or the load test names a job.
     """
 
     timeout_seconds: Seconds
@@ -133,6 +149,17 @@ class StagingValidation(Section):
     documents: Mapping[str, str] = {}
     suites: Mapping[str, Suite] = {}
     load_test: LoadTest | None = None
+    job_results: Annotated[str, Field(pattern=r"^gs://[^/]+(/[^/]+)*$")] | None = None
+
+    @model_validator(mode="after")
+    def _results_of_jobs(self) -> StagingValidation:
+        parts = {f"suites.{key}": suite.job for key, suite in self.suites.items()}
+        parts |= {"load_test": self.load_test.job} if self.load_test else {}
+        if self.job_results is None:
+            for part, job in parts.items():
+                if job is not None:
+                    raise ValueError(f"{part}.job={job}: needs job_results, where the job leaves its results")
+        return self
 
     def required_percent(self, suite: str) -> float:
         """Return the share of a suite's tests that must pass.

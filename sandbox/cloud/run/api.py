@@ -90,15 +90,15 @@ class RunApi:
         return await self._reconciler.delete_revision(revision, request.validate_only)
 
     def _list(self, request: Any) -> Any:
-        found, token = _page(self._store.services(request.parent), request)
+        found, token = page(self._store.services(request.parent), request)
         return run_v2.ListServicesResponse(services=found, next_page_token=token)
 
     def _list_revisions(self, request: Any) -> Any:
-        found, token = _page(self._store.revisions(request.parent), request)
+        found, token = page(self._store.revisions(request.parent), request)
         return run_v2.ListRevisionsResponse(revisions=found, next_page_token=token)
 
     def _list_operations(self, request: Any) -> Any:
-        found, token = _page(self._operations.below(request.name), request)
+        found, token = page(self._operations.below(request.name), request)
         return operations_pb2.ListOperationsResponse(operations=found, next_page_token=token)
 
     async def _wait_operation(self, request: Any) -> Any:
@@ -110,7 +110,13 @@ class RunApi:
         return empty_pb2.Empty()
 
 
-def _page(found: list[Any], request: Any) -> tuple[list[Any], str]:
+def page(found: list[Any], request: Any) -> tuple[list[Any], str]:
+    """Return a page of what was found, and the token of the next one.
+
+    :param found: everything.
+    :param request: a list request.
+    :raises InvalidArgumentError: the request's token is from no earlier page.
+    """
     token = request.page_token
     if token and not token.isdecimal():
         raise InvalidArgumentError(f"page_token {token!r}: not from an earlier page")

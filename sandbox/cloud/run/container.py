@@ -101,8 +101,28 @@ def environment(
     :raises NotStartedError: a secret cannot be accessed.
     """
     name = ServiceName.parse(revision.name)
+    return variables(revision.containers[0], name.project, image, secrets, settings) | {
+        "PORT": str(port),
+        "K_SERVICE": name.service,
+        "K_REVISION": short(revision.name),
+        "K_CONFIGURATION": name.service,
+    }
+
+
+def variables(
+    container: Any, project: str, image: ImageConfig, secrets: SecretResolver, settings: Settings
+) -> dict[str, str]:
+    """Variables of a container, of a service or of a job, beside those that say what it is.
+
+    :param container: the container.
+    :param project: id of the project that it runs in.
+    :param image: what the image runs.
+    :param secrets: reads the secrets that it mounts.
+    :param settings: where the sandbox lives, and its ports.
+    :raises NotStartedError: a secret cannot be accessed.
+    """
     values = process_environment(settings) | dict(image.environment)
-    for variable in revision.containers[0].env:
+    for variable in container.env:
         reference = variable.value_source.secret_key_ref
         if not reference.secret:
             values[variable.name] = variable.value
@@ -110,20 +130,18 @@ def environment(
         version = reference.version or "latest"
         try:
             # a reference to another project's secret carries the whole name
-            project = reference.secret.split("/")[1] if "/" in reference.secret else name.project
-            values[variable.name] = secrets.resolve(project, short(reference.secret), version).decode()
+            owner = reference.secret.split("/")[1] if "/" in reference.secret else project
+            values[variable.name] = secrets.resolve(owner, short(reference.secret), version).decode()
         except (ApiError, UnicodeDecodeError) as error:
             message = f"Secret {reference.secret}/versions/{version} cannot be accessed: {error}"
             raise NotStartedError(
                 Failure(FAILED_PRECONDITION, message, Reason.SECRETS_ACCESS_CHECK_FAILED)
             ) from error
+    # On Google Cloud a product finds the APIs by their public names.
+    google = f"http://{HOST}:{settings.google_port}"
     return values | {
-        # On Google Cloud a product finds the APIs by their public names.
-        "SECRET_MANAGER_ENDPOINT": f"http://{HOST}:{settings.google_port}",
-        "PORT": str(port),
-        "K_SERVICE": name.service,
-        "K_REVISION": short(revision.name),
-        "K_CONFIGURATION": name.service,
+        "SECRET_MANAGER_ENDPOINT": google,
+        "STORAGE_EMULATOR_HOST": google,
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONUNBUFFERED": "1",
     }

@@ -36,3 +36,25 @@ class ServiceAddress:
 
     def __str__(self) -> str:
         return f"{self.service} ({self.project_id}, {self.location})"
+
+
+@dataclass(frozen=True)
+class JobAddress:
+    """Where a job is.
+
+    :param project_id: Google Cloud project.
+    :param location: region, e.g. ``us-central1``.
+    :param job: short name.
+    """
+
+    project_id: str
+    location: str
+    job: str
+
+    @property
+    def name(self) -> str:
+        """The job's resource name."""
+        return f"projects/{self.project_id}/locations/{self.location}/jobs/{self.job}"
+
+    def __str__(self) -> str:
+        return f"{self.job} ({self.project_id}, {self.location})"

@@ -49,3 +49,39 @@ class LoadGeneratorHook(CommandHook):
                 raise CommandFailed(f"load test {locustfile.name}: ended with {code}:\n{tail(output)}")
             result: dict[str, Any] = json.loads(report.read_text())
             return result
+
+    def merge(
+        self,
+        locustfile: Path,
+        shares: Mapping[int, bytes],
+        *,
+        users: int,
+        duration_seconds: float,
+        generators: int,
+    ) -> dict[str, Any]:
+        """Make one report of what several generators measured.
+
+        :param locustfile: the load test; ``merge.py`` beside it knows how.
+        :param shares: by number of the generator, what it left.
+        :param users: users that all generators together were to have.
+        :param duration_seconds: how long they were to stay.
+        :param generators: how many there were to be.
+        :raises CommandFailed: when no report can be made of it.
+        """
+        with tempfile.TemporaryDirectory(prefix="slipway-load-") as name:
+            folder = Path(name)
+            for number, share in shares.items():
+                (folder / str(number)).mkdir()
+                (folder / str(number) / "share.json").write_bytes(share)
+            code, output = self.run_command(
+                [
+                    sys.executable, str(locustfile.with_name("merge.py")), name, "--users", str(users),
+                    "--seconds", f"{duration_seconds:g}", "--generators", str(generators),
+                ],
+                environment={"PYTHONPATH": str(INCLUDE.parent)},
+                timeout_seconds=_MARGIN_SECONDS,
+            )  # fmt: skip
+            if code:
+                raise CommandFailed(f"load test {locustfile.name}: cannot be merged:\n{tail(output)}")
+            result: dict[str, Any] = json.loads((folder / "report.json").read_text())
+            return result

@@ -71,33 +71,44 @@ class TestRunnerHook(CommandHook):
             code, output = self.run_command(command, environment=variables, timeout_seconds=timeout_seconds)
             if code not in _RAN:
                 raise CommandFailed(f"suite {directory.name}: pytest ended with {code}:\n{tail(output)}")
-            result = read_report(report)
-            if not (find_flaky and result.failed):
-                return result
+            first = report.read_bytes()
+            if not (find_flaky and read_reports(first).failed):
+                return read_reports(first)
             code, output = self.run_command(
                 [*command, "--last-failed"], environment=variables, timeout_seconds=timeout_seconds
             )
             if code not in _RAN:
                 raise CommandFailed(f"suite {directory.name}: pytest ended with {code}:\n{tail(output)}")
-            again = read_report(report)
-            left = {*again.failed, *again.skipped}
-            return replace(result, flaky=[name for name in result.failed if name not in left])
+            return read_reports(first, report.read_bytes())
 
 
-def read_report(path: Path) -> SuiteResult:
-    """Read a JUnit report.
+def read_reports(first: bytes, again: bytes | None = None) -> SuiteResult:
+    """Read the JUnit reports of a suite.
 
-    :param path: the report, in JUnit's XML.
-    :return: what ran, and how.
-    :raises CommandFailed: when it holds no test.
+    :param first: of the suite, in JUnit's XML.
+    :param again: of the tests of it that failed, which ran once more; None where they did not.
+    :return: what ran, and how; the first result counts.
+    :raises CommandFailed: when a report cannot be read, or holds no test.
     """
-    cases = ElementTree.parse(path).getroot().iter("testcase")  # noqa: S314 - our own pytest wrote it
+    result = _read_report(first)
+    if again is None:
+        return result
+    second = _read_report(again)
+    left = {*second.failed, *second.skipped}
+    return replace(result, flaky=[name for name in result.failed if name not in left])
+
+
+def _read_report(content: bytes) -> SuiteResult:
+    try:
+        cases = ElementTree.fromstring(content).iter("testcase")  # noqa: S314 - our own pytest wrote it
+    except ElementTree.ParseError as error:
+        raise CommandFailed(f"the JUnit report cannot be read: {error}") from error
     found: dict[str, set[str]] = {}
     for case in cases:
         # A test whose teardown fails is there twice.
         found.setdefault(f"{case.get('classname')}.{case.get('name')}", set()).update(c.tag for c in case)
     if not found:
-        raise CommandFailed(f"{path.name}: no test ran; a suite without tests proves nothing")
+        raise CommandFailed("the JUnit report holds no test; a suite without tests proves nothing")
     failed = [name for name, tags in found.items() if tags & {"failure", "error"}]
     skipped = [name for name, tags in found.items() if "skipped" in tags and name not in failed]
     passed = len(found) - len(failed) - len(skipped)

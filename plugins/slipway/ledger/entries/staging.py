@@ -197,6 +197,7 @@ class SuiteRun(InheritableEntry):
     :param flaky: names of those that failed, and passed when they ran again; their first result counts.
     :param compared_with: the last promoted release, that the results are compared with; None without one.
     :param newly_failing: names of those that fail, and did not in that release.
+    :param unfinished: why the suite did not run to its end, in one line; None when it did.
     """
 
     KEY: ClassVar[str] = "suite/{suite}"
@@ -210,10 +211,13 @@ class SuiteRun(InheritableEntry):
     flaky: tuple[str, ...] = ()
     compared_with: str | None = None
     newly_failing: tuple[str, ...] = ()
+    unfinished: str | None = None
 
     @property
     def sentence(self) -> str:
         """How many passed, and which did not."""
+        if self.unfinished:
+            return f"Test suite {self.suite} is inconclusive: {self.unfinished}"
         return f"Test suite {self.suite}: {self.passed} of {self.tests} tests passed{self.troubles}"
 
     @property
@@ -244,6 +248,8 @@ class LoadTested(InheritableEntry, LoadReport):
     @property
     def sentence(self) -> str:
         """How many requests were made and failed, and how fast they were."""
+        if self.unfinished:
+            return f"Load test is inconclusive after {self.requests} requests: {self.unfinished}"
         latency = "" if self.latency_p95_ms is None else f", latency P95 {self.latency_p95_ms:.0f} ms"
         return f"Load test: {self.requests} requests of {self.users} users, {self.failures} failed{latency}"
 

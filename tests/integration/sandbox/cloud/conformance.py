@@ -24,6 +24,8 @@ _CLIENTS = {
     for kind in (
         run_v2.ServicesClient,
         run_v2.RevisionsClient,
+        run_v2.JobsClient,
+        run_v2.ExecutionsClient,
         SecretManagerServiceClient,
         AbstractOperationsClient,
         compute_v1.BackendServicesClient,

@@ -14,9 +14,13 @@ import pytest
 from slipway.analysis.load_report import LoadReport
 from slipway.analysis.load_test import judge_load
 from slipway.analysis.verdict import Finding, Verdict
+from slipway.hooks.command.load import LoadGeneratorHook
 from slipway.policy.release import load_policy
 
+from sandbox.cloud.storage.api import Storage
+from sandbox.cloud.storage.buckets import Bucket, BucketStore
 from sandbox.supervisor.settings import REPOSITORY
+from tests.integration.sandbox.cloud.served import served
 from tests.integration.sandbox.platform.services import PRICING, SIGNING_KEY, Service, start
 
 pytestmark = pytest.mark.sandbox
@@ -200,3 +204,57 @@ def test_no_answers_are_visible_as_such(load_test: LoadTest) -> None:
     assert report["cost_accuracy_percent"] is None
     assert report["memory"]["instances"] == []
     assert report["websocket"]["events"] == 0
+
+
+def test_tasks_of_a_job_that_share_the_load_are_one_load_test(
+    tmp_path: Path, backend: Service, auth: Service, frontend: Service
+) -> None:
+    store = BucketStore(tmp_path / "storage", {"results": Bucket()})
+    with served(Storage(store).routes()) as storage:
+        for seconds in RUN_SECONDS:
+            environment = {
+                "PATH": os.environ["PATH"],
+                "BACKEND_URL": backend.url,
+                "AUTH_URL": auth.url,
+                "FRONTEND_URL": frontend.url,
+                "PRICING": json.dumps(PRICING),
+                "STORAGE_EMULATOR_HOST": storage,
+                "RESULTS": f"gs://results/{seconds}",
+                "LOAD_TEST": "load_test/locustfile.py",
+                "LOAD_TEST_USERS": "9",
+                "LOAD_TEST_RATE": str(RATE),
+                "LOAD_TEST_SECONDS": str(seconds),
+                "CLOUD_RUN_TASK_COUNT": "2",
+            }
+            tasks = [
+                subprocess.Popen(
+                    [sys.executable, "-m", "include.job"],
+                    cwd=REPOSITORY,
+                    env={**environment, "CLOUD_RUN_TASK_INDEX": str(number)},
+                )
+                for number in range(2)
+            ]
+            assert [task.wait(seconds + 116) for task in tasks] == [0, 0]
+            found = [store.find("results", f"{seconds}/{number}/share.json") for number in range(2)]
+            shares = {
+                number: store.read("results", share)
+                for number, share in enumerate(found)
+                if share is not None
+            }
+            report = LoadGeneratorHook().merge(
+                REPOSITORY / "include/load_test/locustfile.py",
+                shares,
+                users=9,
+                duration_seconds=seconds,
+                generators=2,
+            )
+            if report["generator"]["full_load_seconds"]:
+                break
+    assert [json.loads(share)["users"] for share in shares.values()] == [4, 5]
+    seen = LoadReport.model_validate(report)
+    assert seen.generator is not None
+    assert (seen.generator.peak_users, seen.generator.lost) == (9, ())
+    measured = [json.loads(share)["measurements"]["endpoints"].values() for share in shares.values()]
+    assert seen.requests == sum(endpoint["requests"] for of in measured for endpoint in of) > 0
+    assert seen.latency_p95_ms is not None
+    assert {instance.started_at for instance in seen.memory.instances}

@@ -24,7 +24,7 @@ class Store(SessionStore):
 
     def used(self, user_id: UUID, key: str, tokens_used: int) -> Session:
         """Use a session."""
-        return asyncio.run(self.use(user_id, key, tokens_used))
+        return asyncio.run(self.use(user_id, key, tokens_used, None))
 
 
 def test_a_session_belongs_to_its_user_and_key() -> None:
@@ -67,7 +67,7 @@ def test_idle_sessions_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_number_of_sessions_is_bounded() -> None:
     async def fill(store: SessionStore) -> None:
         for number in range(MOST_SESSIONS + 10):
-            await store.use(ONE, f"s{number}", 1)
+            await store.use(ONE, f"s{number}", 1, None)
 
     store = Store(ttl_seconds=3600)
     asyncio.run(fill(store))

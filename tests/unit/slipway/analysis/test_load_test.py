@@ -129,6 +129,14 @@ def test_nothing_of_something_stops(report: dict[str, Any]) -> None:
             "1450 answers checked for another session, 200000 required",
         ),
         (
+            {"generator": GENERATOR | {"generators": 4, "lost": (1, 3)}},
+            "2 of 4 generators lost (1, 3)",
+        ),
+        (
+            {"unfinished": "execution load-x: 1 of 4 tasks failed"},
+            "execution load-x: 1 of 4 tasks failed",
+        ),
+        (
             {"websocket": SOCKETS | {"clock_difference_ms": -1500}},
             "clocks of the platform and the load generator differ by -1500 ms, at most 1000 ms allowed",
         ),
@@ -183,4 +191,15 @@ def test_a_test_that_did_not_run_stops() -> None:
     assert (finding.verdict, finding.reason) == (
         Verdict.ROLLBACK,
         "load test: no evidence, no request was answered",
+    )
+
+
+def test_a_load_that_did_not_come_to_its_end_is_inconclusive_even_without_a_request() -> None:
+    report = LoadReport.model_validate(
+        REPORT | {"requests": 0, "unfinished": "execution load-x cannot be found"}
+    )
+    (finding,) = judge_load(report, LIMITS)
+    assert (finding.verdict, finding.reason) == (
+        Verdict.HOLD,
+        "load test inconclusive: execution load-x cannot be found",
     )

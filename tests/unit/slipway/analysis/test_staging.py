@@ -70,3 +70,12 @@ def test_what_did_not_run_stops(validation: StagingValidation) -> None:
     assert judge(validation, {"e2e": None}).reason == "suite e2e: no evidence, it did not run"
     decision = judge_staging(dict.fromkeys(validation.suites, PASSED), None, validation, seconds=1)
     assert decision.reason == "load test: no evidence, no request was answered"
+
+
+def test_a_suite_that_did_not_run_to_its_end_is_inconclusive(validation: StagingValidation) -> None:
+    lost = SuiteRun(suite="any", tests=0, passed=0, unfinished="execution tests-x cannot be found")
+    decision = judge(validation, {"e2e": lost})
+    assert (decision.verdict, decision.reason) == (
+        Verdict.HOLD,
+        "suite e2e inconclusive: execution tests-x cannot be found",
+    )
