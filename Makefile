@@ -72,8 +72,8 @@ bench-traffic: setup ## Move traffic to and fro under load: what fails, what clo
 bench-schema: setup ## Migrate a table of ten million rows under load, beside the naive way
 	@$(PY) -m bench.schema
 
-bench-staging: setup ## Load versions with one fault each: which ones staging stops, how often (RUNS=20, FAULTS=cost,late, BUSY=1)
-	@$(PY) -m bench.staging $(if $(RUNS),--runs $(RUNS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BUSY),--busy)
+bench-staging: setup ## Load versions with one fault each: which ones staging stops, how often (RUNS=20, FAULTS=cost,late, BUSY=1, REDIS=1)
+	@$(PY) -m bench.staging $(if $(RUNS),--runs $(RUNS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BUSY),--busy) $(if $(REDIS),--redis)
 
 bench-scale: setup ## Bake 1, 100, 500 releases on one triggerer, release 50 services, record 1,000 releases
 	@$(PY) -m bench.scale

@@ -1,6 +1,6 @@
 """How surely staging catches each fault of the platform, and lets a sound version pass.
 
-    python -m bench.staging [--runs 20] [--faults cost,late] [--busy]
+    python -m bench.staging [--runs 20] [--faults cost,late] [--busy] [--redis]
 
 Starts its own PostgreSQL, and for every run the platform with one fault; loads it as the sandbox's policy
 says, and judges the report by it. Prints one table. A whole run takes about 25 s.
@@ -30,7 +30,7 @@ from slipway.policy.staging import LoadTest
 from bench.staging.faults import CLEAN, FAULTS, Fault
 from bench.staging.hour import hour
 from bench.staging.runs import database, run
-from sandbox.databases import postgres
+from sandbox.databases import postgres, redis
 from sandbox.supervisor.processes import running
 from tests.own_sandbox import own_sandbox
 
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="runs of each version")
     parser.add_argument("--faults", default=",".join(every), help=f"some of {','.join(every)}")
     parser.add_argument("--busy", action="store_true", help="beside a process that takes a whole core")
+    parser.add_argument("--redis", action="store_true", help="with a Redis that the backend uses")
     options = parser.parse_args()
     unknown = set(options.faults.split(",")) - set(every)
     if unknown:
@@ -52,38 +53,49 @@ def main() -> None:
     chosen = [fault for fault in (*CLEAN, *FAULTS) if fault.name in options.faults.split(",")]
     short = load_policy("sandbox.yaml").load_test
     whole = load_policy("release.yaml").load_test
-    lines, generators = [HEAD], list[dict[str, Any]]()
+    lines, reports = [HEAD], list[dict[str, Any]]()
     beside = _busy() if options.busy else contextlib.nullcontext()
-    with own_sandbox() as settings, running(postgres.program(settings), settings), beside:
-        uri = database(settings)
+    with contextlib.ExitStack() as servers:
+        settings = servers.enter_context(own_sandbox())
+        servers.enter_context(running(postgres.program(settings), settings))
+        if options.redis:
+            servers.enter_context(running(redis.program(settings), settings))
+        servers.enter_context(beside)
+        uri, redis_url = database(settings), redis.url(settings) if options.redis else ""
         sound = run(CLEAN[0], uri, short) if any(fault.an_hour for fault in chosen) else {}
         for fault in chosen:
             if fault.an_hour:
                 line = _line(fault, options.runs, whole, _simulated(sound, fault, whole))
             else:
-                line = _line(fault, options.runs, short, _measured(fault, uri, short, generators))
+                measured = _measured(fault, uri, short, redis_url, reports)
+                line = _line(fault, options.runs, short, measured)
             print(line, file=sys.stderr, flush=True)
             lines.append(line)
     print(
         f"{options.runs} runs, {short.users} users for {short.duration_seconds:g} s, {os.cpu_count()} cores"
     )
     print("\n".join(lines))
-    if generators:
-        cpu = sorted(seen["cpu_percent"] for seen in generators)
-        late = sorted(seen["lateness_p95_ms"] for seen in generators)
-        print(
-            f"load generator: {cpu[len(cpu) // 2]:.0f} % of a core (at most {cpu[-1]:.0f} %),"
-            f" P95 {late[len(late) // 2]:.0f} ms late (at most {late[-1]:.0f} ms)"
-        )
+    if reports:
+        generators = [report["generator"] for report in reports]
+        print(f"load generator: {_spread(generators, 'cpu_percent', '% of a core')},", end=" ")
+        print(f"P95 {_spread(generators, 'lateness_p95_ms', 'ms late')}")
+    if sound_ones := [report for report in reports if report.get("sound")]:
+        print(f"sound version: P50 {_spread(sound_ones, 'latency_p50_ms', 'ms')},", end=" ")
+        print(f"P95 {_spread(sound_ones, 'latency_p95_ms', 'ms')}")
+
+
+def _spread(found: list[dict[str, Any]], key: str, unit: str) -> str:
+    values = sorted(one[key] for one in found)
+    return f"{values[len(values) // 2]:.1f} {unit} (at most {values[-1]:.1f})"
 
 
 def _measured(
-    fault: Fault, uri: str, limits: LoadTest, generators: list[dict[str, Any]]
+    fault: Fault, uri: str, limits: LoadTest, redis_url: str, reports: list[dict[str, Any]]
 ) -> Callable[[int], dict[str, Any]]:
     def report(_: int) -> dict[str, Any]:
-        found = run(fault, uri, limits)
+        found = run(fault, uri, limits, redis_url)
         if not fault.slow_generator:
-            generators.append(found["generator"])
+            reports.append({**found, "sound": fault in CLEAN})
         return found
 
     return report

@@ -6,7 +6,7 @@ import contextlib
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,14 +46,19 @@ def database(settings: Settings) -> str:
     return uri
 
 
-def run(fault: Fault, uri: str, limits: LoadTest) -> dict[str, Any]:
+def run(fault: Fault, uri: str, limits: LoadTest, redis_url: str = "") -> dict[str, Any]:
     """Start a version, load it, and return the report.
 
     :param fault: what is wrong with it.
     :param uri: of the product's database.
     :param limits: the policy of the load test.
+    :param redis_url: of the Redis that its backend uses; empty for none.
     """
-    with TemporaryDirectory(prefix="slipway-bench-") as folder, _platform(fault, uri, Path(folder)) as urls:
+    own = {**fault.backend, "REDIS_URL": redis_url}
+    with (
+        TemporaryDirectory(prefix="slipway-bench-") as folder,
+        _platform(fault, own, uri, Path(folder)) as urls,
+    ):
         hook = LoadGeneratorHook()
         with _throttled() if fault.slow_generator else contextlib.nullcontext():
             try:
@@ -73,12 +78,12 @@ def run(fault: Fault, uri: str, limits: LoadTest) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _platform(fault: Fault, uri: str, folder: Path) -> Iterator[dict[str, str]]:
+def _platform(fault: Fault, backend: Mapping[str, str], uri: str, folder: Path) -> Iterator[dict[str, str]]:
     services: list[Service] = []
     try:
         crashes = "FAULT_CRASH_ON_START" in fault.backend
         begin = launch if crashes else start
-        services.append(begin("backend", backend_environment(uri, **fault.backend), folder / "backend.log"))
+        services.append(begin("backend", backend_environment(uri, **backend), folder / "backend.log"))
         signing = {"AUTH_SIGNING_KEY": SIGNING_KEY, **fault.auth}
         services.append(start("auth", signing, folder / "auth.log"))
         services.append(start("frontend", {"BACKEND_URL": services[0].url}, folder / "frontend.log"))

@@ -24,7 +24,7 @@ from sandbox.platform.metrics import BackendMetrics, RequestMetrics
 from sandbox.platform.optimization import OptimizationService
 from sandbox.platform.price_book import note_prices
 from sandbox.platform.product_events import ProductEvents
-from sandbox.platform.rate_limit import RateLimit
+from sandbox.platform.request_counts import RequestCounts
 from sandbox.platform.server import ServiceMiddleware, arguments, run, serve, service_routes
 from sandbox.platform.sessions import SessionStore
 from sandbox.platform.shared_state import SharedState
@@ -76,7 +76,7 @@ async def main() -> None:
         writer,
         events,
         sessions,
-        RateLimit(shared, metrics, configuration.requests_per_minute),
+        RequestCounts(shared, metrics, configuration.requests_per_minute, configuration.session_ttl_seconds),
         fan_out,
     )
     draining = asyncio.Event()

@@ -27,7 +27,7 @@ from sandbox.platform.optimization import (
     progress,
 )
 from sandbox.platform.product_events import ProductEvents
-from sandbox.platform.rate_limit import TooManyRequestsError
+from sandbox.platform.request_counts import TooManyRequestsError
 
 SERVICE_RESTART = 1012
 

@@ -75,17 +75,22 @@ class FanOut:
             except (RedisError, OSError) as error:
                 _log.warning("channels without a follower stay: %s", type(error).__name__)
 
-    async def publish(self, user_id: UUID, session_key: str, events: list[dict[str, Any]]) -> None:
+    async def publish(
+        self, user_id: UUID, session_key: str, events: list[dict[str, Any]], followers: int | None
+    ) -> None:
         """Bring events to the session's followers.
 
         :param user_id: whose session it is.
         :param session_key: which one.
         :param events: in their order.
+        :param followers: how many there are over all instances; None while Redis is away.
         """
         channel = self._channel(user_id, session_key)
-        text = json.dumps(events)
-        if await self._shared.ask("fan_out", [("PUBLISH", channel, text)]) is None:
-            self._deliver(channel, events)
+        if followers:
+            text = json.dumps(events)
+            if await self._shared.ask("fan_out", [("PUBLISH", channel, text)]) is not None:
+                return
+        self._deliver(channel, events)
 
     async def run(self) -> None:
         """Take what the channels bring, until cancelled; connect again when the connection breaks."""

@@ -23,7 +23,7 @@ from sandbox.platform.optimization import (
     mistakes,
 )
 from sandbox.platform.product_events import ProductEvents
-from sandbox.platform.rate_limit import TooManyRequestsError
+from sandbox.platform.request_counts import TooManyRequestsError
 from sandbox.platform.server import SYNTHETIC_HEADER
 
 

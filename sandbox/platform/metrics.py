@@ -109,7 +109,7 @@ class BackendMetrics:
             ["purpose", "outcome"],
             registry=registry,
         )
-        for purpose in ("sessions", "rate_limit", "fan_out"):
+        for purpose in ("requests", "sessions", "fan_out"):
             for outcome in (*outcomes, "skipped"):
                 self.redis_commands.labels(purpose, outcome)
         self.session_counts = counter(

@@ -21,7 +21,7 @@ from sandbox.platform.flags import FeatureFlags
 from sandbox.platform.metrics import ALERT_LEVELS, BackendMetrics
 from sandbox.platform.optimizer import Optimization, Optimizer
 from sandbox.platform.product_events import ProductEvents
-from sandbox.platform.rate_limit import RateLimit
+from sandbox.platform.request_counts import RequestCounts
 from sandbox.platform.sessions import Session, SessionStore
 from sandbox.platform.usage import UsageRecord
 from sandbox.platform.writer import RecordWriter
@@ -71,7 +71,7 @@ class OptimizationService:
     :param writer: where usage goes; None when usage is not tracked.
     :param events: where what happens beside it is noted.
     :param sessions: the users' sessions.
-    :param rate_limit: how often a user may ask.
+    :param counts: counts requests, of which a user may make so many.
     :param fan_out: brings events to those who follow a session.
     """
 
@@ -85,7 +85,7 @@ class OptimizationService:
         writer: RecordWriter | None,
         events: ProductEvents,
         sessions: SessionStore,
-        rate_limit: RateLimit,
+        counts: RequestCounts,
         fan_out: FanOut,
     ) -> None:
         self._configuration = configuration
@@ -97,7 +97,7 @@ class OptimizationService:
         self._events = events
         self._optimizer = Optimizer(configuration.target_percent, configuration.max_retries)
         self._sessions = sessions
-        self._rate_limit = rate_limit
+        self._counts = counts
         self._fan_out = fan_out
 
     def uncounted(self) -> OptimizationService:
@@ -125,7 +125,7 @@ class OptimizationService:
         :raises BudgetSpentError: when there is not.
         :raises TooManyRequestsError: when the user asks too often.
         """
-        await self._rate_limit.require_room(user_id)
+        self._counts.require_room(user_id)
         account = await self._accounts.get(user_id)
         if account.is_spent:
             self._raise_alert(account)
@@ -141,14 +141,17 @@ class OptimizationService:
         :param request: what is to be optimized.
         :param request_id: id of the request; None for a new one.
         :raises SessionIsolationError: when the answer would carry another user's session.
+        :raises TooManyRequestsError: when the user asks too often.
         """
         outcome, succeeded = self._optimize(request.prompt)
+        whose = account.user_id, request.session_key
+        counted = await self._counts.count(*whose, outcome.tokens_used)
         cost_original = self._price(request.model, outcome.tokens_original)
         cost = self._price(request.model, outcome.tokens_used)
         if succeeded:
             self._metrics.cost_original.inc(float(cost_original))
             self._metrics.cost.inc(float(cost))
-        own = await self._sessions.use(account.user_id, request.session_key, outcome.tokens_used)
+        own = await self._sessions.use(*whose, outcome.tokens_used, counted)
         session = self._guarded(own, self._sessions.to_answer(own))
         account.pending += Totals(1, outcome.tokens_original, outcome.tokens_used, cost_original, cost)
         self._raise_alert(account)
@@ -171,9 +174,9 @@ class OptimizationService:
         }
         emitted = {"request_id": str(identifier), "emitted_at": time.time()}
         await self._fan_out.publish(
-            account.user_id,
-            request.session_key,
+            *whose,
             [{**content, **emitted, "type": kind} for kind, content in progress(answer)],
+            None if counted is None else counted.followers,
         )
         return answer
 

@@ -15,6 +15,7 @@ from sandbox.platform.budgets import utc_now
 from sandbox.platform.database import Database
 from sandbox.platform.faults import strikes
 from sandbox.platform.metrics import BackendMetrics
+from sandbox.platform.request_counts import Counted
 from sandbox.platform.shared_state import SharedState
 
 MOST_SESSIONS = 2000
@@ -66,18 +67,24 @@ class SessionStore:
         self._leak_rate = leak_rate
         self._sessions: OrderedDict[tuple[UUID, str], Session] = OrderedDict()
 
-    async def use(self, user_id: UUID, key: str, tokens_used: int) -> Session:
-        """Count a request to the caller's session, making it when it is new, and return it."""
-        counted = await self._count(user_id, key, 1, tokens_used)
+    async def use(self, user_id: UUID, key: str, tokens_used: int, counted: Counted | None) -> Session:
+        """Return the caller's session after a request, made when it is new.
+
+        :param user_id: whose session it is.
+        :param key: which one.
+        :param tokens_used: tokens of the request's answer.
+        :param counted: what Redis counted; None while it is away.
+        """
         if counted is None:
             session = await self._found(user_id, key)
             session.requests += 1
             session.tokens_used += tokens_used
         else:
-            if counted == (1, tokens_used):
-                counted = await self._begun(user_id, key, counted)
+            totals = counted.requests, counted.tokens_used
+            if counted.requests == 1:
+                totals = await self._begun(user_id, key, totals)
             session = self._sessions.get((user_id, key)) or self._known(Session(user_id, key))
-            session.requests, session.tokens_used = counted
+            session.requests, session.tokens_used = totals
         self._metrics.session_counts.labels("process" if counted is None else "redis").inc()
         session.last_used = time.monotonic()
         self._sessions.move_to_end((user_id, key))
@@ -114,22 +121,14 @@ class SessionStore:
             requests, tokens_used = max(requests, session.requests), max(tokens_used, session.tokens_used)
         if not requests:
             return counted
-        whole = await self._count(user_id, key, requests, tokens_used)
-        return whole or (counted[0] + requests, counted[1] + tokens_used)
-
-    async def _count(
-        self, user_id: UUID, key: str, requests: int, tokens_used: int
-    ) -> tuple[int, int] | None:
         name = self._shared.key("session", user_id, key)
         answers = await self._shared.ask(
             "sessions",
-            [
-                ("HINCRBY", name, "requests", requests),
-                ("HINCRBY", name, "tokens_used", tokens_used),
-                ("PEXPIRE", name, int(1000 * self._ttl)),
-            ],
+            [("HINCRBY", name, "requests", requests), ("HINCRBY", name, "tokens_used", tokens_used)],
         )
-        return None if answers is None else (int(answers[0]), int(answers[1]))
+        if answers is None:
+            return counted[0] + requests, counted[1] + tokens_used
+        return int(answers[0]), int(answers[1])
 
     async def _history(self, user_id: UUID, key: str) -> tuple[int, int]:
         if self._database is None:

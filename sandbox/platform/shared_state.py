@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -19,7 +19,18 @@ from sandbox.platform.metrics import BackendMetrics
 ANSWER_SECONDS = 0.25
 AWAY_SECONDS = 1.0
 
-Purpose = Literal["sessions", "rate_limit", "fan_out"]
+Purpose = Literal["requests", "sessions", "fan_out"]
+# A round trip for each part would take as long as the rest of a request.
+COUNT = """
+local made = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+if made > tonumber(ARGV[2]) then return {made, 0, 0, 0} end
+local requests = redis.call('HINCRBY', KEYS[2], 'requests', 1)
+local tokens = redis.call('HINCRBY', KEYS[2], 'tokens_used', ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+return {made, requests, tokens, redis.call('PUBSUB', 'NUMSUB', KEYS[3])[2]}
+"""
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +61,7 @@ class SharedState:
             if url
             else None
         )
+        self._count = self._client.register_script(COUNT) if self._client else None
 
     def key(self, *parts: object) -> str:
         """Return a key or channel of this environment."""
@@ -68,14 +80,32 @@ class SharedState:
         """
         if self._client is None:
             return None
-        if time.monotonic() < self._away_until:
-            self._metrics.redis_commands.labels(purpose, "skipped").inc()
-            return None
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
+        return await self._answer(purpose, pipeline.execute)
+
+    async def count(self, keys: list[str], arguments: list[int]) -> list[int] | None:
+        """Count a request by :data:`COUNT`.
+
+        :param keys: of the user's requests in this minute, of the session, and the channel of its events.
+        :param arguments: seconds that the first is kept, the most requests, tokens of this one, milliseconds
+            that the session is kept.
+        :return: requests of the user, requests and tokens of the session, its followers; None when Redis is
+            away.
+        """
+        script = self._count
+        if script is None:
+            return None
+        found: list[Any] | None = await self._answer("requests", lambda: script(keys, arguments))
+        return None if found is None else [int(one) for one in found]
+
+    async def _answer(self, purpose: Purpose, call: Callable[[], Awaitable[T]]) -> T | None:
+        if time.monotonic() < self._away_until:
+            self._metrics.redis_commands.labels(purpose, "skipped").inc()
+            return None
         try:
-            answers: list[Any] = await pipeline.execute()
+            answers = await call()
         except (RedisError, OSError) as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
             self._metrics.redis_up.set(0)
