@@ -66,7 +66,7 @@ class StagingOperator(ReleaseOperator):
         }
 
     def defer_until_run(self, run: JobRun, kept: KeptOperation, **arguments: Any) -> NoReturn:
-        """Begin an execution, or find it; when it is over go on with ``execute_complete``, with ``arguments``.
+        """Begin an execution, or find it; then go on with ``execute_complete``, which gets ``arguments``.
 
         :param run: what to execute.
         :param kept: where its name is kept, for the end of the release.
