@@ -25,8 +25,10 @@ from sandbox.platform.server import (
     serve,
     service_routes,
 )
+from sandbox.platform.static_files import ANSWER_SECONDS, BucketAwayError, StaticFiles, media_type
 
 BACKEND_TIMEOUT_SECONDS = 5.0
+STORAGE_URL = "https://storage.googleapis.com"
 PAGES = Path(__file__).parent / "pages"
 
 
@@ -34,16 +36,30 @@ class Frontend:
     """Shows users their costs.
 
     :param backend: client whose base URL is the backend's.
+    :param files: the static files.
     """
 
-    def __init__(self, backend: httpx.AsyncClient) -> None:
+    def __init__(self, backend: httpx.AsyncClient, files: StaticFiles) -> None:
         self._backend = backend
-        self._home = (PAGES / "home.html").read_text()
+        self._files = files
+        self._home = Template((PAGES / "home.html").read_text()).substitute(files.addresses)
         self._dashboard = Template((PAGES / "dashboard.html").read_text())
 
     async def home(self, _: Request) -> Response:
         """``GET /``: the page that asks for a token and shows the dashboard."""
         return HTMLResponse(self._home)
+
+    async def static(self, request: Request) -> Response:
+        """``GET /static/<name>``: a file of any version; 404 without one, 503 when the bucket is away."""
+        name = request.path_params["name"]
+        try:
+            content = await self._files.get(name)
+        except BucketAwayError as error:
+            return JSONResponse({"error": f"the bucket did not answer ({error})"}, 503)
+        if content is None:
+            return JSONResponse({"error": f"no file {name}"}, 404)
+        kept = {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(content, media_type=media_type(name), headers=kept)
 
     async def dashboard(self, request: Request) -> Response:
         """``GET /dashboard``: the caller's costs as HTML; 401 as the backend says, 502 when it fails."""
@@ -75,15 +91,27 @@ async def main() -> None:
     options = arguments("frontend", os.environ.get("PORT", ""))
     backend_url = required(os.environ, "BACKEND_URL")
     draining = asyncio.Event()
-    async with httpx.AsyncClient(
-        base_url=backend_url, timeout=BACKEND_TIMEOUT_SECONDS, trust_env=False
-    ) as backend:
-        pages = Frontend(backend)
-        routes = [Route("/", pages.home), Route("/dashboard", pages.dashboard), *service_routes()]
+    storage_url = os.environ.get("STORAGE_EMULATOR_HOST", STORAGE_URL)
+    async with (
+        httpx.AsyncClient(base_url=backend_url, timeout=BACKEND_TIMEOUT_SECONDS, trust_env=False) as backend,
+        httpx.AsyncClient(base_url=storage_url, timeout=ANSWER_SECONDS, trust_env=False) as storage,
+    ):
+        files = StaticFiles(PAGES, storage, os.environ.get("STATIC_BUCKET", ""))
+        pages = Frontend(backend, files)
+        routes = [
+            Route("/", pages.home),
+            Route("/dashboard", pages.dashboard),
+            Route("/static/{name}", pages.static),
+            *service_routes(),
+        ]
         application = ServiceMiddleware(
             Starlette(routes=routes), os.environ.get("K_REVISION", "local"), RequestMetrics(), draining
         )
-        await serve(application, options.host, options.port, draining)
+        publishing = asyncio.create_task(files.run())
+        try:
+            await serve(application, options.host, options.port, draining)
+        finally:
+            publishing.cancel()
 
 
 if __name__ == "__main__":

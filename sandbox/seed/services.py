@@ -72,7 +72,10 @@ def _variables(environment: Environment, component: str, urls: Mapping[str, str]
     own: dict[str, dict[str, str]] = {
         "auth": {},
         "backend": {"TOKEN_OPTIMIZATION_ENABLED": "false"},
-        "frontend": {"BACKEND_URL": urls.get("backend", "")},
+        "frontend": {
+            "BACKEND_URL": urls.get("backend", ""),
+            "STATIC_BUCKET": f"netra-{environment.name}-assets",
+        },
     }
     return {"ENVIRONMENT": environment.name, **own[component]}
 

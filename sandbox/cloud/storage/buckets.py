@@ -55,6 +55,7 @@ BUCKETS: Mapping[str, Bucket] = {
     "netra-production-assets": Bucket(),
     "netra-production-backups": Bucket(retention_seconds=3600),
     "netra-production-reports": Bucket(),
+    "netra-staging-assets": Bucket(project="sandbox-staging"),
 }
 """The buckets of the sandbox."""
 
