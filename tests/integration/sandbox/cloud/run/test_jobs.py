@@ -78,6 +78,7 @@ def test_every_task_knows_its_number_and_the_operation_ends_with_the_execution(
     assert (execution.task_count, execution.succeeded_count, execution.running_count) == (3, 3, 0)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": "3", "1": "3", "2": "3"}
     assert list(clients.executions.list_executions(parent=job)) == [execution]
+    assert clients.executions.get_execution(name=execution.name) == execution
     assert clients.jobs.get_job(name=job).latest_created_execution.name == execution.name.rpartition("/")[2]
 
 
@@ -169,7 +170,9 @@ def test_the_hook_begins_an_execution_once_and_reads_how_it_stands(
     job = make("pass")
     first = begin(hook, job)
     assert begin(hook, job) == first
-    assert begin(hook, job, "gs://a/2") != first
+    second = begin(hook, job, "gs://a/2")
+    assert second != first
+    ended(clients, second)
     ended(clients, first)
     found = hook.read(first)
     assert found is not None
