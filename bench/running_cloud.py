@@ -117,7 +117,7 @@ class Clients:
     def close(self) -> None:
         """Close the clients' connections."""
         for client in (self.services, self.revisions, self.jobs, self.executions):
-            client.transport.close()
+            client.transport.close()  # type: ignore[no-untyped-call]
 
     def template(
         self, image: str = "1", revision: str = "", instances: int = 1, **environment: Any

@@ -114,7 +114,7 @@ class OptimizationService:
             None,
             ProductEvents(self._configuration.revision, None),
             self._sessions,
-            self._rate_limit,
+            self._counts,
             self._fan_out,
         )
 

@@ -128,7 +128,8 @@ def suite(ledger: FakeLedger, cloud_run: Jobs) -> SuiteRun:
     """What goes on record of the suite when its execution is over."""
     task = TestSuiteOperator(task_id="run_e2e_tests", suite="e2e")
     ended(task, begun(task, cloud_run, ledger))
-    return recorded(ledger, SuiteRun, suite="e2e")
+    entry: SuiteRun = recorded(ledger, SuiteRun, suite="e2e")
+    return entry
 
 
 def recorded(ledger: FakeLedger, kind: Any, **parts: str) -> Any:

@@ -203,7 +203,7 @@ def test_a_suite_runs_as_a_job_and_leaves_its_reports_in_the_bucket(
     override = Overrides.ContainerOverride(args=["-m", "include.job"], env=env)
     execution = ended(clients, run(clients, job, container_overrides=[override]))
     assert execution.succeeded_count == 1, execution.conditions[0].message
-    credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    credentials = AnonymousCredentials()
     options = {"api_endpoint": f"http://{HOST}:{cloud.settings.google_port}"}
     with Client(project="test", credentials=credentials, client_options=options) as storage:
         bucket = storage.bucket(BUCKET)
