@@ -145,7 +145,7 @@ def load_dag(product: str = PRODUCT) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.rollup_of(product, "kpi_rollup")
+    return getattr(module, load_rollup_policy().dag_ids("kpi_rollup")[product])
 
 
 def execute(task_id: str, day: str, attempt: int, results: dict[str, Any]) -> Any:

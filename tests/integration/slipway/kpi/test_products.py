@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +17,7 @@ from slipway.ledger.entries import IncidentReported
 from slipway.ledger.ledger import Ledger
 
 from sandbox.databases import postgres
-from sandbox.supervisor.settings import Settings
+from sandbox.supervisor.settings import REPOSITORY, Settings
 from tests.integration.slipway.kpi.databases import empty_source, empty_warehouse
 from tests.integration.slipway.kpi.rollup import PRODUCT, Rollup
 from tests.integration.slipway.kpi.test_target_review import promote
@@ -25,6 +28,14 @@ DAY, OTHER = date(2026, 3, 31), "exchange-rates"
 TEXT = DAY.isoformat()
 WITHOUT_QUALITY = ("source.quality", "check.quality")
 TABLES = ("usage_fact", "usage_user_day", "subscriber_day", "source_fingerprint", "kpi_daily", "kpi")
+
+
+def fill_prices(source: psycopg.Connection) -> None:
+    """Write prices that always held."""
+    source.execute(
+        "INSERT INTO token_price (model, effective_from, usd_per_token) "
+        "VALUES ('gpt-4', '2020-01-01', 0.00003), ('gpt-3.5-turbo', '2020-01-01', 0.0000015)"
+    )
 
 
 def write_requests(source: psycopg.Connection, requests: int) -> None:
@@ -126,6 +137,36 @@ def test_a_day_of_one_product_leaves_the_same_day_of_another_as_it_is(
         write_usage + "VALUES (gen_random_uuid(), md5('1')::uuid, 's', 1, 0.01, '2026-03-31 13:00')"
     )
     assert (rollup.differing_days(window), list(other.differing_days(window))) == ({}, [DAY])
+
+
+def test_the_dag_of_a_further_product_runs_as_airflow_runs_it(
+    other_source: psycopg.Connection, other: Rollup, tmp_path: Path
+) -> None:
+    fill_prices(other_source)
+    write_requests(other_source, 5)
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "kpi_rollup.py").write_text(
+        "from pathlib import Path\n"
+        "from airflow.sdk import DAG\n"
+        "from slipway.kpi import policy\n"
+        f"policy.ROLLUP_POLICY = Path({str(policy.ROLLUP_POLICY)!r})\n"
+        f"exec(Path({str(REPOSITORY / 'dags' / 'kpi_rollup.py')!r}).read_text())\n"
+    )
+    airflow = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}",
+    }
+    words = [sys.executable, "-m", "tests.integration.slipway.kpi.dag_run", f"kpi_rollup_{OTHER}", TEXT]
+    done = subprocess.run(words, env=os.environ | airflow, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "review_targets skipped" in done.stdout.splitlines()
+    assert other.values(DAY)["requests", "all"] == 5
+    assert other.staging_tables() == []
 
 
 def test_releases_and_bad_revisions_are_those_of_the_product(
