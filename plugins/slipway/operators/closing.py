@@ -179,6 +179,7 @@ class ClosePromotedOperator(CloseReleaseOperator):
         policy = release.policy
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {
+                "product": policy.name,
                 "release": release.release_id,
                 "version": release.version,
                 "region": policy.region,

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from slipway.analysis.verdict import Verdict
+from slipway.assets import RELEASE_PROMOTED
 from slipway.hooks.cloud_run.hook import CloudRunTrafficHook, ServiceAddress, serving_split
 from slipway.ledger.entries import EvidenceRecorded, PhaseBaked
 from slipway.ledger.ledger import Ledger
@@ -190,7 +191,9 @@ def test_a_good_release_with_few_users_is_promoted(rates: Rates) -> None:
         # The new revision has a part of the service's requests besides those to its tag.
         assert rates.counted(phase, SYNTHETIC) > 10
         assert rates.counted(phase, USERS) >= 5
-    rates.run(ClosePromotedOperator(task_id="close_promoted"))
+    promoted = rates.context["outlet_events"] = {RELEASE_PROMOTED: SimpleNamespace()}
+    rates.run(ClosePromotedOperator(task_id="close_promoted", outlets=[RELEASE_PROMOTED]))
+    assert promoted[RELEASE_PROMOTED].extra["product"] == rates.policy.name
     assert rates.ledger.release(rates.release_id).outcome == "promoted"
     assert rates.split() == {rates.revision: 100}
 
