@@ -251,6 +251,7 @@ def test_pinned_traffic_does_not_follow_the_latest(clients: Clients, service_id:
     assert [(s.revision, s.percent) for s in service.traffic_statuses] == [(f"{service_id}-new", 100)]
 
 
+@pytest.mark.conformance("RevisionsClient.delete_revision")
 def test_delete_revision(clients: Clients, service_id: str) -> None:
     created = clients.create(service_id, clients.template(revision=f"{service_id}-one"))
     updated = clients.update(
