@@ -47,7 +47,7 @@ def _suite(folder: Path) -> int:
 def _load(folder: Path, number: int, count: int) -> int:
     users, rate = int(os.environ["LOAD_TEST_USERS"]), float(os.environ["LOAD_TEST_RATE"])
     own = users * (number + 1) // count - users * number // count
-    spawned = max(1, own // 3)
+    spawned = -(-own // 3)
     command = [
         sys.executable, "-m", "locust", "--headless", "--only-summary",
         "-f", str(_INCLUDE / os.environ["LOAD_TEST"]), "--users", str(own), "--spawn-rate", str(spawned),
