@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from multiprocessing import forkserver
 from typing import Any
 
 import psycopg
@@ -21,7 +19,8 @@ from sandbox.databases import postgres
 from sandbox.supervisor import credentials
 from sandbox.supervisor.processes import Program, answers, running
 from sandbox.supervisor.settings import HOST, REPOSITORY, Settings
-from tests.chaos import fault_table, task_process
+from tests import forks
+from tests.chaos import fault_table
 from tests.chaos.statement_proxy import StatementProxy, statement_proxy
 from tests.chaos.world import World
 from tests.integration.slipway.hooks.fault_proxy import FaultProxy, fault_proxy
@@ -97,12 +96,11 @@ def world(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """The service and its ledger, as the tests see them and as the tasks do: these through the proxies."""
-    with pytest.MonkeyPatch.context() as tasks:
-        tasks.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        tasks.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", _google(api.url))
-        tasks.setenv("AIRFLOW_CONN_SLIPWAY_LEDGER", _ledger(settings, database.port))
-        task_process.warm_up()
-        forkserver.ensure_running()
+    environment = {
+        "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": _google(api.url),
+        "AIRFLOW_CONN_SLIPWAY_LEDGER": _ledger(settings, database.port),
+    }
+    forks.begin()
     with pytest.MonkeyPatch.context() as here:
         here.setenv("AIRFLOW_CONN_CHAOS_GOOGLE", _google(cloud))
         here.setenv("AIRFLOW_CONN_CHAOS_LEDGER", _ledger(settings, settings.postgres_port))
@@ -116,6 +114,7 @@ def world(
             Ledger("chaos_ledger"),
             f"{HOST}:{settings.registry_port}/test/app",
             tmp_path_factory.mktemp("tasks"),
+            environment,
         )
         made.build()
         yield made

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.providers.postgres.hooks import postgres as _postgres  # noqa: F401 - what a task imports late
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
-from airflow.sdk.execution_time import supervisor as _supervisor  # noqa: F401 - likewise
-from slipway.hooks import service_probe as _service_probe  # noqa: F401 - likewise
-from slipway.hooks.cloud_run import hook as _cloud_run  # noqa: F401 - likewise
-from slipway.hooks.google import identity_token as _identity_token  # noqa: F401 - likewise
 from slipway.operators.base import ReleaseOperator
 from slipway.operators.deploy import DeployRevisionsOperator
 from slipway.operators.rollback import RollBackTrafficOperator
 from slipway.operators.traffic import ShiftTrafficOperator
 from slipway.operators.warm_up import WarmUpOperator
+
+from tests import forks
 
 TASKS: dict[str, Callable[[], ReleaseOperator]] = {
     "deploy": lambda: DeployRevisionsOperator(task_id="deploy_revisions", environment="production"),
@@ -65,14 +61,16 @@ class TaskProcess:
     :param version: version of the release.
     :param run_id: Airflow run of the release.
     :param folder: where its log and its result go.
+    :param environment: its connections.
     """
 
-    def __init__(self, task: str, version: str, run_id: str, folder: Path) -> None:
+    def __init__(
+        self, task: str, version: str, run_id: str, folder: Path, environment: Mapping[str, str]
+    ) -> None:
         self._log, self._result = folder / "task.log", folder / "result.json"
         self._result.unlink(missing_ok=True)
-        context = multiprocessing.get_context("forkserver")
-        self._process = context.Process(
-            target=_run, args=(task, version, run_id, str(self._log), str(self._result))
+        self._process = forks.CONTEXT.Process(
+            target=_run, args=(task, version, run_id, str(self._log), str(self._result), dict(environment))
         )
 
     def start(self) -> None:
@@ -96,12 +94,8 @@ class TaskProcess:
         return Ended(self._process.exitcode, error, self._log.read_text())
 
 
-def warm_up() -> None:
-    """Have the process that tasks are forked from import this module."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
-
-
-def _run(task: str, version: str, run_id: str, log: str, result: str) -> None:
+def _run(task: str, version: str, run_id: str, log: str, result: str, environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class World:
     :param ledger: the ledger past the proxy.
     :param image: reference of a tag of the tests' image.
     :param folder: where tasks write.
+    :param environment: the tasks' connections.
     """
 
     def __init__(
@@ -64,10 +66,11 @@ class World:
         ledger: Ledger,
         image: str,
         folder: Path,
+        environment: Mapping[str, str],
     ) -> None:
         self.api, self.web, self.candidate = api, web, candidate
         self.database, self.hook, self.ledger = database, hook, ledger
-        self._image, self._folder = image, folder
+        self._image, self._folder, self._environment = image, folder, environment
         (folder / "test_backend.py").write_text(SMOKE)
         self._policy, self._asking = _policy(), _policy(**_asking(folder))
         self._numbers = itertools.count(1)
@@ -158,7 +161,7 @@ class World:
     def run(self, task: str) -> Ended:
         """Run a task to its end, whatever that is."""
         assert self._release is not None
-        self._process = TaskProcess(task, VERSION, self._release.run_id, self._folder)
+        self._process = TaskProcess(task, VERSION, self._release.run_id, self._folder, self._environment)
         self._process.start()
         self.runs.append(self._process.wait())
         return self.runs[-1]

@@ -102,7 +102,7 @@ def planted(product: Product, monkeypatch: pytest.MonkeyPatch) -> Planted:
 def test_a_planted_secret_is_found_nowhere(
     steps: Steps,
     planted: Planted,
-    empty_database: str,
+    ledger_database: str,
     reader: TestClient,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -129,7 +129,7 @@ def test_a_planted_secret_is_found_nowhere(
         "an XCom": repr(left),
         "a rendered template": repr(rendered),
         "an error": repr(wrong),
-        "the ledger": rows_of(empty_database),
+        "the ledger": rows_of(ledger_database),
         "the report": report_of(release, record, {}).model_dump_json(),
         "the page and its API": "".join(
             reader.get(f"/slipway/{path}").text

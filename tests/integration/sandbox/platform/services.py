@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,9 +22,11 @@ from uuid import UUID, uuid4
 import httpx
 
 from include.load_test.prompts import Prompt
+from sandbox.cloud.run import prefork_server
 from sandbox.platform.identity import issue
 from sandbox.supervisor.settings import HOST, REPOSITORY
 
+MODULES = ("auth", "backend", "frontend")
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 SIGNING_KEY = "a-signing-key-of-the-tests-alone-0123456789"
@@ -63,11 +68,96 @@ def backend_environment(database_url: str, **changes: str) -> dict[str, str]:
     }
 
 
+class Forks:
+    """Starts processes of the platform as the cloud does: forked from one that has imported them all."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair()
+        modules = (f"sandbox.platform.{module}" for module in MODULES)
+        command = [sys.executable, "-m", prefork_server.__name__, str(theirs.fileno()), *modules]
+        with theirs:
+            self._server = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[theirs.fileno()])
+        self._unread, self._begun = b"", 0
+        self._pids: dict[int, int] = {}
+        self._codes: dict[int, int] = {}
+
+    def fork(self, module: str, environment: Mapping[str, str], log: Path) -> Fork:
+        """Start a process."""
+        self._begun += 1
+        request = {"number": self._begun, "module": module, "arguments": [], "environment": environment}
+        request |= {"log": str(log), "cwd": str(REPOSITORY)}
+        self._control.sendall(json.dumps(request).encode() + b"\n")
+        while self._begun not in self._pids:
+            self._read(START_SECONDS)
+        return Fork(self, self._pids[self._begun])
+
+    def code(self, pid: int, seconds: float) -> int | None:
+        """Wait for the end of a process; return its exit code, None while it runs."""
+        deadline = time.monotonic() + seconds
+        while pid not in self._codes and self._read(max(deadline - time.monotonic(), 0.0)):
+            continue
+        return self._codes.get(pid)
+
+    def close(self) -> None:
+        """End the one process."""
+        self._control.close()
+        self._server.wait(STOP_SECONDS)
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._control], [], [], seconds)[0]:
+            return False
+        received = self._control.recv(1 << 16)
+        assert received, "the process that the platform's are forked from has ended"
+        *lines, self._unread = (self._unread + received).split(b"\n")
+        for answer in map(json.loads, lines):
+            if "number" in answer:
+                self._pids[answer["number"]] = answer["pid"]
+            else:
+                self._codes[answer["pid"]] = answer["exit_code"]
+        return True
+
+
+@cache
+def forks() -> Forks:
+    """Return where this test run's processes are forked from."""
+    made = Forks()
+    atexit.register(made.close)
+    return made
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A process that was forked, with what tests use of :class:`subprocess.Popen`."""
+
+    forks: Forks
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        return self.forks.code(self.pid, 0.0)
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        """Wait for its end and return its exit code."""
+        code = self.forks.code(self.pid, seconds)
+        if code is None:
+            raise subprocess.TimeoutExpired([str(self.pid)], seconds)
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it by force."""
+        self.send_signal(signal.SIGKILL)
+
+
 @dataclass
 class Service:
     """One running process of the platform."""
 
-    process: subprocess.Popen[bytes]
+    process: Fork
     port: int
     log: Path
 
@@ -109,7 +199,7 @@ class Service:
 
 
 def launch(module: str, environment: Mapping[str, str], log: Path) -> Service:
-    """Start ``python -m sandbox.platform.<module>`` and return at once."""
+    """Start one of :data:`MODULES` as the cloud would, and return at once."""
     port = free_port()
     own = {
         "PATH": os.environ["PATH"],
@@ -117,15 +207,7 @@ def launch(module: str, environment: Mapping[str, str], log: Path) -> Service:
         "PYTHONUNBUFFERED": "1",
         "PORT": str(port),
     }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"sandbox.platform.{module}"],
-            cwd=REPOSITORY,
-            env={**own, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    process = forks().fork(f"sandbox.platform.{module}", {**own, **environment}, log)
     return Service(process, port, log)
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.providers.clickhousedb.hooks import clickhouse as _clickhouse  # noqa: F401 - what a task imports late
-from airflow.providers.postgres.hooks import postgres as _postgres  # noqa: F401 - likewise
-
+from tests import forks
 from tests.integration.slipway.kpi.rollup import execute
 
 BOUND_SECONDS = 60.0
@@ -41,9 +38,8 @@ class TaskProcess:
     def __init__(
         self, task_id: str, day: str, attempt: int, results: Mapping[str, Any], environment: Mapping[str, str]
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        self._answer, self._theirs = context.Pipe(duplex=False)
-        self._process = context.Process(
+        self._answer, self._theirs = forks.CONTEXT.Pipe(duplex=False)
+        self._process = forks.CONTEXT.Process(
             target=_run, args=(task_id, day, attempt, dict(results), dict(environment), self._theirs)
         )
 
@@ -66,11 +62,6 @@ class TaskProcess:
                 result = self._answer.recv()
         self._process.join(BOUND_SECONDS)
         return Ended(self._process.exitcode, result)
-
-
-def warm_up() -> None:
-    """Have the process that tasks are forked from import this module, and what takes longest to import."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, "great_expectations"])
 
 
 def _run(

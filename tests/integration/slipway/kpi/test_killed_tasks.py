@@ -6,12 +6,10 @@ import itertools
 import json
 import os
 import random
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from multiprocessing import forkserver
 from typing import Any
 
 import psycopg
@@ -21,8 +19,8 @@ from slipway.ledger.ledger import Ledger
 from sandbox.history.loading import load
 from sandbox.history.truth import Truth
 from sandbox.supervisor.settings import HOST, Settings
+from tests import forks
 from tests.integration.slipway.hooks.fault_proxy import Fault, FaultProxy, fault_proxy
-from tests.integration.slipway.kpi import task_process
 from tests.integration.slipway.kpi.known_past import complete, differences, make_known_past, shape, watched
 from tests.integration.slipway.kpi.rollup import Rollup, load_dag
 from tests.integration.slipway.kpi.task_process import TaskProcess
@@ -40,10 +38,7 @@ CONNECTIONS = ("SLIPWAY_CLICKHOUSE", "NETRA_PRODUCTION_DB", "SLIPWAY_LEDGER")
 @pytest.fixture
 def proxy(postgres_server: Settings, rollup: Rollup) -> Iterator[FaultProxy]:
     """A proxy between the tasks and ClickHouse, and a process to fork tasks from."""
-    with pytest.MonkeyPatch.context() as tasks:
-        tasks.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        task_process.warm_up()
-        forkserver.ensure_running()
+    forks.begin()
     with fault_proxy(f"http://{HOST}:{postgres_server.clickhouse_port}") as made:
         yield made
 

@@ -85,10 +85,12 @@ def test_concurrent_writers_make_one_chain(ledger: Ledger, policy: Policy) -> No
     assert ledger.verification.of(plan.release_id).holds
 
 
-def test_the_database_refuses_to_change_an_entry(ledger: Ledger, policy: Policy, empty_database: str) -> None:
+def test_the_database_refuses_to_change_an_entry(
+    ledger: Ledger, policy: Policy, ledger_database: str
+) -> None:
     plan = a_plan(policy)
     ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         for statement in (
             "UPDATE ledger_entry SET payload = '{}'",
             "DELETE FROM ledger_entry",
@@ -98,7 +100,7 @@ def test_the_database_refuses_to_change_an_entry(ledger: Ledger, policy: Policy,
                 connection.execute(statement)
 
 
-def test_a_forged_or_missing_entry_is_found(ledger: Ledger, policy: Policy, empty_database: str) -> None:
+def test_a_forged_or_missing_entry_is_found(ledger: Ledger, policy: Policy, ledger_database: str) -> None:
     plan = a_plan(policy)
     ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))
     for number in range(3):
@@ -110,7 +112,7 @@ def test_a_forged_or_missing_entry_is_found(ledger: Ledger, policy: Policy, empt
         "DELETE FROM ledger_entry WHERE key = 'opened'",
     )
     for forgery in forgeries:
-        with psycopg.connect(empty_database) as connection:
+        with psycopg.connect(ledger_database) as connection:
             connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_is_append_only")
             saved = connection.execute(
                 "SELECT * FROM ledger_entry WHERE key IN ('suite/1', 'opened')"
@@ -385,9 +387,9 @@ RECORD = {"opened_release", "ledger_entry", "drawing"}
 
 
 def test_the_applications_role_can_change_nothing_of_the_record(
-    ledger: Ledger, policy: Policy, empty_database: str, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, policy: Policy, ledger_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(empty_database, autocommit=True) as connection:
+    with psycopg.connect(ledger_database, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS releases")
         connection.execute("CREATE ROLE releases LOGIN PASSWORD 'releases'")
         assert ledger.verification.changeable() == sorted(RECORD)

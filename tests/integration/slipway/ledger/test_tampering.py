@@ -181,12 +181,12 @@ def release(ledger: Ledger) -> Release:
 
 
 def test_every_forgery_is_found_and_named(
-    release: Release, ledger: Ledger, empty_database: str, capsys: pytest.CaptureFixture[str]
+    release: Release, ledger: Ledger, ledger_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missed = []
     for name, (forge, said) in FORGERIES.items():
         connection: Connection
-        with psycopg.connect(empty_database) as connection:
+        with psycopg.connect(ledger_database) as connection:
             connection.execute("SET session_replication_role = replica")
             saved = {
                 table: connection.execute(f"SELECT * FROM {table}").fetchall()
@@ -210,11 +210,11 @@ def test_every_forgery_is_found_and_named(
 
 
 def test_what_is_added_with_an_earlier_moment_is_found_and_what_is_written_later_holds(
-    release: Release, ledger: Ledger, empty_database: str
+    release: Release, ledger: Ledger, ledger_database: str
 ) -> None:
     ledger.append(release.release_id, SuiteRun(suite="later", tests=1, passed=1))
     assert ledger.verification.of(release.release_id).holds
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("UPDATE ledger_entry SET at = at - interval '1 hour' WHERE sequence = 7")
         remake(connection, release.release_id)
@@ -268,14 +268,14 @@ def test_anchors_that_cannot_be_read_are_said_and_a_release_closes_without_them(
 
 
 def test_a_services_label_finds_what_was_removed_with_its_anchors(
-    release: Release, ledger: Ledger, empty_database: str, tmp_path: Path
+    release: Release, ledger: Ledger, ledger_database: str, tmp_path: Path
 ) -> None:
     head = ledger.head(release.release_id)
     assert head is not None
     label = Head.of_label(release.release_id, head.label)
     assert all(found.holds for found in ledger.verification.every([label]))
     shutil.rmtree(tmp_path / "anchors" / "heads" / release.release_id)
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("DELETE FROM ledger_entry WHERE release_id = %s", (release.release_id,))
         connection.execute("DELETE FROM opened_release WHERE release_id = %s", (release.release_id,))

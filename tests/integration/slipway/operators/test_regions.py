@@ -274,13 +274,13 @@ def test_what_was_validated_cannot_be_changed_on_the_way(rollout: Rollout) -> No
 
 
 def test_evidence_that_is_missing_or_was_changed_is_none(
-    rollout: Rollout, ledger: Ledger, empty_database: str
+    rollout: Rollout, ledger: Ledger, ledger_database: str
 ) -> None:
     rollout.serve_first()
     rollout.end_first()
     second = rollout.ask()
     second.open()
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_is_append_only")
         connection.execute("DELETE FROM ledger_entry WHERE key = 'migrated/production'")
     decision = rollout.inherit(second)

@@ -222,11 +222,11 @@ def test_the_keyboard_reaches_every_fold_and_the_state_is_announced(
 
 
 def test_what_a_release_is_called_is_never_markup(
-    open_page: OpenPage, ledger: Ledger, empty_database: str
+    open_page: OpenPage, ledger: Ledger, ledger_database: str
 ) -> None:
     release = open_release(ledger, "1.1.0")
     ledger.append(release.release_id, GateDecided(phase="canary", verdict=Verdict.HOLD, reason=HOSTILE))
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("UPDATE opened_release SET version = %s, actor = %s, run_id = %s", [HOSTILE] * 3)
     for path in ("releases", f"releases/{release.release_id}"):
@@ -235,10 +235,10 @@ def test_what_a_release_is_called_is_never_markup(
         assert page.locator("main script").count() == 0
 
 
-def test_a_forged_entry_is_named(open_page: OpenPage, ledger: Ledger, empty_database: str) -> None:
+def test_a_forged_entry_is_named(open_page: OpenPage, ledger: Ledger, ledger_database: str) -> None:
     release = open_release(ledger, "1.1.0")
     shift(ledger, release, "canary", 10)
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_is_append_only")
         connection.execute("UPDATE ledger_entry SET at = at + interval '1 s' WHERE sequence = 2")
     page = open_page(f"releases/{release.release_id}")

@@ -101,7 +101,7 @@ def test_what_cannot_be_an_id_is_refused_and_what_can_be_one_is_no_markup(reader
 
 
 def test_the_export_lets_anyone_check_the_chain(
-    reader: TestClient, ledger: Ledger, empty_database: str
+    reader: TestClient, ledger: Ledger, ledger_database: str
 ) -> None:
     release = open_release(ledger, "1.1.0")
     shift(ledger, release, "canary", 10)
@@ -113,14 +113,14 @@ def test_the_export_lets_anyone_check_the_chain(
         previous = entry_hash(previous, listed["release"], entry["sequence"], entry["key"], at, text)
         assert entry["hash"] == previous
     assert listed["first_broken_entry"] is None
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_is_append_only")
         connection.execute("UPDATE ledger_entry SET at = at + interval '1 s' WHERE sequence = 2")
     assert reader.get(export).json()["first_broken_entry"] == 2
 
 
 def test_an_unreachable_ledger_is_a_503_that_says_what_to_do(
-    reader: TestClient, ledger: Ledger, empty_database: str, monkeypatch: pytest.MonkeyPatch
+    reader: TestClient, ledger: Ledger, ledger_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = open_release(ledger, "1.1.0")
     secret = "pass-of-nobody"
@@ -132,7 +132,7 @@ def test_an_unreachable_ledger_is_a_503_that_says_what_to_do(
             assert "Check that the connection slipway_ledger" in text_of(answer.text)
             assert secret not in answer.text
 
-    with psycopg.connect(empty_database) as connection:
+    with psycopg.connect(ledger_database) as connection:
         connection.execute("DROP TABLE ledger_entry, operation, lease, opened_release CASCADE")
     is_unreadable()
     nowhere = {"conn_type": "postgres", "host": "127.0.0.1", "port": 9, "login": "x", "password": secret}
