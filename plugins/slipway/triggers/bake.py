@@ -153,7 +153,7 @@ class BakeTrigger(BaseTrigger):
         )
         record = EvidenceRecord(self.phase, list(policy.metrics))
         service = release.plan.progressive
-        started = datetime.fromisoformat(self.started_at).timestamp()
+        started, began = _beginning(datetime.fromisoformat(self.started_at), self.log)
         deadline = self._length(phase)
         changes = ForeignChanges(release, self.ledger_conn_id, self.gcp_conn_id, log=self.log)
         kept = KeptChecks(release, Bake(self.phase, self.bake_round), self.ledger_conn_id, log=self.log)
@@ -169,7 +169,7 @@ class BakeTrigger(BaseTrigger):
             )
             every = policy.decision.poll_seconds
             for reading in readings(policy.metrics_by_delay, every=every, until=deadline):
-                await _until(started + reading.due)
+                await _until(began + reading.due)
                 decision = await self._check(reader, analysis, record, started=started, reading=reading)
                 if not (self._ends(decision) or reading.is_last_of_check):
                     continue
@@ -268,5 +268,21 @@ def readings(by_delay: Mapping[float, Sequence[str]], *, every: float, until: fl
         yield Reading(at, at + delay, by_delay[delay], at + delay not in others)
 
 
+def _beginning(started_at: datetime, log: Any) -> tuple[float, float]:
+    """Return the moment that a bake counts from, and that moment by a clock that nobody steps.
+
+    Whoever moved the traffic may have a clock that is ahead: a bake never waits for a moment to come.
+
+    :param started_at: the moment on record.
+    :param log: where it is said that it is still to come.
+    """
+    now = time.time()
+    ahead = started_at.timestamp() - now
+    if ahead > 1:
+        log.warning("The bake counts from now: its recorded beginning is still %s away", duration(ahead))
+    passed = max(0.0, -ahead)
+    return now - passed, time.monotonic() - passed
+
+
 async def _until(moment: float) -> None:
-    await asyncio.sleep(max(0.0, moment - time.time()))
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
@@ -98,7 +102,12 @@ async def test_a_bake_ends_as_soon_as_the_sources_that_prove_it_have_the_data(
     async def until(moment: float) -> None:
         moments.append(moment)
 
+    monkeypatch.setattr(bake, "_beginning", lambda *_: (0.0, 0.0))
+
+    weighed: list[Decision] = []
+
     async def weigh(_: Any, decision: Decision) -> Decision:
+        weighed.append(decision)
         return decision
 
     policy = load_policy("release.yaml")
@@ -121,7 +130,29 @@ async def test_a_bake_ends_as_soon_as_the_sources_that_prove_it_have_the_data(
     assert decision.verdict == verdict, decision.reason
     soonest, latest = ended_after
     assert soonest <= moments[-1] <= latest
+    assert weighed
+    assert not any(one.ends_the_bake for one in weighed), "a verdict waits for no look at the services"
     assert replay(record, release.policy).differences(decision.as_payload()) == []
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_is_ahead_or_stepped_back_lets_no_bake_wait(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = time.time()
+    an_hour_ahead = datetime.fromtimestamp(now + 3600, UTC)
+    started, began = bake._beginning(an_hour_ahead, logging.getLogger("test"))
+    assert now <= started <= time.time()
+    assert "its recorded beginning is still 1 h away" in caplog.text
+    monkeypatch.setattr(bake.time, "time", lambda: now - 3600)
+    await asyncio.wait_for(bake._until(began + 0.01), 10)
+
+
+def test_a_bake_whose_triggerer_was_restarted_counts_from_where_it_began() -> None:
+    before = datetime.fromtimestamp(1_000_000, UTC)
+    started, began = bake._beginning(before, logging.getLogger("test"))
+    assert started == pytest.approx(1_000_000, abs=1e-3)
+    assert time.monotonic() - began == pytest.approx(time.time() - started, abs=1)
 
 
 class Down:
