@@ -86,6 +86,16 @@ def test_without_quarantine_an_outage_counts_and_only_the_comparison_is_left() -
     assert test.rolls_back
 
 
+def test_a_canary_over_the_trigger_that_is_as_bad_as_stable_is_not_rolled_back() -> None:
+    test = share_test(rules(quarantine=False))
+    feed(test, 20, (150, 15), (1350, 108))
+    assert test.worse.rejects
+    assert test.is_over_trigger
+    assert not test.is_worse_than_stable, "required: twice as bad"
+    assert not test.rolls_back
+    assert not test.rolls_back_at_deadline
+
+
 def test_a_canary_worse_than_stable_under_the_trigger_is_not_promoted() -> None:
     # 0.09 % is within the target and far under the trigger, but fifteen times what stable has.
     test = ShareTest(LIMITS, rules(), Budget(0.3, 0.3, 0.3), horizon=5400, compare=True)
