@@ -144,7 +144,7 @@ async def test_a_clock_that_is_ahead_or_stepped_back_lets_no_bake_wait(
     started, began = bake._beginning(an_hour_ahead, logging.getLogger("test"))
     assert now <= started <= time.time()
     assert "its recorded beginning is still 1 h away" in caplog.text
-    monkeypatch.setattr(bake.time, "time", lambda: now - 3600)
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
     await asyncio.wait_for(bake._until(began + 0.01), 10)
 
 
