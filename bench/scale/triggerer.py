@@ -41,11 +41,12 @@ async def _unchanged(_: ForeignChanges, decision: Decision) -> Decision:
     return decision
 
 
-async def _bake(release: str, started: float) -> None:
+async def _bake(release: str, after: float) -> None:
+    await asyncio.sleep(after)
     trigger = MeasuredBake(
         release_id=release,
         phase="canary",
-        started_at=datetime.fromtimestamp(started, UTC).isoformat(),
+        started_at=datetime.now(UTC).isoformat(),
         ledger_conn_id="slipway_ledger",
         gcp_conn_id="google_cloud_default",
         promql_conn_id="slipway_promql",
@@ -57,7 +58,7 @@ async def _bake(release: str, started: float) -> None:
 async def main(bakes: int, seconds: float, release: str) -> dict[str, float]:
     """Run bakes for a while.
 
-    :param bakes: how many begin at once; their checks are spread over the time between two.
+    :param bakes: how many; they begin within the time between two checks, which are spread so.
     :param seconds: how long.
     :param release: the release on record that all of them bake.
     :return: figures, in seconds and bytes.
@@ -65,7 +66,7 @@ async def main(bakes: int, seconds: float, release: str) -> dict[str, float]:
     setattr(ForeignChanges, "weigh", _unchanged)  # noqa: B010 - a method of a class, replaced
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     dice, began = Random(1), time.time()
-    work = [asyncio.create_task(_bake(release, began + dice.uniform(0, 15))) for _ in range(bakes)]
+    work = [asyncio.create_task(_bake(release, dice.uniform(0, 15))) for _ in range(bakes)]
     settled = await _wait(work, min(seconds, SETTLING_SECONDS))
     used = await _wait(work, max(0.0, began + seconds - time.time()))
     for task in work:
