@@ -83,7 +83,8 @@ def test_a_bad_version_is_rolled_back_before_ones_eyes(
     page = watching_bad.page
     page.locator("h1 .badge").get_by_text("Rolled back").wait_for()
     assert f"100 % {good.version}" in words(page)
-    assert str(bad.reason) in words(page)
+    reason = str(bad.reason)
+    assert reason[0].upper() + reason[1:] in words(page)
     assert_presentable(page)
 
 
