@@ -99,7 +99,7 @@ def test_the_hooks_run_every_command_of_the_style_checks_and_fetch_nothing() -> 
     hooks = [hook for where in configured["repos"] for hook in where["hooks"]]
     assert {hook["language"] for hook in hooks} == {"unsupported"}
     commands = re.findall(r"\.venv/bin/.*", (REPOSITORY / "bin" / "lint").read_text())
-    assert len(commands) == 6
+    assert len(commands) == 5
     entries = "\n".join(hook["entry"] for hook in hooks)
     for command in commands:
         program = re.match(r"\S+(?: (?:check|format|-m slipway \S+))?", command)
