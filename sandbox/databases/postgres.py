@@ -99,10 +99,10 @@ def program(settings: Settings) -> Program:
         "port": settings.postgres_port,
         "listen_addresses": HOST,
         "unix_socket_directories": "",
-        # The sandbox's data need not survive a power cut; what runs on it needs the disk to be quick.
+        # What is committed survives a kill of the server. It need not survive a power cut of the machine.
+        "synchronous_commit": "on",
         "fsync": "off",
         "full_page_writes": "off",
-        "synchronous_commit": "off",
         "max_connections": 200,
         "shared_buffers": "64MB",
         "max_wal_size": "256MB",

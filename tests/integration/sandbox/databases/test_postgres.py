@@ -13,7 +13,7 @@ import pytest
 from sandbox.databases import postgres
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.supervisor import credentials
-from sandbox.supervisor.processes import running, start
+from sandbox.supervisor.processes import kill, running, start
 from sandbox.supervisor.settings import Settings
 from tests.own_sandbox import unused_sandbox
 
@@ -64,19 +64,19 @@ def test_root_does_not_run_the_server(settings: Settings) -> None:
     assert server.username() == "nobody"
 
 
-def test_data_survive_a_kill(own: Settings) -> None:
+def test_every_commit_survives_a_kill(own: Settings) -> None:
     credentials.create(own)
     first = start(postgres.program(own), own)
     try:
-        with psycopg.connect(postgres.uri(own, "slipway")) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
-            connection.commit()
-            connection.execute("CHECKPOINT")
+        with psycopg.connect(postgres.uri(own, "slipway"), autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (n integer)")
+            for number in range(20):
+                connection.execute("INSERT INTO kept VALUES (%s)", [number])
+            kill(first)
     finally:
-        first.kill()
-        first.wait(10)
+        kill(first)
     with running(postgres.program(own), own), psycopg.connect(postgres.uri(own, "slipway")) as connection:
-        assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (20,)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root's folders are closed to the server's user")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -35,10 +34,7 @@ class Server:
         self.uri = ""
 
     def start(self) -> None:
-        program = postgres.program(self._settings)
-        # The sandbox's server may lose the last commits when it is cut off; the product's may not.
-        program = replace(program, command=[*program.command, "--synchronous_commit=on"])
-        self._process = start(program, self._settings)
+        self._process = start(postgres.program(self._settings), self._settings)
         self.uri = postgres.uri(self._settings, "slipway")
 
     def cut_off(self) -> None:
