@@ -16,6 +16,7 @@ from sandbox.demo.display import ProgressThen
 from sandbox.demo.memory import MemoryWatch
 from sandbox.supervisor.settings import HOST, Settings
 from tests.browser import open_browser
+from tests.e2e.past_days import PastDays
 from tests.e2e.windows import Watched, Windows
 from tests.own_sandbox import sandbox_command, unused_sandbox
 
@@ -126,6 +127,12 @@ def bad(
         watching_bad,
         lambda: watching_bad.begin(airflow.start("release", conf={"version": story.BAD_VERSION})),
     )
+
+
+@pytest.fixture(scope="session")
+def past_days(airflow: AirflowClient, settings: Settings, bad: story.ReleaseReport) -> PastDays:
+    """Two past days, whose rollups begin once the release of the bad version has ended."""
+    return PastDays(airflow, settings)
 
 
 def _listening(settings: Settings) -> Mapping[int, int | None]:

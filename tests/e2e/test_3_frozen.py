@@ -19,6 +19,7 @@ from sandbox.demo import record, story
 from sandbox.demo.airflow_client import AirflowClient, RunState
 from sandbox.drill.carrying_out import THINKING_SECONDS
 from sandbox.supervisor.settings import Settings
+from tests.e2e.past_days import PastDays
 from tests.e2e.windows import Windows, act, labels
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -61,8 +62,15 @@ def manager(airflow: AirflowClient, settings: Settings) -> Iterator[AirflowClien
 
 
 def test_another_person_approves_and_a_frozen_phase_waits_for_one_who_can_bake_on_or_roll_back(
-    airflow: AirflowClient, manager: AirflowClient, settings: Settings, windows: Windows, outage: Outage
+    airflow: AirflowClient,
+    manager: AirflowClient,
+    settings: Settings,
+    windows: Windows,
+    outage: Outage,
+    past_days: PastDays,
 ) -> None:
+    # Rolled up meanwhile: people and bakes are waited for here.
+    assert past_days
     run_id = manager.start(
         "release", conf={"version": VERSION, "policy": "drill.yaml", "reason": "an outage"}
     )
