@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from slipway.paths import object_folder
+from slipway.paths import object_folder, without_waiting
 
 ANCHORS_VARIABLE = "SLIPWAY_ANCHORS"
 _NAME = re.compile(r"(\d{6})-([0-9a-f]{64})\.json")
@@ -106,7 +106,7 @@ class LedgerAnchors:
         :param head: the end of its chain.
         """
         try:
-            self.write(head)
+            without_waiting(lambda: self.write(head))
         except Exception:
             log.exception(
                 "Release %s: entry %s is not anchored in %s", head.release_id, head.sequence, self.place

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from slipway.ledger.entries import PromotionRolledBack, ReportWritten
-from slipway.paths import INCLUDE, object_folder
+from slipway.paths import INCLUDE, object_folder, without_waiting
 from slipway.release.report.content import Report, report_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,13 @@ def write_report(release: Release, ledger: Ledger) -> ReportWritten | None:
         name = release.release_id if edition == 1 else f"{release.release_id}-{edition}"
         page, data = page_of(report).encode(), report.model_dump_json(indent=1).encode()
         folder = report_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.html").write_bytes(page)
-        (folder / f"{name}.json").write_bytes(data)
+
+        def write() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.html").write_bytes(page)
+            (folder / f"{name}.json").write_bytes(data)
+
+        without_waiting(write)
         return ReportWritten(
             edition=edition,
             page=str(folder / f"{name}.html"),
