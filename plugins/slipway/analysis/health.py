@@ -85,7 +85,7 @@ def _judged(metric: Metric, counts: Counts, alpha: float) -> tuple[bool | None, 
         words = f"{percent:.1f} % ({metric.minimum_percent:g} to {metric.maximum_percent:g} % required)"
     elif isinstance(metric, LevelMetric):
         bad = counts.over_trigger > 0
-        words = f"{counts.over_target:.3g} {metric.unit} (limit {metric.limit:g})"
+        words = f"{metric.figure(counts.over_target)} {metric.unit} (limit {metric.figure(metric.limit)})"
     else:
         bad = counts.over_trigger > 0
         words = f"{counts.over_trigger:.0f} {metric.unit} (none allowed)"

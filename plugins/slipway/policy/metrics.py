@@ -316,6 +316,19 @@ class LevelMetric(MetricRules):
             raise ValueError(f"rollback_limit={self.rollback_limit:g}: must be at least limit={self.limit:g}")
         return self
 
+    @property
+    def is_fraction(self) -> bool:
+        """Whether the level is a fraction of something: its unit begins with ``of``."""
+        return self.unit.startswith("of ")
+
+    def figure(self, level: float) -> str:
+        """Say a level without its unit; a fraction in percent.
+
+        :param level: in ``unit``.
+        :return: ``56.2 %`` of a fraction, ``0.562`` otherwise.
+        """
+        return f"{100 * level:.3g} %" if self.is_fraction else f"{level:.3g}"
+
 
 class ZeroMetric(MetricRules):
     """A count that must stay zero: one event of the new revision rolls back, whenever it happened.

@@ -67,7 +67,8 @@ def _limit(metric: Metric, fill: Callable[[str], str]) -> tuple[str, str, str]:
     """Return PromQL with series while the metric counts, the same while it is past its limit, and words."""
     if isinstance(metric, LevelMetric):
         level = fill(metric.value)
-        return level, f"{level} > {metric.limit:g}", f"{{{{ $value | humanize }}}} {metric.unit}"
+        words = "humanizePercentage" if metric.is_fraction else "humanize"
+        return level, f"{level} > {metric.limit:g}", f"{{{{ $value | {words} }}}} {metric.unit}"
     if isinstance(metric, ZeroMetric):
         count = fill(metric.count)
         # The second half sees a counter whose first sample is above zero already, which an increase cannot.

@@ -57,9 +57,10 @@ class LevelJudge:
             advisory = metric.on_no_data == "report"
             return Finding(self._key, Verdict.HOLD, words, None, 0, Cause.NO_EVIDENCE, advisory=advisory)
         level = self._checks[-1].over_target
-        now = f"{metric.title} {level:.2g} {metric.unit} (at most {metric.limit:g} allowed)"
-        if self._is_full():
-            words = f"{now}: over {metric.rollback_limit:g} {metric.checks} checks in a row"
+        allowed = f"at most {metric.figure(metric.limit)} allowed"
+        now = f"{metric.title} {metric.figure(level)} {metric.unit} ({allowed})"
+        if (most := self._limit_when_full()) is not None:
+            words = f"{now}: over {metric.figure(most)} {metric.checks} checks in a row"
             return self._finding(Verdict.ROLLBACK, Cause.OVER_TRIGGER, words)
         if all(check.over_trigger > 0 for check in self._checks[-metric.checks :]):
             return self._finding(
@@ -76,14 +77,13 @@ class LevelJudge:
         observed = last.over_target if math.isfinite(last.over_target) else None
         return Finding(self._key, verdict, words, observed, last.total, cause)
 
-    def _is_full(self) -> bool:
+    def _limit_when_full(self) -> float | None:
+        """Return the limit of a rollback when the level is over it and stable's is not."""
         most = self._metric.rollback_limit
-        if most is None:
-            return False
         last = slice(-self._metric.checks, None)
-        return all(check.over_target > most for check in self._checks[last]) and not all(
-            level > most for level in self._stable[last]
-        )
+        if most is None or all(level > most for level in self._stable[last]):
+            return None
+        return most if all(check.over_target > most for check in self._checks[last]) else None
 
     def _seconds_to_limit(self) -> float:
         """Return in how many seconds the trend reaches the limit; infinite without a certain rise."""

@@ -189,7 +189,7 @@ def _limits_in_words(metric: Metric) -> tuple[str, str]:
     if isinstance(metric, BandMetric):
         return f"{metric.minimum_percent:g} to {metric.maximum_percent:g} %", ""
     if isinstance(metric, LevelMetric):
-        return f"at most {metric.limit:g} {metric.unit}", ""
+        return f"at most {metric.figure(metric.limit)} {metric.unit}", ""
     return f"0 {metric.unit}", f"any {metric.unit}"
 
 

@@ -56,8 +56,11 @@ export function unbroken(words) {
   return words.replaceAll(/(\d) (%|s\b)/g, "$1\u00a0$2");
 }
 
-/** A value of a metric: of its unit, "% of requests over 0.5 s, last 300 s", what a cell needs. */
+/** A value of a metric: of its unit, "% of requests over 0.5 s, last 300 s", what a cell needs; a fraction in percent. */
 export function measured(value, unit) {
+  if (value !== null && unit.startsWith("of ")) {
+    return number(100 * value, `% ${unit.split(",")[0]}`);
+  }
   const over = unit.match(/ over [\d.]+ s/)?.[0] ?? "";
   const short = unit.startsWith("%") ? unbroken(`%${over}`) : unit.split(",")[0];
   return number(value, short);

@@ -353,7 +353,7 @@ def test_an_extension_that_cannot_help_asks_at_its_beginning(policy: Policy) -> 
 def test_memory_at_its_limit_rolls_back(policy: Policy) -> None:
     full = asked(policy, check(policy, memory=Counts(1, 0.99, 1)))
     assert (full.verdict, full.seconds) == (Verdict.ROLLBACK, 2)
-    assert full.reason.startswith("Memory 0.99 of its limit")
+    assert full.reason.startswith("Memory 99 % of its limit")
 
 
 def test_a_version_that_loses_events_is_rolled_back(policy: Policy) -> None:

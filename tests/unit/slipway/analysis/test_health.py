@@ -37,7 +37,7 @@ def test_every_metric_of_the_policy_has_its_line_and_too_few_events_are_no_verdi
         ("latency_p95", Counts(1000, 300, 90), "9.00% slow of 1000 requests (trigger 5.00%)"),
         ("optimization_success", Counts(1000, 200, 200), "20.00% bad of 1000 attempts (trigger 10.00%)"),
         ("cost_reduction", Counts(10, 9.5, 0), "5.0 % (15 to 25 % required)"),
-        ("memory", Counts(4, 0.95, 1), "0.95 of its limit (limit 0.9)"),
+        ("memory", Counts(4, 0.95, 1), "95 % of its limit (limit 90 %)"),
         ("session_isolation", Counts(2, 0, 1), "1 breaches (none allowed)"),
     ],
 )

@@ -276,7 +276,7 @@ def test_a_level_without_a_limit_is_a_verdict_that_the_ledger_can_keep(policy: P
         if decision.ends_the_bake:
             break
     assert decision.verdict is Verdict.ROLLBACK
-    assert decision.reason == "Memory inf of its limit (at most 0.9 allowed): over 0.98 3 checks in a row"
+    assert decision.reason == "Memory inf % of its limit (at most 90 % allowed): over 98 % 3 checks in a row"
     json.dumps(decision.as_payload(), allow_nan=False)
     assert replay(record, policy).differences(decision.as_payload()) == []
 

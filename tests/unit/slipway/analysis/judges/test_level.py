@@ -38,14 +38,14 @@ def judged(levels: Sequence[float], *, stable: float = 0.3, **changed: Any) -> F
 def test_a_level_holds_when_it_stays_over_its_limit_and_a_spike_does_not() -> None:
     over = judged([0.95, 0.95, 0.95])
     assert (over.verdict, over.cause, over.observed) == (Verdict.HOLD, Cause.OVER_TARGET, 0.95)
-    assert over.reason == "Memory 0.95 of its limit (at most 0.9 allowed): over the limit 3 checks in a row"
+    assert over.reason == "Memory 95 % of its limit (at most 90 % allowed): over the limit 3 checks in a row"
     assert judged([0.95, 0.3, 0.95]).verdict is Verdict.PROMOTE
 
 
 def test_a_level_at_the_limit_of_a_rollback_rolls_back_unless_stable_is_there_too() -> None:
     full = judged([0.99, 0.99, 0.995], rollback_limit=0.98)
     assert (full.verdict, full.cause) == (Verdict.ROLLBACK, Cause.OVER_TRIGGER)
-    assert full.reason.endswith("(at most 0.9 allowed): over 0.98 3 checks in a row")
+    assert full.reason.endswith("(at most 90 % allowed): over 98 % 3 checks in a row")
     assert judged([0.99, 0.97, 0.99], rollback_limit=0.98).verdict is Verdict.HOLD
     assert judged([0.99, 0.99, 0.99], rollback_limit=0.98, stable=0.99).verdict is Verdict.HOLD
     assert judged([0.99, 0.99, 0.99]).verdict is Verdict.HOLD
