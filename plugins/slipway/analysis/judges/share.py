@@ -154,7 +154,8 @@ class ShareJudge:
                 "worse": float(test.worse.log_e),
                 "better": float(test.better.log_e),
                 "relative": float(test.relative.log_e),
-            },
+            }
+            | ({"rising": float(test.rising.log_e)} if test.rising is not None else {}),
             advisory=cause is Cause.NOT_ENOUGH_EVIDENCE and self._metric.on_no_data == "report",
         )
 

@@ -15,14 +15,13 @@ from slipway.analysis.method import CURRENT, Method
 from slipway.analysis.statistics.chance import is_by_chance
 from slipway.analysis.statistics.error_budget import Budget
 from slipway.analysis.statistics.evalues import BetterThan, Mask, Vector, WorseThanStable
+from slipway.analysis.statistics.late_regression import far_over, has_risen, is_late_regression
 from slipway.analysis.statistics.quarantine import Quarantine
+from slipway.analysis.statistics.rising import Rising
 from slipway.analysis.statistics.trailing_sums import Trailing
 from slipway.analysis.statistics.worse_than import WorseThan
 from slipway.policy.metrics import DecisionRules, QuantileMetric, ShareMetric
 
-_MIN_BAD_EVENTS = 5
-#: A share over this part of the null is near it.
-_NEAR_GUARD = 2 / 3
 #: A release at a target this many times under its trigger has few bad events until it is proven.
 _FEW_BAD_EVENTS = 5
 
@@ -78,12 +77,10 @@ def better_than_trigger(
 class ShareTest:
     """Weighs one share of a phase at every check.
 
-    Rolls back when the test against the null rejects, the share is over the trigger (since the start; or in
-    the late window, with at least five bad events and more than ``min_excess_seconds`` at the trigger would
-    cause) and the canary is ``relative_to_stable`` times worse than stable. In the late window those bad
-    events must be of half of ``comparison_seconds``, so that the share is far over the trigger; or as many as
-    the whole of it would cause at the trigger; or the share has risen since the phase began, or was near the
-    guard before already: a spell near the trigger that lasts for minutes is none of these.
+    Rolls back when the test against the null or that of a rise rejects, the share is over the trigger (since
+    the start, and far over it in the first ``comparison_seconds``; or late, and that is no spell, see
+    :mod:`slipway.analysis.statistics.late_regression`) and the canary is ``relative_to_stable`` times worse
+    than stable.
     While stable itself is over the trigger the interval is left out, and only a canary that is proven worse
     than stable rolls back.
 
@@ -121,8 +118,13 @@ class ShareTest:
         null, target = limits.null, limits.target or limits.null
         self.worse, self._over_target = (
             WorseThan(share, log_threshold=math.log(1 / level), method=method, shape=shape, **spread)
-            for share, level in ((null, budget.guard), (target, budget.deadline))
+            for share, level in ((null, budget.guard * (1 - method.rising_part)), (target, budget.deadline))
         )
+        self.rising = None
+        if method.rising_part:
+            level = math.log(1 / (budget.guard * method.rising_part))
+            least = null if rules.rollback_null == "strict" else min(null, math.sqrt(target * null))
+            self.rising = Rising(least, log_threshold=level, burst=rules.burst_seconds, shape=shape)
         self.relative = WorseThanStable(log_threshold=math.log(1 / budget.relative), shape=shape, **spread)
         self._required = evidence or rules.promotion_evidence
         self.better = better_than_trigger(limits, evidence=self._required, method=method, shape=shape)
@@ -161,6 +163,8 @@ class ShareTest:
         self._counted.add(n * counts, soft * counts, hard * counts, at=at)
         self.worse.add(hard * counts, n * counts, at=at)
         self._over_target.add(soft * counts, n * counts, at=at)
+        if self.rising is not None:
+            self.rising.add(hard * counts, n * counts, at=at)
         self.better.add(soft * counts, n * counts)
         if self._compare:
             self.relative.add(hard, n, stable_hard, stable_n, at=at)
@@ -184,9 +188,10 @@ class ShareTest:
     @property
     def rolls_back(self) -> Mask:
         """True where the canary is proven bad, alone or against a stable that is bad too."""
-        if not (self.worse.rejects.any() or self.relative.rejects.any()):
+        proven = self.worse.rejects if self.rising is None else self.worse.rejects | self.rising.rejects
+        if not (proven.any() or self.relative.rejects.any()):
             return np.zeros_like(self.degraded)
-        alone = self.worse.rejects & self.is_over_trigger & self.is_worse_than_stable
+        alone = proven & self.is_over_trigger & self.is_worse_than_stable
         is_compared = self.quarantine.active | self.quarantine.frozen
         return np.asarray(np.where(is_compared, self.rolls_back_in_quarantine, alone))
 
@@ -257,29 +262,19 @@ class ShareTest:
 
     @property
     def _is_over_in_late_window(self) -> Mask:
-        rules, trigger = self._rules, self.limits.trigger
-        n, hard, _, _ = self._all.over(rules.late_window_seconds)
-        enough = trigger * self._all.over(rules.min_excess_seconds)[0]
-        lost = self._all.over(rules.comparison_seconds)[1]
-        is_over = (hard > trigger * n) & (lost >= _MIN_BAD_EVENTS) & (lost > enough)
-        return np.asarray(is_over & self._is_no_spell(enough, lost) if self._method.spells else is_over)
-
-    def _is_no_spell(self, enough: Vector, lost: Vector) -> Mask:
-        """True where what is over the trigger is far over it, or lasts, or has been on its way there.
-
-        :param enough: bad events that ``min_excess_seconds`` at the trigger cause.
-        :param lost: bad events in ``comparison_seconds``.
-        """
-        rules = self._rules
-        whole = rules.comparison_seconds
-        far_over = 2 * rules.min_excess_seconds / whole * self.limits.trigger
-        late, late_bad, _, _ = self._all.over(rules.late_window_seconds)
-        is_far_over = (self._all.over(whole / 2)[1] > enough) | (late_bad > far_over * late)
-        lasts = lost > enough * whole / rules.min_excess_seconds
-        total, bad, _, _ = self._all.over(1.5 * whole) - self._all.over(whole)
-        was_high = bad > _NEAR_GUARD * self.limits.null * total
-        return np.asarray(is_far_over | lasts | self.worse.is_rising | was_high)
+        risen = self.worse.is_rising if self.rising is None else has_risen(self._counted, 2, self.rising)
+        return is_late_regression(
+            self._all,
+            self._rules,
+            self._method.spells,
+            trigger=self.limits.trigger,
+            null=self.limits.null,
+            risen=risen,
+        )
 
     @property
     def _is_over_in_all(self) -> Mask:
-        return np.asarray(self.over_trigger > self.limits.trigger * self.events)
+        trigger, spells = self.limits.trigger, self._method.spells
+        if spells and spells.is_far_when_young and self._all.seconds < self._rules.comparison_seconds:
+            trigger = far_over(trigger, self._rules, spells)
+        return np.asarray(self.over_trigger > trigger * self.events)

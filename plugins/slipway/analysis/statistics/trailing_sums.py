@@ -56,3 +56,8 @@ class Trailing:
         """Sums since the first check."""
         sums: Vector = self._sums[len(self._at) - 1]
         return sums
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first check."""
+        return max(self._at[-1], 0.0)

@@ -9,7 +9,8 @@ Each part below only ever makes an e-value of an e-value, hence the bound holds 
   there from its first request; the rest starts afresh all along, so that a good past does not hide a later
   one (a mixture; Shin, Ramdas & Rinaldo, "E-detectors", 2022).
 * *Rising alternatives*: a share that has risen steadily since the phase began, as a leak's does. Where it
-  stands at each block is fixed beforehand.
+  stands at each block is fixed beforehand. Since method 6 they have a test of their own instead
+  (:mod:`slipway.analysis.statistics.rising`).
 * *Following alternatives*: the share of the last minutes, fixed before the block that it bets on, and no
   bet while that is near the null (predictable plug-in; Waudby-Smith & Ramdas, "Estimating means of bounded
   random variables by betting", 2024). They follow a ramp, and cost less than a fresh start.
@@ -93,20 +94,23 @@ class WorseThan(EValue):
         bets = [(p0 * times, weight) for times, weight in FIXED if p0 * times < _MOST]
         bets = [bet for bet in (*bets, OUTAGE) if bet[0] > p0]
         self._fixed = len(bets)
-        self._rising = slice(self._fixed, self._fixed + len(RISING))
+        rising = () if method.rising_part else RISING
+        self._rise_in = [seconds for seconds, _ in rising]
+        self._rising = slice(self._fixed, self._fixed + len(rising))
+        whole = FROM_START + LATER + sum(weight for _, weight, *_ in (*rising, *FOLLOWING))
         fixed = np.array([weight for _, weight in bets])
-        moving = np.log([weight for _, weight, *_ in (*RISING, *FOLLOWING)])
+        moving = np.log([weight / whole for _, weight, *_ in (*rising, *FOLLOWING)])
         fixed = np.log(fixed / fixed.sum())
         self._starts = max(1, math.ceil(horizon / restart_every))
-        later = fixed + math.log(LATER)
-        self._log_first: Vector = np.concatenate([fixed + math.log(FROM_START), moving])
+        later = fixed + math.log(LATER / whole)
+        self._log_first: Vector = np.concatenate([fixed + math.log(FROM_START / whole), moving])
         never = np.full(len(moving), _NEVER)
         self._log_later: Vector = np.concatenate([later - math.log(self._starts), never])
         self._need_first = log_threshold - self._log_first
         half = math.log(max(1, self._starts / 2))
         self._need_later = log_threshold - np.concatenate([later - half, moving])
         units = [_LONGEST_BLOCK if share - p0 < _NEAR else 1 for share, _ in bets]
-        units += [method.rising_units] * len(RISING) + [units for *_, units in FOLLOWING]
+        units += [method.rising_units] * len(rising) + [units for *_, units in FOLLOWING]
         self._units: Vector = np.array(units, dtype=np.float64)
         self._memory: Vector = np.exp([-units / window for window, _, units in FOLLOWING])
 
@@ -147,7 +151,8 @@ class WorseThan(EValue):
         self._total = self._total + column(total)
         mass = self._log_mass + self._gain()
         self._log_e = np.logaddexp(log_sum(mass), self._log_left)
-        self._risen = np.max((mass - self._log_first)[..., self._rising], axis=-1)
+        if self._rise_in:
+            self._risen = np.max((mass - self._log_first)[..., self._rising], axis=-1)
 
     def _gain(self) -> Vector:
         """Return what the open block adds, natural logarithms: its bet, at its stake, up to its limit."""
@@ -160,7 +165,8 @@ class WorseThan(EValue):
         ended = (block // self._units > self._block // self._units) | (self._block < 0)
         self._log_mass = np.where(ended, self._log_mass + self._gain(), self._log_mass)
         self._follow(ended)
-        self._rise(ended, block)
+        if self._rise_in:
+            self._rise(ended, block)
         was_seen = self._total[..., self._fixed - 1 : self._fixed] > 0
         self._last_seen = np.where(was_seen, float(self._block), self._last_seen)
         length = np.maximum(self._units, np.minimum(np.maximum(block - self._last_seen, 1), _LONGEST_BLOCK))
@@ -186,7 +192,7 @@ class WorseThan(EValue):
         """Let the rising alternatives bet on the share that they reach in the middle of their next block."""
         mine = self._rising
         middle = (block + self._units[mine] / 2) * self._unit
-        share = self._p0 * middle / [seconds for seconds, *_ in RISING]
+        share = self._p0 * middle / self._rise_in
         self._bet_on((..., mine), np.where(ended[mine], share, self._share[..., mine]))
 
     def _bet_on(self, alternatives: tuple[EllipsisType | slice, ...], share: Vector) -> None:

@@ -114,3 +114,23 @@ def test_releases_like_stable_are_not_rolled_back(policy: Policy) -> None:
         test.add(n, k, k, m, s, at=15.0 * check)
         ever |= test.rolls_back
     assert (ever | test.rolls_back_at_deadline).mean() <= within(budget.total)
+
+
+@pytest.mark.parametrize("requests", [15, 150])
+def test_at_the_guard_a_release_is_rolled_back_no_more_often_than_stated(
+    policy: Policy, requests: int
+) -> None:
+    """The test of a rise refutes less than the guard; it costs less than the release's budget there."""
+    budget, stated = (
+        budget_of(policy, "canary", "error_rate"),
+        policy.decision.false_rollback_probability,
+    )
+    limits = Limits.of(policy.metrics["error_rate"], null="guard")  # type: ignore[arg-type]
+    test = ShareTest(limits, policy.decision, budget, horizon=5400, compare=True, shape=(RUNS,))
+    rng, ever = np.random.default_rng(3), np.zeros(RUNS, dtype=bool)
+    for check in range(1, CHECKS + 1):
+        n, m = rng.poisson(requests, RUNS), rng.poisson(9 * requests, RUNS)
+        k, s = rng.binomial(n, GUARD), rng.binomial(m, 0.0005)
+        test.add(n, k, k, m, s, at=15.0 * check)
+        ever |= test.rolls_back
+    assert ever.mean() <= within(stated)

@@ -181,20 +181,60 @@ def rolled_back_at(shares: Callable[[float], float], method: Method) -> float:
     return math.inf
 
 
-def test_a_spell_at_the_trigger_is_no_regression_and_what_comes_gradually_is_one() -> None:
-    before = method_of(4)
+def spell(begin: int, end: float) -> Callable[[float], float]:
+    """Errors at the trigger for a while."""
+    return lambda at: 0.0104 if begin < at <= end else 0.0004
 
-    def spell(at: float) -> float:
-        return 0.011 if 1800 < at <= 2280 else 0.0004
 
-    assert rolled_back_at(spell, before) < 2280
-    assert rolled_back_at(spell, CURRENT) == math.inf
-    # One that does not end is a regression.
-    assert rolled_back_at(lambda at: 0.011 if at > 1800 else 0.0004, CURRENT) < 2460
-    for ramp in (
+def test_a_spell_at_the_trigger_is_no_regression_and_one_that_does_not_end_is_one() -> None:
+    assert rolled_back_at(spell(1800, 2340), method_of(4)) < 2340
+    for method in (method_of(5), CURRENT):
+        assert rolled_back_at(spell(1800, 2340), method) == math.inf
+    assert rolled_back_at(lambda at: 0.0115 if at > 1800 else 0.0004, CURRENT) < 2460
+
+
+def test_a_spell_of_the_first_minutes_is_no_rise() -> None:
+    for begin in (450, 600):
+        assert rolled_back_at(spell(begin, begin + 450), method_of(5)) < begin + 450
+        assert rolled_back_at(spell(begin, begin + 450), CURRENT) == math.inf
+
+
+def test_two_spells_before_are_not_near_the_guard_all_along() -> None:
+    def spells(at: float) -> float:
+        return 0.0104 if 1400 < at <= 1490 or 1800 < at <= 2280 else 0.0004
+
+    assert rolled_back_at(spells, method_of(5)) < 2280
+    assert rolled_back_at(spells, CURRENT) == math.inf
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
         lambda at: 0.0005 + 0.0495 * at / 3600,
         lambda at: 0.0006 + 0.0294 * at / 3600,
-        lambda at: 0.0004 + 0.0596 * min(1.0, max(0.0, at - 180) / 1800),
+        lambda at: 0.0004 + 0.0596 * max(0.0, at - 60) / 1800,
         lambda at: 0.02 if at > 1500 else 0.0004,
-    ):
-        assert rolled_back_at(ramp, CURRENT) <= rolled_back_at(ramp, before) < math.inf
+    ],
+)
+def test_what_rises_or_is_far_over_the_trigger_is_found_as_soon_as_before(
+    share: Callable[[float], float],
+) -> None:
+    assert rolled_back_at(share, CURRENT) <= rolled_back_at(share, method_of(5)) < math.inf
+
+
+def test_a_slow_rise_with_few_requests_is_found_minutes_sooner() -> None:
+    """Errors rise to 5 % in an hour at one request a second, and pass the trigger after 691 s."""
+    rng, runs = np.random.default_rng(4), 400
+    counts = [
+        (rng.poisson(15, runs), 0.0005 + 0.0495 * at / 3600, float(at + 15)) for at in range(0, 1800, 15)
+    ]
+    medians = []
+    for method in (method_of(5), CURRENT):
+        test = ShareTest(LIMITS, rules(), BUDGET, horizon=5400, compare=False, method=method, shape=(runs,))
+        found, dice = np.full(runs, np.inf), np.random.default_rng(5)
+        for total, share, at in counts:
+            bad = dice.binomial(total, share)
+            test.add(total, bad, bad, 0 * total, 0 * total, at=at)
+            found = np.where(np.isinf(found) & test.rolls_back, at, found)
+        medians.append(float(np.median(found)))
+    assert medians[1] <= medians[0] - 120
