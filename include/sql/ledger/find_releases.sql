@@ -8,6 +8,7 @@ WITH sought AS (
 ), found AS (
     SELECT release_id, opened_at FROM release
     WHERE (%(service)s::text IS NULL OR jsonb_exists(stable, %(service)s))
+      AND (%(product)s::text IS NULL OR plan ->> 'policy_name' = %(product)s)
       AND (%(person)s::text IS NULL OR actor = %(person)s)
       AND (%(since)s::timestamptz IS NULL OR opened_at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR opened_at < %(until)s)
@@ -17,6 +18,8 @@ WITH sought AS (
     WHERE (%(service)s::text IS NULL
            OR EXISTS (SELECT FROM sought
                       WHERE jsonb_exists(coalesce(request -> 'services', jsonb_build_array(key)), key)))
+      -- A refused request is of no product: the policy that it names may not exist.
+      AND %(product)s::text IS NULL
       AND (%(person)s::text IS NULL OR actor = %(person)s)
       AND (%(since)s::timestamptz IS NULL OR refused_at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR refused_at < %(until)s)

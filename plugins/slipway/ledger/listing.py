@@ -38,6 +38,7 @@ class ReleaseLine:
 class ReleaseFilter:
     """Which releases a list has; None leaves all of them.
 
+    :param product: name of the policy; a refused request is of none.
     :param service: name of a production service that is released.
     :param person: who asked for the release.
     :param since: opened at this moment or later.
@@ -45,11 +46,26 @@ class ReleaseFilter:
     :param outcome: how it ended, ``open``, or ``refused`` for a request that opened none.
     """
 
+    product: str | None = None
     service: str | None = None
     person: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     outcome: Literal["open", "promoted", "rolled_back", "refused"] | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What releases can be filtered by.
+
+    :param products: every product that was ever released.
+    :param services: every service that was ever released.
+    :param people: everybody who ever asked for a release.
+    """
+
+    products: Sequence[str]
+    services: Sequence[str]
+    people: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -118,12 +134,11 @@ class LedgerListing:
             rows = cursor.fetchall()
         return [FoundRelease(*row[1:]) for row in rows if row[1] is not None], rows[0][0]
 
-    def filters(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Return every service that was ever released, and everybody who asked for a release."""
+    def filters(self) -> Filters:
+        """Return what releases can be filtered by."""
         with self._store.transaction() as cursor:
             cursor.execute(statement("ledger/read_filters"))
-            services, people = cursor.fetchone()
-        return services, people
+            return Filters(*cursor.fetchone())
 
     def open_releases(self) -> Sequence[OpenRelease]:
         """Return the releases that have not ended, the oldest first."""

@@ -32,15 +32,17 @@ def open_release(
     version: str,
     *,
     run_id: str = "",
+    policy_name: str = "release.yaml",
     stable: Mapping[str, Mapping[str, int]] | None = None,
     **fields: Any,
 ) -> Release:
     """Open a release of the backend.
 
+    :param policy_name: file of the policy.
     :param stable: by service, what serves; by default the backend alone.
     :param fields: more of the entry that opens it.
     """
-    policy = load_policy("release.yaml")
+    policy = load_policy(policy_name)
     plan = plan_release(
         {"version": version},
         run_id=run_id or f"manual__{version}",

@@ -45,14 +45,15 @@ def releases(
         found, _ = ledger.listing.find(replace(sought, outcome="open"), limit=None)
         standing = [line for line in _lines(ledger, found, links) if line.state == state]
         lines, total = standing[offset : offset + PER_PAGE], len(standing)
-    services, people = ledger.listing.filters()
+    filters = ledger.listing.filters()
     return ReleaseList(
         releases=tuple(lines),
         page=page,
         per_page=PER_PAGE,
         total=total,
-        services=tuple(services),
-        people=tuple(people),
+        products=tuple(filters.products),
+        services=tuple(filters.services),
+        people=tuple(filters.people),
     )
 
 

@@ -100,6 +100,7 @@ def openapi(links: LinksDep) -> JSONResponse:
 @router.get("/releases")
 def releases(
     links: LinksDep,
+    product: Annotated[Text, Query(description="name of a policy; refused requests are of none")] = None,
     service: Annotated[Text, Query(description="name of a production service that is released")] = None,
     state: Annotated[Sought, Query(description="how it stands; `open`: it has not ended")] = None,
     person: Annotated[Text, Query(description="who asked for it")] = None,
@@ -108,7 +109,7 @@ def releases(
     page: PageNumber = 1,
 ) -> ReleaseList:
     """The releases and the refused requests, the newest first."""
-    sought = ReleaseFilter(service, person, _midnight(since), _midnight(until, days=1))
+    sought = ReleaseFilter(product, service, person, _midnight(since), _midnight(until, days=1))
     with reading_ledger() as ledger:
         return listing.releases(ledger, sought, state, links, page=page)
 

@@ -5,7 +5,7 @@ import { PAGE, follow, resource } from "./api.js";
 import { badge, time } from "./marks.js";
 import { STATES, count, duration } from "./words.js";
 
-const FILTERS = ["service", "state", "person", "since", "until"];
+const FILTERS = ["product", "service", "state", "person", "since", "until"];
 const LIST_SECONDS = 10;
 
 /** Show the list as the address's filters leave it. */
@@ -50,6 +50,7 @@ function filters(list, asked) {
   const named = (values) => values.map((value) => [value, value]);
   return html`
     <form class="filters" role="search" aria-label="Filter the releases" @submit=${submitted}>
+      ${list.products.length > 1 || asked.get("product") ? choice("product", "Product", named(list.products)) : nothing}
       ${choice("service", "Service", named(list.services))}
       ${choice("state", "State", Object.entries(STATES))}
       ${choice("person", "Requested by", named(list.people))}

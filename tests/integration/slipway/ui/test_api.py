@@ -89,6 +89,7 @@ def test_the_list_is_filtered_and_names_what_it_can_be_filtered_by(
         answer = reader.get("/slipway/api/releases", params=sought).json()
         assert sought.get("page") or answer["total"] == len(answer["releases"])
         assert (answer["services"], answer["people"]) == ([BACKEND], ["ada"])
+        assert answer["products"] == ["token-optimization"]
         return [line["version"] for line in answer["releases"]]
 
     assert found() == found(service=BACKEND, person="ada", since="2020-01-01", state="") == ["1.2.0", "1.1.0"]
@@ -99,6 +100,28 @@ def test_the_list_is_filtered_and_names_what_it_can_be_filtered_by(
     )
     run = reader.get(f"/slipway/api/runs/release/{running.run_id}").json()
     assert run["release"] == running.release_id
+
+
+def test_the_list_is_filtered_by_product(
+    reader: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_REGISTRY_PORT", "5000")
+    first = open_release(ledger, "1.1.0")
+    second = open_release(
+        ledger,
+        "1.1.0",
+        run_id="other",
+        policy_name="sandbox-rates.yaml",
+        stable={"exchange-rates": {"exchange-rates-00001-abc": 100}},
+    )
+    answer = reader.get("/slipway/api/releases").json()
+    products = [first.plan.policy_name, second.plan.policy_name]
+    assert answer["products"] == sorted(products)
+    for product, release in zip(products, (first, second), strict=True):
+        of = reader.get("/slipway/api/releases", params={"product": product}).json()
+        assert [line["id"] for line in of["releases"]] == [release.release_id]
+        assert (of["total"], of["products"]) == (1, answer["products"])
+    assert reader.get("/slipway/api/releases", params={"product": "none"}).json()["total"] == 0
 
 
 def test_a_refused_request_is_on_the_list_with_its_reason(reader: TestClient, ledger: Ledger) -> None:
@@ -118,6 +141,8 @@ def test_a_refused_request_is_on_the_list_with_its_reason(reader: TestClient, le
     assert (line["id"], line["state"], line["progress"]["number"]) == (None, "refused", 0)
     assert line["summary"] == "service netra-backend-prod: release v1-2-0 has locked it"
     assert reader.get("/slipway/api/releases", params={"state": "refused"}).json()["releases"] == [line]
+    product = {"product": "token-optimization"}
+    assert reader.get("/slipway/api/releases", params=product).json()["total"] == 1
     for service, total in ((BACKEND, 2), ("netra-other-prod", 0)):
         of = reader.get("/slipway/api/releases", params={"service": service}).json()
         assert of["total"] == total, service

@@ -205,6 +205,22 @@ def test_the_list_is_filtered_and_leads_to_a_release(open_page: OpenPage, ledger
     assert running.release_id in narrow.url
 
 
+def test_the_list_of_two_products_is_filtered_by_one(
+    open_page: OpenPage, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_REGISTRY_PORT", "5000")
+    open_release(ledger, "1.1.0")
+    assert open_page("releases").get_by_label("Product").count() == 0, "one product is no choice"
+    rates = {"exchange-rates": {"exchange-rates-00001-abc": 100}}
+    open_release(ledger, "2.0.0", policy_name="sandbox-rates.yaml", stable=rates)
+    page = open_page("releases")
+    page.get_by_label("Product").select_option("exchange-rates")
+    page.get_by_text("1 release or refused request").wait_for()
+    assert [link.inner_text() for link in page.locator("tbody th a").all()] == ["2.0.0"]
+    assert page.get_by_label("Product").input_value() == "exchange-rates"
+    assert_accessible(page)
+
+
 def test_the_keyboard_reaches_every_fold_and_the_state_is_announced(
     open_page: OpenPage, ledger: Ledger
 ) -> None:

@@ -62,6 +62,7 @@ class ReleaseList(Answer):
     :param page: number of this page, from 1 on.
     :param per_page: lines of a page.
     :param total: lines that the filters leave, on all pages.
+    :param products: every product that was ever released, to filter by.
     :param services: every service that was ever released, to filter by.
     :param people: everybody who ever asked for a release, to filter by.
     """
@@ -70,6 +71,7 @@ class ReleaseList(Answer):
     page: int
     per_page: int
     total: int
+    products: tuple[str, ...]
     services: tuple[str, ...]
     people: tuple[str, ...]
 
