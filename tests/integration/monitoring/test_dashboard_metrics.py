@@ -21,6 +21,7 @@ from tests.servers import TOOL_SECONDS, prometheus_with
 pytestmark = pytest.mark.sandbox
 MINUTES = 10
 STEP_SECONDS = 15
+PROJECT, SERVICE = "netra-production", "netra-backend-prod"
 QUERIES = list(queries(PROMETHEUS))
 
 
@@ -28,7 +29,7 @@ def series(name: str, per_step: int, **labels: str) -> Iterator[str]:
     """The lines of a counter of both revisions, in OpenMetrics' text format."""
     end = int(time.time())
     for revision in ("netra-backend-prod-old", "netra-backend-prod-new"):
-        named = {"service_name": "netra-backend-prod", "revision_name": revision, **labels}
+        named = {"project_id": PROJECT, "service_name": SERVICE, "revision_name": revision, **labels}
         text = ",".join(f'{key}="{value}"' for key, value in named.items())
         for step in range(MINUTES * 60 // STEP_SECONDS + 1):
             yield f"{name}{{{text}}} {step * per_step} {end - MINUTES * 60 + step * STEP_SECONDS}"
@@ -71,8 +72,8 @@ def server() -> Iterator[Settings]:
         yield own
 
 
-def ask(settings: Settings, expression: str) -> list[dict[str, Any]]:
-    expression = expression.replace("$service", "netra-backend-prod")
+def ask(settings: Settings, expression: str, project: str = PROJECT) -> list[dict[str, Any]]:
+    expression = expression.replace("$service", SERVICE).replace("$project", project)
     answer = httpx.get(f"{settings.prometheus_url}/api/v1/query", params={"query": expression})
     assert answer.status_code == 200, answer.text
     result: list[dict[str, Any]] = answer.json()["data"]["result"]
@@ -84,6 +85,10 @@ def test_a_panel_shows_numbers_and_its_legend(query: tuple[str, Any, Any], serve
     name, _, target = query
     result = ask(server, target["expr"])
     assert result, name
+    of_all = ask(server, target["expr"], ".*")
+    assert [sample["metric"] for sample in of_all] == [sample["metric"] for sample in result], "all projects"
+    if "$service" in target["expr"]:
+        assert ask(server, target["expr"], "another-project") == []
     for sample in result:
         assert float(sample["value"][1]) == float(sample["value"][1]), f"{name} is not a number"
     if "{{revision_name}}" in target["legendFormat"]:

@@ -121,9 +121,20 @@ def test_every_panel_is_of_the_chosen_product() -> None:
         assert target["rawSql"].count("product = ${product:sqlstring}") == tables, name
     for name, panel, target in queries(PROMETHEUS):
         # Rules without a service fire for all products: each alert names what it is about.
-        assert panel["title"] == "Alerts" or target["expr"].count("{") == target["expr"].count(
-            '="$service"'
-        ), name
+        chosen = target["expr"].count('project_id=~"$project",service_name="$service"')
+        assert panel["title"] == "Alerts" or target["expr"].count("{") == chosen, name
+
+
+def test_whoever_looks_chooses_the_project_and_all_are_chosen_at_first() -> None:
+    asked = [path for path in DASHBOARDS if "$project" in path.read_text()]
+    assert [path.stem for path in asked] == ["business-metrics", "technical-performance"]
+    for path in asked:
+        (variable,) = [each for each in dashboard(path)["templating"]["list"] if each["name"] == "project"]
+        assert variable["query"] == 'label_values({service_name="$service"}, project_id)'
+        assert variable["datasource"]["uid"] == PROMETHEUS
+        assert (variable["includeAll"], variable["allValue"]) == (True, ".*")
+        # A series without the label is matched by it too.
+        assert variable["current"]["value"] == "$__all"
 
 
 def test_no_panel_shows_the_requests_of_a_release_among_those_of_users() -> None:
