@@ -1,4 +1,4 @@
-"""``python -m sandbox up|cloud-up|status|run|down``: start, inspect, use and end the local cloud."""
+"""``python -m sandbox up|cloud-up|serve|status|run|down``: start, inspect, use and end the local cloud."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sandbox.airflow import command as in_airflow
 from sandbox.databases.downloads import ServerMissingError
-from sandbox.supervisor import ports, shutdown, startup, status
+from sandbox.supervisor import plan, ports, shutdown, startup, status
 from sandbox.supervisor.display import Display
 from sandbox.supervisor.processes import StartError
 from sandbox.supervisor.settings import Settings
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start everything and leave it running")
     commands.add_parser("cloud-up", help="start everything but Airflow and the simulated users")
+    commands.add_parser("serve", help="be the cloud and its users for an Airflow elsewhere, until SIGTERM")
     commands.add_parser("status", help="tell what runs; exit code 1 when something that should does not")
     commands.add_parser("down", help="end everything and remove what it wrote")
     run = commands.add_parser("run", help="run a program with the connections of the sandbox's Airflow")
@@ -56,10 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _down(settings, console)
     if command == "run":
         return _run(settings, parsed.program, console)
-    return _up(settings, console, airflow=command == "up")
+    return _up(settings, console, command)
 
 
-def _up(settings: Settings, console: Console, *, airflow: bool) -> int:
+def _up(settings: Settings, console: Console, command: str) -> int:
     try:
         startup.prepare(settings)
     except (startup.RefusedError, ports.PortsInUseError) as error:
@@ -72,7 +73,11 @@ def _up(settings: Settings, console: Console, *, airflow: bool) -> int:
     display = Display(console)
     try:
         with display.shown():
-            startup.up(settings, display, airflow=airflow)
+            started = startup.up(settings, display, _parts(settings, command))
+        console.print(f"Up in {display.elapsed:.1f} s.", highlight=False)
+        status.show_addresses(settings, console, airflow=command == "up")
+        if command == "serve":
+            started.watch_forever()
     except StartInterrupted:
         _ignore_interrupts()
         console.print("Interrupted: ending what was started.")
@@ -88,9 +93,13 @@ def _up(settings: Settings, console: Console, *, airflow: bool) -> int:
         if isinstance(error, _EXPECTED):
             return 1
         raise
-    console.print(f"Up in {display.elapsed:.1f} s.", highlight=False)
-    status.show_addresses(settings, console, airflow=airflow)
     return 0
+
+
+def _parts(settings: Settings, command: str) -> dict[str, plan.Part]:
+    if command == "serve":
+        return plan.parts_beside(settings)
+    return plan.parts(settings, airflow=command == "up")
 
 
 def _run(settings: Settings, program: list[str], console: Console) -> int:

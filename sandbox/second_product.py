@@ -16,7 +16,7 @@ from google.cloud import run_v2
 
 from sandbox.seed import clients
 from sandbox.seed.services import ensure_pinned
-from sandbox.supervisor.settings import HOST, LOCATION, Settings
+from sandbox.supervisor.settings import LOCATION, Settings
 
 PROJECT, SERVICE = "sandbox-production", "exchange-rates"
 REPOSITORY, VERSION = "rates/exchange-rates", "1.0.0"
@@ -29,7 +29,7 @@ def ensure(settings: Settings) -> str:
     :param settings: where the sandbox lives, and its ports.
     :return: its URL.
     """
-    image = f"{HOST}:{settings.registry_port}/{REPOSITORY}:{VERSION}"
+    image = f"{settings.registry}/{REPOSITORY}:{VERSION}"
     template = run_v2.RevisionTemplate(
         scaling=run_v2.RevisionScaling(min_instance_count=1, max_instance_count=10),
         containers=[run_v2.Container(image=image)],

@@ -89,7 +89,7 @@ class Cloud:
         self._lock = _take_lock(settings.run / "cloud.lock")
         self._resumed = asyncio.Event()
         secrets = SecretManager(settings.data / "secret_manager.json")
-        self._images = Images(f"{HOST}:{settings.registry_port}", images)
+        self._images = Images(settings.registry, images)
         self._data_plane = DataPlane(
             settings.run / "haproxy",
             settings.data_plane_ports,

@@ -14,7 +14,7 @@ from psycopg import sql
 from sandbox.databases.server_user import readable_copy, server_folder, server_user
 from sandbox.supervisor import credentials
 from sandbox.supervisor.processes import Program
-from sandbox.supervisor.settings import HOST, Settings
+from sandbox.supervisor.settings import HOST, LOOPBACK, Settings
 
 SUPERUSER = "slipway"
 DATABASES = ("airflow", "slipway", "netra_production", "netra_staging", "netra_rehearsal")
@@ -90,6 +90,10 @@ def prepare(settings: Settings) -> Path:
         password_file.unlink()
     if done.returncode:
         raise RuntimeError(f"initdb failed in {cluster}:\n{done.stdout}{done.stderr}")
+    if HOST != LOOPBACK:
+        # initdb lets in this machine alone.
+        with (cluster / "pg_hba.conf").open("a") as file:
+            file.write("host all all samenet scram-sha-256\n")
     return cluster
 
 

@@ -49,6 +49,8 @@ def program(settings: Settings) -> Program:
     folder = server_folder(settings, "redis")
     options = {
         "bind": HOST,
+        # Without a password it would answer loopback alone; whoever reaches the host may come.
+        "protected-mode": "no",
         "port": str(settings.redis_port),
         "dir": str(folder),
         "save": "",

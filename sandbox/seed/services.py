@@ -14,7 +14,7 @@ from sandbox.seed import clients
 from sandbox.seed.environments import ENVIRONMENTS, MAX_INSTANCES, Environment
 from sandbox.seed.secrets import FIRST_VERSION
 from sandbox.supervisor.processes import answers
-from sandbox.supervisor.settings import HOST, Settings
+from sandbox.supervisor.settings import Settings
 
 VERSION = "1.0.0"
 CREATE_TIMEOUT_SECONDS = 90.0
@@ -130,8 +130,6 @@ def _template(
             min_instance_count=environment.min_instances, max_instance_count=MAX_INSTANCES[component]
         ),
         containers=[
-            run_v2.Container(
-                image=f"{HOST}:{settings.registry_port}/netra/{component}:{VERSION}", env=[*plain, *secret]
-            )
+            run_v2.Container(image=f"{settings.registry}/netra/{component}:{VERSION}", env=[*plain, *secret])
         ],
     )

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from sandbox.supervisor.settings import Settings
 
+FILE_VARIABLE = "SLIPWAY_CREDENTIALS"
+
 
 @dataclass(frozen=True, repr=False)
 class Credentials:
@@ -64,19 +66,23 @@ def load(settings: Settings) -> Credentials:
 def create(settings: Settings) -> Credentials:
     """Make the credentials file, readable by its owner alone, unless it exists.
 
+    They are made up, but for those in the JSON file that :data:`FILE_VARIABLE` names.
+
     :param settings: where the sandbox lives, and its ports.
     :return: the credentials now in the file.
     """
     path = _file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Credentials(
-        postgres_password=secrets.token_urlsafe(24),
-        clickhouse_password=secrets.token_urlsafe(24),
-        airflow_password=secrets.token_urlsafe(12),
-        auth_signing_key=secrets.token_urlsafe(32),
-        airflow_secret_key=secrets.token_urlsafe(64),
-        airflow_fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    )
+    made_up = {
+        "postgres_password": secrets.token_urlsafe(24),
+        "clickhouse_password": secrets.token_urlsafe(24),
+        "airflow_password": secrets.token_urlsafe(12),
+        "auth_signing_key": secrets.token_urlsafe(32),
+        "airflow_secret_key": secrets.token_urlsafe(64),
+        "airflow_fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    chosen = os.environ.get(FILE_VARIABLE)
+    fresh = Credentials(**made_up | (json.loads(Path(chosen).read_text()) if chosen else {}))
     # A file that only its owner can read, under a name of its own.
     descriptor, name = tempfile.mkstemp(dir=path.parent)
     draft = Path(name)

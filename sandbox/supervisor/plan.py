@@ -10,6 +10,7 @@ from functools import partial
 from sandbox.airflow import components
 from sandbox.databases import postgres, prometheus, redis
 from sandbox.databases.clickhouse import program as clickhouse
+from sandbox.supervisor import repository
 from sandbox.supervisor.processes import SERVES, Program, answers
 from sandbox.supervisor.settings import HOST, Settings
 
@@ -56,6 +57,20 @@ def parts(settings: Settings, *, airflow: bool) -> dict[str, Part]:
             program.name: Part(partial(_given, program), after=("airflow-migrate",))
             for program in components.components(settings)
         },
+    }
+
+
+def parts_beside(settings: Settings) -> dict[str, Part]:
+    """Return the parts by name where Airflow and ClickHouse are others' and reach the cloud over a network.
+
+    :param settings: where the sandbox lives, and its ports.
+    """
+    alone = parts(settings, airflow=False)
+    del alone["clickhouse"]
+    return {
+        **alone,
+        "git": Part(lambda: repository.program(settings), after=("seed",)),
+        "users": Part(lambda: users(settings), after=("seed",)),
     }
 
 

@@ -28,6 +28,7 @@ def purposes(settings: Settings) -> Mapping[int, str]:
         settings.worker_log_port: "Airflow's task logs",
         settings.trigger_log_port: "Airflow's trigger logs",
         settings.redis_port: "Redis",
+        settings.git_port: "the platform's git repository",
     }
     services = dict.fromkeys(settings.data_plane_ports, "a service's URL")
     instances = dict.fromkeys(settings.instance_ports, "a service's instance")

@@ -6,7 +6,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sandbox.supervisor.settings import Settings
+from sandbox.supervisor import ports
+from sandbox.supervisor.processes import Program
+from sandbox.supervisor.settings import HOST, Settings
 
 BRANCH = "main"
 _TIMEOUT_SECONDS = 30.0
@@ -16,6 +18,25 @@ _AUTHOR = ("-c", "user.name=Netra", "-c", "user.email=platform@netra.example")
 def path(settings: Settings) -> Path:
     """Return the folder of the bare repository."""
     return settings.data / "platform.git"
+
+
+def program(settings: Settings) -> Program:
+    """Return the server of the repository, for those who cannot read the folder."""
+    port = settings.git_port
+    return Program(
+        name="git",
+        command=[
+            "git",
+            "daemon",
+            "--export-all",
+            "--enable=receive-pack",
+            f"--listen={HOST}",
+            f"--port={port}",
+            f"--base-path={settings.data}",
+        ],
+        ready=lambda: port in ports.taken([port]),
+        bound=_TIMEOUT_SECONDS,
+    )
 
 
 def seed(settings: Settings) -> None:

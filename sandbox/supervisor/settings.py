@@ -1,7 +1,8 @@
 """Where the sandbox keeps its files and which loopback ports it uses.
 
 Two environment variables move a whole sandbox aside, so that several can run on one machine:
-``SLIPWAY_HOME`` (its state folder) and ``SLIPWAY_PORT_BASE`` (the first of its ports).
+``SLIPWAY_HOME`` (its state folder) and ``SLIPWAY_PORT_BASE`` (the first of its ports). In a container,
+``SLIPWAY_HOST`` is the name under which the other containers reach it, in place of loopback.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+HOST = os.environ.get("SLIPWAY_HOST", LOOPBACK)
 LOCATION = "us-central1"
 
 
@@ -69,6 +71,11 @@ class Settings:
         return self.port_base + 2
 
     @property
+    def registry(self) -> str:
+        """The container registry as the images' names begin, wherever it is reached."""
+        return f"{LOOPBACK}:{self.registry_port}"
+
+    @property
     def postgres_port(self) -> int:
         """PostgreSQL."""
         return self.port_base + 3
@@ -107,6 +114,11 @@ class Settings:
     def redis_port(self) -> int:
         """Redis."""
         return self.port_base + 10
+
+    @property
+    def git_port(self) -> int:
+        """The platform's git repository, where it is not read as a folder."""
+        return self.port_base + 11
 
     @property
     def data_plane_ports(self) -> range:

@@ -40,7 +40,7 @@ STAGES = (
         "ledger-migrate",
     ),
     Stage(8.0, "cloud"),
-    Stage(8.0, "prometheus", "clickhouse", "postgres", "redis"),
+    Stage(8.0, "prometheus", "clickhouse", "postgres", "redis", "git"),
 )
 # What is killed ends as soon as the machine gets to it.
 REST = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 20.0))

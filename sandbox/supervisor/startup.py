@@ -9,12 +9,13 @@ from collections.abc import Mapping
 import psutil
 
 from sandbox.databases import prometheus, redis
-from sandbox.supervisor import credentials, plan, ports, records, shutdown
+from sandbox.supervisor import credentials, ports, records, shutdown
 from sandbox.supervisor.display import Display
 from sandbox.supervisor.plan import Part
 from sandbox.supervisor.processes import POLL_SECONDS, Program, ended, launch, not_ready
 from sandbox.supervisor.settings import Settings
 
+WATCH_SECONDS = 1.0
 Process = subprocess.Popen[bytes]
 
 
@@ -47,12 +48,13 @@ def prepare(settings: Settings) -> None:
     credentials.create(settings)
 
 
-def up(settings: Settings, display: Display, *, airflow: bool) -> None:
+def up(settings: Settings, display: Display, parts: Mapping[str, Part]) -> Startup:
     """Start the sandbox in the folder that ``prepare`` made.
 
     :param settings: where the sandbox lives, and its ports.
     :param display: where progress is shown.
-    :param airflow: whether to start Airflow and the simulated users too, or the cloud alone.
+    :param parts: what to start, by name.
+    :return: what was started.
     :raises StartError: as soon as a process dies, or when one is not ready within its bound.
     :raises ServerMissingError: when Prometheus or Redis is not installed and cannot be downloaded.
     """
@@ -60,7 +62,9 @@ def up(settings: Settings, display: Display, *, airflow: bool) -> None:
         prometheus.executable()
     with display.step("find redis"):
         redis.executable()
-    Startup(settings, display).run(plan.parts(settings, airflow=airflow))
+    startup = Startup(settings, display)
+    startup.run(parts)
+    return startup
 
 
 class Startup:
@@ -96,6 +100,15 @@ class Startup:
                 self._start(name, waiting.pop(name).make())
             self._watch()
             time.sleep(POLL_SECONDS)
+
+    def watch_forever(self) -> None:
+        """Stay as long as every process does.
+
+        :raises StartError: as soon as one ends.
+        """
+        while True:
+            self._watch()
+            time.sleep(WATCH_SECONDS)
 
     def _start(self, name: str, program: Program) -> None:
         self._display.begin(name)

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import httpx
 import tenacity
+from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from airflow.sdk.bases.hook import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from slipway.exceptions import ImageNotFound, ImageReferenceInvalid, RegistryUnavailable
+from slipway.hooks.google.endpoint import GoogleEndpointMixin
 from slipway.hooks.google.tokens import GoogleToken
 
 MANIFESTS = ", ".join(
@@ -59,26 +62,41 @@ class ImageReference:
         return cls(match["host"], match["name"], match["digest"] or match["tag"])
 
     @property
-    def manifest_url(self) -> str:
-        """Address of the manifest; plain HTTP on this machine alone."""
+    def registry_url(self) -> str:
+        """Address of the registry; plain HTTP on this machine alone."""
         local = self.host.rsplit(":", 1)[0] in LOOPBACK or self.host in LOOPBACK
         scheme = "http" if local else "https"
-        return f"{scheme}://{self.host}/v2/{self.name}/manifests/{self.reference}"
+        return f"{scheme}://{self.host}"
+
+    def manifest_url(self, registry_url: str | None = None) -> str:
+        """Return the address of the manifest.
+
+        :param registry_url: where the registry is, when not at its host.
+        """
+        return f"{registry_url or self.registry_url}/v2/{self.name}/manifests/{self.reference}"
 
     def at(self, digest: str) -> str:
         """Return the reference that can mean only one image."""
         return f"{self.host}/{self.name}@{digest}"
 
 
+class _RegistryAddress(GoogleEndpointMixin, GoogleBaseHook):
+    """What a connection says about where the registry is."""
+
+    endpoint_name = "registry"
+
+
 class ContainerRegistryHook(BaseHook):
     """Ask a container registry about images.
 
     :param gcp_conn_id: Airflow connection whose token is sent to gcr.io and pkg.dev, to no other registry.
+        Its extra ``api_endpoints`` may name another address for ``registry``, the one of every image then.
     :param timeout: bound of one request, in seconds.
     """
 
     def __init__(self, gcp_conn_id: str = "google_cloud_default", timeout: float = 10.0) -> None:
         super().__init__()
+        self._gcp_conn_id = gcp_conn_id
         self._token = GoogleToken(gcp_conn_id)
         self._timeout = timeout
 
@@ -91,7 +109,7 @@ class ContainerRegistryHook(BaseHook):
         :raises RegistryUnavailable: when the registry refuses, or gives no usable answer.
         """
         reference = ImageReference.parse(image)
-        url = reference.manifest_url
+        url = reference.manifest_url(self._registry_url())
         headers = {"Accept": MANIFESTS, **self._token.headers(url, RegistryUnavailable)}
         try:
             with httpx.Client(timeout=self._timeout) as client:
@@ -105,6 +123,13 @@ class ContainerRegistryHook(BaseHook):
                 f"image {image}: {reference.host} gives no usable answer: {error}"
             ) from error
         return reference.at(_digest(image, reference, response))
+
+    def _registry_url(self) -> str | None:
+        try:
+            return _RegistryAddress(gcp_conn_id=self._gcp_conn_id).endpoint
+        except AirflowNotFoundException:
+            # A registry that is not Google's is asked without any connection.
+            return None
 
 
 def _attempts() -> Iterator[tenacity.AttemptManager]:

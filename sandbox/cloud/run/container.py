@@ -61,7 +61,11 @@ class ImageConfig:
 def process_environment(settings: Settings) -> dict[str, str]:
     """Environment of every process that the cloud starts."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    own = {"SLIPWAY_HOME": str(settings.home), "SLIPWAY_PORT_BASE": str(settings.port_base)}
+    own = {
+        "SLIPWAY_HOME": str(settings.home),
+        "SLIPWAY_PORT_BASE": str(settings.port_base),
+        "SLIPWAY_HOST": HOST,
+    }
     return inherited | own | STARTED_BY
 
 

@@ -102,6 +102,30 @@ def test_cloud_comes_up_once_and_goes_down(own: Settings, run: Run) -> None:
     assert run("down").returncode == 0, "down of nothing is fine"
 
 
+def test_it_serves_an_airflow_elsewhere_under_another_name_until_it_is_ended(
+    own: Settings, variables: dict[str, str], tmp_path: Path
+) -> None:
+    elsewhere = "127.0.0.2"
+    chosen = tmp_path / "chosen.json"
+    chosen.write_text(json.dumps({"postgres_password": "chosen"}))
+    named = {**variables, "SLIPWAY_HOST": elsewhere, "SLIPWAY_CREDENTIALS": str(chosen)}
+    with begun(named, tmp_path / "output", "sandbox", "serve") as serving:
+        serving.wait_for(own.run / "users" / "counts.json")
+        until(lambda: "Up in" in serving.output, "everything is up", BEGIN_SECONDS)
+        endpoints = json.loads((own.run / "endpoints.json").read_text())
+        for url in endpoints["production"].values():
+            assert url.startswith(f"http://{elsewhere}:")
+            assert httpx.get(f"{url}/health").status_code == 200
+        assert credentials.load(own).postgres_password == "chosen"
+        repository = f"git://{elsewhere}:{own.git_port}/platform.git"
+        listed = subprocess.run(["git", "ls-remote", repository], capture_output=True, text=True, check=True)
+        assert "refs/heads/main" in listed.stdout
+        assert not (own.logs / "clickhouse.log").exists()
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(END_SECONDS) == 130, serving.output
+    assert_nothing_left(own)
+
+
 @pytest.mark.parametrize(
     ("log", "number"),
     sampling.sampled(itertools.product(("postgres", "cloud", "seed"), (signal.SIGINT, signal.SIGTERM)), 3),

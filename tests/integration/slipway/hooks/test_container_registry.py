@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from slipway.exceptions import ImageNotFound, RegistryUnavailable
+from slipway.exceptions import ImageNotFound, RegistryUnavailable, SlipwayError
 from slipway.hooks.container_registry import ContainerRegistryHook
 
 from sandbox.supervisor.settings import HOST, Settings
@@ -40,6 +41,22 @@ def test_an_absent_image_says_what_to_do(image: Callable[[str], str]) -> None:
         with pytest.raises(ImageNotFound, match="does not have it; push it") as caught:
             ContainerRegistryHook().resolve_digest(reference)
         assert reference in str(caught.value)
+
+
+def test_the_connection_may_say_where_the_registry_is(
+    cloud_server: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"api_endpoints": {"registry": f"http://{HOST}:{cloud_server.registry_port}"}}
+    named = "registry.example.com/netra/backend"
+    for anonymous in (True, False):
+        connection = {"conn_type": "google_cloud_platform", "extra": {**extra, "is_anonymous": anonymous}}
+        monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", json.dumps(connection))
+        hook = ContainerRegistryHook("elsewhere")
+        if anonymous:
+            assert hook.resolve_digest(f"{named}:1.1.0").startswith(f"{named}@sha256:")
+        else:
+            with pytest.raises(SlipwayError, match="would carry credentials in clear"):
+                hook.resolve_digest(f"{named}:1.1.0")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.supervisor import credentials, ports
-from sandbox.supervisor.plan import parts
+from sandbox.supervisor.plan import parts, parts_beside
 from sandbox.supervisor.settings import Settings
 from sandbox.supervisor.shutdown import STAGES
 
@@ -26,9 +26,14 @@ def test_cloud_alone_has_neither_airflow_nor_users(settings: Settings) -> None:
     assert set(parts(settings, airflow=True)) > set(alone)
 
 
-@pytest.mark.parametrize("airflow", [False, True])
-def test_every_part_can_start(settings: Settings, airflow: bool) -> None:
-    waiting = parts(settings, airflow=airflow)
+def test_beside_an_airflow_elsewhere_it_has_users_and_serves_its_repository(settings: Settings) -> None:
+    beside = parts_beside(settings)
+    assert set(beside) == {"postgres", "redis", "cloud", "prometheus", "seed", "git", "users"}
+
+
+@pytest.mark.parametrize("kind", ["alone", "with Airflow", "beside"])
+def test_every_part_can_start(settings: Settings, kind: str) -> None:
+    waiting = parts_beside(settings) if kind == "beside" else parts(settings, airflow=kind == "with Airflow")
     ready: set[str] = set()
     while waiting:
         due = {name for name, part in waiting.items() if ready.issuperset(part.after)}
@@ -46,10 +51,10 @@ def test_users_come_after_the_services_they_use(settings: Settings) -> None:
 
 def test_every_part_has_its_stage_in_the_shutdown(settings: Settings) -> None:
     staged = [name for stage in STAGES for name in stage.names]
-    assert sorted(staged) == sorted(parts(settings, airflow=True))
+    assert sorted(staged) == sorted(parts(settings, airflow=True) | parts_beside(settings))
 
 
 def test_no_port_is_used_twice(settings: Settings) -> None:
     known = ports.purposes(settings)
-    assert len(known) == 11 + len(settings.data_plane_ports) + len(settings.instance_ports)
+    assert len(known) == 12 + len(settings.data_plane_ports) + len(settings.instance_ports)
     assert set(known) <= set(range(20000, 20300))

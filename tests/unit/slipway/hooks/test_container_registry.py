@@ -36,7 +36,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 def test_a_reference_is_read(image: str, parts: tuple[str, str, str], url: str | None) -> None:
     reference = ImageReference.parse(image)
     assert (reference.host, reference.name, reference.reference) == parts
-    assert reference.manifest_url == (url or f"https://{parts[0]}/v2/{parts[1]}/manifests/{parts[2]}")
+    assert reference.manifest_url() == (url or f"https://{parts[0]}/v2/{parts[1]}/manifests/{parts[2]}")
 
 
 @pytest.mark.parametrize(
