@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import temporary_files
+
+temporary_files.keep_in_memory()
 # A slow machine fails no property: no example has a time, and the examples are the same in every run.
 settings.register_profile(
     "slipway", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

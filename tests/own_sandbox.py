@@ -17,7 +17,8 @@ from sandbox.supervisor.settings import REPOSITORY, Settings
 
 COMMAND_SECONDS = 240.0
 _BLOCK = 300
-_LOCKS = Path(tempfile.gettempdir())
+# The same folder for every test run on this machine.
+_LOCKS = Path("/tmp")
 
 Run = Callable[[str], "subprocess.CompletedProcess[str]"]
 """Runs one command of the sandbox to its end."""

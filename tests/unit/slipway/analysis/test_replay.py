@@ -29,7 +29,7 @@ from tests.fake_ledger import record_of
 Watched = tuple[EvidenceRecord, Decision]
 
 
-# Shares, a quantile, a band and a level: the other metrics are judged as these are, and take the tests longer.
+# Shares, a quantile, a band and a level: the other metrics are judged as these are, and only take longer.
 METRICS = ("error_rate", "latency_p95", "websocket_event_latency", "cost_reduction", "memory")
 
 
