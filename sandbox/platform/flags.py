@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import httpx
 
+from sandbox.platform.outgoing import open_client
+
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 2.0
 ROLLBACK_ALIAS = "rollback"
@@ -52,7 +54,7 @@ class FeatureFlags:
             return
         url = f"{self._endpoint}/v1/{self._secret}/versions/{ROLLBACK_ALIAS}:access"
         try:
-            async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
+            async with open_client(ANSWER_SECONDS) as client:
                 answer = await client.get(url)
             if answer.status_code == 404:
                 return

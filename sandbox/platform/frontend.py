@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from sandbox.platform.configuration import required
 from sandbox.platform.metrics import RequestMetrics
+from sandbox.platform.outgoing import open_client
 from sandbox.platform.server import (
     CAUSE_HEADER,
     REVISION_HEADER,
@@ -93,8 +94,8 @@ async def main() -> None:
     draining = asyncio.Event()
     storage_url = os.environ.get("STORAGE_EMULATOR_HOST", STORAGE_URL)
     async with (
-        httpx.AsyncClient(base_url=backend_url, timeout=BACKEND_TIMEOUT_SECONDS, trust_env=False) as backend,
-        httpx.AsyncClient(base_url=storage_url, timeout=ANSWER_SECONDS, trust_env=False) as storage,
+        open_client(BACKEND_TIMEOUT_SECONDS, backend_url) as backend,
+        open_client(ANSWER_SECONDS, storage_url) as storage,
     ):
         files = StaticFiles(PAGES, storage, os.environ.get("STATIC_BUCKET", ""))
         pages = Frontend(backend, files)
