@@ -206,7 +206,7 @@ def test_a_program_runs_with_the_connections_of_a_sandbox_that_is_up_and_not_wit
     assert json.loads(ran.stdout)["port"] == own.postgres_port
 
 
-@pytest.mark.parametrize("log", ["cloud", "scheduler"])
+@pytest.mark.parametrize("log", ["cloud", pytest.param("scheduler", marks=pytest.mark.exhaustive)])
 def test_an_interrupted_demo_leaves_nothing(
     own: Settings, variables: dict[str, str], tmp_path: Path, log: str
 ) -> None:

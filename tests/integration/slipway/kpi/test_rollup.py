@@ -251,7 +251,7 @@ def test_readers_never_see_an_empty_or_partial_day(changing_day: KnownDay) -> No
         )
         while not stop.is_set():
             views.add(reader.query(sql)[0])
-            stop.wait(0.01)
+            stop.wait(0.05)
         reader.close()
 
     readers = [threading.Thread(target=poll) for _ in range(2)]
