@@ -10,10 +10,10 @@ from typing import Any
 
 from google.cloud import run_v2
 from google.longrunning import operations_pb2
-from google.protobuf import json_format
 
 from sandbox.cloud.api_errors import NotFoundError
 from sandbox.cloud.run.conditions import Failure
+from sandbox.cloud.stored_message import from_text, to_text
 
 _KEPT = 200
 
@@ -110,12 +110,12 @@ class OperationStore:
 
     def dump(self) -> dict[str, Any]:
         """Everything as JSON values, for ``load``."""
-        return {name: json_format.MessageToDict(o) for name, o in self._operations.items()}
+        return {name: to_text(operation) for name, operation in self._operations.items()}
 
     def load(self, stored: Mapping[str, Any]) -> None:
         """Take over what ``dump`` gave."""
-        for name, values in stored.items():
-            operation = json_format.ParseDict(values, operations_pb2.Operation())
+        for name, text in stored.items():
+            operation = from_text(text, operations_pb2.Operation())
             self._operations[name], self._finished[name] = operation, asyncio.Event()
             if operation.done:
                 self._finished[name].set()

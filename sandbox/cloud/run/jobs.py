@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.cloud import run_v2
-from google.protobuf import json_format
 
 from sandbox.cloud.api_errors import (
     AbortedError,
@@ -23,6 +22,7 @@ from sandbox.cloud.api_errors import (
 from sandbox.cloud.run.container import memory_limit
 from sandbox.cloud.run.limits import check_environment
 from sandbox.cloud.run.names import short
+from sandbox.cloud.stored_message import from_text, to_text
 
 Counts = tuple[int, int, int, int, int]
 """Tasks that run, that succeeded, failed, were cancelled, and that were started again."""
@@ -199,19 +199,18 @@ class JobStore:
     def dump(self) -> dict[str, Any]:
         """Everything as JSON values, for ``load``."""
         return {
-            "jobs": [json_format.MessageToDict(job._pb) for job in self._jobs.values()],
-            "executions": [json_format.MessageToDict(e._pb) for e in self._executions.values()],
+            "jobs": [to_text(job) for job in self._jobs.values()],
+            "executions": [to_text(execution) for execution in self._executions.values()],
         }
 
     def load(self, stored: Mapping[str, Any]) -> None:
         """Take over what ``dump`` gave."""
-        for kind, values, into in (
+        for kind, texts, into in (
             (run_v2.Job, stored["jobs"], self._jobs),
             (run_v2.Execution, stored["executions"], self._executions),
         ):
-            for value in values:
-                message = kind()
-                json_format.ParseDict(value, kind.pb(message))
+            for text in texts:
+                message = from_text(text, kind())
                 into[message.name] = message
 
     def _job(self, name: str) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.cloud import run_v2
-from google.protobuf import json_format
 
 from sandbox.cloud.api_errors import NotFoundError
 from sandbox.cloud.run.names import ServiceName, short
+from sandbox.cloud.stored_message import from_text, to_text
 
 
 class ServiceRecords:
@@ -60,17 +60,19 @@ class ServiceRecords:
     def dump(self) -> dict[str, Any]:
         """Everything as JSON values, for ``load``."""
         return {
-            "services": [json_format.MessageToDict(s._pb) for s in self._services.values()],
-            "revisions": [json_format.MessageToDict(r._pb) for r in self._revisions.values()],
+            "services": [to_text(service) for service in self._services.values()],
+            "revisions": [to_text(revision) for revision in self._revisions.values()],
             "revisions_made": self._revisions_made,
         }
 
     def load(self, stored: Mapping[str, Any]) -> None:
         """Take over what ``dump`` gave."""
-        for values in stored["services"]:
-            self._services[values["name"]] = _parsed(run_v2.Service, values)
-        for values in stored["revisions"]:
-            self._revisions[values["name"]] = _parsed(run_v2.Revision, values)
+        for text in stored["services"]:
+            service = from_text(text, run_v2.Service())
+            self._services[service.name] = service
+        for text in stored["revisions"]:
+            revision = from_text(text, run_v2.Revision())
+            self._revisions[revision.name] = revision
         self._revisions_made = dict(stored["revisions_made"])
 
     def _service(self, name: str) -> Any:
@@ -90,9 +92,3 @@ class ServiceRecords:
                 f"in project '{service.project}' does not exist."
             )
         return self._revisions[name]
-
-
-def _parsed(message_class: Any, values: dict[str, Any]) -> Any:
-    message = message_class()
-    json_format.ParseDict(values, type(message).pb(message))
-    return message
