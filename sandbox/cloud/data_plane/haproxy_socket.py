@@ -46,10 +46,14 @@ class RuntimeSocket:
             raise DataPlaneError(f"haproxy command {command[:120]!r}: answered {answer!r}")
         return answer
 
-    async def statistics(self) -> list[dict[str, str]]:
-        """Rows of ``show stat``: one per frontend, backend and server."""
-        text = await self.run("show stat", expected="# .*")
-        return list(csv.DictReader(text.removeprefix("# ").splitlines()))
+    async def statistics(self, backend: str) -> dict[str, str]:
+        """Return a backend's row of ``show stat``: all of them are 200 rows of 100 columns.
+
+        :param backend: its name.
+        """
+        text = await self.run(f"show stat {backend} 2 -1", expected="# .*")
+        (row,) = csv.DictReader(text.removeprefix("# ").splitlines())
+        return row
 
     async def information(self) -> dict[str, str]:
         """Pairs of ``show info``."""

@@ -195,9 +195,7 @@ class DataPlane:
 
     async def sessions(self, slot: int) -> int:
         """Requests and WebSockets that a slot's instances have now."""
-        backend = haproxy_config.backend_name(slot)
-        rows = await self._socket.statistics()
-        return sum(int(r["scur"]) for r in rows if r["pxname"] == backend and r["svname"] == "BACKEND")
+        return int((await self._socket.statistics(haproxy_config.backend_name(slot)))["scur"])
 
     async def split(self, port: int, split: dict[int, int], spread: Callable[[], None] | None = None) -> bool:
         """Divide a port's requests over slots, from one request to the next.
