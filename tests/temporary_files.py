@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
-ROOM_BYTES = 3 << 30
+ROOM_BYTES = 6 << 30
 
 
 def keep_in_memory(folder: Path = MEMORY) -> None:
