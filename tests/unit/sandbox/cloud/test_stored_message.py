@@ -46,10 +46,15 @@ def test_a_restarted_cloud_has_its_operations() -> None:
 
 def test_all_that_is_kept_is_written_in_a_tenth_of_the_time_of_json() -> None:
     store = OperationStore()
-    names = [store.done("projects/p/locations/l", service()).name for _ in range(200)]
-    began = time.process_time()
-    store.dump()
-    written = time.process_time()
-    for name in names:
-        json_format.MessageToDict(store.get(name))
-    assert (written - began) * 10 < time.process_time() - written
+    kept = [store.get(store.done("projects/p/locations/l", service()).name) for _ in range(200)]
+    assert 10 * least_seconds(store.dump) < least_seconds(lambda: [*map(json_format.MessageToDict, kept)])
+
+
+def least_seconds(work: Callable[[], object]) -> float:
+    """Return the processor time of the quickest of some rounds: the others met a garbage collection."""
+    times = []
+    for _ in range(7):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)
