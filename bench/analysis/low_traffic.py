@@ -1,6 +1,6 @@
 """How a phase with little traffic ends within its hour and its extension.
 
-python -m bench.analysis.low_traffic [--runs 1000] [--set reporting|held_out] [--rates 0.5 1 2 5] [--seed 1]
+python -m bench.analysis.low_traffic [--runs 1000] [--set reporting|held_out|between] [--rates 1 ...]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from slipway.policy.release import Policy, load_policy
 
 from bench.analysis import slipway_method
 from bench.analysis.cell import ending, measure
-from bench.analysis.low_traffic_scenarios import low_traffic, low_traffic_held_out
+from bench.analysis.low_traffic_scenarios import between, low_traffic, low_traffic_held_out
 from bench.analysis.scenarios import TICK_SECONDS, Scenario
 from bench.analysis.traffic import simulate
 
@@ -22,6 +22,7 @@ RATES = (0.5, 1.0, 2.0, 5.0)
 SETS: Mapping[str, Callable[[], list[Scenario]]] = {
     "reporting": low_traffic,
     "held_out": low_traffic_held_out,
+    "between": between,
 }
 
 
@@ -37,7 +38,7 @@ def report(
     """Yield a line per release: promoted, rolled back and held in percent, and when it is rolled back.
 
     :param policy: the policy.
-    :param which: ``reporting`` or ``held_out``.
+    :param which: ``reporting``, ``held_out`` or ``between``: errors from target to trigger, for any rate.
     :param rates: requests/s in total.
     :param runs: simulated releases per cell.
     :param seed: of the simulation.

@@ -40,3 +40,11 @@ def low_traffic_held_out() -> list[Scenario]:
         Scenario("bad: errors 10 % from minute 45", "bad", 0.0003, _OTHER, bad_errors=0.1, onset=2700),
         Scenario("bad: a tenth takes 3 s", "bad", 0.0003, _OTHER, bad_latency=slow),
     ]
+
+
+def between() -> list[Scenario]:
+    """Return errors that stay the same, from the target up: there a part is measured, not proven."""
+    return [
+        Scenario(f"hold: errors {100 * share:g} %", "hold", 0.0005, _USUAL, bad_errors=share)
+        for share in (0.001, 0.002, 0.00316, 0.004, 0.005)
+    ]

@@ -44,9 +44,10 @@ class Method:
     :param rising_units: length of a block of the rising alternatives of a rollback's test, in units.
     :param rising_blocks: so many full blocks of a rising alternative are enough, whatever a spell is worth.
     :param rising_part: part of a rollback's error probability that has a test of its own against a rise
-        (:class:`slipway.analysis.statistics.rising.Rising`); 0 has the rising alternatives in the test
-        against the guard.
-    :param spells: what tells a late regression from a spell; None for nothing.
+        (:class:`slipway.analysis.statistics.rising.Rising`), where the target is far under the trigger; 0
+        has the rising alternatives in the test against the guard.
+    :param spells: what tells a late regression from a spell; None for nothing. Where a rise has no test of
+        its own although the method knows one, the defaults do.
     """
 
     number: int
@@ -62,6 +63,8 @@ CURRENT = Method(
     6,
     few=0.8,
     chance="probability",
+    rising_units=2,
+    rising_blocks=4,
     rising_part=0.35,
     spells=Spells(1.12, lasts=1.1, near=0.7, before=3, is_far_when_young=True, excess_of_a_rise=True),
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from slipway.analysis.method import CURRENT, Method
+from slipway.analysis.method import CURRENT, Method, Spells
 from slipway.analysis.statistics.chance import is_by_chance
 from slipway.analysis.statistics.error_budget import Budget
 from slipway.analysis.statistics.evalues import BetterThan, Mask, Vector, WorseThanStable
@@ -116,15 +116,25 @@ class ShareTest:
             "horizon": horizon,
         }
         null, target = limits.null, limits.target or limits.null
+        below = null if rules.rollback_null == "strict" else min(null, math.sqrt(target * null))
+        part = method.rising_part if below < null else 0.0
         self.worse, self._over_target = (
-            WorseThan(share, log_threshold=math.log(1 / level), method=method, shape=shape, **spread)
-            for share, level in ((null, budget.guard * (1 - method.rising_part)), (target, budget.deadline))
+            WorseThan(
+                share,
+                log_threshold=math.log(1 / level),
+                method=method,
+                is_rising_mixed=not part,
+                shape=shape,
+                **spread,
+            )
+            for share, level in ((null, budget.guard * (1 - part)), (target, budget.deadline))
         )
         self.rising = None
-        if method.rising_part:
-            level = math.log(1 / (budget.guard * method.rising_part))
-            least = null if rules.rollback_null == "strict" else min(null, math.sqrt(target * null))
-            self.rising = Rising(least, log_threshold=level, burst=rules.burst_seconds, shape=shape)
+        # Where target and trigger are close, far over the trigger is beyond most regressions.
+        self._spells = method.spells if part or not method.rising_part else Spells()
+        if part:
+            level = math.log(1 / (budget.guard * part))
+            self.rising = Rising(below, log_threshold=level, burst=rules.burst_seconds, shape=shape)
         self.relative = WorseThanStable(log_threshold=math.log(1 / budget.relative), shape=shape, **spread)
         self._required = evidence or rules.promotion_evidence
         self.better = better_than_trigger(limits, evidence=self._required, method=method, shape=shape)
@@ -266,7 +276,7 @@ class ShareTest:
         return is_late_regression(
             self._all,
             self._rules,
-            self._method.spells,
+            self._spells,
             trigger=self.limits.trigger,
             null=self.limits.null,
             risen=risen,
@@ -274,7 +284,7 @@ class ShareTest:
 
     @property
     def _is_over_in_all(self) -> Mask:
-        trigger, spells = self.limits.trigger, self._method.spells
+        trigger, spells = self.limits.trigger, self._spells
         if spells and spells.is_far_when_young and self._all.seconds < self._rules.comparison_seconds:
             trigger = far_over(trigger, self._rules, spells)
         return np.asarray(self.over_trigger > trigger * self.events)

@@ -9,8 +9,8 @@ Each part below only ever makes an e-value of an e-value, hence the bound holds 
   there from its first request; the rest starts afresh all along, so that a good past does not hide a later
   one (a mixture; Shin, Ramdas & Rinaldo, "E-detectors", 2022).
 * *Rising alternatives*: a share that has risen steadily since the phase began, as a leak's does. Where it
-  stands at each block is fixed beforehand. Since method 6 they have a test of their own instead
-  (:mod:`slipway.analysis.statistics.rising`).
+  stands at each block is fixed beforehand. Where the target is far under the
+  trigger they have a test of their own instead (:mod:`slipway.analysis.statistics.rising`).
 * *Following alternatives*: the share of the last minutes, fixed before the block that it bets on, and no
   bet while that is near the null (predictable plug-in; Waudby-Smith & Ramdas, "Estimating means of bounded
   random variables by betting", 2024). They follow a ramp, and cost less than a fresh start.
@@ -74,6 +74,8 @@ class WorseThan(EValue):
     :param burst: seconds; a shorter burst, later than in the first minutes, is never enough.
     :param horizon: seconds over which the fresh starts are spread.
     :param method: the analysis that decides.
+    :param is_rising_mixed: whether the rising alternatives are among the others; False where a rise has a
+        test of its own.
     :param shape: ``()`` for one release, ``(runs,)`` for many.
     """
 
@@ -86,6 +88,7 @@ class WorseThan(EValue):
         burst: float,
         horizon: float,
         method: Method = CURRENT,
+        is_rising_mixed: bool = True,
         shape: tuple[int, ...] = (),
     ) -> None:
         super().__init__(log_threshold, shape)
@@ -94,7 +97,7 @@ class WorseThan(EValue):
         bets = [(p0 * times, weight) for times, weight in FIXED if p0 * times < _MOST]
         bets = [bet for bet in (*bets, OUTAGE) if bet[0] > p0]
         self._fixed = len(bets)
-        rising = () if method.rising_part else RISING
+        rising = RISING if is_rising_mixed else ()
         self._rise_in = [seconds for seconds, _ in rising]
         self._rising = slice(self._fixed, self._fixed + len(rising))
         whole = FROM_START + LATER + sum(weight for _, weight, *_ in (*rising, *FOLLOWING))

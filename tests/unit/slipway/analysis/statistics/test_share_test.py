@@ -238,3 +238,21 @@ def test_a_slow_rise_with_few_requests_is_found_minutes_sooner() -> None:
             found = np.where(np.isinf(found) & test.rolls_back, at, found)
         medians.append(float(np.median(found)))
     assert medians[1] <= medians[0] - 120
+
+
+@pytest.mark.parametrize("share", [lambda at: 0.085 if at > 1200 else 0.001, lambda at: 0.1 * at / 3600])
+def test_where_target_and_trigger_are_close_nothing_is_later(share: Callable[[float], float]) -> None:
+    """As of latency, of which 5 % are the target and the trigger."""
+    found = []
+    for method in (method_of(5), CURRENT):
+        close = Limits(0.05, 0.05, 0.035)
+        test = ShareTest(close, rules(), BUDGET, horizon=5400, compare=False, method=method)
+        assert test.rising is None
+        at = due = seen = 0.0
+        while not test.rolls_back and at < 3600:
+            due += 150 * share(at)
+            at += 15
+            test.add(150, int(due) - seen, int(due) - seen, 0, 0, at=at)
+            seen = int(due)
+        found.append(at)
+    assert found[1] == found[0] < 3600
