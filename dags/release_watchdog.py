@@ -10,6 +10,7 @@ Once a minute: looks after the releases that nothing else looks after.
 | a rolled-back release that serves again | the recorded split is restored; the team is notified |
 | another split than the one a release ended with | the team is notified, with the author and the moment |
 | a promoted release over a rollback trigger | the team is notified, or its traffic is rolled back |
+| a message that no channel took, or an end that nobody announced within 10 minutes | it is sent |
 | a rollback whose metrics are in | what serves again is checked by them; unhealthy, the team is notified |
 
 `watchdog` in the policy says which of these it does by itself. The first run after an

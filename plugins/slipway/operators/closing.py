@@ -128,7 +128,7 @@ class CloseReleaseOperator(ReleaseOperator):
         release = self.ledger.release(release_id)
         record = _with_incident(self, release)
         said = f"Release {release.version}: {outcome_of(release)}", outcome_message(release, record)
-        self.notify_once(context, release, _event(record), *said)
+        self.notify_once(context, release, outcome_event(record), *said)
         keep_drawings(release, self.ledger)
         if (written := write_report(release, self.ledger)) is not None:
             self.record(release, written)
@@ -241,8 +241,11 @@ class VerdictOperator(ReleaseOperator):
         return word
 
 
-def _event(record: Record) -> str:
-    """Name the message of the outcome: one that is rolled back later was announced as promoted."""
+def outcome_event(record: Record) -> str:
+    """Name the message of the outcome: one that is rolled back later was announced as promoted.
+
+    :param record: everything on record of the release.
+    """
     return "outcome" if record.get(PromotionRolledBack) is None else "promotion_rolled_back"
 
 

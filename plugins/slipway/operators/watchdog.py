@@ -14,8 +14,9 @@ from slipway.ledger.entries import ReleaseLost
 from slipway.ledger.plan import RELEASE_DAG
 from slipway.notifiers.team import notify_again
 from slipway.operators.after_end import AfterEndOperator
+from slipway.operators.closing import outcome_event
 from slipway.release.rollback.traffic import restore_stable_traffic
-from slipway.release.watchdog import changed_services, lost_reason
+from slipway.release.watchdog import changed_services, is_unannounced, lost_reason
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,7 +34,8 @@ class CheckReleasesOperator(AfterEndOperator):
     is notified, by its policy. Of each product's newest release that has ended, the live splits are compared
     with those that it ended with; after its rollback, what serves again is checked by the policy's metrics,
     after its promotion, what it serves: a late regression rolls back or notifies, by the policy. What the
-    team did not get is sent again. Done again it does nothing and notifies nobody twice.
+    team did not get is sent again, and how a release ended also when nobody has tried to send it. Done again
+    it does nothing and notifies nobody twice.
 
     :raises AirflowFailException: naming each release that could not be looked after; the next run does.
     """
@@ -53,6 +55,19 @@ class CheckReleasesOperator(AfterEndOperator):
         self.roll_back_regressed()
         return found
 
+    def announce(self, context: Context, release: Release) -> list[str]:
+        """Notify the team of an end that nobody has tried to notify it of: its task was killed just then.
+
+        :param context: Airflow's context of the task.
+        :param release: a release that has ended.
+        :return: what was found, a line each.
+        """
+        record = self.ledger.entries(release.release_id)
+        if not is_unannounced(release, record, outcome_event(record), now=datetime.now(UTC)):
+            return []
+        self.notify_outcome(context, release.release_id)
+        return [f"release {release.release_id}: its end was not announced"]
+
     def _due(self, context: Context) -> Iterator[tuple[Callable[[Context, Release], list[str]], str]]:
         for found in self.ledger.listing.open_releases():
             yield partial(notify_again, self.ledger, self.record), found.release_id
@@ -65,6 +80,7 @@ class CheckReleasesOperator(AfterEndOperator):
             yield self.verify_health, release_id
             yield self.monitor, release_id
             yield partial(notify_again, self.ledger, self.record), release_id
+            yield self.announce, release_id
 
     def _end_lost(self, context: Context, release: Release, *, reason: str) -> list[str]:
         lost = ReleaseLost(reason=reason, action=release.policy.watchdog.on_lost_release)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from slipway.exceptions import ServiceNotFound
-from slipway.ledger.entries import ServiceChangedAfterEnd, ServicesReleased, TrafficRestoration
+from slipway.ledger.entries import (
+    ServiceChangedAfterEnd,
+    ServicesReleased,
+    TeamNotified,
+    TeamNotReached,
+    TrafficRestoration,
+)
 from slipway.release.address import service_address
 
 if TYPE_CHECKING:
@@ -15,6 +21,9 @@ if TYPE_CHECKING:
     from slipway.ledger.chain import Record
     from slipway.ledger.ledger import Release
     from slipway.ledger.listing import OpenRelease
+
+#: For so long after an end its own task may be about to notify the team of it; an older one is no news.
+CLOSING, NEWS = timedelta(minutes=10), timedelta(days=1)
 
 
 def lost_reason(found: OpenRelease, *, run_is_active: bool, now: datetime) -> str | None:
@@ -30,6 +39,21 @@ def lost_reason(found: OpenRelease, *, run_is_active: bool, now: datetime) -> st
         until = "" if found.locked_until is None else f" at {found.locked_until:%Y-%m-%d %H:%M:%S} UTC"
         return f"its run {found.run_id} is stuck: the lock of its services ran out{until}"
     return None
+
+
+def is_unannounced(release: Release, record: Record, event: str, *, now: datetime) -> bool:
+    """Tell whether nobody has tried to notify the team of how a release ended, and nobody will.
+
+    :param release: a release that has ended.
+    :param record: everything on record of it.
+    :param event: name of the message.
+    :param now: the moment, in UTC.
+    """
+    tried = {one.event for one in record.of_kind(TeamNotified)}
+    tried |= {one.event for one in record.of_kind(TeamNotReached)}
+    if release.closed_at is None or release.policy.notified_via is None or event in tried:
+        return False
+    return CLOSING <= now - release.closed_at <= NEWS
 
 
 def final_split(record: Record, service: str) -> Mapping[str, int] | None:
