@@ -73,6 +73,7 @@ class BakeAnalysis:
             policy.decision,
             declared_percent=policy.phases[phase].traffic_percent,
             horizon=self._deadline,
+            requests_wait=method.requests_wait,
         )
 
     def add(
@@ -104,7 +105,9 @@ class BakeAnalysis:
                 self._last_events[key] = at
             self._judges[key].add(*self._pair(key, canary, stable), at=at)
         if self._share and self._requests in keys:
-            self._share.add(*self._pair(self._requests, canary, stable), at=at)
+            arms = (arm.get(self._requests, Counts()) for arm in (canary, stable))
+            is_evidence = not (self._odd[self._requests] or self._unanswered[self._requests])
+            self._share.add(*arms, at=at, is_evidence=is_evidence)
 
     @property
     def known_until(self) -> float:

@@ -48,6 +48,8 @@ class Method:
         has the rising alternatives in the test against the guard.
     :param spells: what tells a late regression from a spell; None for nothing. Where a rise has no test of
         its own although the method knows one, the defaults do.
+    :param requests_wait: whether the requests of one revision wait for those of the other, before its share
+        of them is tested (:class:`slipway.analysis.judges.traffic_share.SameTime`).
     """
 
     number: int
@@ -57,6 +59,7 @@ class Method:
     rising_blocks: float = math.inf
     rising_part: float = 0.0
     spells: Spells | None = None
+    requests_wait: bool = False
 
 
 CURRENT = Method(
@@ -67,6 +70,7 @@ CURRENT = Method(
     rising_blocks=4,
     rising_part=0.35,
     spells=Spells(1.12, lasts=1.1, near=0.7, before=3, is_far_when_young=True, excess_of_a_rise=True),
+    requests_wait=True,
 )
 _EARLIER = {
     3: Method(3, few=0.0, chance="root"),

@@ -20,6 +20,8 @@ KEY = "traffic_share"
 
 #: Odds ratios to the smallest share allowed that are bet on; the first is a revision that gets nothing.
 _LESS = (0.001, 0.25, 0.5, 0.7, 0.85, 0.92)
+#: Intervals for which a revision's requests wait: as long as a reader carries counts over.
+_MOST_WAITED = 5
 
 
 class LessThan(FreshStarts):
@@ -69,6 +71,43 @@ def smallest_share(declared: float, lost: float) -> float:
     return min(declared * (1 - lost) / (1 - declared * lost), 1 - lost)
 
 
+class SameTime:
+    """Requests of both revisions in the same time: those of one wait for those of the other.
+
+    A collector that is behind with one revision makes the other's share of an interval too large, and that of
+    a later one too small. A test that limits what one interval adds does not take these for each other.
+    """
+
+    def __init__(self) -> None:
+        self._canary = self._stable = 0.0
+        self._waited = 0
+        self._is_odd = self._is_dropped = False
+
+    def add(self, canary: Counts, stable: Counts) -> tuple[float, float] | None:
+        """Add an interval.
+
+        :param canary: the new revision's requests.
+        :param stable: the stable revision's requests.
+        :return: the requests of both that are ready; None while one waits.
+        """
+        odd = any(arm.odd or arm.unanswered for arm in (canary, stable))
+        are_both = canary.total > 0 and stable.total > 0 and not odd
+        self._is_odd |= odd
+        self._canary += canary.total
+        self._stable += stable.total
+        self._waited += 1
+        if not are_both and self._waited <= _MOST_WAITED:
+            return None
+        found = (self._canary, self._stable)
+        # Odd counters tell nothing, and the next interval may bring requests of their time.
+        is_lost = self._is_dropped or (self._is_odd and not are_both)
+        self._canary = self._stable = 0.0
+        self._is_odd, self._is_dropped = False, is_lost and odd
+        # A revision that really gets nothing is not waited for again.
+        self._waited = 0 if are_both else _MOST_WAITED
+        return None if is_lost else found
+
+
 class TrafficShareJudge:
     """Holds a phase whose new revision demonstrably gets less than its declared share of the requests.
 
@@ -81,10 +120,17 @@ class TrafficShareJudge:
     :param decision: the policy's rules of a decision.
     :param declared_percent: the phase's share of the traffic, 1..100.
     :param horizon: seconds the phase may last.
+    :param requests_wait: whether the requests of one revision wait for those of the other.
     """
 
     def __init__(
-        self, rule: TrafficShare, decision: DecisionRules, *, declared_percent: float, horizon: float
+        self,
+        rule: TrafficShare,
+        decision: DecisionRules,
+        *,
+        declared_percent: float,
+        horizon: float,
+        requests_wait: bool = True,
     ) -> None:
         self._declared = declared_percent
         self._test = LessThan(
@@ -94,19 +140,23 @@ class TrafficShareJudge:
             burst=decision.burst_seconds,
             horizon=horizon,
         )
+        self._same_time = SameTime() if requests_wait else None
         self._requests = Trailing(2)
         self._window = decision.late_window_seconds
 
-    def add(self, canary: Counts, stable: Counts, *, at: float) -> None:
+    def add(self, canary: Counts, stable: Counts, *, at: float, is_evidence: bool = True) -> None:
         """Add an interval: the requests of both revisions.
 
         :param canary: the new revision's.
         :param stable: the stable revision's.
         :param at: seconds since the first check.
+        :param is_evidence: False where one of them is odd, or was not answered.
         """
-        total = canary.total + stable.total
-        self._requests.add(np.asarray(canary.total), np.asarray(total), at=at)
-        self._test.add(canary.total, total, at=at)
+        counted = (canary.total, stable.total) if is_evidence else (0.0, 0.0)
+        self._requests.add(np.asarray(counted[0]), np.asarray(sum(counted)), at=at)
+        ready = self._same_time.add(canary, stable) if self._same_time else counted
+        if ready:
+            self._test.add(ready[0], sum(ready), at=at)
 
     def finding(self) -> Finding:
         """Judge the requests so far."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from slipway.analysis.bake import BakeAnalysis
 from slipway.analysis.counts import Counts
-from slipway.analysis.judges.traffic_share import KEY, TrafficShareJudge
+from slipway.analysis.judges.traffic_share import KEY, SameTime, TrafficShareJudge
 from slipway.analysis.verdict import Cause, Decision, Finding, Verdict
 from slipway.policy.release import Policy, load_policy
 
@@ -121,3 +121,45 @@ def test_a_phase_with_good_metrics_on_too_little_traffic_is_held(policy: Policy)
     assert (decision.verdict, decision.cause) == (Verdict.HOLD, Cause.TOO_LITTLE_TRAFFIC)
     assert decision.reason.startswith("Traffic share too small: 1.0 % of ")
     assert [f.metric for f in decision.findings if f.verdict is Verdict.HOLD] == [KEY]
+
+
+NOTHING = Counts()
+ODD = Counts(odd="a counter is below its earlier value")
+
+
+def test_a_loss_shows_although_a_collector_is_behind_again_and_again(policy: Policy) -> None:
+    """One of five requests lost at 50 requests/s; every fourth check one revision's requests come later."""
+    rng = np.random.default_rng(1)
+    under_test = judge(policy)
+    late = {"canary": 0, "stable": 0}
+    for number in range(120):
+        served = {"canary": int(rng.poisson(60)), "stable": int(rng.poisson(675))}
+        for arm in served:
+            served[arm], late[arm] = served[arm] + late[arm], 0
+        if number % 4 == 3:
+            arm = ("canary", "stable")[number % 8 // 4]
+            late[arm], served[arm] = served[arm], 0
+        under_test.add(Counts(served["canary"]), Counts(served["stable"]), at=number * POLL)
+    assert under_test.finding().cause is Cause.TOO_LITTLE_TRAFFIC
+
+
+def test_requests_of_one_revision_wait_for_those_of_the_other() -> None:
+    waiting = SameTime()
+    assert waiting.add(Counts(10), Counts(90)) == (10, 90)
+    assert waiting.add(NOTHING, Counts(90)) is None
+    assert waiting.add(ODD, Counts(90)) is None
+    assert waiting.add(Counts(30), Counts(90)) == (30, 270)
+
+
+def test_a_revision_that_gets_nothing_is_waited_for_once() -> None:
+    waiting = SameTime()
+    assert [waiting.add(NOTHING, Counts(90)) for _ in range(7)] == [None] * 5 + [(0, 540), (0, 90)]
+    assert waiting.add(Counts(10), Counts(90)) == (10, 90)
+    assert waiting.add(NOTHING, Counts(90)) is None
+
+
+def test_nothing_is_told_from_the_time_of_odd_counters() -> None:
+    waiting = SameTime()
+    assert [waiting.add(Counts(10), ODD) for _ in range(9)] == [None] * 9
+    assert waiting.add(Counts(10), Counts(900)) is None, "it may bring the requests of the time before"
+    assert waiting.add(Counts(10), Counts(90)) == (10, 90)
