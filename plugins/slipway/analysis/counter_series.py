@@ -202,15 +202,18 @@ class CounterSeries:
         self._counted_to, self._at = value, at
 
 
-def is_possible(events: float, seconds: float, pace: float, *, few: float = FEW) -> bool:
+def is_possible(
+    events: float, seconds: float, pace: float, *, few: float = FEW, faster: float = FASTER
+) -> bool:
     """Tell whether so many events can have happened in a time.
 
     :param events: number of events.
     :param seconds: in how long.
     :param pace: usual number of events per second.
     :param few: so many are possible at any pace.
+    :param faster: so many times the usual pace is possible.
     """
-    return events <= FASTER * pace * seconds + few
+    return events <= faster * pace * seconds + few
 
 
 def fits_better(events: float, other: float, usual: float) -> bool:

@@ -88,7 +88,8 @@ class MetricCounts:
     def _increments(self, readings: Mapping[str, Reading], *, at: float, pace: float) -> dict[str, float]:
         """Return the events of each part: of known series, and of new ones where they are possible.
 
-        Where one new series has more events than can have happened, none counts yet: they were there before.
+        Where one new series has more events than all known ones at their pace, none counts yet: the next
+        reading tells whether they were there before.
         """
         seconds, self._at = at - self._at, at
         found = {part: self._parts[part].rise(reading, at=at) for part, reading in readings.items()}
@@ -100,7 +101,7 @@ class MetricCounts:
             for name in self._parts[part].unknown(reading)
         }
         few = FEW if usual else _UNKNOWN_PACE
-        counts = all(is_possible(value, seconds, usual, few=few) for value in new.values())
+        counts = all(is_possible(value, seconds, usual, few=few, faster=1.0) for value in new.values())
         for part, reading in readings.items():
             found[part] += self._parts[part].begin(reading, within=None if counts else seconds)
         if seconds > 0:

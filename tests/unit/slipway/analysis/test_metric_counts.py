@@ -100,6 +100,19 @@ def test_a_new_counter_counts_a_check_later_where_only_its_own_pace_shows_that_i
     assert counts.since(errors({"a": 2800}, {"a5": 200}), at=30) == Counts(3000, 200, 200)
 
 
+def test_an_old_counter_that_the_first_reading_did_not_have_brings_no_events_of_its_past() -> None:
+    """1298 errors of two hours, twice the requests of one interval."""
+    counts = MetricCounts(METRICS["error_rate"])
+    total = {f"old-{n}": 108_000.0 for n in range(3)}
+    counts.since(errors(total, {"old-0,5xx": 1298, "old-1,5xx": 1301}), at=0)
+    found = Counts()
+    for check in range(1, 4):
+        served = {name: value + 230 * check for name, value in total.items()}
+        past = {"old-0,5xx": 1298.0, "old-1,5xx": 1301.0, "old-2,5xx": 1298.0}
+        found += counts.since(errors(served | past, past), at=15 * check)
+    assert found == Counts(3 * 3 * 230)
+
+
 def test_a_counter_under_a_new_name_goes_on() -> None:
     counts = MetricCounts(METRICS["error_rate"])
     for check in range(5):
