@@ -90,8 +90,8 @@ bench-kpi: setup ## Measure the KPI rollup against the bare engine (ROWS="100000
 compose-secrets: ## Write the secret files of the compose stack; what is there is kept
 	@python3 -m compose.secrets
 
-compose-check: ## Build the compose stack and start what can be started, with secrets of its own (needs a Docker engine)
-	@python3 -m compose.check
+compose-check: ## Build the compose stack and start what can be started, with secrets of its own; SANDBOX=1: its sandbox too
+	@python3 -m compose.check $(if $(SANDBOX),--sandbox)
 
 lock: setup ## Compile the pinned requirements from the *.in files
 	@bin/lock

@@ -1,8 +1,9 @@
-"""Build the compose stack and start it beside everything else: ``make compose-check``.
+"""Build and start the compose stack: ``make compose-check`` (SANDBOX=1: with its sandbox).
 
 It has a project name, secrets and volumes of its own, and removes them at the end. Images that cannot be had
 leave their service out; without PostgreSQL, Redis or ClickHouse nothing can be started. Exit code 0: healthy,
-every DAG imported, no secret in ``docker inspect``. 1: something is wrong. 2: nothing could be checked here.
+every DAG imported, no secret in ``docker inspect``, and the sandbox is what its policy asks for. 1: something
+is wrong. 2: nothing could be checked here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ PROJECT = "slipway-check"
 REQUIRED = ("postgres", "redis", "clickhouse")
 OPTIONAL = ("prometheus", "grafana")
 AIRFLOW = ("api-server", "scheduler", "worker", "dag-processor", "triggerer")
+ENVIRONMENT = REPOSITORY / "compose" / "sandbox.env"
 PORTS = {"AIRFLOW_PORT": "18080", "GRAFANA_PORT": "13000"}
 _BUILD_SECONDS = 1800
 _START_SECONDS = 600
@@ -70,11 +72,13 @@ class Stack:
     """The stack under a project name of its own.
 
     :param secrets: folder of its secrets.
+    :param chosen: variables on top of the defaults.
     """
 
-    def __init__(self, secrets: Path) -> None:
+    def __init__(self, secrets: Path, chosen: dict[str, str]) -> None:
         self._secrets = secrets
         self._environment = {
+            **chosen,
             **PORTS,
             "SLIPWAY_SECRETS": str(secrets),
             "PROMETHEUS_TARGETS": str(secrets / "targets"),
@@ -89,7 +93,9 @@ class Stack:
         """
         ran = docker("compose", "--project-name", PROJECT, *words, seconds=seconds, **self._environment)
         if ran.returncode:
-            raise CheckFailedError(f"docker compose {' '.join(words)}: {ran.stderr[-3000:].strip()}")
+            raise CheckFailedError(
+                f"docker compose {' '.join(words)}: {(ran.stdout + ran.stderr)[-3000:].strip()}"
+            )
         return ran.stdout
 
     def services(self) -> list[str]:
@@ -124,6 +130,15 @@ class Stack:
             )
         print(f"{len(found)} DAGs imported")
 
+    def require_sandbox(self) -> None:
+        """Have the product ask everything that a release needs of the sandbox, from where tasks run.
+
+        :raises CheckFailedError: with its table when something is missing.
+        """
+        command = ("python", "-m", "slipway", "check", "sandbox.yaml")
+        answer = self.run("exec", "-T", "scheduler", *command, seconds=_START_SECONDS)
+        print(answer.strip().splitlines()[-1])
+
     def require_no_secret_shown(self) -> None:
         """Look for every secret in what ``docker inspect`` shows.
 
@@ -138,9 +153,10 @@ class Stack:
         print(f"docker inspect of {len(containers)} containers shows no secret")
 
 
-def check() -> None:
+def check(*, sandbox: bool = False) -> None:
     """Build, start, look, and remove everything again.
 
+    :param sandbox: whether the sandbox is started too, with what ``sandbox.env`` says.
     :raises NothingCheckedError: when the stack cannot be started here.
     :raises CheckFailedError: when it is not as it should be.
     """
@@ -149,14 +165,16 @@ def check() -> None:
         folder = Path(made)
         (folder / "targets").mkdir()
         (folder / "connections.json").write_text(EXAMPLE.read_text().replace(PLACEHOLDER, "nowhere.invalid"))
-        write_secrets(folder)
-        stack = Stack(folder)
-        services = stack.services()
+        write_secrets(folder, sandbox=sandbox)
+        stack = Stack(folder, _variables(ENVIRONMENT) if sandbox else {})
+        services = [*stack.services(), *(["sandbox"] if sandbox else [])]
         try:
             stack.run("build", seconds=_BUILD_SECONDS)
             stack.run("up", "--detach", "--wait", *services, seconds=_START_SECONDS)
             print(f"healthy: {', '.join(services)}")
             stack.require_dags()
+            if sandbox:
+                stack.require_sandbox()
             stack.require_no_secret_shown()
         finally:
             stack.run("down", "--volumes", "--timeout", "20", seconds=_START_SECONDS)
@@ -168,7 +186,7 @@ def main() -> int:
     :return: 0 when all is well, 1 when something is wrong, 2 when nothing could be checked.
     """
     try:
-        check()
+        check(sandbox="--sandbox" in sys.argv[1:])
     except NothingCheckedError as error:
         print(f"compose-check: nothing was checked, because {error}", file=sys.stderr)
         return 2
@@ -177,6 +195,11 @@ def main() -> int:
         return 1
     print("compose-check: the stack starts as it is")
     return 0
+
+
+def _variables(file: Path) -> dict[str, str]:
+    lines = (line.partition("=") for line in file.read_text().splitlines() if not line.startswith("#"))
+    return {name: value for name, _, value in lines if name}
 
 
 def _last_line(ran: subprocess.CompletedProcess[str]) -> str:

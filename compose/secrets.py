@@ -20,6 +20,9 @@ from urllib.parse import quote
 FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parent
 EXAMPLE = FOLDER / "connections.example.json"
+# The connections to the stack's stand-in for a cloud, which need nothing from a person.
+SANDBOX = FOLDER / "connections.sandbox.json"
+SANDBOX_PROFILE = "sandbox"
 PLACEHOLDER = "CHANGE-ME"
 DEFAULT_USERS = "admin:admin,manager:user,approver:user,viewer:viewer"
 # Airflow's user with which the ledger reads who acted on a run.
@@ -28,6 +31,7 @@ RANDOM = (
     "postgres_password",
     "clickhouse_password",
     "redis_password",
+    "sandbox_password",
     "grafana_password",
     "api_secret_key",
     "jwt_secret",
@@ -38,11 +42,12 @@ class SecretsIncompleteError(ValueError):
     """Something that only a person can fill in is missing; the message names it."""
 
 
-def write_secrets(folder: Path, users: str = DEFAULT_USERS) -> None:
+def write_secrets(folder: Path, users: str = DEFAULT_USERS, *, sandbox: bool = False) -> None:
     """Make what is missing, and derive the rest.
 
     :param folder: where the secrets are; only its owner may enter it.
     :param users: Airflow's users, ``name:role`` with commas between them.
+    :param sandbox: whether the connections lead to the stack's sandbox, not where a person says.
     :raises SecretsIncompleteError: naming the file and what to fill in.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,8 +58,12 @@ def write_secrets(folder: Path, users: str = DEFAULT_USERS) -> None:
     # Empty of a key: the connection then names another way to authenticate.
     _keep(folder / "google.json", "{}\n")
     passwords = _passwords(folder / "airflow_passwords.json", users)
-    _keep(folder / "connections.json", EXAMPLE.read_text())
-    _derive(folder, passwords[AUDITOR])
+    if sandbox:
+        outside = sandbox_connections(_read(folder / "sandbox_password"))
+    else:
+        _keep(folder / "connections.json", EXAMPLE.read_text())
+        outside = _given_connections(folder / "connections.json")
+    _derive(folder, {**outside, **own_connections(folder, passwords[AUDITOR])})
 
 
 def own_connections(folder: Path, auditor_password: str) -> dict[str, dict[str, Any]]:
@@ -89,19 +98,33 @@ def own_connections(folder: Path, auditor_password: str) -> dict[str, dict[str, 
     }
 
 
-def users_named(environment_file: Path) -> str:
-    """Return ``AIRFLOW_USERS`` as compose sees it.
+def sandbox_connections(password: str) -> dict[str, dict[str, Any]]:
+    """Return the connections to the sandbox.
 
+    :param password: of its databases.
+    """
+    connections: dict[str, dict[str, Any]] = json.loads(SANDBOX.read_text())
+    return {
+        name: {**connection, "password": password} if connection["conn_type"] == "postgres" else connection
+        for name, connection in connections.items()
+    }
+
+
+def variable(name: str, default: str, environment_file: Path) -> str:
+    """Return a variable as compose sees it.
+
+    :param name: of the variable.
+    :param default: what it is when it is not set.
     :param environment_file: the ``.env`` beside the compose file; may be missing.
     """
-    named = os.environ.get("AIRFLOW_USERS")
-    if named or not environment_file.exists():
-        return named or DEFAULT_USERS
+    chosen = os.environ.get(name)
+    if chosen or not environment_file.exists():
+        return chosen or default
     lines = (line.partition("=") for line in environment_file.read_text().splitlines())
-    return next((value.strip() for name, _, value in lines if name.strip() == "AIRFLOW_USERS"), DEFAULT_USERS)
+    return next((value.strip() for key, _, value in lines if key.strip() == name), default)
 
 
-def _derive(folder: Path, auditor_password: str) -> None:
+def _derive(folder: Path, connections: dict[str, dict[str, Any]]) -> None:
     derived = folder / "derived"
     shutil.rmtree(derived, ignore_errors=True)
     derived.mkdir()
@@ -115,8 +138,8 @@ def _derive(folder: Path, auditor_password: str) -> None:
     digest = hashlib.sha256(_read(folder / "clickhouse_password").encode()).hexdigest()
     user = f"<slipway><password_sha256_hex>{digest}</password_sha256_hex></slipway>"
     _write(derived / "clickhouse_user.xml", f"<clickhouse><users>{user}</users></clickhouse>\n")
-    given = _given_connections(folder / "connections.json")
-    connections = {**given, **own_connections(folder, auditor_password)}
+    products = {"postgres_password": _read(folder / "sandbox_password")}
+    _write(derived / "sandbox.json", json.dumps(products))
     _write(derived / "connections.json", json.dumps(connections, indent=2))
 
 
@@ -170,9 +193,12 @@ def main() -> int:
 
     :return: the exit code: 1 when a person has to fill something in.
     """
-    folder = Path(os.environ.get("SLIPWAY_SECRETS", REPOSITORY / "secrets"))
+    file = REPOSITORY / ".env"
+    folder = REPOSITORY / variable("SLIPWAY_SECRETS", "./secrets", file)
+    profiles = variable("COMPOSE_PROFILES", "", file).split(",")
+    users = variable("AIRFLOW_USERS", DEFAULT_USERS, file)
     try:
-        write_secrets(folder, users_named(REPOSITORY / ".env"))
+        write_secrets(folder, users, sandbox=SANDBOX_PROFILE in profiles)
     except SecretsIncompleteError as error:
         print(error, file=sys.stderr)
         return 1

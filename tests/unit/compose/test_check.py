@@ -18,6 +18,7 @@ case "$*" in
   "image inspect {absent}") exit 1 ;;
   "pull --quiet {absent}") exit 1 ;;
   *"dags list"*) echo '{dags}' ;;
+  *"slipway check"*) test "$AIRFLOW_EXECUTOR$WORKERS" = LocalExecutor0 && echo all of it is there ;;
   *"ps --all"*) echo one two ;;
   inspect*) {shown} ;;
 esac
@@ -95,6 +96,19 @@ def test_a_service_without_an_image_is_left_out_and_the_rest_is_started(
     assert "grafana" not in up
     assert "triggerer" in up
     assert " down --volumes" in asked[-1]
+
+
+def test_with_the_sandbox_the_product_asks_it_from_the_scheduler(
+    install: object, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install()  # type: ignore[operator]
+    monkeypatch.setattr("sys.argv", ["check", "--sandbox"])
+    assert check.main() == 0
+    assert "all of it is there" in capsys.readouterr().out
+    asked = calls.read_text().splitlines()
+    (up,) = [line for line in asked if " up " in line]
+    assert up.endswith(" sandbox")
+    assert any(line.endswith("scheduler python -m slipway check sandbox.yaml") for line in asked)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
-from compose.secrets import EXAMPLE, SecretsIncompleteError, users_named, write_secrets
+from compose import secrets
+from compose.secrets import DEFAULT_USERS, EXAMPLE, SecretsIncompleteError, variable, write_secrets
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ODD = "a@b/c%d:e$f#g?h&i\"j'k\\l é{m}[n]"
@@ -55,9 +56,26 @@ def test_a_user_keeps_the_password_and_a_new_one_gets_one(folder: Path) -> None:
 
 def test_the_users_are_those_of_the_environment_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_USERS", raising=False)
-    assert users_named(tmp_path / ".env") == "admin:admin,manager:user,approver:user,viewer:viewer"
+    assert variable("AIRFLOW_USERS", DEFAULT_USERS, tmp_path / ".env") == DEFAULT_USERS
     (tmp_path / ".env").write_text("# AIRFLOW_USERS=no:one\nAIRFLOW_USERS=ann:admin,bob:op\n")
-    assert users_named(tmp_path / ".env") == "ann:admin,bob:op"
+    assert variable("AIRFLOW_USERS", DEFAULT_USERS, tmp_path / ".env") == "ann:admin,bob:op"
+
+
+def test_with_the_sandboxs_profile_nothing_is_left_to_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AIRFLOW_USERS", "COMPOSE_PROFILES", "SLIPWAY_SECRETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(secrets, "REPOSITORY", tmp_path)
+    (tmp_path / ".env").write_text((REPOSITORY / "compose" / "sandbox.env").read_text())
+    assert secrets.main() == 0
+    folder = tmp_path / "secrets" / "sandbox"
+    derived = json.loads((folder / "derived" / "connections.json").read_text())
+    password = json.loads((folder / "derived" / "sandbox.json").read_text())["postgres_password"]
+    assert derived["netra_production_db"]["password"] == password
+    assert derived["netra_production_db"]["password"] != derived["slipway_ledger"]["password"]
+    assert derived["slipway_ledger"]["host"] == "postgres"
+    assert not (folder / "connections.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -135,10 +153,10 @@ def airflow_environment(folder: Path) -> dict[str, str]:
     for secret in service["secrets"]:
         source, target = (secret, secret) if isinstance(secret, str) else (secret["source"], secret["target"])
         path = folder / stack["secrets"][source]["file"].partition("}/")[2]
-        for variable, value in service["environment"].items():
-            there = shlex.quote(str(path)) if variable.endswith("_CMD") else str(path)
+        for key, value in service["environment"].items():
+            there = shlex.quote(str(path)) if key.endswith("_CMD") else str(path)
             if f"/run/secrets/{target}" in value:
-                environment[variable] = value.replace(f"/run/secrets/{target}", there)
+                environment[key] = value.replace(f"/run/secrets/{target}", there)
     environment["AIRFLOW__SECRETS__BACKEND"] = service["environment"]["AIRFLOW__SECRETS__BACKEND"]
     environment["PYTHONPATH"] = str(REPOSITORY / "plugins")
     return environment

@@ -14,7 +14,11 @@ import pytest
 import yaml
 from slipway.policy.release import load_policy
 
-from compose.secrets import EXAMPLE, own_connections, write_secrets
+from compose.secrets import EXAMPLE, SANDBOX, own_connections, sandbox_connections, write_secrets
+from sandbox.airflow import environment
+from sandbox.supervisor import credentials, settings
+from sandbox.supervisor.credentials import FILE_VARIABLE
+from sandbox.supervisor.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEXT = (REPOSITORY / "docker-compose.yaml").read_text()
@@ -37,7 +41,7 @@ OWNED_BY_THEIR_IMAGE = {
 
 def ours() -> list[str]:
     """The services that run this repository's image."""
-    return [name for name, service in SERVICES.items() if "build" in service]
+    return [name for name, service in SERVICES.items() if service.get("build", {}).get("target") == "airflow"]
 
 
 def volume_targets(service: dict[str, Any]) -> list[str]:
@@ -80,6 +84,59 @@ def connections_named_by_code() -> set[str]:
 
 def given_connections() -> set[str]:
     return set(json.loads(EXAMPLE.read_text()))
+
+
+def sandbox_image() -> dict[str, str]:
+    """The variables of the sandbox's image."""
+    stage = DOCKERFILE.split("FROM airflow AS sandbox\n")[1]
+    return dict(re.findall(r"([A-Z_]+)=(\S+)", stage.split("\nENV ")[1].split("\nENTRYPOINT")[0]))
+
+
+def test_only_the_sandboxs_profile_starts_it() -> None:
+    assert {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s} == {
+        "sandbox": ["sandbox"]
+    }
+    waited_for = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
+    assert "sandbox" not in waited_for
+    chosen = dict(
+        re.findall(r"^(\w+)=(.*)$", (REPOSITORY / "compose" / "sandbox.env").read_text(), re.MULTILINE)
+    )
+    assert chosen["COMPOSE_PROFILES"] == "sandbox"
+    assert chosen["SLIPWAY_POLICY"] in POLICIES
+
+
+def test_the_sandboxs_connections_lead_where_it_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = SERVICES["sandbox"]["hostname"]
+    assert host == sandbox_image()["SLIPWAY_HOST"]
+    assert SERVICES["sandbox"]["networks"]["default"]["aliases"] == [host]
+    serving = Settings(home=tmp_path, port_base=18080)
+    (tmp_path / "keys.json").write_text(json.dumps({"postgres_password": "p"}))
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "keys.json"))
+    keys = credentials.create(serving)
+    monkeypatch.setattr(environment, "HOST", host)
+    monkeypatch.setattr(settings, "HOST", host)
+    expected = json.loads(json.dumps(environment._connections(serving, keys)))
+    expected["google_cloud_default"]["extra"]["api_endpoints"]["registry"] = (
+        f"http://{host}:{serving.registry_port}"
+    )
+    expected["slipway_git"]["host"] = f"git://{host}:{serving.git_port}/platform.git"
+    own = {"slipway_ledger", "slipway_clickhouse", "slipway_airflow"}
+    assert sandbox_connections("p") == {name: value for name, value in expected.items() if name not in own}
+    assert set(json.loads(SANDBOX.read_text())) == given_connections()
+    for name in ours():
+        assert SERVICES[name]["environment"]["SLIPWAY_REGISTRY_PORT"] == str(serving.registry_port)
+
+
+def test_the_sandbox_has_in_its_image_what_it_imports_and_starts() -> None:
+    stage = DOCKERFILE.split("FROM airflow AS sandbox\n")[1]
+    assert {"prometheus", "redis-server"} <= set(stage.split("--no-install-recommends ")[1].split())
+    assert "COPY --chown=airflow sandbox /opt/slipway/sandbox" in stage
+    let_in = (REPOSITORY / ".dockerignore").read_text().split()
+    assert {"!sandbox", "!requirements-dev.txt"} <= set(let_in)
+    assert sandbox_image()["PYTHONPATH"] == "/opt/slipway/plugins:/opt/slipway"
+    assert stage.index("USER airflow") > stage.index("uv pip install")
 
 
 def test_every_volume_belongs_to_the_user_who_writes_there() -> None:
@@ -194,12 +251,17 @@ def test_clickhouse_lets_the_rollup_define_and_use_named_collections() -> None:
     user = ElementTree.parse(REPOSITORY / mounted.partition(":")[0]).getroot().find("users/slipway")
     assert user is not None
     assert user.findtext("named_collection_control") == "1"
-    assert "python -m slipway define-collections" in SERVICES["init"]["command"][0].splitlines()
+    assert "python -m slipway define-collections" in SERVICES["init"]["command"][-1].splitlines()
 
 
 def test_tasks_run_in_workers_over_redis_and_have_time_to_finish() -> None:
     environment = SERVICES["scheduler"]["environment"]
     assert environment["AIRFLOW__CORE__EXECUTOR"] == "${AIRFLOW_EXECUTOR:-CeleryExecutor}"
+    assert SERVICES["worker"]["deploy"]["replicas"] == "${WORKERS:-1}"
+    # Compose does not wait for a service of which there shall be none.
+    assert SERVICES["redis"]["deploy"]["replicas"] == "${REDIS_SERVERS:-1}"
+    local = (REPOSITORY / "compose" / "sandbox.env").read_text().splitlines()
+    assert {"AIRFLOW_EXECUTOR=LocalExecutor", "WORKERS=0", "REDIS_SERVERS=0"} <= set(local)
     assert SERVICES["init"]["depends_on"]["redis"] == {"condition": "service_healthy"}
     for name in ("scheduler", "worker"):
         assert SERVICES[name]["stop_grace_period"] == "5m", name
