@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,6 +267,15 @@ def test_tasks_run_in_workers_over_redis_and_have_time_to_finish() -> None:
     assert SERVICES["init"]["depends_on"]["redis"] == {"condition": "service_healthy"}
     for name in ("scheduler", "worker"):
         assert SERVICES[name]["stop_grace_period"] == "5m", name
+
+
+def test_the_pinned_celery_has_what_the_executor_imports() -> None:
+    # What fails here lets the worker and the scheduler of the stack die at their start.
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", "import airflow.providers.celery.executors.celery_executor"],
+        check=True,
+        timeout=120,
+    )
 
 
 def test_every_service_has_limits_and_rotates_its_log() -> None:
