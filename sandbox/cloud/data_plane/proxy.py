@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import math
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -162,8 +163,10 @@ class DataPlane:
         """
         await self._bound(slot, seconds)
         name = f"{haproxy_config.backend_name(slot)}/i{next(self._server_numbers)}"
+        # A server that comes later must have an address: HAProxy looks names up when it starts.
+        address = socket.gethostbyname(HOST)
         await self._socket.run(
-            f"add server {name} {HOST}:{port} maxconn {concurrency}", expected="New server registered."
+            f"add server {name} {address}:{port} maxconn {concurrency}", expected="New server registered."
         )
         await self._socket.run(f"enable server {name}")
         return name
