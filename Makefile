@@ -54,7 +54,7 @@ coverage: setup ## Measure by branch which parts of plugins/slipway the unit, in
 mutation: setup ## Change the analysis in SAMPLE=40 places (SEED=6), list what no unit test notices
 	@$(PY) -m bench.mutation $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
-chaos: setup ## Kill tasks at every outside call, break every call, print how each ended
+chaos: setup ## Let everything fail while releases and rollups go on, kill tasks at every outside call, print how each ended
 	@$(PY) -m pytest tests/chaos --quiet -m ""
 
 probe-google: setup ## Ask PROJECT=... in REGION=... what it does differently, with a service made for it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
 import time
 from typing import Any
@@ -38,6 +39,8 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         status = 500
     elif path == "/unavailable":
         status = 503
+    elif path == "/" and os.environ.get("FAILS"):
+        status = random.choice((200, 500))
     headers = [(b"x-slipway-revision", REVISION.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -53,6 +53,11 @@ class TaskProcess:
         assert self._process.pid is not None
         os.kill(self._process.pid, signal.SIGKILL)
 
+    def kill_if_alive(self) -> None:
+        """End it with SIGKILL, unless it has ended, or is still to be started."""
+        if self._process.is_alive():
+            self.kill()
+
     def wait(self) -> Ended:
         """Wait until it has ended."""
         result = None
