@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ ENVIRONMENT = REPOSITORY / "compose" / "sandbox.env"
 PORTS = {"AIRFLOW_PORT": "18080", "GRAFANA_PORT": "13000"}
 _BUILD_SECONDS = 1800
 _START_SECONDS = 600
+_IMPORT_SECONDS = 120.0
+_POLL_SECONDS = 2.0
 
 
 class NothingCheckedError(RuntimeError):
@@ -117,18 +120,26 @@ class Stack:
         return docker("pull", "--quiet", image, seconds=_BUILD_SECONDS).returncode == 0
 
     def require_dags(self) -> None:
-        """Compare the imported DAGs with the files.
+        """Compare the imported DAGs with the files, until all are there or their time is over.
 
         :raises CheckFailedError: when one is missing or cannot be imported.
         """
-        listed = self.run("exec", "-T", "scheduler", "airflow", "dags", "list", "--output", "json")
-        found = {dag["dag_id"] for dag in json.loads(listed[listed.index("[") :])}
-        missing = {path.stem for path in (REPOSITORY / "dags").glob("*.py")} - found
-        if missing:
-            raise CheckFailedError(
-                f"not imported: {', '.join(sorted(missing))}; imported: {', '.join(sorted(found))}"
-            )
+        expected = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
+        deadline = time.monotonic() + _IMPORT_SECONDS
+        # A DAG processor is healthy before it has read the first file.
+        while missing := expected - (found := self._imported_dags()):
+            if time.monotonic() > deadline:
+                raise CheckFailedError(
+                    f"not imported: {', '.join(sorted(missing))}; imported: {', '.join(sorted(found))}"
+                )
+            time.sleep(_POLL_SECONDS)
         print(f"{len(found)} DAGs imported")
+
+    def _imported_dags(self) -> set[str]:
+        listed = self.run("exec", "-T", "scheduler", "airflow", "dags", "list", "--output", "json")
+        # Airflow's warnings are in its output too.
+        answer = next((line for line in listed.splitlines() if line.startswith("[")), "[]")
+        return {dag["dag_id"] for dag in json.loads(answer)}
 
     def require_sandbox(self) -> None:
         """Have the product ask everything that a release needs of the sandbox, from where tasks run.

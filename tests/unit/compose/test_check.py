@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ case "$*" in
   *config*) echo '{configuration}' ;;
   "image inspect {absent}") exit 1 ;;
   "pull --quiet {absent}") exit 1 ;;
-  *"dags list"*) echo '{dags}' ;;
+  *"dags list"*)
+    echo '2026-11-29T10:15:09.289411Z [warning  ] Could not import graphviz.'
+    if [ -e "{log}.read" ]; then echo '{dags}'; else echo No data found; touch "{log}.read"; fi ;;
   *"slipway check"*) test "$AIRFLOW_EXECUTOR$WORKERS" = LocalExecutor0 && echo all of it is there ;;
   *"ps --all"*) echo one two ;;
   inspect*) {shown} ;;
@@ -57,6 +60,7 @@ def install(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> obj
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setattr(check, "_POLL_SECONDS", 0.01)
 
     return put
 
@@ -111,20 +115,35 @@ def test_with_the_sandbox_the_product_asks_it_from_the_scheduler(
     assert any(line.endswith("scheduler python -m slipway check sandbox.yaml") for line in asked)
 
 
+def test_the_dag_processor_has_time_to_read_every_file(
+    install: object, calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install()  # type: ignore[operator]
+    assert check.main() == 0
+    assert "7 DAGs imported" in capsys.readouterr().out
+    assert calls.read_text().count("airflow dags list") == 2
+
+
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
         ({"dags": 2}, "not imported: "),
         (
-            {"shown": 'cat "$SLIPWAY_SECRETS"/fernet_key /tmp/slipway-compose-*/fernet_key 2>/dev/null'},
+            {"shown": f"cat {tempfile.gettempdir()}/slipway-compose-*/fernet_key"},
             "fernet_key",
         ),
     ],
 )
 def test_it_says_what_is_wrong_and_removes_the_stack(
-    install: object, calls: Path, answers: dict[str, str], words: str, capsys: pytest.CaptureFixture[str]
+    install: object,
+    calls: Path,
+    answers: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     install(**answers)  # type: ignore[operator]
+    monkeypatch.setattr(check, "_IMPORT_SECONDS", 0.5)
     assert check.main() == 1
     assert words in capsys.readouterr().err
     assert " down --volumes" in calls.read_text().splitlines()[-1]
