@@ -102,22 +102,22 @@ class Stack:
         return ran.stdout
 
     def services(self) -> list[str]:
-        """Return the services that can be started here.
+        """Return the services that can be started here, without those of which there shall be none.
 
         :raises NothingCheckedError: when an image is missing without which nothing starts.
         """
-        left_out = [name for name in (*REQUIRED, *OPTIONAL) if not self._has_image(name)]
+        configuration: dict[str, Any] = json.loads(self.run("config", "--format", "json"))
+        images = {
+            name: service["image"]
+            for name, service in configuration["services"].items()
+            if service.get("deploy", {}).get("replicas", 1)
+        }
+        servers = [name for name in (*REQUIRED, *OPTIONAL) if name in images]
+        left_out = [name for name in servers if not _has_image(images[name])]
         if missing := [name for name in left_out if name in REQUIRED]:
             raise NothingCheckedError(f"no image can be had for {', '.join(missing)}")
         print(f"left out, no image can be had: {', '.join(left_out)}" if left_out else "every image is there")
-        return [name for name in (*REQUIRED, *OPTIONAL, *AIRFLOW) if name not in left_out]
-
-    def _has_image(self, service: str) -> bool:
-        configuration: dict[str, Any] = json.loads(self.run("config", "--format", "json"))
-        image = configuration["services"][service]["image"]
-        if docker("image", "inspect", image).returncode == 0:
-            return True
-        return docker("pull", "--quiet", image, seconds=_BUILD_SECONDS).returncode == 0
+        return [name for name in (*servers, *AIRFLOW) if name in images and name not in left_out]
 
     def require_dags(self) -> None:
         """Compare the imported DAGs with the files, until all are there or their time is over.
@@ -206,6 +206,12 @@ def main() -> int:
         return 1
     print("compose-check: the stack starts as it is")
     return 0
+
+
+def _has_image(image: str) -> bool:
+    if docker("image", "inspect", image).returncode == 0:
+        return True
+    return docker("pull", "--quiet", image, seconds=_BUILD_SECONDS).returncode == 0
 
 
 def _variables(file: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ printf '%s\\n' "$*" >> "{log}"
 case "$*" in
   version*) {engine} ;;
   "compose version"*) echo {compose} ;;
-  *config*) echo '{configuration}' ;;
+  *config*) echo '{configuration}' | sed "s/.COUNT./${{WORKERS:-1}}/g" ;;
   "image inspect {absent}") exit 1 ;;
   "pull --quiet {absent}") exit 1 ;;
   *"dags list"*)
@@ -26,7 +26,13 @@ case "$*" in
   inspect*) {shown} ;;
 esac
 """
-NAMES = ("postgres", "redis", "clickhouse", "prometheus", "grafana")
+NAMES = (*check.REQUIRED, *check.OPTIONAL, *check.AIRFLOW)
+
+
+def configured(service: str) -> dict[str, object]:
+    """A service as docker shows it; of two the variables say how many there are."""
+    counted = {"deploy": {"replicas": "COUNT"}} if service in {"redis", "worker"} else {}
+    return {"image": service, **counted}
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def install(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> obj
                 engine=engine,
                 compose=compose,
                 absent=absent,
-                configuration=json.dumps({"services": {name: {"image": name} for name in NAMES}}),
+                configuration=json.dumps({"services": {name: configured(name) for name in NAMES}}),
                 dags=json.dumps([{"dag_id": name} for name in names]),
                 shown=shown,
             )
@@ -102,16 +108,18 @@ def test_a_service_without_an_image_is_left_out_and_the_rest_is_started(
     assert " down --volumes" in asked[-1]
 
 
-def test_with_the_sandbox_the_product_asks_it_from_the_scheduler(
+def test_with_the_sandbox_the_product_asks_it_from_the_scheduler_and_no_queue_is_needed(
     install: object, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    install()  # type: ignore[operator]
+    install(absent="redis")  # type: ignore[operator]
     monkeypatch.setattr("sys.argv", ["check", "--sandbox"])
     assert check.main() == 0
     assert "all of it is there" in capsys.readouterr().out
     asked = calls.read_text().splitlines()
     (up,) = [line for line in asked if " up " in line]
     assert up.endswith(" sandbox")
+    # With LocalExecutor there are none, and nothing is pulled for them.
+    assert not {"redis", "worker"} & set(up.split())
     assert any(line.endswith("scheduler python -m slipway check sandbox.yaml") for line in asked)
 
 
