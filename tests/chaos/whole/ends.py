@@ -87,8 +87,12 @@ def _told_otherwise(subject: Subject, release: Release, installation: Installati
     states = [line.state for line in listed.releases if line.id == subject.release_id]
     if states != [release.outcome]:
         yield f"{subject.ended}, and the page says {states}"
-    if (count := len(list(messages(subject, installation)))) != 1:
+    count = len(list(messages(subject, installation)))
+    # One is sent again only where a try was lost before it had on record that it had sent it.
+    if not 1 <= count <= 1 + len(subject.run.errors):
         yield f"{count} messages of its outcome"
+    if count > 1:
+        subject.ended += ", told twice" if count == 2 else f", told {count} times"
 
 
 def _lost(subject: Subject, happenings: Sequence[Happening]) -> Iterator[str]:

@@ -85,6 +85,7 @@ class Happening:
         self.fault, self._begin, self._end = fault, begin, end
         self.began: float | None = None
         self.ended: float | None = None
+        self._error: Exception | None = None
         self._over = threading.Event()
         self._lock = threading.Lock()
 
@@ -96,24 +97,33 @@ class Happening:
             self.began = time.time()
         try:
             self._begin()
+        except Exception as error:  # noqa: BLE001 - this is a thread of the network
+            self._error = error
         finally:
             threading.Thread(target=self._last).start()
 
-    @property
-    def happened(self) -> bool:
-        """Whether it has."""
-        return bool(self.began)
+    def happened_before(self, moment: float) -> bool:
+        """Tell whether it had begun by then.
+
+        :param moment: Unix time.
+        """
+        return self.began is not None and 0.0 < self.began < moment
 
     def _last(self) -> None:
         self._over.wait(self.fault.seconds)
         try:
             self._end()
+        except Exception as error:  # noqa: BLE001 - this is a thread of its own
+            self._error = self._error or error
         finally:
             self.ended = time.time()
             self._over.set()
 
     def finish(self) -> None:
-        """End it now, and wait until it has ended; one that has not begun never does."""
+        """End it now, and wait until it has ended; one that has not begun never does.
+
+        :raises Exception: what kept it from beginning or ending.
+        """
         with self._lock:
             if self.began is None:
                 self.began = self.ended = 0.0
@@ -121,6 +131,8 @@ class Happening:
         self._over.set()
         while self.ended is None:
             time.sleep(0.01)
+        if self._error is not None:
+            raise self._error
 
 
 def of_server(fault: Drawn, installation: Installation) -> Happening:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +38,7 @@ class RolledUp:
     environment: Mapping[str, str]
     kind: str = "rollup"
     happening: Happening | None = None
+    over_at: float = 0.0
     ended: str = ""
     faults: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -109,16 +109,18 @@ class Rollups:
             empty_source(connection)
             load(connection, past.all)
         self.rollup = Rollup(product)
-        empty_warehouse(self.rollup)
-        self.rollup.run(past.days[0].isoformat(), until="migrate")
         self._truth = Truth(past.all, past.recipe.serving)
-        self._days = itertools.cycle(past.days)
+        self._days, self._left = past.days, list[date]()
         self._tasks = tuple(
             task.task_id for task in load_dag().topological_sort() if task.task_id not in LEFT_OUT
         )
 
     def begin(self) -> RolledUp:
-        """Return the next day, to be rolled up."""
+        """Return the next day, to be rolled up for the first time."""
+        if not self._left:
+            empty_warehouse(self.rollup)
+            self.rollup.run(self._days[0].isoformat(), until="migrate")
+            self._left = list(self._days)
         ways = self._installation.ways()
         environment = self._installation.connections(ways)
-        return RolledUp(self.rollup, self._truth, self._tasks, next(self._days), ways, environment)
+        return RolledUp(self.rollup, self._truth, self._tasks, self._left.pop(0), ways, environment)

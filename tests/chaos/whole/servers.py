@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 
@@ -66,14 +68,17 @@ class Server:
 
     def _limit(self, size: str) -> None:
         for process in self._tree():
-            with contextlib.suppress(psutil.NoSuchProcess):
+            try:
+                user, group = process.uids().real, process.gids().real
                 # Only who runs a process may change what it may do.
-                subprocess.run(
-                    ["prlimit", f"--pid={process.pid}", f"--fsize={size}:unlimited"],
-                    check=False,
-                    user=process.uids().real,
-                    extra_groups=[],
+                another: dict[str, Any] = (
+                    {"user": user, "group": group, "extra_groups": []} if user != os.getuid() else {}
                 )
+                command = ["prlimit", f"--pid={process.pid}", f"--fsize={size}:unlimited"]
+                done = subprocess.run(command, check=False, capture_output=True, text=True, **another)
+                assert done.returncode == 0 or process.status() == psutil.STATUS_ZOMBIE, done.stderr
+            except psutil.NoSuchProcess:
+                continue
 
     def _tree(self) -> list[psutil.Process]:
         assert self._process is not None

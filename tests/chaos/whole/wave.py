@@ -27,6 +27,8 @@ from tests.chaos.whole.users import Users, using
 
 Kind = Literal["good", "bad", "rollback"]
 PAUSE_SECONDS = 1.0
+#: Of the services; to the first half good versions are released, to the others bad ones.
+NAMES = ("alpha", "beta", "gamma", "delta")
 #: The watchdog leaves an end alone for so long.
 LATER_SECONDS = 900.0
 
@@ -36,6 +38,7 @@ class Subject:
     """One release that is under way, or a promoted one that is rolled back.
 
     :param before: who served before it.
+    :param over_at: Unix time at which everything that a run does by itself was over.
     """
 
     kind: Kind
@@ -48,6 +51,7 @@ class Subject:
     happening: Happening | None = None
     begun_again: bool = False
     users: Users | None = None
+    over_at: float = 0.0
     ended: str = ""
     faults: list[str] = field(default_factory=list)
 
@@ -112,6 +116,25 @@ def record_of(release_id: str, kind: Any, **parts: Any) -> Any:
             time.sleep(0.1)
 
 
+def side_by_side(under_way: Sequence[Subject | RolledUp]) -> None:
+    """Let everything under way do what it does by itself.
+
+    :param under_way: releases, and a rollup.
+    """
+
+    def carry_out(each: Subject | RolledUp) -> None:
+        try:
+            each.carry_out()
+        finally:
+            each.over_at = time.time()
+
+    threads = [threading.Thread(target=carry_out, args=(each,)) for each in under_way]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 class Waves:
     """Waves of releases, one after the other, on one installation.
 
@@ -122,7 +145,7 @@ class Waves:
     def __init__(self, installation: Installation, folder: Path) -> None:
         self.installation, self._folder = installation, folder
         self._numbers = itertools.count(1)
-        self.services = [Service(name, installation) for name in ("alpha", "beta", "gamma", "delta")]
+        self.services = [Service(name, installation) for name in NAMES]
         self._promoted: dict[str, Subject] = {}
         self._rollups, self._turn = Rollups(installation), 0
 
@@ -143,26 +166,25 @@ class Waves:
         with ExitStack() as stack:
             for subject in subjects:
                 subject.users = stack.enter_context(using(subject.service.url))
-            threads = [threading.Thread(target=each.carry_out) for each in under_way]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            side_by_side(under_way)
             for each in under_way:
                 each.ways.calls.forget()
             for happening in happenings:
                 happening.finish()
             for server in self.installation.servers.values():
                 server.start()
-            for subject in subjects:
-                subject.run.step_clock(0.0)
-                if not subject.is_over() or not any(messages(subject, self.installation)):
-                    subject.heal()
+            self._heal(subjects)
         for subject in subjects:
             self._check(subject, happenings)
             self._remember(subject)
         day.check()
         return under_way
+
+    def _heal(self, subjects: Sequence[Subject]) -> None:
+        for subject in subjects:
+            subject.run.step_clock(0.0)
+            if not subject.is_over() or not any(messages(subject, self.installation)):
+                subject.heal()
 
     def _begin(self, service: Service, place: int) -> Subject:
         promoted = self._promoted.pop(service.name, None)
@@ -181,7 +203,7 @@ class Waves:
             return Subject(
                 "rollback", service, run, ways, promoted.release_id, promoted.revision, promoted.before
             )
-        kind: Kind = "good" if place < 2 else "bad"
+        kind: Kind = "good" if place < len(NAMES) // 2 else "bad"
         params = {"version": f"1.0.{number}", "leave_out_newest": True, "reason": None}
         run_id, image = f"release-{number}", f"{service.image}:{kind}"
         policy = service.policy()
