@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from slipway.exceptions import ReleaseUnknown
@@ -93,8 +93,9 @@ class Ledger:
         """
         documents = {"plan": plan.model_dump_json(), "policy": policy.model_dump_json()}
         digests = {f"{name}_sha256": digest_of(json.loads(text)) for name, text in documents.items()}
-        at, head = datetime.now(UTC), None
+        head = None
         with self._store.transaction() as cursor:
+            at = present(cursor)
             cursor.execute(
                 statement("ledger/open_release"),
                 {
@@ -296,7 +297,7 @@ class Ledger:
             return None
         cursor.execute(statement("ledger/last_entry"), {"release_id": release_id})
         sequence, previous = cursor.fetchone() or (0, GENESIS)
-        at, text = at or datetime.now(UTC), canonical(entry.payload())
+        at, text = at or present(cursor), canonical(entry.payload())
         head = Head(
             release_id,
             sequence + 1,
@@ -315,3 +316,13 @@ class Ledger:
             },
         )
         return head
+
+
+def present(cursor: Any) -> datetime:
+    """Return the moment that an entry bears: by the ledger's clock, since those of workers may differ.
+
+    :param cursor: of the ledger.
+    """
+    cursor.execute(statement("ledger/read_clock"))
+    moment: datetime = cursor.fetchone()[0]
+    return moment

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -72,6 +72,24 @@ def test_an_entry_is_written_once_per_key_and_the_chain_holds(ledger: Ledger, po
     assert not ledger.append(plan.release_id, SuiteRun(suite="e2e", tests=10, passed=10))
     assert ledger.get(plan.release_id, SuiteRun, suite="e2e") == first
     assert ledger.get(plan.release_id, SuiteRun, suite="integration") is None
+    assert ledger.verification.of(plan.release_id).holds
+
+
+def test_entries_bear_the_time_of_the_ledger_whatever_a_worker_takes_it_for(
+    ledger: Ledger, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(hours=1)
+
+    monkeypatch.setattr("slipway.ledger.ledger.datetime", Ahead)
+    plan = a_plan(policy)
+    ledger.open_release(plan, policy, ReleaseOpened(actor="ada", stable=STABLE))
+    ledger.close(plan.release_id, outcome="rolled_back", reason="the clock")
+    release = ledger.release(plan.release_id)
+    assert release.closed_at is not None
+    assert max(release.opened_at, release.closed_at) < datetime.now(UTC) + timedelta(minutes=10)
     assert ledger.verification.of(plan.release_id).holds
 
 

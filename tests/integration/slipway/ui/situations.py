@@ -166,8 +166,7 @@ class Story:
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
-        with patch("slipway.ledger.ledger.datetime") as clock:
-            clock.now.return_value = self.at
+        with patch("slipway.ledger.ledger.present", return_value=self.at):
             yield
 
 
