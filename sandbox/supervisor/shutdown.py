@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import psutil
 from sandbox.databases.server_user import remove_outside_folders
 from sandbox.supervisor import ports, records
 from sandbox.supervisor.settings import Settings
+
+#: How long the ports of ended processes may take to be free.
+FREE_SECONDS, POLL_SECONDS = 5.0, 0.1
 
 
 class Stage:
@@ -115,10 +119,18 @@ def down(settings: Settings) -> int:
     """
     ended = stop(settings)
     remove(settings)
-    busy = ports.taken(ports.purposes(settings)) if ended else []
+    busy = _still_taken(settings) if ended else []
     if busy:
         raise LeftoverError(f"ports still in use, by processes of something else: {busy}")
     return ended
+
+
+def _still_taken(settings: Settings) -> list[int]:
+    """Return the ports that are not free within a while: what a process began may end a little after it."""
+    end = time.monotonic() + FREE_SECONDS
+    while (busy := ports.taken(ports.purposes(settings))) and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+    return busy
 
 
 def is_home(folder: Path) -> bool:
