@@ -106,8 +106,7 @@ class BakeAnalysis:
             self._judges[key].add(*self._pair(key, canary, stable), at=at)
         if self._share and self._requests in keys:
             arms = (arm.get(self._requests, Counts()) for arm in (canary, stable))
-            is_evidence = not (self._odd[self._requests] or self._unanswered[self._requests])
-            self._share.add(*arms, at=at, is_evidence=is_evidence)
+            self._share.add(*arms, at=at, is_evidence=self._is_evidence(self._requests))
 
     @property
     def known_until(self) -> float:
@@ -122,11 +121,15 @@ class BakeAnalysis:
             (f"{name} revision: {arm[key].odd}" for name, arm in arms if key in arm and arm[key].odd), ""
         )
 
+    def _is_evidence(self, key: str) -> bool:
+        """Tell whether a metric's interval is evidence: it was answered, and nothing about it is odd."""
+        return not (self._odd[key] or self._unanswered[key])
+
     def _pair(
         self, key: str, canary: Mapping[str, Counts], stable: Mapping[str, Counts]
     ) -> tuple[Counts, Counts]:
         """Return an interval of both revisions: without events when it is no evidence."""
-        if self._odd[key] or self._unanswered[key]:
+        if not self._is_evidence(key):
             return Counts(), Counts()
         return canary.get(key, Counts()), stable.get(key, Counts())
 

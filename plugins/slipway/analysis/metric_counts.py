@@ -15,6 +15,8 @@ from slipway.policy.metrics import BandMetric, LevelMetric, Metric, QuantileMetr
 
 #: Counts may contradict each other for so many readings before that is named.
 _TORN = 3
+#: Events are carried over for fewer readings than this; then they are given up.
+MOST_CARRIED = 2 * _TORN
 #: So many events of new series are possible where no pace is known.
 _UNKNOWN_PACE = 100.0
 _PACES = 8
@@ -117,7 +119,7 @@ class MetricCounts:
         self._carried, self._torn = counts, self._torn + 1
         if self._torn < _TORN:
             return Counts()
-        if self._torn >= 2 * _TORN:
+        if self._torn >= MOST_CARRIED:
             self._carried, self._torn = Counts(), 0
         return Counts(odd=why)
 

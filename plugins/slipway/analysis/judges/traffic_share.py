@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from slipway.analysis.counts import Counts
+from slipway.analysis.metric_counts import MOST_CARRIED
 from slipway.analysis.statistics.evalues import FreshStarts, Vector
 from slipway.analysis.statistics.trailing_sums import Trailing
 from slipway.analysis.verdict import Cause, Finding, Verdict
@@ -20,8 +21,8 @@ KEY = "traffic_share"
 
 #: Odds ratios to the smallest share allowed that are bet on; the first is a revision that gets nothing.
 _LESS = (0.001, 0.25, 0.5, 0.7, 0.85, 0.92)
-#: Intervals for which a revision's requests wait: as long as a reader carries counts over.
-_MOST_WAITED = 5
+#: Intervals for which a revision's requests wait: as long as counts are carried over.
+_MOST_WAITED = MOST_CARRIED - 1
 
 
 class LessThan(FreshStarts):

@@ -239,3 +239,20 @@ def log_sum(values: Vector) -> Vector:
     # A third of the time of np.logaddexp.reduce where there are many releases.
     top = values.max(axis=-1, keepdims=True)
     return np.asarray(top[..., 0] + np.log(np.exp(values - top).sum(axis=-1)))
+
+
+def limited_gain(
+    bad: Vector, total: Vector, *, hit: Vector, miss: Vector, stake: Vector, limit: float | Vector
+) -> Vector:
+    """Return what a block adds to each bet: at its stake, up to its limit or what one bad event is worth.
+
+    :param bad: bad events of the block.
+    :param total: all events of the block.
+    :param hit: what a bad event is worth per alternative, natural logarithms like all that follow.
+    :param miss: what any other event is worth.
+    :param stake: part of the bet that counts, 0..1.
+    :param limit: most that a block adds.
+    """
+    gain = stake * (bad * hit + (total - bad) * miss)
+    one_event = hit + (total - 1) * miss
+    return np.asarray(np.minimum(gain, np.maximum(limit, one_event)))

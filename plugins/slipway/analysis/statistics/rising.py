@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from slipway.analysis.statistics.evalues import EValue, Vector, column, log_sum
+from slipway.analysis.statistics.evalues import EValue, Vector, column, limited_gain, log_sum
 
 #: Seconds in which an alternative rises by 1 %; they share the stake.
 _PERCENT_IN = (900.0, 450.0)
@@ -74,6 +74,6 @@ class Rising(EValue):
 
     def _gain(self) -> Vector:
         """Return what the open block adds, natural logarithms: its bet, at its stake, up to its limit."""
-        gain = self._stake * (self._bad * self._hit + (self._total - self._bad) * self._miss)
-        one_event = self._hit + (self._total - 1) * self._miss
-        return np.asarray(np.minimum(gain, np.maximum(self._limit, one_event)))
+        return limited_gain(
+            self._bad, self._total, hit=self._hit, miss=self._miss, stake=self._stake, limit=self._limit
+        )

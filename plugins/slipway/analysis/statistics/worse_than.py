@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from slipway.analysis.method import CURRENT, Method
-from slipway.analysis.statistics.evalues import EValue, Mask, Vector, column, log_sum
+from slipway.analysis.statistics.evalues import EValue, Mask, Vector, column, limited_gain, log_sum
 
 #: Multiples of the null share that are bet on, with their weights.
 FIXED = ((2.0, 0.2), (6.0, 0.3), (16.0, 0.25), (60.0, 0.15))
@@ -159,9 +159,9 @@ class WorseThan(EValue):
 
     def _gain(self) -> Vector:
         """Return what the open block adds, natural logarithms: its bet, at its stake, up to its limit."""
-        gain = self._stake * (self._bad * self._hit + (self._total - self._bad) * self._miss)
-        one_event = self._hit + (self._total - 1) * self._miss
-        return np.asarray(np.minimum(gain, np.maximum(self._limit, one_event)))
+        return limited_gain(
+            self._bad, self._total, hit=self._hit, miss=self._miss, stake=self._stake, limit=self._limit
+        )
 
     def _open(self, block: int) -> None:
         """Close the blocks of all alternatives that end before this one, and open their next."""
